@@ -1,0 +1,75 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+
+##@ Use
+.PHONY: serve
+serve: install ## Start the server with a demo company; prints its key and a curl line
+	@$(BIN)/distribu db upgrade
+	@$(BIN)/distribu demo
+	@exec $(BIN)/distribu serve
+
+.PHONY: install
+install: .venv/installed ## Set up .venv with the locked dependencies and the distribu command
+
+##@ Develop
+.PHONY: test
+test: .venv/tested ## Run the whole test suite, on SQLite and on PostgreSQL
+	@$(BIN)/python -m pytest
+
+.PHONY: check
+check: lint types imports spec ## Everything but the tests
+
+.PHONY: lint
+lint: .venv/tested ## Style of the code (ruff)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+.PHONY: types
+types: .venv/tested ## Types (mypy --strict)
+	@$(BIN)/mypy
+
+.PHONY: imports
+imports: .venv/tested ## Imports run one way (import-linter)
+	@$(BIN)/lint-imports
+
+.PHONY: spec
+spec: .venv/tested ## The OpenAPI document: Spectral, OWASP and Redocly rules (needs Node.js)
+	@mkdir -p build && $(BIN)/distribu openapi > build/openapi.yaml && openapi/lint/run.sh build/openapi.yaml
+
+.PHONY: bench
+bench: .venv/tested ## Measure what must stay fast, on both databases
+	@$(BIN)/python -m benchmarks
+
+.PHONY: lock
+lock: ## Pin the newest allowed dependencies, with hashes (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		--extra postgresql --extra redis --extra build --upgrade setup.cfg -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		--all-extras --constraint requirements.lock setup.cfg -o requirements-dev.lock
+
+.PHONY: clean
+clean: ## Remove everything that was built; keeps data/
+	rm -rf .venv build *.egg-info
+
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Distribu needs Python 3.11 or later. Name one: make PYTHON=python3.12 serve" >&2; exit 2; }
+	@$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.lock setup.cfg pyproject.toml | .venv/bin/python
+	@echo "Installing the locked dependencies into .venv …" >&2
+	@$(INSTALL) -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/tested: requirements-dev.lock .venv/installed
+	@echo "Installing the locked test tools into .venv …" >&2
+	@$(INSTALL) -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,1 @@
+"""Distribu: an OpenAPI-first REST API server for wholesale distributors."""

@@ -1,0 +1,97 @@
+"""`distribu demo`: the demo company, and the one key whose plaintext is kept, so that a later run can show it."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from app import config, context
+from app.cli import options, output, runtime
+from app.cli.company import SCHEMA
+from app.config import Settings
+from app.context import Context
+from app.db import Database
+from app.errors import StartError
+from app.services import demo as demos
+
+FILE = "demo-key"
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - listening everywhere includes this machine
+NEW_KEY = f"distribu key create --company {demos.SLUG} --name NAME --scope all"
+
+
+@click.command()
+@options.as_json
+def demo(as_json: bool) -> None:
+    """Create the demo company with a catalogue and an API key. A second run changes nothing."""
+    with runtime.current_database() as database:
+        file = _key_file(database)
+        with database.transaction(write=True) as session:
+            result = _demo(session, file)
+    if as_json:
+        output.document(result)
+    else:
+        _show(result)
+    _explain(result, file)
+
+
+def _demo(session: Session, file: Path) -> dict[str, Any]:
+    existing = demos.find(session)
+    company = existing or demos.create_company(session, now=context.now())
+    ctx = runtime.context_for(session, company.id)
+    if existing is None:
+        _keep(file, demos.fill(ctx))
+    key = _kept_key(ctx, file)
+    return {
+        "company": SCHEMA.render(company),
+        "products": demos.count_products(ctx),
+        "created": existing is None,
+        "key": key,
+        "curl": key and _curl(runtime.settings(), key),
+    }
+
+
+def _key_file(database: Database) -> Path:
+    return (database.file.parent if database.file else config.DATA) / FILE
+
+
+def _keep(file: Path, token: str) -> None:
+    """Write the key where only this user can read it. Raises StartError, before anything is committed."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)  # whatever its mode was, and whatever it pointed to
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+            opened.write(f"{token}\n")
+    except OSError as error:
+        raise StartError(f"The demo key cannot be kept in {file}: {error.strerror}.") from error
+
+
+def _kept_key(ctx: Context, file: Path) -> str | None:
+    """Return the key in the file when it is one of this database and still works."""
+    try:
+        token = file.read_text("utf-8", "replace").strip()
+    except OSError:
+        return None
+    return token if demos.accepts(ctx, token) else None
+
+
+def _curl(settings: Settings, key: str) -> str:
+    host = ANYWHERE.get(settings.host, settings.host)
+    address = f"[{host}]" if ":" in host else host
+    return f"curl -H 'Authorization: Bearer {key}' 'http://{address}:{settings.port}/api/v1/products?limit=3'"
+
+
+def _show(result: dict[str, Any]) -> None:
+    output.text(f"Company:  {result['company']['name']} ({result['company']['slug']})")
+    output.text(f"Products: {result['products']}")
+    if result["key"]:
+        output.text(f"Key:      {result['key']}")
+        output.text(f"Try it:   {result['curl']}")
+
+
+def _explain(result: dict[str, Any], file: Path) -> None:
+    if not result["created"]:
+        output.note("The demo company was there already; nothing was changed.")
+    if result["key"] is None:
+        output.note(f"{file} holds no working key of this database. Make a new one: {NEW_KEY}")

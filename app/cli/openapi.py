@@ -1,0 +1,16 @@
+"""`distribu openapi`: the document that describes the API."""
+
+import json
+
+import click
+
+from app import spec
+from app.cli import output
+
+
+@click.command()
+@click.option("--format", "notation", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+def openapi(notation: str) -> None:
+    """Print the OpenAPI document in one piece, as the server answers it. Needs no database."""
+    document = spec.document()
+    output.text(spec.to_yaml(document) if notation == "yaml" else json.dumps(document, ensure_ascii=False, indent=2))

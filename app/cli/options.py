@@ -1,0 +1,49 @@
+"""The options that several commands share, and the kinds of values they take."""
+
+import unicodedata
+from datetime import UTC, datetime
+
+import click
+
+from app import config
+
+
+class _Words(click.ParamType[str]):
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what cannot be stored or shown: bytes that are not UTF-8, control characters."""
+        if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+            self.fail("must be UTF-8 text without control characters.", param, ctx)
+        return unicodedata.normalize("NFC", value).strip()
+
+
+class _Moment(click.ParamType[datetime]):
+    name = "time"
+
+    def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read an ISO 8601 time; a date alone is its midnight, and no offset means UTC."""
+        try:
+            moment = datetime.fromisoformat(str(value))
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"'{value}' is not an ISO 8601 time like 2027-04-16 or 2027-04-16T14:22:00Z.", param, ctx)
+
+
+class _RateLimit(click.ParamType[str]):
+    name = "limit"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the limit in the one wording in which it is stored."""
+        try:
+            return str(config.rate_limit(value))
+        except ValueError:
+            self.fail(f"'{value}' is not a number of requests per period, like 600/minute.", param, ctx)
+
+
+TEXT = _Words()
+MOMENT = _Moment()
+RATE_LIMIT = _RateLimit()
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+company = click.option("--company", "slug", metavar="SLUG", type=TEXT, required=True, help="The company, by its slug.")

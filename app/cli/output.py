@@ -1,0 +1,100 @@
+"""What a command prints: the result on stdout as a table or as JSON, everything else on stderr."""
+
+import json
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+UNLIMITED = 10_000  # characters of a line that no terminal will fold
+
+Record = Mapping[str, Any]
+
+
+def note(message: str) -> None:
+    """Tell the person at the terminal something that is not the result."""
+    click.echo(_printable(message), err=True)
+
+
+def error(message: str) -> None:
+    """Tell in one line why the command failed."""
+    note("Error: " + " ".join(message.split()))
+
+
+def document(content: Any) -> None:
+    """Print one JSON document, in UTF-8 whatever the terminal speaks (RFC 8259, section 8.1)."""
+    text(json.dumps(content, ensure_ascii=False, indent=2))
+
+
+def text(content: str) -> None:
+    """Print a text as it is, in UTF-8."""
+    sys.stdout.buffer.write(content.rstrip("\n").encode() + b"\n")
+    sys.stdout.buffer.flush()  # in order with what rich and stderr say
+
+
+def records(rows: Sequence[Record], *, as_json: bool, columns: Sequence[str]) -> None:
+    """Print rows as a JSON list, or as a table of some of their members."""
+    if as_json:
+        document(rows)
+    elif rows:
+        _print(_table(rows, columns))
+
+
+def record(row: Record, *, as_json: bool) -> None:
+    """Print one row as a JSON object, or as a table of its members."""
+    if as_json:
+        document(row)
+    else:
+        _print(_table([row], list(row)))
+
+
+def terminal() -> Console:
+    """Return the console of messages for people; it knows whether anybody is looking."""
+    return Console(stderr=True, highlight=False)
+
+
+def _print(table: Table) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = UNLIMITED
+    console.print(table)
+
+
+def _table(rows: Sequence[Record], columns: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        is_number = isinstance(rows[0][name], (int, float)) and not isinstance(rows[0][name], bool)
+        table.add_column(_heading(name), justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(row[name])) for name in columns))
+    return table
+
+
+def _heading(name: str) -> str:
+    """Make 'Last used at' of 'lastUsedAt'."""
+    words = "".join(" " + letter.lower() if letter.isupper() else letter for letter in name)
+    return words[0].upper() + words[1:]
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.2f}"
+        case list():
+            return " ".join(value)
+    return _printable(str(value))
+
+
+def _printable(content: str) -> str:
+    """Keep the control characters of other people's texts away from the terminal."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(each) == "Cc" else each for each in content)

@@ -1,0 +1,117 @@
+"""`distribu product`: the catalogue of a company, in from CSV and out as a list (contract, section 11)."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import IO, Any, BinaryIO
+
+import click
+from rich.progress import Progress
+from sqlalchemy import Row
+
+from app.cli import options, output, runtime
+from app.context import Context
+from app.schemas.products import ProductSchema
+from app.services import imports, products
+from app.services.imports import Report
+from app.services.paging import MAX_LIMIT
+from app.services.sheets import RejectedFileError, RowError
+
+SCHEMA = ProductSchema()
+SHOWN_ERRORS = 50
+
+
+@click.group()
+def product() -> None:
+    """Import and list products."""
+
+
+@product.command(name="import")
+@click.argument("file", metavar="FILE.csv", type=click.File("rb"))
+@options.company
+@options.as_json
+def import_file(file: BinaryIO, slug: str, as_json: bool) -> None:
+    """Create or update products from FILE.csv ('-' for standard input), matched by their sku.
+
+    The first line names the columns: sku, name and price, and any of description, category, unit, stock and
+    isActive; what has no column stays as it is. All rows are imported, or none when one of them is wrong.
+    """
+    with _seekable(file) as stream:
+        try:
+            report = _import(stream, slug)
+        except RejectedFileError as error:
+            _show_errors(error.errors, as_json=as_json)
+            raise click.exceptions.Exit(1) from None
+    output.record(_result(report) if as_json else _counts(report), as_json=as_json)
+
+
+@product.command(name="list")
+@options.company
+@click.option("--search", type=options.TEXT, help="A part of the name, sku or category, in any case.")
+@click.option("--category", type=options.TEXT, help="Exactly this category.")
+@click.option("--active/--inactive", default=None, help="Only what can be ordered, or only what cannot.")
+@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="How many; 0 for all.")
+@options.as_json
+def list_all(slug: str, limit: int, as_json: bool, **filters: Any) -> None:
+    """List products, newest first."""
+    with runtime.company_context(slug) as ctx:
+        found = list(islice(_all(ctx, **filters), limit + 1 if limit else None))
+    is_cut = 0 < limit < len(found)
+    rows = [SCHEMA.render(row) for row in (found[:limit] if is_cut else found)]
+    columns = ["sku", "name", "category", "unit", "price", "stock", "isActive", "id"]
+    output.records(rows, as_json=as_json, columns=columns)
+    if is_cut:
+        output.note(f"There are more than these {limit}. Use --limit 0 to list all.")
+
+
+def _all(ctx: Context, **filters: Any) -> Iterator[Row[Any]]:
+    cursor = None
+    while True:
+        page = products.page(ctx, limit=MAX_LIMIT, cursor=cursor, **filters)
+        yield from page.rows
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+@contextmanager
+def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Yield the file, or a copy of a pipe: the database must not stay locked for as long as a pipe is slow."""
+    if file.seekable():
+        yield file
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy)
+        copy.seek(0)
+        yield copy
+
+
+def _import(stream: BinaryIO, slug: str) -> Report:
+    """Import in one transaction, with a progress bar where somebody is looking."""
+    console = output.terminal()
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        reader: IO[bytes] = progress.wrap_file(stream, os.fstat(stream.fileno()).st_size, description="Importing")
+        with runtime.company_context(slug, write=True) as ctx:
+            return imports.run(ctx, reader)
+
+
+def _result(report: Report, errors: Sequence[RowError] = ()) -> dict[str, Any]:
+    return {**_counts(report), "errors": [{"line": each.line, "error": each.error} for each in errors]}
+
+
+def _counts(report: Report) -> dict[str, Any]:
+    return {"created": report.created, "updated": report.updated, "unchanged": report.unchanged}
+
+
+def _show_errors(errors: Sequence[RowError], *, as_json: bool) -> None:
+    if as_json:
+        output.document(_result(Report(), errors))
+    else:
+        for each in errors[:SHOWN_ERRORS]:
+            output.note(f"line {each.line}: {each.error}")
+        if len(errors) > SHOWN_ERRORS:
+            output.note(f"... and {len(errors) - SHOWN_ERRORS} more")
+    output.note("Nothing was imported. Correct these lines and run the same command again.")

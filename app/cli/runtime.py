@@ -1,0 +1,69 @@
+"""What a command works with: the settings, a database that fits this code, and who is at the keyboard."""
+
+import functools
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.orm import Session
+
+from app import context, schema_version
+from app.config import Settings
+from app.context import Actor, ActorType, Context
+from app.db import Database
+from app.services import companies
+from models import new_id
+
+
+@functools.cache
+def settings() -> Settings:
+    """Return the settings, read once. Raises StartError."""
+    return Settings.from_environment()
+
+
+@contextmanager
+def any_database() -> Iterator[Database]:
+    """Yield the database in whatever state it is, and close it."""
+    database = Database(settings())
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def current_database() -> Iterator[Database]:
+    """Yield the database and close it. Raises StartError unless its schema is what this code expects."""
+    with any_database() as database:
+        schema_version.check(database)
+        yield database
+
+
+@contextmanager
+def transaction(*, write: bool = False) -> Iterator[Session]:
+    """Yield a session of the database; a change is committed when the block ends well."""
+    with current_database() as database, database.transaction(write=write) as session:
+        yield session
+
+
+@contextmanager
+def company_context(slug: str, *, write: bool = False) -> Iterator[Context]:
+    """Yield the context for work on one company. Raises NotFoundError when there is none of that slug."""
+    with transaction(write=write) as session:
+        yield context_for(session, companies.find(session, slug).id)
+
+
+def context_for(session: Session, company_id: str) -> Context:
+    """Return the context of a change by the person at the keyboard, now."""
+    now = context.now()
+    actor = Actor(type=ActorType.USER, id=user_name())
+    return Context(session=session, actor=actor, company_id=company_id, request_id=new_id(now), now=now)
+
+
+def user_name() -> str:
+    """Return the name of the operating system's user."""
+    try:
+        name = getpass.getuser()
+    except (ImportError, KeyError, OSError):  # which of them depends on the version of Python
+        name = "unknown"
+    return name.encode("utf-8", "replace").decode()[:100]

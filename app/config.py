@@ -1,0 +1,129 @@
+"""Settings: read once from the environment (and `.env`), frozen, checked where they are read.
+
+Not here: what is done with them. A wrong value raises StartError with one line that names the variable.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+import limits
+from dotenv import dotenv_values
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from app.errors import StartError
+
+PREFIX = "DISTRIBU_"
+DATA = Path("data")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+SYNCHRONOUS = ("FULL", "NORMAL")
+
+
+def _database_url(text: str) -> URL:
+    url = make_url(text)
+    if url.drivername == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername == "sqlite" and url.database:
+        return url
+    raise ValueError
+
+
+def _whole_number(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        number = int(text)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return parse
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.upper() not in choices:
+            raise ValueError
+        return text.upper()
+
+    return parse
+
+
+def rate_limit(text: str) -> limits.RateLimitItem:
+    """Parse `60/minute`. Raises ValueError unless it is one limit of 1 to 10,000,000 requests within a day."""
+    (item,) = limits.parse_many(text)
+    if not (1 <= item.amount <= 10_000_000 and item.get_expiry() <= 86_400):
+        raise ValueError(text)
+    return item
+
+
+def _storage(text: str) -> str:
+    if text != "memory://" and not text.startswith(("redis://", "rediss://")):
+        raise ValueError
+    return text
+
+
+def _host(text: str) -> str:
+    if not text or any(character.isspace() for character in text):
+        raise ValueError
+    return text
+
+
+def setting(default: str, parse: Callable[[str], Any], accepts: str) -> Any:
+    """Describe a field of Settings: its default as text, its parser, and what to tell those who get it wrong."""
+    return field(metadata={"default": default, "parse": parse, "accepts": accepts})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting with its type; `.env.example` explains each one to operators."""
+
+    database_url: URL = setting(
+        f"sqlite:///{DATA}/distribu.sqlite3",
+        _database_url,
+        "sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME",
+    )
+    host: str = setting("127.0.0.1", _host, "a host name or an address to listen on")
+    port: int = setting("8000", _whole_number(1, 65535), "a port number from 1 to 65535")
+    workers: int = setting("1", _whole_number(1, 64), "a number of processes from 1 to 64")
+    rate_limit: limits.RateLimitItem = setting(
+        "60/minute", rate_limit, "a number of requests per period, like 60/minute"
+    )
+    rate_limit_storage: str = setting("memory://", _storage, "memory:// or redis://HOST:PORT/NUMBER")
+    sqlite_synchronous: str = setting("FULL", _one_of(*SYNCHRONOUS), " or ".join(SYNCHRONOUS))
+    log_level: str = setting("INFO", _one_of(*LOG_LEVELS), ", ".join(LOG_LEVELS))
+    metrics_port: int = setting(
+        "0", _whole_number(0, 65535), "a port number for /metrics alone, or 0 for the port of the API"
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read `environment`, or the process's own with `.env` of the working directory below it.
+
+        Raises StartError for a value that is not accepted and for a variable nobody knows.
+        """
+        values = {**_dotenv(), **os.environ} if environment is None else environment
+        known = {PREFIX + each.name.upper(): each for each in fields(cls)}
+        unknown = sorted(name for name in values if name.startswith(PREFIX) and name not in known)
+        if unknown:
+            raise StartError(f"{unknown[0]} is not a setting. Known are: {', '.join(known)}.")
+        return cls(**{each.name: _read(values, name, each.metadata) for name, each in known.items()})
+
+
+def _read(values: Mapping[str, str], name: str, rule: Mapping[str, Any]) -> Any:
+    text = values.get(name, "").strip() or rule["default"]
+    try:
+        return rule["parse"](text)
+    except (ValueError, ArgumentError):
+        raise StartError(f"{name} is '{_shown(text)}', but it accepts {rule['accepts']}.") from None
+
+
+def _shown(text: str) -> str:
+    """Show a wrong value without the password a database URL may hold."""
+    head, separator, tail = text.rpartition("@")
+    return (f"…{separator}{tail}" if head else tail)[:100]
+
+
+def _dotenv() -> dict[str, str]:
+    return {name: value for name, value in dotenv_values(".env").items() if value is not None}

@@ -1,0 +1,40 @@
+"""The one thing passed down from the edge: who calls, for which company, in which transaction."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+
+class ActorType(StrEnum):
+    """Who stands behind a change (contract, section 10)."""
+
+    API_KEY = "API_KEY"
+    USER = "USER"
+    SYSTEM = "SYSTEM"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Actor:
+    """A key by its id, a person at the command line by name, or the system itself."""
+
+    type: ActorType
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """What a service needs to know about the request it works for."""
+
+    session: Session
+    actor: Actor
+    company_id: str
+    request_id: str
+    now: datetime
+
+
+def now() -> datetime:
+    """Return the present moment in UTC, cut to the millisecond that is stored and shown."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,145 @@
+"""Engines, sessions and `transaction()`: the only commit in the code base.
+
+SQLite: one writer per process (callers queue for it in the process, not in SQLite's lock polling), which
+starts with BEGIN IMMEDIATE; readers have connections of their own and never wait for it. PostgreSQL: one pool.
+Not here: queries (`app/services`) and the schema's history (`app/schema_version.py`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
+
+from app.config import Settings
+from app.errors import DatabaseUnavailableError
+
+READERS = 16  # as many as there are worker threads (app/http/bridge.py)
+BUSY_SECONDS = 5  # how long anybody waits for a lock or a connection before the answer is 503
+POSTGRESQL_OPTIONS = {
+    "timezone": "UTC",
+    "statement_timeout": "30000",
+    "lock_timeout": f"{BUSY_SECONDS * 1000}",
+    "idle_in_transaction_session_timeout": "60000",
+}
+# Connection, deadlock or serialization, resources, operator intervention, lock not available
+PASSING_POSTGRESQL_FAULTS = ("08", "40", "53", "57", "55P03")
+PASSING_SQLITE_FAULTS = tuple(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "READONLY"))
+
+
+class Database:
+    """The company's data in one place, read and written through `transaction()`."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make the engines; nothing connects before the first transaction."""
+        self.url = settings.database_url
+        if self.is_sqlite:
+            self._writer = _sqlite(self.url, settings.sqlite_synchronous, "BEGIN IMMEDIATE", pool_size=1)
+            self._reader = _sqlite(self.url, settings.sqlite_synchronous, "BEGIN", pool_size=READERS)
+        else:
+            self._writer = self._reader = _postgresql(self.url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Tell whether this is the embedded database."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def file(self) -> Path | None:
+        """Return the file of an embedded database, None for a server's."""
+        return Path(self.url.database or "") if self.is_sqlite else None
+
+    @contextmanager
+    def transaction(self, *, write: bool = False) -> Iterator[Session]:
+        """Yield a session; commit when the block ends well, roll back when it raises.
+
+        Raises DatabaseUnavailableError when the database is away, or busy for longer than BUSY_SECONDS.
+        """
+        with unavailability(), Session(self._writer if write else self._reader, expire_on_commit=False) as session:
+            yield session
+            if write:
+                session.commit()
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Yield a connection in a transaction of its own, for schema changes."""
+        with unavailability(), self._writer.begin() as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        """Close every idle connection."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+
+@contextmanager
+def unavailability() -> Iterator[None]:
+    """Turn what drivers say of an absent or busy database into DatabaseUnavailableError."""
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise DatabaseUnavailableError(f"No database connection became free in {BUSY_SECONDS} s.") from error
+    except DBAPIError as error:
+        if _is_unavailability(error):
+            raise DatabaseUnavailableError(str(error.orig).partition("\n")[0]) from error
+        raise
+
+
+def _is_unavailability(error: DBAPIError) -> bool:
+    """Tell faults that pass (locked, full, away, cancelled by a time limit) from mistakes of ours."""
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(PASSING_POSTGRESQL_FAULTS)
+    name: str | None = getattr(error.orig, "sqlite_errorname", None)
+    if name is not None:
+        return name.startswith(PASSING_SQLITE_FAULTS)
+    return type(error.orig).__name__ == "OperationalError"  # psycopg could not connect at all
+
+
+def _postgresql(url: URL) -> Engine:
+    options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_OPTIONS.items())
+    return create_engine(
+        url,
+        pool_size=READERS,
+        max_overflow=4,
+        pool_timeout=BUSY_SECONDS,
+        pool_pre_ping=True,
+        connect_args={"options": options, "connect_timeout": BUSY_SECONDS},
+    )
+
+
+def _sqlite(url: URL, synchronous: str, begin: str, *, pool_size: int) -> Engine:
+    engine = create_engine(
+        url.update_query_dict({"mode": "rw", "uri": "true"}).set(database=f"file:{url.database}"),
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={"isolation_level": None, "timeout": BUSY_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        for pragma in (
+            f"busy_timeout={BUSY_SECONDS * 1000}",  # first: the next one may already have to wait
+            "journal_mode=WAL",
+            f"synchronous={synchronous}",
+            "foreign_keys=ON",
+            "journal_size_limit=67108864",
+            "cache_size=-16000",
+            "case_sensitive_like=ON",  # what is searched is folded on our side, so LIKE need not fold
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,36 @@
+"""What can go wrong in the domain and at the start, in words for the person who has to act.
+
+Not here: status codes and JSON (`app/http/errors.py` turns these into answers).
+"""
+
+
+class DomainError(Exception):
+    """The request was understood and a rule of the domain refuses it. The message is for the caller."""
+
+    code = "rule_violated"
+
+
+class NotFoundError(DomainError):
+    """The thing does not exist, or belongs to another company: callers cannot tell which."""
+
+    code = "not_found"
+
+    def __init__(self, noun: str) -> None:
+        """Name what was looked for: 'Product' gives 'Product not found.'."""
+        super().__init__(f"{noun} not found.")
+
+
+class InvalidCursorError(DomainError):
+    """A list was asked to go on after something that is not in it."""
+
+    def __init__(self) -> None:
+        """Use the contract's wording (section 3)."""
+        super().__init__("Invalid cursor.")
+
+
+class StartError(Exception):
+    """The program cannot start. One line that names the cause and what to do next."""
+
+
+class DatabaseUnavailableError(Exception):
+    """The database is away, or busy past its deadline. Trying again later may work."""

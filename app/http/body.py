@@ -1,0 +1,143 @@
+"""Request bodies: media type, size, time, and JSON read strictly.
+
+Python's parser accepts what no client means: NaN, twice the same name, numbers of any length, endless nesting,
+characters a database cannot store. Here each of these is a 400 (docs/decisions/0002).
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any, Never
+
+from starlette.types import Receive, Scope
+
+from app.http.errors import ApiError, Fault, invalid, malformed
+from app.http.guard import header
+
+MAX_BYTES = 1_000_000
+MAX_SECONDS = 15.0
+MAX_DEPTH = 64
+MAX_DIGITS = 40
+CONTENT_TYPE = re.compile(r'application/json *(; *charset *= *"?utf-?8"? *)?', re.IGNORECASE)
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+async def read_json(scope: Scope, receive: Receive) -> Any:
+    """Return the JSON body of a request; floats come as Decimal, whole ones as int.
+
+    Raises ApiError: 415 for another media type, 413 over MAX_BYTES, 408 when it takes over MAX_SECONDS, 400 otherwise.
+    """
+    _check_media_type(scope)
+    try:
+        async with asyncio.timeout(MAX_SECONDS):
+            raw = await _read(scope, receive)
+    except TimeoutError:
+        message = f"The request body did not arrive within {MAX_SECONDS:.0f} seconds."
+        raise ApiError(HTTPStatus.REQUEST_TIMEOUT, "body_timeout", message, headers={"Connection": "close"}) from None
+    return parse(raw)
+
+
+def parse(raw: bytes) -> Any:
+    """Return the value of strict JSON text in UTF-8. Raises ApiError."""
+    try:
+        _check_depth(raw)
+        body = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_float=_decimal,
+            parse_int=_whole,
+            parse_constant=_refuse,
+        )
+    except ValueError:
+        raise ApiError(HTTPStatus.BAD_REQUEST, "invalid_json", "Invalid JSON body.") from None
+    if b"\\u" in raw and (faults := list(_unstorable(body, ""))):
+        raise invalid(faults)
+    return body
+
+
+def _check_media_type(scope: Scope) -> None:
+    given = (header(scope, b"content-type") or b"").decode("latin-1").strip()
+    if not CONTENT_TYPE.fullmatch(given):
+        message = "The request body must be sent as Content-Type: application/json, in UTF-8."
+        headers = {"Accept": "application/json"}
+        raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message, headers=headers)
+    if header(scope, b"content-encoding") not in {None, b"identity"}:
+        message = "The request body must be sent without Content-Encoding."
+        headers = {"Accept-Encoding": "identity"}
+        raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message, headers=headers)
+
+
+async def _read(scope: Scope, receive: Receive) -> bytes:
+    if int(header(scope, b"content-length") or 0) > MAX_BYTES:
+        raise _too_large()
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise malformed("The connection was closed before the request body was complete.")
+        body += message.get("body", b"")
+        if len(body) > MAX_BYTES:
+            raise _too_large()
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _too_large() -> ApiError:
+    message = f"The request body is larger than {MAX_BYTES} bytes."
+    headers = {"Connection": "close"}
+    return ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", message, headers=headers)
+
+
+def _check_depth(raw: bytes) -> None:
+    """Bound the nesting before the recursive parser meets it. Brackets inside strings do not count."""
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for token in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', raw, re.DOTALL):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
+        if depth > MAX_DEPTH:
+            raise ValueError("too deep")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice")
+    return members
+
+
+def _whole(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError("too many digits")
+    return int(text)
+
+
+def _decimal(text: str) -> Decimal | int:
+    """Keep every digit; 1.0 and 1e2 are the whole numbers they say."""
+    number = Decimal(text)
+    if not -MAX_DIGITS < number.adjusted() < MAX_DIGITS or len(text) > 2 * MAX_DIGITS:
+        raise ValueError("out of range")
+    return int(number) if number == number.to_integral_value() else number
+
+
+def _refuse(_constant: str) -> Never:
+    raise ValueError("not JSON")
+
+
+def _unstorable(value: Any, pointer: str) -> Iterator[Fault]:
+    """Find NUL and half surrogate pairs, which only escapes can bring in."""
+    if isinstance(value, str) and UNSTORABLE.search(value):
+        name = pointer.rpartition("/")[2] or "The body"
+        yield Fault(pointer=pointer, message=f"{name} contains a character that is not text")
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _unstorable(each, f"{pointer}/{index}")
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if UNSTORABLE.search(name):
+                yield Fault(pointer=pointer, message="A name contains a character that is not text")
+            else:
+                yield from _unstorable(each, f"{pointer}/{name}")

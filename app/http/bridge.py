@@ -1,0 +1,76 @@
+"""The hop from ASGI to Flask: one thread takes the whole request, the answer comes back in one piece.
+
+Stands where Connexion's FlaskApp has a2wsgi, which crosses between threads three times for each answer and has a
+fixed pool of ten. Handlers never read the request from Flask, so the WSGI environ carries no headers and no body.
+"""
+
+import asyncio
+import contextvars
+import io
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from app.db import READERS
+from app.http.call import KEY, Headers, call_of
+
+Environ = dict[str, Any]
+WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+Answer = tuple[int, Headers, bytes]
+
+
+class Bridge:
+    """An ASGI application around a WSGI one."""
+
+    def __init__(self, app: WsgiApp) -> None:
+        """Take the WSGI application; threads start when they are needed."""
+        self.app = app
+        self._threads = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="handler")
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Run the request in a thread and send what it answered."""
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        status, headers, body = await loop.run_in_executor(self._threads, context.run, self._answer, _environ(scope))
+        headers.extend(call_of(scope).headers)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _answer(self, environ: Environ) -> Answer:
+        started: list[tuple[int, Headers]] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:
+            encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+            started.append((int(status[:3]), encoded))
+
+        chunks = self.app(environ, start_response)
+        try:
+            body = b"".join(chunks)
+        finally:
+            if hasattr(chunks, "close"):
+                chunks.close()
+        return *started[-1], body
+
+
+def _environ(scope: Scope) -> Environ:
+    """Return what Flask's routing needs, and the Call."""
+    return {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["path"].encode("utf-8", "surrogatepass").decode("latin-1"),
+        "QUERY_STRING": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        KEY: scope[KEY],
+    }

@@ -1,0 +1,46 @@
+"""What the edge knows of one request; made by the outermost middleware, completed on the way in.
+
+It travels in the ASGI scope and in the WSGI environ under `KEY`.
+"""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from limits import RateLimitItem
+from starlette.types import Scope
+
+from app.spec import Operation
+
+KEY = "distribu.call"
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """The API key behind a request, as far as the edge needs it."""
+
+    key_id: str
+    company_id: str
+    scopes: frozenset[str]
+    rate_limit: RateLimitItem
+
+
+@dataclass(kw_only=True, slots=True)
+class Call:
+    """One request: its id, then what routing, authentication and validation found out."""
+
+    request_id: str
+    started: float = field(default_factory=time.perf_counter)
+    operation: Operation | None = None
+    identity: Identity | None = None
+    query: dict[str, list[str]] = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
+    headers: Headers = field(default_factory=list)  # to add to whatever the answer is
+
+
+def call_of(scope: Scope) -> Call:
+    """Return the call of this ASGI scope."""
+    call: Call = scope[KEY]
+    return call

@@ -1,0 +1,162 @@
+"""Put the application together, and run it. The order of the middlewares is this module's one decision."""
+
+import contextlib
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import a2wsgi
+import connexion
+import uvicorn
+from connexion.middleware.lifespan import LifespanMiddleware
+from connexion.middleware.routing import RoutingMiddleware
+from uvicorn.supervisors import Multiprocess
+
+from app import spec
+from app.config import Settings
+from app.db import Database
+from app.errors import StartError
+from app.http import dispatch, logging, metrics
+from app.http.access import AccessMiddleware
+from app.http.auth import AuthMiddleware, KeyRing
+from app.http.bridge import Bridge
+from app.http.errors import ErrorMiddleware
+from app.http.guard import GuardMiddleware
+from app.http.methods import AllowMiddleware, OperationMiddleware
+from app.http.ratelimit import RateLimiter
+from app.http.system import SystemMiddleware
+from app.http.usage import Usage, UsageMiddleware
+from app.http.validation import ValidationMiddleware
+from app.spec import Document
+
+BASE_PATH = "/api/v1"
+SHUTDOWN_SECONDS = 30
+IDLE_SECONDS = 30
+
+
+def create_app(
+    settings: Settings, database: Database, *, document: Document | None = None, handlers: str = "handlers"
+) -> connexion.FlaskApp:
+    """Return the ASGI application for `document` (the project's own by default).
+
+    Raises StartError for an operation without a scope or without a handler.
+    """
+    document = document or spec.document()
+    try:
+        operations = list(spec.operations(document))
+    except spec.SpecError as error:
+        raise StartError(f"The OpenAPI document cannot be served: {error}") from error
+    functions = dispatch.find_handlers(operations, handlers)
+    usage = Usage(database)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Any) -> AsyncIterator[None]:
+        dispatch.install(app.app, operations, functions, database)
+        async with usage.writing():
+            yield
+        database.dispose()
+
+    app = connexion.FlaskApp(
+        __name__,
+        lifespan=lifespan,
+        middlewares=[  # the order in which a request is judged (contract, section 1)
+            AccessMiddleware,  # gives it an id; counts and logs the answer, whatever it was
+            ErrorMiddleware,  # renders every exception of the rest
+            GuardMiddleware,  # malformed HTTP: 400, 404
+            partial(SystemMiddleware, database=database, serves_metrics=settings.metrics_port == 0),  # health, docs
+            partial(AllowMiddleware, operations=operations, base_path=BASE_PATH),  # wrong method: 405; OPTIONS
+            RoutingMiddleware,  # Connexion: which operation of the document is it?
+            partial(OperationMiddleware, operations={each.id: each for each in operations}),  # none: 404
+            partial(  # who, how often, what for: 401, 429, 403
+                AuthMiddleware,
+                keys=KeyRing(database, settings.rate_limit),
+                limiter=RateLimiter(settings.rate_limit_storage),
+            ),
+            partial(UsageMiddleware, usage=usage),  # notes when the key was last used
+            partial(ValidationMiddleware, operations=operations, document=document),  # 406, 415, 413, 400
+            LifespanMiddleware,  # Connexion: start and stop
+        ],
+    )
+    app.add_api(document, base_path=BASE_PATH, resolver=dispatch.HandlerResolver(functions))
+    _replace_bridge(app)
+    return app
+
+
+def _replace_bridge(app: connexion.FlaskApp) -> None:
+    """Put our bridge where FlaskApp keeps a2wsgi's. The attribute is private, so its being there is checked."""
+    wrapped = app._middleware_app  # noqa: SLF001 - FlaskApp offers no other way
+    if not isinstance(wrapped.asgi_app, a2wsgi.WSGIMiddleware):
+        raise StartError("This version of Connexion is not the one Distribu was made for. Run: make install")
+    wrapped.asgi_app = Bridge(app.app.wsgi_app)
+
+
+def app_from_environment() -> connexion.FlaskApp:
+    """Return the application for the settings of this process: what each worker process starts with."""
+    settings = Settings.from_environment()
+    logging.configure(settings.log_level)
+    return create_app(settings, Database(settings))
+
+
+def run(settings: Settings, database: Database) -> None:
+    """Serve until a signal ends it. Raises StartError when the port cannot be had or the document not served."""
+    create_app(settings, database)  # so that what is wrong is said here, in one line, not by a worker
+    listening = _listen(settings.host, settings.port)
+    if settings.workers > 1:
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="distribu-metrics-"))
+        _warn_of_private_counters(settings)
+    if settings.metrics_port:
+        _serve_metrics(settings.host, settings.metrics_port)
+    config = uvicorn.Config(
+        "app.http.server:app_from_environment",
+        factory=True,
+        workers=settings.workers,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    logging.configure(settings.log_level)
+    print(f"Distribu listens on http://{settings.host}:{settings.port}{BASE_PATH}/ (reference: /docs)", file=sys.stderr)
+    with listening:
+        if settings.workers > 1:
+            Multiprocess(config, sockets=[listening]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(2048)
+    except OSError as error:
+        reason = f"{error.strerror or error}. Set DISTRIBU_HOST or DISTRIBU_PORT, or stop what listens there"
+        raise StartError(f"Cannot listen on {host}:{port}: {reason}.") from error
+    listening.set_inheritable(True)
+    return listening
+
+
+def _serve_metrics(host: str, port: int) -> None:
+    try:
+        metrics.serve(host, port)
+    except OSError as error:
+        reason = f"{error.strerror or error}. Set DISTRIBU_METRICS_PORT, or stop what listens there"
+        raise StartError(f"Cannot listen on {host}:{port}: {reason}.") from error
+
+
+def _warn_of_private_counters(settings: Settings) -> None:
+    if settings.rate_limit_storage == "memory://":
+        print(
+            "Each process counts requests by itself: a key may pass its rate limit up to "
+            f"{settings.workers} times over. Set DISTRIBU_RATE_LIMIT_STORAGE=redis://… to share the counter.",
+            file=sys.stderr,
+        )

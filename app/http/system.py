@@ -1,0 +1,114 @@
+"""What needs no key and is not part of the API: health, metrics, and the reference page in the browser."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from pathlib import Path
+
+import orjson
+from starlette.types import ASGIApp, Receive, Scope, Send
+from swagger_ui_bundle import swagger_ui_path
+
+from app import schema_version
+from app.db import Database
+from app.http import metrics
+from app.http.methods import method_not_allowed
+
+ALLOW = "GET, HEAD, OPTIONS"
+ASSETS = {
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "favicon-32x32.png": "image/png",
+}
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Distribu API reference</title>
+<link rel="icon" href="docs/favicon-32x32.png">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+</head>
+<body>
+<div id="reference"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+"""
+START = """SwaggerUIBundle({
+  url: "api/v1/openapi.json", dom_id: "#reference", deepLinking: true, defaultModelsExpandDepth: 0,
+  displayRequestDuration: true, persistAuthorization: false, validatorUrl: null
+});
+"""
+# Swagger UI draws with inline styles and data: images; nothing may come from another host.
+POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+
+Content = tuple[int, str, bytes]
+Source = Callable[[], Awaitable[Content]]
+
+
+class SystemMiddleware:
+    """Answer a few fixed paths; pass on everything else."""
+
+    def __init__(self, app: ASGIApp, *, database: Database, serves_metrics: bool) -> None:
+        """Take the database whose health is asked for."""
+        self.app = app
+        self._database = database
+        self._sources: dict[str, Source] = {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/docs": _fixed("text/html; charset=utf-8", PAGE.encode()),
+            "/docs/start.js": _fixed("text/javascript; charset=utf-8", START.encode()),
+        }
+        if serves_metrics:
+            self._sources["/metrics"] = _metrics
+        for name, media_type in ASSETS.items():
+            self._sources[f"/docs/{name}"] = _fixed(media_type, (Path(swagger_ui_path) / name).read_bytes())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer GET, HEAD and OPTIONS of our own paths."""
+        if scope["type"] != "http" or scope["path"] not in self._sources:
+            await self.app(scope, receive, send)
+        elif scope["method"] == "OPTIONS":
+            await _send(send, HTTPStatus.NO_CONTENT, b"", [(b"allow", ALLOW.encode())])
+        elif scope["method"] not in {"GET", "HEAD"}:
+            raise method_not_allowed(ALLOW)
+        else:
+            status, media_type, body = await self._sources[scope["path"]]()
+            headers = [
+                (b"content-type", media_type.encode()),
+                (b"content-length", str(len(body)).encode()),
+                (b"content-security-policy", POLICY.encode()),
+                (b"x-content-type-options", b"nosniff"),
+            ]
+            await _send(send, status, b"" if scope["method"] == "HEAD" else body, headers)
+
+    async def _healthz(self) -> Content:
+        return _json(HTTPStatus.OK, {"status": "ok"})
+
+    async def _readyz(self) -> Content:
+        if await asyncio.to_thread(schema_version.is_current, self._database):
+            return _json(HTTPStatus.OK, {"status": "ready"})
+        message = "The database is away or its schema is not the one this server needs."
+        return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"error": message, "code": "not_ready"})
+
+
+def _fixed(media_type: str, body: bytes) -> Source:
+    async def source() -> Content:
+        return HTTPStatus.OK, media_type, body
+
+    return source
+
+
+async def _metrics() -> Content:
+    return HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", metrics.render()
+
+
+def _json(status: int, content: dict[str, str]) -> Content:
+    return status, "application/json", orjson.dumps(content)
+
+
+async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

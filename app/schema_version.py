@@ -1,0 +1,122 @@
+"""The schema's history: bring a database up to this code, and tell when it is not.
+
+Alembic is configured here, in code; the revisions are in `migrations/versions/`.
+"""
+
+import sqlite3
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from app.db import Database
+from app.errors import DatabaseUnavailableError, StartError
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+UPGRADE_HINT = "Run: distribu db upgrade"
+ADVISORY_LOCK = 0x64697374  # 'dist': one upgrade at a time on a PostgreSQL server
+
+
+def scripts() -> ScriptDirectory:
+    """Return the revisions this code knows."""
+    return ScriptDirectory.from_config(_config())
+
+
+def upgrade(database: Database) -> tuple[str | None, str]:
+    """Apply every missing revision in one transaction; return the revisions before and after.
+
+    Raises StartError when the database cannot be made or reached, or is newer than this code.
+    """
+    _make_file(database)
+    try:
+        with database.connection() as connection:
+            if not database.is_sqlite:
+                connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
+            before = _current(connection)
+            _refuse_newer(database, before)
+            command.upgrade(_config(connection), "head")
+            return before, _head()
+    except (DatabaseUnavailableError, sa.exc.DatabaseError) as error:
+        raise StartError(_unusable(database, error)) from error
+
+
+def check(database: Database) -> None:
+    """Raise StartError unless the database is there, reachable and exactly as this code expects it."""
+    if database.file is not None and not database.file.is_file():
+        raise StartError(f"The database {database.file} does not exist. {UPGRADE_HINT}")
+    try:
+        current = revision(database)
+    except (DatabaseUnavailableError, sa.exc.DatabaseError) as error:
+        raise StartError(_unusable(database, error)) from error
+    _refuse_newer(database, current)
+    if current != _head():
+        raise StartError(f"The database {_name(database)} is older than this code. {UPGRADE_HINT}")
+
+
+def is_current(database: Database) -> bool:
+    """Tell whether the database answers and has the newest schema; never raises for a database fault."""
+    try:
+        return revision(database) == _head()
+    except (DatabaseUnavailableError, sa.exc.DatabaseError):
+        return False
+
+
+def revision(database: Database) -> str | None:
+    """Return the revision of the database, None for an empty one."""
+    with database.transaction() as session:
+        return _current(session.connection())
+
+
+def _current(connection: sa.Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _config(connection: sa.Connection | None = None) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _head() -> str:
+    head = scripts().get_current_head()
+    assert head is not None  # the first revision is part of the code
+    return head
+
+
+def _refuse_newer(database: Database, current: str | None) -> None:
+    known = {each.revision for each in scripts().walk_revisions()}
+    if current is not None and current not in known:
+        raise StartError(
+            f"The database {_name(database)} is newer than this code. Install the newer version of Distribu."
+        )
+
+
+def _make_file(database: Database) -> None:
+    """Create the directory and an empty file: connections never create one by themselves."""
+    if database.file is None:
+        return
+    try:
+        database.file.parent.mkdir(parents=True, exist_ok=True)
+        with database.file.open("ab"):
+            pass
+    except OSError as error:
+        raise StartError(
+            f"The database {database.file} cannot be written: {error.strerror}. Set DISTRIBU_DATABASE_URL."
+        ) from error
+
+
+def _name(database: Database) -> str:
+    return str(database.file or database.url.render_as_string(hide_password=True))
+
+
+def _unusable(database: Database, error: Exception) -> str:
+    origin = getattr(error, "orig", None)
+    if isinstance(origin, sqlite3.DatabaseError) and getattr(origin, "sqlite_errorname", "") == "SQLITE_NOTADB":
+        reason = "it is not an SQLite database"
+    else:
+        reason = str(origin or error).strip().partition("\n")[0]
+    return f"The database {_name(database)} cannot be used: {reason}. Check DISTRIBU_DATABASE_URL."

@@ -1,0 +1,1 @@
+"""marshmallow schemas: from the domain's types to JSON and back."""

@@ -1,0 +1,1 @@
+"""Business rules, in verbs: no HTTP words, no commit."""

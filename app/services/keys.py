@@ -1,0 +1,95 @@
+"""API keys: draw, find, list, revoke (contract, section 1). The plaintext leaves this module once."""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+
+from app.context import Context
+from app.errors import DomainError, NotFoundError
+from models import ApiKey, Scope, new_id
+
+PREFIX = "dk_"
+TOKEN_LENGTH = 46
+SHOWN = 12  # characters of a key that are kept for display
+
+BY_DIGEST = select(ApiKey).where(ApiKey.digest == bindparam("digest"))
+
+
+def digest(token: str) -> bytes:
+    """Return what is stored of a key: its SHA-256. A key has 256 random bits, so it needs no salt."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def create(
+    ctx: Context,
+    *,
+    name: str,
+    scopes: Sequence[Scope],
+    expires_at: datetime | None = None,
+    rate_limit: str | None = None,
+) -> tuple[ApiKey, str]:
+    """Make a key for the context's company; return its record and, for the only time, its plaintext.
+
+    Raises DomainError for a name that is empty or over 100 characters, no scope, or an expiry in the past.
+    """
+    if not 1 <= len(name) <= 100:
+        raise DomainError("name must be between 1 and 100 characters.")
+    if not scopes:
+        raise DomainError("At least one scope is required.")
+    if expires_at is not None and expires_at <= ctx.now:
+        raise DomainError("The expiry must lie in the future.")
+    token = PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+    key = ApiKey(
+        id=new_id(ctx.now),
+        company_id=ctx.company_id,
+        name=name,
+        prefix=token[:SHOWN],
+        digest=digest(token),
+        scopes=sorted(set(scopes)),
+        rate_limit=rate_limit,
+        created_at=ctx.now,
+        created_by=ctx.actor.id,
+        expires_at=expires_at,
+    )
+    ctx.session.add(key)
+    return key, token
+
+
+def find(session: Session, token_digest: bytes) -> ApiKey | None:
+    """Return the key with this digest, whatever its status: one statement for every kind of key."""
+    return session.scalars(BY_DIGEST, {"digest": token_digest}).one_or_none()
+
+
+def list_all(ctx: Context) -> Sequence[ApiKey]:
+    """Return every key of the company, revoked and expired ones included, newest first."""
+    statement = select(ApiKey).where(ApiKey.company_id == ctx.company_id)
+    return ctx.session.scalars(statement.order_by(ApiKey.created_at.desc(), ApiKey.id.desc())).all()
+
+
+def revoke(session: Session, identifier: str, *, company_id: str | None, now: datetime) -> ApiKey:
+    """Revoke the key with this id or 12-character prefix; a key that is revoked already stays as it is.
+
+    Raises NotFoundError when there is none, DomainError when a prefix stands for several keys.
+    """
+    statement = select(ApiKey).where((ApiKey.id == identifier) | (ApiKey.prefix == identifier))
+    if company_id is not None:
+        statement = statement.where(ApiKey.company_id == company_id)
+    matches = session.scalars(statement).all()
+    if not matches:
+        raise NotFoundError("Key")
+    if len(matches) > 1:
+        raise DomainError(f"{identifier} stands for {len(matches)} keys. Use the id, or name the company.")
+    key = matches[0]
+    key.revoked_at = key.revoked_at or now
+    return key
+
+
+def record_use(session: Session, used: dict[str, datetime]) -> None:
+    """Write when keys were last used: `used` maps the id of a key to the time of its last successful call."""
+    statement = update(ApiKey).where(ApiKey.id == bindparam("key_id")).values(last_used_at=bindparam("at"))
+    session.connection().execute(statement, [{"key_id": key_id, "at": at} for key_id, at in used.items()])

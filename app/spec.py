@@ -1,0 +1,144 @@
+"""The OpenAPI document: load the files under `openapi/`, bundle them, look things up.
+
+Not here: anything that knows HTTP or Connexion. The bundle keeps the names of components (every
+`$ref` to a file below `components/` becomes `#/components/<kind>/<Name>`), because those names are
+what generated clients show their users.
+"""
+
+import functools
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SOURCE = Path(__file__).resolve().parent.parent / "openapi"
+METHODS = ("get", "put", "post", "delete", "patch")
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One operation of the document. `scope` is None only where `security: []` says public."""
+
+    id: str
+    tag: str
+    method: str
+    path: str
+    scope: str | None
+    definition: Document
+
+
+class SpecError(Exception):
+    """The document breaks a rule this server relies on; the message names the place."""
+
+
+def load(source: Path = SOURCE) -> Document:
+    """Return the bundled document of the split files below `source`.
+
+    Raises SpecError where a reference leads nowhere.
+    """
+    root = _read(source / "openapi.yaml")
+    paths = {url: _bundle(_read(source / item["$ref"]), source / item["$ref"]) for url, item in root["paths"].items()}
+    return {**root, "paths": paths, "components": _components(source)}
+
+
+@functools.cache
+def document() -> Document:
+    """Return the project's own document, bundled once per process. Callers must not change it."""
+    return load()
+
+
+def operations(document: Document) -> Iterator[Operation]:
+    """Yield every operation of `document`.
+
+    Raises SpecError for an operation without an id, a tag, or a scope that it does not declare public.
+    """
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield _operation(path, method, item[method])
+
+
+def resolve(document: Document, node: Document) -> Document:
+    """Follow `$ref` of `node` inside the bundled `document` until something else stands there."""
+    while "$ref" in node:
+        _, _, kind, name = node["$ref"].split("/")
+        node = document["components"][kind][name]
+    return node
+
+
+def _operation(path: str, method: str, definition: Document) -> Operation:
+    where = f"{method.upper()} {path}"
+    for key in ("operationId", "tags"):
+        if not definition.get(key):
+            raise SpecError(f"{where} has no {key}.")
+    scope = definition.get("x-scope")
+    if scope is None and definition.get("security") != []:
+        raise SpecError(f"{where} names no scope. Add x-scope, or 'security: []' if anybody may call it.")
+    return Operation(
+        id=definition["operationId"],
+        tag=definition["tags"][0],
+        method=method.upper(),
+        path=path,
+        scope=scope,
+        definition=definition,
+    )
+
+
+def _components(source: Path) -> Document:
+    components: Document = {}
+    for file in sorted((source / "components").glob("*/*.yaml")):
+        components.setdefault(file.parent.name, {})[file.stem] = _bundle(_read(file), file)
+    return components
+
+
+def _bundle(node: Any, file: Path) -> Any:
+    """Rewrite each relative reference in `node`, which stands in `file`, to a local one."""
+    if isinstance(node, list):
+        return [_bundle(child, file) for child in node]
+    if not isinstance(node, dict):
+        return node
+    reference = node.get("$ref")
+    if isinstance(reference, str):
+        return {"$ref": _local(reference, file)}
+    return {key: _bundle(value, file) for key, value in node.items()}
+
+
+def _local(reference: str, file: Path) -> str:
+    if reference.startswith("#/"):
+        return reference
+    target = (file.parent / reference).resolve()
+    if not target.is_file() or target.parent.parent.name != "components":
+        raise SpecError(f"{file}: '{reference}' is not a file below components/.")
+    return f"#/components/{target.parent.name}/{target.stem}"
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML as JSON sees it: timestamps stay strings."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _read(file: Path) -> Document:
+    try:
+        content: Document = yaml.load(file.read_text("utf-8"), _Loader)  # noqa: S506 - a safe loader
+    except FileNotFoundError:
+        raise SpecError(f"{file} is missing.") from None
+    return content
+
+
+def to_yaml(document: Document) -> str:
+    """Render `document` as YAML in the order it was written."""
+    return yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(to_yaml(document()))

@@ -1,0 +1,21 @@
+"""The document itself, for people who generate clients and tests that check this server against it."""
+
+import functools
+import json
+
+from app import spec
+
+Download = tuple[bytes, int, dict[str, str]]
+
+
+@functools.cache
+def get_openapi_json() -> Download:
+    """Answer the bundled document as JSON."""
+    body = json.dumps(spec.document(), ensure_ascii=False, indent=2).encode()
+    return body, 200, {"Content-Type": "application/json"}
+
+
+@functools.cache
+def get_openapi_yaml() -> Download:
+    """Answer the bundled document as YAML."""
+    return spec.to_yaml(spec.document()).encode(), 200, {"Content-Type": "application/yaml"}

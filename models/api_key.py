@@ -1,0 +1,67 @@
+"""API keys: who may call, for which company, and for what (contract, section 1).
+
+Not here: how a key is drawn, hashed and looked up (`app/services/keys.py`).
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Id, Instant
+
+
+class Scope(StrEnum):
+    """What a key may be allowed to do; write does not imply read."""
+
+    PRODUCTS_READ = "products:read"
+    PRODUCTS_WRITE = "products:write"
+    ORDERS_READ = "orders:read"
+    ORDERS_WRITE = "orders:write"
+    CUSTOMERS_READ = "customers:read"
+    CUSTOMERS_WRITE = "customers:write"
+    REPORTS_READ = "reports:read"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
+    AUDIT_READ = "audit:read"
+    KEYS_READ = "keys:read"
+    KEYS_WRITE = "keys:write"
+
+
+class KeyStatus(StrEnum):
+    """Derived from the two dates of a key, never stored."""
+
+    ACTIVE = "Active"
+    REVOKED = "Revoked"
+    EXPIRED = "Expired"
+
+
+class ApiKey(Base):
+    """A key's record. The plaintext is nowhere; `digest` is its SHA-256."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("length(name) BETWEEN 1 AND 100", name="name"),
+        CheckConstraint("length(prefix) = 12", name="prefix"),
+        CheckConstraint("length(digest) = 32", name="digest"),
+    )
+
+    company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    prefix: Mapped[str] = mapped_column(String(12), index=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    rate_limit: Mapped[str | None] = mapped_column(String(50))
+    created_by: Mapped[str] = mapped_column(String(100))
+    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    def status(self, now: datetime) -> KeyStatus:
+        """Tell what the key is worth at `now`; a revoked key stays revoked after it expires."""
+        if self.revoked_at is not None:
+            return KeyStatus.REVOKED
+        if self.expires_at is not None and self.expires_at <= now:
+            return KeyStatus.EXPIRED
+        return KeyStatus.ACTIVE

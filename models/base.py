@@ -1,0 +1,120 @@
+"""What every table shares: naming, ids, and column types that mean the same on both databases.
+
+Not here: engines and sessions (`app/db.py`).
+"""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Dialect, MetaData, Numeric, String
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+ID_LENGTH = 25
+ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def new_id(now: datetime) -> str:
+    """Return a fresh id: `c`, nine characters of `now` in milliseconds, fifteen random ones (77 bits).
+
+    Ids made later sort later, which keeps the indexes on them compact.
+    """
+    return "c" + _base36((now - EPOCH) // MILLISECOND, 9) + _base36(secrets.randbits(77), 15)
+
+
+def _base36(number: int, length: int) -> str:
+    characters = []
+    for _ in range(length):
+        number, remainder = divmod(number, 36)
+        characters.append(ALPHABET[remainder])
+    return "".join(reversed(characters))
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment in UTC, to the millisecond: `timestamptz(3)`, and milliseconds since 1970 on SQLite."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Pick the column type of the database."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True, precision=3))
+        return dialect.type_descriptor(BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Cut to the millisecond, so that a value compares equal to what was stored."""
+        if value is None:
+            return None
+        milliseconds = (value - EPOCH) // MILLISECOND
+        return EPOCH + milliseconds * MILLISECOND if dialect.name == "postgresql" else milliseconds
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Return an aware datetime in UTC."""
+        if value is None or dialect.name == "postgresql":
+            return value  # type: ignore[no-any-return]  # psycopg gives a datetime
+        return datetime.fromtimestamp(value / 1000, UTC)
+
+
+class Fixed(TypeDecorator[Decimal]):
+    """A decimal of `scale` places: `numeric`, and a whole number of the smallest unit on SQLite.
+
+    SQLite would keep a decimal as a binary float, which money must never become.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def __init__(self, scale: int) -> None:
+        """Make a type with `scale` places after the point."""
+        super().__init__()
+        self.scale = scale
+        self._unit = Decimal(1).scaleb(-scale)
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Pick the column type of the database."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(Numeric(14, self.scale))
+        return dialect.type_descriptor(BigInteger())
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        """Refuse more places than the column has: rounding is the business of a service."""
+        if value is None:
+            return None
+        exact = Decimal(value).quantize(self._unit)
+        if exact != value:
+            raise ValueError(f"{value} has more than {self.scale} places.")
+        return exact if dialect.name == "postgresql" else int(exact.scaleb(self.scale))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        """Return the value with its scale, whatever the database counts in."""
+        if value is None or dialect.name == "postgresql":
+            return value  # type: ignore[no-any-return]  # psycopg gives a Decimal
+        return Decimal(value).scaleb(-self.scale)
+
+
+# Compared and sorted by code point on every database; a locale would only make the index slower.
+Id = String(ID_LENGTH).with_variant(postgresql.VARCHAR(ID_LENGTH, collation="C"), "postgresql")
+Money = Fixed(2)
+
+
+class Base(DeclarativeBase):
+    """The declarative base; constraint names are derived, so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, sort_order=-1)
+    created_at: Mapped[datetime] = mapped_column(Instant)

@@ -1,0 +1,59 @@
+"""Products: what is sold, at what price, and how much of it is there (contract, section 4)."""
+
+import unicodedata
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Id, Instant, Money
+
+FIELD_SEPARATOR = "\x1f"
+
+
+def searchable(*texts: str | None) -> str:
+    """Fold texts so that an ordinary substring match ignores case in every script.
+
+    Databases disagree on the case of anything beyond ASCII; Unicode case folding does not.
+    """
+    joined = FIELD_SEPARATOR.join(text for text in texts if text)
+    return unicodedata.normalize("NFC", joined).casefold()
+
+
+def _search_text(context: Any) -> str:
+    values = context.get_current_parameters()
+    return searchable(values["name"], values.get("sku"), values.get("category"))
+
+
+class Product(Base):
+    """One thing for sale. Stock never goes below zero: the database refuses it."""
+
+    __tablename__ = "products"
+    __table_args__ = (
+        UniqueConstraint("company_id", "sku"),
+        UniqueConstraint("company_id", "id"),  # what rows of other tables refer to
+        CheckConstraint("length(name) BETWEEN 1 AND 200", name="name"),
+        CheckConstraint("length(unit) BETWEEN 1 AND 50", name="unit"),
+        CheckConstraint("price >= 0", name="price"),
+        CheckConstraint("stock >= 0", name="stock"),
+        CheckConstraint("low_stock_threshold >= 0", name="low_stock_threshold"),
+        Index(None, "company_id", "created_at", "id"),
+        Index(None, "company_id", "category", "created_at", "id"),
+        Index(None, "company_id", "is_active", "created_at", "id"),
+    )
+
+    company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    sku: Mapped[str | None] = mapped_column(String(100))
+    description: Mapped[str | None] = mapped_column(String(2000))
+    category: Mapped[str | None] = mapped_column(String(100))
+    unit: Mapped[str] = mapped_column(String(50), default="each")
+    price: Mapped[Decimal] = mapped_column(Money)
+    stock: Mapped[int] = mapped_column(BigInteger, default=0)
+    low_stock_threshold: Mapped[int] = mapped_column(BigInteger, default=5)
+    image_url: Mapped[str | None] = mapped_column(String(2048))
+    is_active: Mapped[bool] = mapped_column(default=True)
+    search_text: Mapped[str] = mapped_column(Text, default=_search_text)  # folding may lengthen
+    updated_at: Mapped[datetime] = mapped_column(Instant)

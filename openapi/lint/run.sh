@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Lints a bundled OpenAPI document: run.sh BUNDLE.yaml. A warning fails as an error does.
+set -euo pipefail
+
+[[ $# -eq 1 && -f $1 ]] || { echo "usage: $0 BUNDLE.yaml" >&2; exit 2; }
+bundle=$(realpath "$1")
+cd "$(dirname "${BASH_SOURCE[0]}")"
+export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
+
+# npm writes node_modules/.package-lock.json last, so it tells whether an install was completed.
+if [[ ! -f node_modules/.package-lock.json || package-lock.json -nt node_modules/.package-lock.json ]]; then
+  npm ci --no-progress
+fi
+
+status=0
+node_modules/.bin/spectral lint --ruleset spectral.yaml --fail-severity warn --fail-on-unmatched-globs "$bundle" || status=1
+node_modules/.bin/redocly lint --config redocly.yaml --max-problems 1000 "$bundle" || status=1
+exit "$status"

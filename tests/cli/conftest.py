@@ -1,0 +1,104 @@
+"""The real command, as a process of its own, on a fresh database."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.db import Database
+from models import Base
+from tests.support import factories
+from tests.support.factories import Tenant
+from tests.support.servers import ROOT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a command did: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+    @property
+    def refusal(self) -> str:
+        """Return the one line on stderr that says why a command failed."""
+        assert self.code in {1, 2}
+        assert self.out == ""
+        assert self.err.startswith("Error: ")
+        assert self.err.count("\n") == 1
+        return self.err.removeprefix("Error: ").rstrip("\n")
+
+
+Command = Callable[..., Outcome]
+
+
+def environment(url: str | None, **settings: str) -> dict[str, str]:
+    """Return the environment of a command."""
+    values = {f"DISTRIBU_{name.upper()}": value for name, value in settings.items()}
+    database = {} if url is None else {"DISTRIBU_DATABASE_URL": url}
+    return os.environ | {"PYTHONPATH": str(ROOT)} | database | values
+
+
+def execute(directory: Path, url: str | None, *arguments: str, stdin: bytes = b"", **settings: str) -> Outcome:
+    """Run `distribu` in `directory`; whatever happens, it never shows a trace."""
+    strictness = () if "serve" in arguments else ("-W", "error")  # the web framework warns of itself
+    process = subprocess.run(
+        [sys.executable, *strictness, "-m", "app.cli", *arguments],
+        cwd=directory,
+        env=environment(url, **settings),
+        input=stdin,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    outcome = Outcome(code=process.returncode, out=process.stdout.decode(), err=process.stderr.decode())
+    assert "Traceback" not in outcome.err
+    return outcome
+
+
+def dump(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every row of every table."""
+    with database.transaction() as session:
+        tables = Base.metadata.sorted_tables
+        return {
+            each.name: [tuple(row) for row in session.execute(sa.select(each).order_by(each.c.id))] for each in tables
+        }
+
+
+@pytest.fixture
+def distribu(database_url: str, tmp_path: Path) -> Command:
+    """Return a function that runs a command on a fresh, migrated, empty database."""
+
+    def run(*arguments: str, stdin: bytes = b"", **settings: str) -> Outcome:
+        return execute(tmp_path, database_url, *arguments, stdin=stdin, **settings)
+
+    return run
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Command:
+    """Return a function that runs a command where there is no database, nor a setting for one."""
+
+    def run(*arguments: str, url: str | None = None, **settings: str) -> Outcome:
+        return execute(tmp_path, url, *arguments, stdin=b"", **settings)
+
+    return run
+
+
+@pytest.fixture
+def shop(fresh_database: Database) -> Tenant:
+    """Return a company in the fresh database."""
+    return factories.tenant(fresh_database)

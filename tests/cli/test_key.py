@@ -1,0 +1,179 @@
+"""`distribu key`: the JSON that scripts rely on (contract, section 11), and that no plaintext comes back."""
+
+import getpass
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.db import Database
+from app.services import keys
+from models import Scope
+from tests.cli.conftest import Command, dump
+from tests.support import factories
+from tests.support.factories import Tenant
+
+TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
+LISTED = ["id", "name", "prefix", "scopes", "lastUsedAt", "createdAt", "createdBy", "expiresAt", "status"]
+
+
+def create(shop: Tenant, *more: str) -> list[str]:
+    return ["key", "create", "--company", shop.slug, "--name", "Till", "--scope", "products:read", *more]
+
+
+class TestCreate:
+    def test_answers_the_record_and_a_key_that_works(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
+        created = distribu(*create(shop, "--scope", "orders:read", "--json")).json
+
+        assert list(created) == ["id", "name", "prefix", "scopes", "expiresAt", "key"]
+        assert created["name"] == "Till"
+        assert created["scopes"] == ["orders:read", "products:read"]
+        assert created["expiresAt"] is None
+        assert re.fullmatch(r"dk_[A-Za-z0-9_-]{43}", created["key"])
+        assert created["prefix"] == created["key"][:12]
+        with fresh_database.transaction() as session:
+            found = keys.find(session, keys.digest(created["key"]))
+        assert found is not None
+        assert (found.id, found.company_id) == (created["id"], shop.company_id)
+
+    def test_shows_people_the_key_once_and_says_so(self, distribu: Command, shop: Tenant) -> None:
+        outcome = distribu(*create(shop))
+
+        assert re.fullmatch(r"dk_[A-Za-z0-9_-]{43}\n", outcome.out)
+        assert "This is the only time the key is shown." in outcome.err
+        assert outcome.out.strip() not in outcome.err
+
+    def test_the_plaintext_is_nowhere_in_the_database(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
+        token = distribu(*create(shop)).out.strip()
+
+        assert token not in str(dump(fresh_database))
+        assert token not in distribu("key", "list", "--company", shop.slug, "--json").out
+
+    def test_all_stands_for_every_scope(self, distribu: Command, shop: Tenant) -> None:
+        assert distribu(*create(shop, "--scope", "all", "--json")).json["scopes"] == sorted(Scope)
+
+    def test_can_expire(self, distribu: Command, shop: Tenant) -> None:
+        created = distribu(*create(shop, "--expires", "2100-04-16T14:22:00+02:00", "--json")).json
+
+        assert created["expiresAt"] == "2100-04-16T12:22:00.000Z"
+
+    @pytest.mark.parametrize(
+        ("option", "message"),
+        [
+            (("--expires", "tomorrow"), "'tomorrow' is not an ISO 8601 time like"),
+            (("--rate-limit", "fast"), "'fast' is not a number of requests per period, like 600/minute."),
+            (("--scope", "products:eat"), "'products:eat' is not one of 'products:read'"),
+        ],
+        ids=["expires", "rate-limit", "scope"],
+    )
+    def test_refuses_what_cannot_be_read(self, bare: Command, option: tuple[str, ...], message: str) -> None:
+        outcome = bare("key", "create", "--company", "acme", "--name", "Till", "--scope", "all", *option)
+
+        assert message in outcome.refusal
+        assert outcome.code == 2
+
+    def test_refuses_an_expiry_in_the_past(self, distribu: Command, shop: Tenant) -> None:
+        outcome = distribu(*create(shop, "--expires", "2020-01-01"))
+
+        assert outcome.refusal == "The expiry must lie in the future."
+        assert outcome.code == 1
+
+    def test_a_key_can_have_its_own_rate_limit(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+        token = distribu(*create(shop, "--rate-limit", "600/minute")).out.strip()
+
+        with fresh_database.transaction() as session:
+            found = keys.find(session, keys.digest(token))
+        assert found is not None
+        assert found.rate_limit == "600 per 1 minute"
+
+    @pytest.mark.parametrize("name", ["", "x" * 101])
+    def test_refuses_a_name_that_will_not_do(self, distribu: Command, shop: Tenant, name: str) -> None:
+        outcome = distribu("key", "create", "--company", shop.slug, "--name", name, "--scope", "all")
+
+        assert outcome.refusal == "name must be between 1 and 100 characters."
+
+    def test_refuses_an_unknown_company(self, distribu: Command) -> None:
+        outcome = distribu("key", "create", "--company", "nobody", "--name", "A", "--scope", "all")
+
+        assert outcome.refusal == "Company 'nobody' not found."
+        assert outcome.code == 1
+
+
+class TestList:
+    def test_answers_the_records_newest_first(self, distribu: Command, shop: Tenant) -> None:
+        created = distribu(*create(shop, "--expires", "2100-01-01", "--json")).json
+
+        newest, oldest = distribu("key", "list", "--company", shop.slug, "--json").json
+
+        assert list(newest) == LISTED
+        assert newest["id"] == created["id"]
+        assert newest["createdBy"] == getpass.getuser()
+        assert TIME.fullmatch(newest["createdAt"])
+        assert newest["expiresAt"] == "2100-01-01T00:00:00.000Z"
+        assert (newest["lastUsedAt"], newest["status"]) == (None, "Active")
+        assert oldest["id"] == shop.key_id
+
+    def test_keeps_revoked_and_expired_keys(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+        past = datetime.now(UTC) - timedelta(days=1)
+        expired, _ = factories.api_key(fresh_database, shop.company_id, expires_at=past, last_used_at=past)
+        revoked, _ = factories.api_key(fresh_database, shop.company_id, revoked_at=past)
+
+        rows = {each["id"]: each for each in distribu("key", "list", "--company", shop.slug, "--json").json}
+
+        assert rows[expired]["status"] == "Expired"
+        assert TIME.fullmatch(rows[expired]["lastUsedAt"])
+        assert rows[revoked]["status"] == "Revoked"
+
+    def test_shows_nothing_of_another_company(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+        other = factories.tenant(fresh_database)
+
+        outcome = distribu("key", "list", "--company", shop.slug)
+
+        assert shop.key_id in outcome.out
+        assert other.key_id not in outcome.out
+
+
+class TestRevoke:
+    @pytest.mark.parametrize("by", ["prefix", "id"])
+    def test_answers_the_revoked_record(self, distribu: Command, shop: Tenant, by: str) -> None:
+        created = distribu(*create(shop, "--json")).json
+
+        revoked = distribu("key", "revoke", created[by], "--json").json
+
+        expected = {"id": created["id"], "name": "Till", "prefix": created["prefix"], "status": "Revoked"}
+        assert revoked == expected
+        assert list(revoked) == list(expected)
+
+    def test_a_second_time_changes_nothing(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+        distribu("key", "revoke", shop.key_id)
+        before = dump(fresh_database)
+
+        assert distribu("key", "revoke", shop.key_id, "--json").json["status"] == "Revoked"
+        assert dump(fresh_database) == before
+
+    def test_refuses_an_unknown_key(self, distribu: Command) -> None:
+        outcome = distribu("key", "revoke", "dk_123456789")
+
+        assert outcome.refusal == "Key not found."
+        assert outcome.code == 1
+
+    def test_a_key_of_another_company_is_unknown(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
+        other = factories.tenant(fresh_database)
+
+        assert distribu("key", "revoke", other.key_id, "--company", shop.slug).refusal == "Key not found."
+
+    def test_a_prefix_of_several_keys_needs_more(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
+        other = factories.tenant(fresh_database)
+        factories.api_key(fresh_database, shop.company_id, prefix="dk_twins0000")
+        key_id, _ = factories.api_key(fresh_database, other.company_id, prefix="dk_twins0000")
+
+        assert "stands for 2 keys" in distribu("key", "revoke", "dk_twins0000").refusal
+        assert distribu("key", "revoke", "dk_twins0000", "--company", other.slug, "--json").json["id"] == key_id

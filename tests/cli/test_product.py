@@ -1,0 +1,166 @@
+"""`distribu product`. The rules for a row are in tests/services/test_sheets.py."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.db import Database
+from app.schemas.products import ProductSchema
+from app.services import products
+from tests.cli.conftest import Command, dump
+from tests.support import factories
+from tests.support.factories import Tenant
+
+HEADER = b"sku,name,description,category,unit,price,stock,isActive\n"
+ROWS = HEADER + b"W-1,Widget,Small,Hardware,box,8.50,42,yes\nW-2,Gadget,,,,9,,\n"
+
+
+def catalogue(distribu: Command, shop: Tenant, *more: str) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = distribu("product", "list", "--company", shop.slug, "--json", *more).json
+    return listed
+
+
+class TestImport:
+    def run(self, distribu: Command, shop: Tenant, content: bytes, *more: str) -> Any:
+        return distribu("product", "import", "-", "--company", shop.slug, *more, stdin=content)
+
+    def test_creates_updates_and_leaves_rows(self, distribu: Command, shop: Tenant) -> None:
+        first = self.run(distribu, shop, ROWS, "--json").json
+        again = self.run(distribu, shop, ROWS, "--json").json
+        changed = self.run(distribu, shop, b"sku,name,price\nW-1,Widget,8.5\nW-2,Gizmo,9\nW-3,New,1\n", "--json").json
+
+        assert first == {"created": 2, "updated": 0, "unchanged": 0, "errors": []}
+        assert list(first) == ["created", "updated", "unchanged", "errors"]
+        assert again == {"created": 0, "updated": 0, "unchanged": 2, "errors": []}
+        assert changed == {"created": 1, "updated": 1, "unchanged": 1, "errors": []}
+
+    def test_reads_a_file(self, distribu: Command, shop: Tenant, tmp_path: Path) -> None:
+        (tmp_path / "goods.csv").write_bytes(b"\xef\xbb\xbf" + ROWS)
+
+        outcome = distribu("product", "import", "goods.csv", "--company", shop.slug)
+
+        assert outcome.code == 0
+        assert "Created" in outcome.out
+        assert outcome.err == ""
+        by_sku = {each["sku"]: each for each in catalogue(distribu, shop)}
+        assert {name: by_sku["W-1"][name] for name in ("name", "description", "category", "unit")} == {
+            "name": "Widget",
+            "description": "Small",
+            "category": "Hardware",
+            "unit": "box",
+        }
+        assert (by_sku["W-1"]["price"], by_sku["W-1"]["stock"], by_sku["W-1"]["isActive"]) == (8.5, 42, True)
+        assert (by_sku["W-2"]["unit"], by_sku["W-2"]["stock"], by_sku["W-2"]["isActive"]) == ("each", 0, True)
+        assert (by_sku["W-2"]["description"], by_sku["W-2"]["category"]) == (None, None)
+
+    def test_one_bad_row_imports_nothing(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+        rows = b"".join(b"S-%d,Item,1\n" % number for number in range(1200))
+        before = dump(fresh_database)
+
+        outcome = self.run(distribu, shop, b"sku,name,price\n" + rows + b"S-3,Item,-1\n", "--json")
+
+        assert outcome.code == 1
+        assert json.loads(outcome.out) == {
+            "created": 0,
+            "updated": 0,
+            "unchanged": 0,
+            "errors": [
+                {"line": 1202, "error": "price must be at least 0"},
+                {"line": 1202, "error": "sku 'S-3' is already on line 5"},
+            ],
+        }
+        assert dump(fresh_database) == before
+
+    def test_tells_people_the_lines_and_what_to_do(self, distribu: Command, shop: Tenant) -> None:
+        outcome = self.run(distribu, shop, b"sku,name,price\nA,,x\n")
+
+        assert (outcome.code, outcome.out) == (1, "")
+        assert outcome.err.splitlines() == [
+            "line 2: name is required",
+            "line 2: price must be a number like 12.50",
+            "Nothing was imported. Correct these lines and run the same command again.",
+        ]
+
+    def test_shows_people_fifty_errors_and_scripts_all(self, distribu: Command, shop: Tenant) -> None:
+        content = b"sku,name,price\n" + b"".join(b"S-%d,Item,free\n" % number for number in range(60))
+
+        shown = self.run(distribu, shop, content).err.splitlines()
+        listed = json.loads(self.run(distribu, shop, content, "--json").out)["errors"]
+
+        assert len(shown) == 52
+        assert shown[50] == "... and 10 more"
+        assert [each["line"] for each in listed] == list(range(2, 62))
+
+    def test_a_big_file_goes_through(self, distribu: Command, shop: Tenant) -> None:
+        rows = b"".join(b'S-%d,"Item, the %dth",%d.25\n' % (number, number, number) for number in range(5000))
+
+        assert self.run(distribu, shop, b"sku,name,price\n" + rows, "--json").json["created"] == 5000
+        assert len(catalogue(distribu, shop, "--limit", "0")) == 5000
+
+    def test_leaves_the_products_of_another_company(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
+        other = factories.tenant(fresh_database)
+        factories.product(fresh_database, other.company_id, sku="W-1", name="Theirs")
+
+        assert self.run(distribu, shop, ROWS, "--json").json["created"] == 2
+        assert [each["name"] for each in catalogue(distribu, other)] == ["Theirs"]
+
+    def test_refuses_an_unknown_company(self, distribu: Command) -> None:
+        outcome = distribu("product", "import", "-", "--company", "nobody", stdin=ROWS)
+
+        assert outcome.refusal == "Company 'nobody' not found."
+        assert outcome.code == 1
+
+
+class TestList:
+    def test_answers_products_as_the_api_does(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+        product_id = factories.product(fresh_database, shop.company_id, price=Decimal("1.10"))
+
+        (listed,) = catalogue(distribu, shop)
+
+        with fresh_database.transaction() as session:
+            row = products.get(factories.context(session, shop.company_id), product_id)
+        assert listed == ProductSchema().render(row)
+        assert list(listed) == list(ProductSchema().render(row))
+
+    @pytest.mark.parametrize(("limit", "expected"), [(None, 50), ("120", 120), ("0", 230), ("999", 230)])
+    def test_fetches_as_many_pages_as_it_takes(
+        self, distribu: Command, shop: Tenant, fresh_database: Database, limit: str | None, expected: int
+    ) -> None:
+        made = factories.products(fresh_database, shop.company_id, 230)
+        newest_first = sorted(made, reverse=True)
+
+        listed = catalogue(distribu, shop, *(["--limit", limit] if limit else []))
+
+        assert [each["id"] for each in listed] == newest_first[:expected]
+
+    def test_filters(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+        factories.product(fresh_database, shop.company_id, name="Äpfel", category="Obst")
+        factories.product(fresh_database, shop.company_id, name="Nägel", is_active=False)
+
+        def names(*options: str) -> list[str]:
+            return [each["name"] for each in catalogue(distribu, shop, *options)]
+
+        assert names("--search", "ÄPF") == ["Äpfel"]
+        assert names("--category", "Obst") == ["Äpfel"]
+        assert names("--active") == ["Äpfel"]
+        assert names("--inactive") == ["Nägel"]
+
+    def test_shows_a_table_and_says_when_there_is_more(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        factories.product(fresh_database, shop.company_id, name="Older", created_at=at)
+        factories.product(fresh_database, shop.company_id, name="Evil \x1b[31m name", price=Decimal(9))
+
+        outcome = distribu("product", "list", "--company", shop.slug, "--limit", "1")
+
+        assert "Older" not in outcome.out
+        assert "9.00" in outcome.out
+        assert "\x1b" not in outcome.out
+        assert outcome.err == "There are more than these 1. Use --limit 0 to list all.\n"

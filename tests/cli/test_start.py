@@ -1,0 +1,195 @@
+"""What stops a command before it starts, and how every command ends."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from app.db import Database
+from tests.cli.conftest import Command, environment
+from tests.support.factories import Tenant
+
+DATABASE_COMMANDS = [
+    ("serve",),
+    ("company", "list"),
+    ("company", "create", "Acme"),
+    ("key", "list", "--company", "acme"),
+    ("key", "create", "--company", "acme", "--name", "A", "--scope", "all"),
+    ("key", "revoke", "dk_123456789"),
+    ("product", "list", "--company", "acme"),
+    ("demo",),
+]
+
+
+class TestDatabase:
+    @pytest.mark.parametrize("arguments", DATABASE_COMMANDS, ids=" ".join)
+    def test_a_missing_file_stops_every_command(
+        self, bare: Command, tmp_path: Path, arguments: tuple[str, ...]
+    ) -> None:
+        outcome = bare(*arguments)
+
+        assert outcome.refusal == "The database data/distribu.sqlite3 does not exist. Run: distribu db upgrade"
+        assert outcome.code == 2
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_older_schema_names_the_upgrade(self, bare: Command, tmp_path: Path) -> None:
+        (tmp_path / "empty.sqlite3").touch()
+
+        outcome = bare("company", "list", url="sqlite:///empty.sqlite3")
+
+        assert outcome.refusal == "The database empty.sqlite3 is older than this code. Run: distribu db upgrade"
+        assert outcome.code == 2
+
+    @pytest.mark.parametrize("arguments", [("company", "list"), ("db", "upgrade")], ids=" ".join)
+    def test_a_newer_schema_is_left_alone(
+        self, distribu: Command, fresh_database: Database, arguments: tuple[str, ...]
+    ) -> None:
+        with fresh_database.connection() as connection:
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+
+        outcome = distribu(*arguments)
+
+        assert "is newer than this code" in outcome.refusal
+        assert outcome.code == 2
+
+    @pytest.mark.parametrize("arguments", [("company", "list"), ("db", "upgrade")], ids=" ".join)
+    def test_a_file_that_is_no_database_is_left_alone(
+        self, bare: Command, tmp_path: Path, arguments: tuple[str, ...]
+    ) -> None:
+        file = tmp_path / "letter.txt"
+        file.write_text("Dear customer, " * 100)
+
+        outcome = bare(*arguments, url="sqlite:///letter.txt")
+
+        assert "letter.txt cannot be used: it is not an SQLite database" in outcome.refusal
+        assert outcome.code == 2
+        assert file.read_text() == "Dear customer, " * 100
+
+    def test_a_directory_that_cannot_be_made_stops_the_upgrade(self, bare: Command, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+
+        outcome = bare("db", "upgrade", url="sqlite:///file/distribu.sqlite3")
+
+        assert "file/distribu.sqlite3 cannot be written" in outcome.refusal
+        assert outcome.code == 2
+
+    def test_a_server_that_is_away_is_named_without_its_password(self, bare: Command) -> None:
+        outcome = bare("company", "list", url="postgresql://user:secret@127.0.0.1:1/shop")
+
+        assert "127.0.0.1:1/shop cannot be used" in outcome.refusal
+        assert "secret" not in outcome.err
+        assert outcome.code == 2
+
+    def test_a_database_that_is_busy_refuses_with_one_line(self, bare: Command, tmp_path: Path) -> None:
+        bare("db", "upgrade")
+        other = sqlite3.connect(tmp_path / "data" / "distribu.sqlite3", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+
+        outcome = bare("company", "create", "Acme")
+        other.close()
+
+        assert outcome.refusal == "database is locked"
+        assert outcome.code == 1
+
+
+class TestSettings:
+    def test_a_wrong_value_is_named_with_what_is_accepted(self, bare: Command) -> None:
+        outcome = bare("company", "list", port="eighty")
+
+        assert outcome.refusal == "DISTRIBU_PORT is 'eighty', but it accepts a port number from 1 to 65535."
+        assert outcome.code == 2
+
+    def test_an_unknown_variable_is_named(self, bare: Command) -> None:
+        outcome = bare("db", "upgrade", datebase_url="sqlite:///x")
+
+        assert outcome.refusal.startswith("DISTRIBU_DATEBASE_URL is not a setting.")
+        assert outcome.code == 2
+
+    def test_a_dotenv_file_is_read(self, bare: Command, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text("DISTRIBU_DATABASE_URL=sqlite:///elsewhere.sqlite3\n")
+
+        assert bare("db", "upgrade").code == 0
+        assert (tmp_path / "elsewhere.sqlite3").is_file()
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("nonsense",), "No such command 'nonsense'."),
+            (("company", "create"), "Missing argument 'NAME'."),
+            (("key", "list"), "Missing option '--company'."),
+            (("company", "list", "--loud"), "No such option '--loud'."),
+            (("product", "import", "none.csv", "--company", "a"), "No such file or directory"),
+            (("product", "list", "--company", "a", "--limit", "-1"), "-1 is not in the range x>=0."),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+    )
+    def test_a_mistake_is_one_line_and_exit_code_2(
+        self, bare: Command, arguments: tuple[str, ...], message: str
+    ) -> None:
+        outcome = bare(*arguments)
+
+        assert message in outcome.refusal
+        assert outcome.code == 2
+
+    @pytest.mark.parametrize("arguments", [(), ("key",)], ids=["nothing", "key"])
+    def test_a_group_alone_shows_its_help(self, bare: Command, arguments: tuple[str, ...]) -> None:
+        outcome = bare(*arguments)
+
+        assert "Usage: distribu" in outcome.err
+        assert (outcome.code, outcome.out) == (2, "")
+
+
+class TestEnd:
+    def test_a_reader_that_leaves_early_is_no_error(self, tmp_path: Path) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+
+        process = subprocess.run(
+            [sys.executable, "-m", "app.cli", "openapi"],
+            cwd=tmp_path,
+            env=environment(None),
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+        os.close(writer)
+
+        assert process.stderr == b""
+        assert process.returncode == 1
+
+    def test_ctrl_c_ends_quietly_with_130(self, database_url: str, shop: Tenant, tmp_path: Path) -> None:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "product", "import", "-", "--company", shop.slug],
+            cwd=tmp_path,
+            env=environment(database_url),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        time.sleep(3)  # it now waits for standard input
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=60)
+        output, messages = process.communicate()
+
+        assert (code, output, messages.strip()) == (130, b"", b"")
+
+
+class TestServe:
+    def test_a_port_that_is_taken_is_named(self, distribu: Command) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+
+            outcome = distribu("serve", port=str(port))
+
+        assert f"127.0.0.1:{port}" in outcome.refusal
+        assert outcome.code == 2

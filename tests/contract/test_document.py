@@ -1,0 +1,109 @@
+"""The document: what generators make of it, and that it and the code say the same."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from app import spec
+from app.config import rate_limit
+from app.errors import StartError
+from app.http.server import create_app
+from models import Product, Scope
+from tests.support.servers import ROOT, open_database, settings
+
+DOCUMENT = spec.document()
+OPERATIONS = list(spec.operations(DOCUMENT))
+
+
+class TestGenerators:
+    def test_a_python_client_comes_out_without_a_warning(self, tmp_path: Path) -> None:
+        bundle, client = tmp_path / "openapi.yaml", tmp_path / "client"
+        bundle.write_text(spec.to_yaml(DOCUMENT))
+        program = "import sys; from openapi_python_client.cli import app; sys.exit(app())"
+        options = ["--path", str(bundle), "--output-path", str(client), "--meta", "none", "--fail-on-warning"]
+        run = subprocess.run(
+            [sys.executable, "-c", program, "generate", *options], capture_output=True, text=True, check=False
+        )
+
+        assert run.returncode == 0, run.stdout
+        assert "Warning" not in run.stdout.replace("ruff is not in PATH", "")
+        made = {file.stem for file in client.glob("api/*/*.py")} - {"__init__"}
+        assert made == {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", each.id).lower() for each in OPERATIONS}
+
+
+class TestScopes:
+    def test_every_scope_in_the_document_is_one_a_key_can_have(self) -> None:
+        assert {each.scope for each in OPERATIONS} - {None} <= set(Scope)
+
+    @pytest.mark.parametrize("broken", ["x-scope", "operationId", "tags"])
+    def test_an_operation_without_its_scope_stops_the_start(self, broken: str, tmp_path: Path) -> None:
+        document = spec.load()
+        del document["paths"]["/products"]["get"][broken]
+        url = f"sqlite:///{tmp_path}/none.sqlite3"
+
+        with pytest.raises(StartError, match="GET /products") as caught:
+            create_app(settings(url), open_database(url), document=document)
+        assert "\n" not in str(caught.value)
+
+    def test_an_operation_without_a_handler_stops_the_start(self, tmp_path: Path) -> None:
+        document = spec.load()
+        document["paths"]["/products"]["get"]["operationId"] = "listNothing"
+        url = f"sqlite:///{tmp_path}/none.sqlite3"
+
+        with pytest.raises(StartError, match=r"listNothing has no handler handlers\.products\.list_nothing"):
+            create_app(settings(url), open_database(url), document=document)
+
+
+class TestParity:
+    @pytest.mark.parametrize("field", ["name", "sku", "description", "category", "unit", "imageUrl"])
+    def test_lengths_in_the_document_fit_the_columns(self, field: str) -> None:
+        schema = DOCUMENT["components"]["schemas"]["Product"]["properties"][field]
+        column = Product.__table__.c[re.sub(r"([A-Z])", r"_\1", field).lower()]
+
+        assert schema["maxLength"] == column.type.length  # type: ignore[attr-defined]
+        assert schema.get("nullable", False) is column.nullable
+
+    def test_the_rate_limit_the_document_tells_is_the_default(self) -> None:
+        assert "60 requests" in DOCUMENT["info"]["description"]
+        assert settings("sqlite:///x").rate_limit == rate_limit("60/minute")
+
+
+class TestFiles:
+    def test_every_component_is_in_the_index(self) -> None:
+        index = yaml.safe_load((ROOT / "openapi/openapi.yaml").read_text())["components"]
+
+        assert {kind: set(names) for kind, names in index.items()} == {
+            kind: set(names) for kind, names in DOCUMENT["components"].items()
+        }
+
+    def test_every_path_file_is_named_after_its_url(self) -> None:
+        paths = yaml.safe_load((ROOT / "openapi/openapi.yaml").read_text())["paths"]
+
+        assert {url: each["$ref"] for url, each in paths.items()} == {
+            url: f"paths/{url[1:].replace('/', '_')}.yaml" for url in paths
+        }
+
+    def test_a_reference_that_leads_nowhere_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "paths").mkdir()
+        (tmp_path / "openapi.yaml").write_text("paths: {/x: {$ref: paths/x.yaml}}")
+        (tmp_path / "paths/x.yaml").write_text("get: {$ref: ../components/schemas/Nothing.yaml}")
+
+        with pytest.raises(spec.SpecError, match=r"Nothing\.yaml' is not a file"):
+            spec.load(tmp_path)
+
+
+def test_no_response_is_closed() -> None:
+    """Additive members must not break clients that validate."""
+
+    def closed(node: Any) -> bool:
+        if isinstance(node, dict):
+            return node.get("additionalProperties") is False or any(map(closed, node.values()))
+        return isinstance(node, list) and any(map(closed, node))
+
+    assert not closed(DOCUMENT["components"]["responses"])
+    assert not closed(DOCUMENT["components"]["schemas"]["Product"])

@@ -1,0 +1,50 @@
+"""Schemathesis against the running server and its own document: every check, every phase, two companies."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from app.db import Database
+from tests.support import factories
+from tests.support.servers import ROOT, Server
+
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "50")
+CONFIGURATION = """
+workers = 1
+request-timeout = 20.0
+
+[auth.wfc]
+path = "{users}"
+peers = ["first", "second"]
+
+[phases.stateful]
+max-steps = 8
+"""
+
+
+def test_the_server_and_the_document_agree(server: Server, database: Database, tmp_path: Path) -> None:
+    users = []
+    for name in ("first", "second"):
+        tenant = factories.tenant(database)
+        factories.products(database, tenant.company_id, 30)
+        header = {"name": "Authorization", "value": f"Bearer {tenant.key}"}
+        users.append({"name": name, "fixedHeaders": [header]})
+    users_file, configuration = tmp_path / "users.json", tmp_path / "schemathesis.toml"
+    users_file.write_text(json.dumps({"auth": users}))
+    configuration.write_text(CONFIGURATION.format(users=users_file))
+
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration), "run"]
+    options = ["--checks", "all", "--mode", "all", "--phases", "examples,coverage,fuzzing,stateful", "--no-color"]
+    run = subprocess.run(
+        [*command, server.url + "/api/v1/openapi.json", *options, "--max-examples", EXAMPLES, "--seed", "20261123"],
+        cwd=tmp_path,
+        env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.contract.fuzz_hooks", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout[-15_000:] + run.stderr[-3_000:]
+    assert "object_level_authorization` will not run" not in run.stdout

@@ -1,0 +1,268 @@
+"""Sections 1 and 2 of the contract: keys, scopes, rate limits, and when a key was last used."""
+
+import hashlib
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import redis as client_library
+
+from app.context import now
+from app.db import Database
+from app.services import keys
+from models import ApiKey, Scope
+from tests.support import factories
+from tests.support.client import Client, Contract
+from tests.support.factories import Tenant
+from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database, redis_server
+
+MISSING = "Missing or invalid Authorization header. Use: Bearer <api_key>"
+INVALID = "Invalid, expired, or revoked API key."
+
+
+def revoke(database: Database, key_id: str) -> None:
+    with database.transaction(write=True) as session:
+        keys.revoke(session, key_id, company_id=None, now=now())
+
+
+class TestAuthentication:
+    @pytest.mark.parametrize(
+        "header", [None, "", "Bearer", "Basic abc", "dk_abc", "Bearer a b", "Token x", "Bearerdk_x"]
+    )
+    def test_a_header_that_is_not_bearer_is_401(self, anonymous: Client, header: str | None) -> None:
+        headers = {} if header is None else {"Authorization": header}
+        response = anonymous.get("/products", headers=headers)
+
+        assert response.status_code == 401
+        assert response.json()["error"] == MISSING
+        assert response.headers["www-authenticate"] == "Bearer"
+        assert "ratelimit" not in response.headers
+
+    @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR", "Bearer  "])
+    def test_the_scheme_is_read_in_any_case(self, anonymous: Client, tenant: Tenant, scheme: str) -> None:
+        response = anonymous.get("/products", headers={"Authorization": f"{scheme} {tenant.key}"})
+
+        assert response.status_code == 200
+
+    def test_unknown_expired_and_revoked_keys_answer_alike(
+        self, anonymous: Client, tenant: Tenant, database: Database
+    ) -> None:
+        _, expired = factories.api_key(database, tenant.company_id, expires_at=now() - timedelta(seconds=1))
+        _, revoked = factories.api_key(database, tenant.company_id, revoked_at=now())
+        unknown = ["dk_" + "A" * 43, "x", "dk_", "é", "x" * 10_000, tenant.key[:-1], tenant.key + "A"]
+
+        answers = [
+            anonymous.get("/products", headers={b"Authorization": f"Bearer {key}".encode("latin-1")})
+            for key in (expired, revoked, *unknown)
+        ]
+
+        assert {(each.status_code, each.content) for each in answers} == {
+            (401, b'{"error":"Invalid, expired, or revoked API key.","code":"key_invalid"}')
+        }
+        assert {each.headers["www-authenticate"] for each in answers} == {"Bearer"}
+
+    def test_a_key_works_until_it_expires(self, anonymous: Client, tenant: Tenant, database: Database) -> None:
+        _, key = factories.api_key(database, tenant.company_id, expires_at=now() + timedelta(seconds=1.5))
+        headers = {"Authorization": f"Bearer {key}"}
+
+        assert anonymous.get("/products", headers=headers).status_code == 200
+        time.sleep(1.6)
+        assert anonymous.get("/products", headers=headers).status_code == 401
+
+    def test_a_revoked_key_is_refused_within_five_seconds(
+        self, anonymous: Client, tenant: Tenant, database: Database
+    ) -> None:
+        key_id, key = factories.api_key(database, tenant.company_id)
+        headers = {"Authorization": f"Bearer {key}"}
+        assert anonymous.get("/products", headers=headers).status_code == 200
+
+        revoke(database, key_id)
+
+        deadline = time.monotonic() + 5
+        while anonymous.get("/products", headers=headers).status_code == 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    def test_a_path_nobody_has_is_404_before_it_is_401(self, anonymous: Client) -> None:
+        assert anonymous.get("/nope").status_code == 404
+        assert anonymous.delete("/products").status_code == 405
+
+    def test_a_key_is_judged_before_the_request(self, anonymous: Client) -> None:
+        assert anonymous.get("/products?limit=x").json()["error"] == MISSING
+
+    def test_only_a_digest_is_stored(self, tenant: Tenant, database: Database) -> None:
+        with database.transaction() as session:
+            key = session.get_one(ApiKey, tenant.key_id)
+
+        assert len(tenant.key) == 46
+        assert tenant.key.startswith("dk_")
+        assert key.prefix == tenant.key[:12]
+        assert key.digest == hashlib.sha256(tenant.key.encode()).digest()
+        assert not any(tenant.key in str(value) for value in vars(key).values())
+
+
+class TestScopes:
+    @pytest.mark.parametrize("scope", [scope for scope in Scope if scope is not Scope.PRODUCTS_READ])
+    def test_no_other_scope_will_do(self, anonymous: Client, tenant: Tenant, database: Database, scope: Scope) -> None:
+        _, key = factories.api_key(database, tenant.company_id, scopes=[scope])
+        response = anonymous.get("/products", headers={"Authorization": f"Bearer {key}"})
+
+        assert response.status_code == 403
+        assert response.json()["error"] == 'Insufficient permissions. This key lacks the "products:read" scope.'
+
+    def test_the_one_scope_is_enough(self, anonymous: Client, tenant: Tenant, database: Database) -> None:
+        _, key = factories.api_key(database, tenant.company_id, scopes=[Scope.PRODUCTS_READ])
+
+        assert anonymous.get("/products", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+
+    def test_the_scope_is_judged_before_the_request(
+        self, anonymous: Client, tenant: Tenant, database: Database
+    ) -> None:
+        _, key = factories.api_key(database, tenant.company_id, scopes=[Scope.ORDERS_READ])
+
+        assert anonymous.get("/products?limit=x", headers={"Authorization": f"Bearer {key}"}).status_code == 403
+
+
+class TestRateLimit:
+    def test_every_answer_to_a_key_tells_where_it_stands(
+        self, anonymous: Client, tenant: Tenant, database: Database
+    ) -> None:
+        _, key = factories.api_key(database, tenant.company_id, rate_limit=None)
+        headers = {"Authorization": f"Bearer {key}"}
+
+        first, second, third = (
+            anonymous.get(path, headers=headers) for path in ("/products", "/products/x", "/products?limit=x")
+        )
+
+        assert [each.status_code for each in (first, second, third)] == [200, 404, 400]
+        assert {each.headers["ratelimit-policy"] for each in (first, second, third)} == {'"default";q=60;w=60'}
+        assert first.headers["ratelimit"] == '"default";r=59;t=60'
+        assert third.headers["ratelimit"].startswith('"default";r=57;t=')
+
+    def test_refused_requests_count_and_the_wait_is_a_promise(
+        self, anonymous: Client, tenant: Tenant, database: Database
+    ) -> None:
+        _, key = factories.api_key(database, tenant.company_id, scopes=[Scope.ORDERS_READ], rate_limit="5/2 seconds")
+        headers = {"Authorization": f"Bearer {key}"}
+
+        assert [anonymous.get("/products", headers=headers).status_code for _ in range(5)] == [403] * 5
+        refused = anonymous.get("/products", headers=headers)
+
+        assert refused.status_code == 429
+        wait = refused.json()["retryAfter"]
+        assert refused.json() == {
+            "error": "Rate limit exceeded. Try again shortly.",
+            "code": "rate_limited",
+            "retryAfter": wait,
+        }
+        assert wait >= 1
+        assert refused.headers["retry-after"] == str(wait)
+        assert refused.headers["ratelimit-policy"] == '"default";q=5;w=2'
+        assert refused.headers["ratelimit"] == f'"default";r=0;t={wait}'
+        time.sleep(wait)
+        assert anonymous.get("/products", headers=headers).status_code == 403
+
+    def test_exactly_the_limit_passes_in_a_burst(self, server: Server, tenant: Tenant, database: Database) -> None:
+        _, key = factories.api_key(database, tenant.company_id, rate_limit=None)
+        with httpx.Client(headers={"Authorization": f"Bearer {key}"}) as http, ThreadPoolExecutor(8) as threads:
+            url = server.url + "/api/v1/products"
+            statuses = list(threads.map(lambda _: http.get(url).status_code, range(80)))
+
+        assert (statuses.count(200), statuses.count(429)) == (60, 20)
+
+    def test_keys_of_one_company_have_a_window_each(
+        self, anonymous: Client, tenant: Tenant, database: Database
+    ) -> None:
+        limited = [factories.api_key(database, tenant.company_id, rate_limit="1/minute")[1] for _ in range(2)]
+
+        for key in limited:
+            headers = {"Authorization": f"Bearer {key}", "X-Forwarded-For": "10.0.0.1"}
+            assert [anonymous.get("/products", headers=headers).status_code for _ in range(2)] == [200, 429]
+
+    def test_a_401_counts_against_nobody(self, anonymous: Client, client: Client) -> None:
+        before = client.get("/products").headers["ratelimit"].split(";")[1]
+        for _ in range(5):
+            anonymous.get("/products", headers={"Authorization": "Bearer dk_wrong"})
+        after = client.get("/products").headers["ratelimit"].split(";")[1]
+
+        assert int(before[2:]) - int(after[2:]) == 1
+
+    def test_the_window_moves(self, anonymous: Client, tenant: Tenant, database: Database) -> None:
+        _, key = factories.api_key(database, tenant.company_id, rate_limit="2/2 seconds")
+        headers = {"Authorization": f"Bearer {key}"}
+        time.sleep(math.ceil(time.time()) - time.time())  # a fixed window would begin here
+
+        statuses = []
+        for pause in (0.0, 1.2, 0.0, 1.0, 0.0):
+            time.sleep(pause)
+            statuses.append(anonymous.get("/products", headers=headers).status_code)
+
+        assert statuses == [200, 200, 429, 200, 429]
+
+
+class TestSharedCounter:
+    def test_processes_share_one_window_and_pass_everything_when_it_is_gone(
+        self, store: SqliteStore | PostgresqlStore, tmp_path: Path, contract: Contract
+    ) -> None:
+        url = store.create("counter")
+        database = open_database(url)
+        tenant = factories.tenant(database)
+        _, key = factories.api_key(database, tenant.company_id, rate_limit="10/minute")
+        database.dispose()
+
+        with redis_server(tmp_path) as redis:
+            one = Server(url, tmp_path / "one", rate_limit_storage=redis)
+            two = Server(url, tmp_path / "two", rate_limit_storage=redis)
+            clients = [Client(each.url, key, contract) for each in (one, two)]
+            with one, two, clients[0], clients[1]:
+                statuses = [each.get("/products").status_code for each in clients * 7]
+                assert statuses == [200] * 10 + [429] * 4
+                self._without_redis(redis, clients[0], one)
+        store.drop(url)
+
+    @staticmethod
+    def _without_redis(redis: str, client: Client, server: Server) -> None:
+        with client_library.Redis.from_url(redis) as connection:
+            connection.shutdown(nosave=True)
+        started = time.monotonic()
+        assert [client.get("/products").status_code for _ in range(20)] == [200] * 20
+        assert time.monotonic() - started < 5
+        assert "rate limit store failed" in server.log.read_text()
+        metrics = httpx.get(server.url + "/metrics").text
+        faults = next(line for line in metrics.splitlines() if line.startswith("distribu_rate_limit_faults_total"))
+        assert float(faults.split()[1]) >= 1
+
+
+class TestLastUsed:
+    def test_is_written_after_a_successful_call_and_once_a_minute(
+        self, anonymous: Client, tenant: Tenant, database: Database
+    ) -> None:
+        used_id, used = factories.api_key(database, tenant.company_id)
+        refused_id, refused = factories.api_key(database, tenant.company_id, scopes=[Scope.ORDERS_READ])
+        before = now()
+        anonymous.get("/products", headers={"Authorization": f"Bearer {used}"})
+        anonymous.get("/products", headers={"Authorization": f"Bearer {refused}"})
+
+        first = self._await_use(database, used_id)
+        anonymous.get("/products", headers={"Authorization": f"Bearer {used}"})
+        time.sleep(3)
+
+        assert before <= first <= now()
+        assert self._last_use(database, used_id) == first
+        assert self._last_use(database, refused_id) is None
+
+    def _await_use(self, database: Database, key_id: str) -> datetime:
+        deadline = time.monotonic() + 10
+        while (at := self._last_use(database, key_id)) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        return at
+
+    @staticmethod
+    def _last_use(database: Database, key_id: str) -> datetime | None:
+        with database.transaction() as session:
+            return session.get_one(ApiKey, key_id).last_used_at

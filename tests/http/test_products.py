@@ -1,0 +1,290 @@
+"""listProducts and getProduct: section 4 of the contract, over HTTP, on both databases."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from app.context import now
+from app.db import Database
+from models import Product
+from tests.support import factories
+from tests.support.client import Client
+from tests.support.factories import Tenant
+
+
+def ids(page: httpx.Response | list[dict[str, Any]]) -> list[str]:
+    items = page.json()["data"] if isinstance(page, httpx.Response) else page
+    return [item["id"] for item in items]
+
+
+class TestGetProduct:
+    def test_answers_exactly_the_members_of_the_contract(
+        self, client: Client, tenant: Tenant, database: Database
+    ) -> None:
+        at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        product_id = factories.product(
+            database,
+            tenant.company_id,
+            name="Widget Blue",
+            sku="WDG-001",
+            description="A small blue widget.",
+            price=Decimal("8.50"),
+            stock=42,
+            image_url="https://images.example/widget.png",
+            created_at=at,
+        )
+
+        response = client.get(f"/products/{product_id}")
+
+        assert response.status_code == 200
+        assert response.headers["content-type"] == "application/json"
+        assert response.json() == {
+            "data": {
+                "id": product_id,
+                "name": "Widget Blue",
+                "sku": "WDG-001",
+                "description": "A small blue widget.",
+                "category": "Hardware",
+                "unit": "each",
+                "price": 8.5,
+                "stock": 42,
+                "imageUrl": "https://images.example/widget.png",
+                "isActive": True,
+                "createdAt": "2026-03-01T12:00:00.000Z",
+                "updatedAt": "2026-03-01T12:00:00.000Z",
+            }
+        }
+
+    def test_nulls_are_there_and_unit_defaults_to_each(
+        self, client: Client, tenant: Tenant, database: Database
+    ) -> None:
+        product_id = factories.product(database, tenant.company_id, sku=None, category=None)
+
+        data = client.get(f"/products/{product_id}").json()["data"]
+
+        assert (data["description"], data["sku"], data["imageUrl"], data["category"]) == (None, None, None, None)
+        assert data["unit"] == "each"
+
+    def test_foreign_unknown_and_malformed_ids_answer_alike(
+        self, client: Client, tenant: Tenant, database: Database
+    ) -> None:
+        other = factories.tenant(database)
+        foreign = factories.product(database, other.company_id)
+
+        answers = [
+            client.get(f"/products/{product_id}", headers={"X-Request-Id": "same"})
+            for product_id in (foreign, "c" + "0" * 24, "nope", "x" * 200, "%F0%9F%8D%9E")
+        ]
+
+        assert {(each.status_code, each.content) for each in answers} == {
+            (404, b'{"error":"Product not found.","code":"not_found"}')
+        }
+        varying = {"date", "ratelimit"}
+        headers = [{k: v for k, v in each.headers.items() if k not in varying} for each in answers]
+        assert all(each == headers[0] for each in headers)
+
+    def test_money_is_exact_to_the_cent(self, client: Client, tenant: Tenant, database: Database) -> None:
+        prices = [Decimal("0.00"), Decimal("0.01"), Decimal("0.10"), Decimal("19.99"), Decimal("9999999999.99")]
+        made = [factories.product(database, tenant.company_id, price=price) for price in prices]
+
+        shown = [client.get(f"/products/{each}").text for each in made]
+
+        assert [text.split('"price":')[1].split(",")[0] for text in shown] == [
+            "0.0",
+            "0.01",
+            "0.1",
+            "19.99",
+            "9999999999.99",
+        ]
+
+
+class TestListProducts:
+    def test_an_empty_catalogue_is_an_empty_page(self, client: Client) -> None:
+        assert client.get("/products").json() == {"data": [], "pagination": {"hasMore": False, "nextCursor": None}}
+
+    def test_newest_first_and_ties_by_id(self, client: Client, tenant: Tenant, database: Database) -> None:
+        start = now()
+        older = factories.products(database, tenant.company_id, 3, created_at=start - timedelta(days=1))
+        newer = factories.products(database, tenant.company_id, 3, created_at=start)
+
+        assert ids(client.get("/products")) == sorted(newer, reverse=True) + sorted(older, reverse=True)
+
+    def test_shows_nothing_of_another_company(self, client: Client, tenant: Tenant, database: Database) -> None:
+        mine = factories.product(database, tenant.company_id)
+        factories.products(database, factories.tenant(database).company_id, 3)
+
+        assert ids(client.get("/products")) == [mine]
+
+    @pytest.mark.parametrize(
+        ("limit", "size"),
+        [(None, 50), (1, 1), (0, 1), (-5, 1), (100, 100), (101, 100), (10**30, 100), ("-" + "9" * 1000, 1)],
+    )
+    def test_limit_is_clamped(
+        self, client: Client, tenant: Tenant, database: Database, limit: object, size: int
+    ) -> None:
+        factories.products(database, tenant.company_id, 101)
+        query = {} if limit is None else {"limit": str(limit)}
+
+        page = client.get("/products", params=query).json()
+
+        assert len(page["data"]) == size
+        assert page["pagination"] == {"hasMore": True, "nextCursor": page["data"][-1]["id"]}
+
+    @pytest.mark.parametrize("limit", ["abc", "", "1.5", "1e2", " 5", "5 ", "1_0", "+5", "٣", "0x10", "nan", "null"])
+    def test_a_limit_that_is_no_whole_number_is_refused(self, client: Client, limit: str) -> None:
+        response = client.get("/products", params={"limit": limit})
+
+        assert response.status_code == 400
+        assert response.json() == {
+            "error": "limit must be a whole number",
+            "code": "validation_failed",
+            "details": [{"pointer": "/query/limit", "message": "limit must be a whole number"}],
+        }
+
+    def test_the_last_page_says_so_even_when_it_is_full(
+        self, client: Client, tenant: Tenant, database: Database
+    ) -> None:
+        factories.products(database, tenant.company_id, 4)
+
+        first = client.get("/products", params={"limit": 2}).json()
+        last = client.get("/products", params={"limit": 2, "cursor": first["pagination"]["nextCursor"]}).json()
+
+        assert first["pagination"]["hasMore"] is True
+        assert last["pagination"] == {"hasMore": False, "nextCursor": None}
+        assert len(set(ids(first["data"] + last["data"]))) == 4
+
+    @pytest.mark.parametrize(
+        "cursor", ["", "nope", "c" + "0" * 24, "C" + "0" * 24, "c" + "0" * 25, "' OR 1=1 --", "x" * 500]
+    )
+    def test_an_unknown_or_malformed_cursor_is_refused(self, client: Client, cursor: str) -> None:
+        response = client.get("/products", params={"cursor": cursor})
+
+        assert response.status_code == 400
+        assert response.json()["error"] == "Invalid cursor."
+        assert response.json()["details"][0]["pointer"] == "/query/cursor"
+
+    def test_a_foreign_cursor_is_refused_like_an_unknown_one(
+        self, client: Client, tenant: Tenant, database: Database
+    ) -> None:
+        foreign = factories.product(database, factories.tenant(database).company_id)
+
+        answers = [client.get("/products", params={"cursor": each}) for each in (foreign, "c" + "0" * 24)]
+
+        assert answers[0].status_code == 400
+        assert answers[0].content == answers[1].content
+
+    def test_category_is_exact(self, client: Client, tenant: Tenant, database: Database) -> None:
+        wanted = factories.product(database, tenant.company_id, category="Baking")
+        factories.product(database, tenant.company_id, category="baking")
+        factories.product(database, tenant.company_id, category="Baking tins")
+        factories.product(database, tenant.company_id, category=None)
+
+        assert ids(client.get("/products", params={"category": "Baking"})) == [wanted]
+
+    def test_active_filters_both_ways(self, client: Client, tenant: Tenant, database: Database) -> None:
+        on = factories.product(database, tenant.company_id, is_active=True)
+        off = factories.product(database, tenant.company_id, is_active=False)
+
+        assert ids(client.get("/products", params={"active": "true"})) == [on]
+        assert ids(client.get("/products", params={"active": "false"})) == [off]
+        assert set(ids(client.get("/products"))) == {on, off}
+
+    @pytest.mark.parametrize("active", ["", "1", "yes", "True", "TRUE", "null", "maybe"])
+    def test_active_is_true_or_false(self, client: Client, active: str) -> None:
+        response = client.get("/products", params={"active": active})
+
+        assert response.status_code == 400
+        assert response.json()["error"] == "active must be true or false"
+
+    @pytest.mark.parametrize(
+        "search",
+        ["gouda", "GOUDA", "ouda 1", "chs-", "CHS-77", "dairy", "AIR", "", "käse", "KÄSE", "straße", "STRASSE"],
+    )
+    def test_search_finds_name_sku_and_category_in_any_case(
+        self, client: Client, tenant: Tenant, database: Database, search: str
+    ) -> None:
+        found = factories.product(
+            database, tenant.company_id, name="Gouda 12 kg Käse Straße", sku="CHS-77", category="Dairy"
+        )
+        if search:
+            factories.product(database, tenant.company_id, name="Flour", sku="X", category="Baking")
+
+        assert ids(client.get("/products", params={"search": search})) == [found]
+
+    @pytest.mark.parametrize(("search", "name"), [("100%", "100% juice"), ("a_b", "a_b cable"), ("c\\d", "c\\d tape")])
+    def test_wildcards_and_backslashes_in_search_are_literal(
+        self, client: Client, tenant: Tenant, database: Database, search: str, name: str
+    ) -> None:
+        found = factories.product(database, tenant.company_id, name=name)
+        for near_miss in ("100 juice", "axb cable", "cd tape", "cxd tape"):
+            factories.product(database, tenant.company_id, name=near_miss)
+
+        assert ids(client.get("/products", params={"search": search})) == [found]
+
+    def test_search_does_not_match_across_fields(self, client: Client, tenant: Tenant, database: Database) -> None:
+        factories.product(database, tenant.company_id, name="Alpha", sku="Beta", category="Gamma")
+
+        for search in ("AlphaBeta", "aB", "Alpha Beta", "BetaGamma"):
+            assert ids(client.get("/products", params={"search": search})) == []
+
+    def test_filters_combine_and_paging_keeps_them(self, client: Client, tenant: Tenant, database: Database) -> None:
+        wanted = factories.products(database, tenant.company_id, 7, category="Baking", name="Rye flour")
+        factories.products(database, tenant.company_id, 7, category="Baking", name="Rye flour", is_active=False)
+        factories.products(database, tenant.company_id, 7, category="Dairy", name="Rye flour")
+        factories.products(database, tenant.company_id, 7, category="Baking", name="Yeast")
+
+        walked = client.walk("/products", limit=2, category="Baking", search="rye", active="true")
+
+        assert ids(list(walked)) == sorted(wanted, reverse=True)
+
+    @pytest.mark.parametrize(("name", "length"), [("search", 200), ("category", 100)])
+    def test_text_filters_have_a_length(self, client: Client, name: str, length: int) -> None:
+        assert client.get("/products", params={name: "x" * length}).status_code == 200
+        response = client.get("/products", params={name: "x" * (length + 1)})
+
+        assert response.status_code == 400
+        assert response.json()["error"] == f"{name} must be at most {length} characters"
+        assert len(response.content) < 500
+
+    def test_every_fault_is_in_details_in_the_order_of_the_document(self, client: Client) -> None:
+        response = client.get("/products", params={"active": "x", "limit": "x", "search": "x" * 201, "cursor": "x"})
+
+        assert response.json()["error"] == "limit must be a whole number"
+        assert [each["message"] for each in response.json()["details"]] == [
+            "limit must be a whole number",
+            "Invalid cursor.",
+            "search must be at most 200 characters",
+            "active must be true or false",
+        ]
+
+    def test_unknown_parameters_are_ignored(self, client: Client) -> None:
+        assert client.get("/products", params={"_": "1764000000"}).status_code == 200
+
+
+class TestProductTable:
+    def test_the_database_refuses_negative_stock(self, fresh_database: Database) -> None:
+        tenant = factories.tenant(fresh_database)
+
+        with pytest.raises(Exception, match=r"(?i)check"):
+            factories.product(fresh_database, tenant.company_id, stock=-1)
+
+    def test_the_database_refuses_the_same_sku_twice_in_a_company(self, fresh_database: Database) -> None:
+        tenant, other = factories.tenant(fresh_database), factories.tenant(fresh_database)
+        factories.product(fresh_database, tenant.company_id, sku="A")
+        factories.product(fresh_database, other.company_id, sku="A")
+
+        with pytest.raises(Exception, match=r"(?i)unique"):
+            factories.product(fresh_database, tenant.company_id, sku="A")
+
+    def test_money_and_moments_come_back_as_they_went_in(self, fresh_database: Database) -> None:
+        at = now()
+        product_id = factories.product(
+            fresh_database, factories.tenant(fresh_database).company_id, price=Decimal("0.07"), created_at=at
+        )
+
+        with fresh_database.transaction() as session:
+            product = session.get_one(Product, product_id)
+        assert (product.price, product.created_at) == (Decimal("0.07"), at)

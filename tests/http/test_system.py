@@ -1,0 +1,110 @@
+"""Health, metrics, the document and the reference page: what is there without a key."""
+
+import json
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from app import spec
+from tests.support.client import Client, Contract
+from tests.support.servers import PostgresqlStore, Server, SqliteStore, free_port
+
+
+class TestHealth:
+    def test_healthz_says_that_the_process_is_up(self, server: Server) -> None:
+        response = httpx.get(server.url + "/healthz")
+
+        assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+    def test_readyz_says_that_the_database_is_fine(self, server: Server) -> None:
+        response = httpx.get(server.url + "/readyz")
+
+        assert (response.status_code, response.json()) == (200, {"status": "ready"})
+
+    @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/docs"])
+    def test_other_methods_are_405(self, server: Server, path: str) -> None:
+        response = httpx.post(server.url + path)
+
+        assert response.status_code == 405
+        assert response.headers["allow"] == "GET, HEAD, OPTIONS"
+        assert httpx.head(server.url + path).status_code == 200
+        assert httpx.options(server.url + path).headers["allow"] == "GET, HEAD, OPTIONS"
+
+    def test_a_lost_database_is_503_everywhere_and_comes_back(
+        self, store: SqliteStore | PostgresqlStore, tmp_path: Path, contract: Contract
+    ) -> None:
+        if not isinstance(store, PostgresqlStore):
+            return  # an embedded database cannot go away by itself
+        url = store.create("lost")
+        with Server(url, tmp_path / "log") as server:
+            store.rename("lost", "away")
+            with Client(server.url, "dk_" + "x" * 43, contract) as client:
+                response = client.get("/products")
+            assert response.status_code == 503
+            assert response.headers["retry-after"] == "2"
+            assert response.json()["code"] == "database_unavailable"
+            assert httpx.get(server.url + "/readyz").status_code == 503
+            assert httpx.get(server.url + "/healthz").status_code == 200
+            store.rename("away", "lost")
+            with Client(server.url, "dk_" + "x" * 43, contract) as client:
+                assert client.get("/products").status_code == 401
+            assert httpx.get(server.url + "/readyz").status_code == 200
+        store.drop(url)
+
+
+class TestMetrics:
+    def test_answers_are_counted_by_operation_and_status(self, server: Server, client: Client) -> None:
+        client.get("/products/nope")
+
+        text = httpx.get(server.url + "/metrics").text
+
+        assert re.search(r'distribu_requests_total\{operation="getProduct",status="404"\} [1-9]', text)
+        assert 'distribu_request_seconds_bucket{le="0.1",operation="getProduct"}' in text
+
+    def test_can_have_a_port_of_their_own(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
+        url, port = store.create("metrics"), free_port()
+        with Server(url, tmp_path / "log", metrics_port=str(port)) as server:
+            assert httpx.get(server.url + "/metrics").status_code == 404
+            assert "distribu_requests_total" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        store.drop(url)
+
+    def test_count_every_process(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
+        url = store.create("workers")
+        with Server(url, tmp_path / "log", workers="2") as server:
+            for _ in range(40):
+                httpx.get(server.url + "/api/v1/products")
+            text = httpx.get(server.url + "/metrics").text
+            pids = set(re.findall(r'"message":"Started server process \[(\d+)\]"', server.log.read_text()))
+        assert re.search(r'distribu_requests_total\{operation="listProducts",status="401"\} 40', text)
+        assert len(pids) == 2
+        store.drop(url)
+
+
+class TestDocument:
+    def test_both_forms_are_the_bundled_document(self, anonymous: Client) -> None:
+        as_json = anonymous.get("/openapi.json")
+        as_yaml = anonymous.get("/openapi.yaml")
+
+        assert as_json.json() == spec.document() == yaml.safe_load(as_yaml.text)
+        assert as_yaml.headers["content-type"] == "application/yaml"
+
+    def test_component_names_are_kept(self, anonymous: Client) -> None:
+        document = anonymous.get("/openapi.json").json()
+
+        assert {"Product", "ProductPage", "Error", "Pagination"} <= document["components"]["schemas"].keys()
+        text = json.dumps(document)
+        assert not re.search(r'"\$ref": "(?!#/components/)', text)
+
+
+class TestReference:
+    def test_the_page_works_offline(self, server: Server) -> None:
+        page = httpx.get(server.url + "/docs")
+
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'self'" in page.headers["content-security-policy"]
+        for link in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+            assert not link.startswith(("http", "//"))
+            assert httpx.get(f"{server.url}/{link}").status_code == 200

@@ -1,0 +1,97 @@
+"""An HTTP client that holds every answer against the document: status, headers, body."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import jsonschema_rs
+
+from app import spec
+from app.http.faults import to_json_schema
+from app.http.validation import dereference
+from app.spec import Document, Operation
+
+# HTTP itself allows these everywhere; they never reach an operation.
+UNDOCUMENTED = {404, 405, 408, 413, 415}
+PARAMETER = re.compile(r"\\{[^}]*\\}")
+
+
+class Contract:
+    """What the document says of answers."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._operations = [(self._pattern(each.path), each) for each in spec.operations(document)]
+        self._error = self._validator({"$ref": "#/components/schemas/Error"})
+
+    def check(self, response: httpx.Response) -> None:
+        """Raise AssertionError when an answer is not what the document promises."""
+        path = response.request.url.path
+        assert "x-request-id" in response.headers
+        if not path.startswith("/api/v1/"):
+            return
+        operation = self._find(response.request.method, path.removeprefix("/api/v1"))
+        status = str(response.status_code)
+        if operation is None or status not in operation.definition["responses"]:
+            assert response.status_code in UNDOCUMENTED or response.status_code == 204, f"{status} is not documented"
+            promised: Document = {}
+        else:
+            promised = spec.resolve(self._document, operation.definition["responses"][status])
+        self._check_headers(response, promised)
+        if response.request.method != "HEAD" and response.status_code != 204:
+            self._check_body(response, promised)
+
+    def _check_headers(self, response: httpx.Response, promised: Document) -> None:
+        for name, reference in promised.get("headers", {}).items():
+            header = spec.resolve(self._document, reference)
+            assert name in response.headers or not header.get("required"), f"{name} is missing"
+            if name in response.headers:
+                self._validator(header["schema"]).validate(response.headers[name])
+
+    def _check_body(self, response: httpx.Response, promised: Document) -> None:
+        media_type = response.headers["content-type"]
+        if media_type == "application/yaml":
+            return
+        assert media_type == "application/json"
+        if response.status_code >= 400:
+            self._error.validate(response.json())
+        content = promised.get("content", {}).get(media_type)
+        if content is not None:
+            self._validator(content["schema"]).validate(response.json())
+
+    def _validator(self, schema: Document) -> Any:
+        return jsonschema_rs.Draft4Validator(to_json_schema(dereference(self._document, schema)), validate_formats=True)
+
+    def _find(self, method: str, path: str) -> Operation | None:
+        wanted = "GET" if method == "HEAD" else method
+        matches = (each for pattern, each in self._operations if each.method == wanted and pattern.fullmatch(path))
+        return next(matches, None)
+
+    @staticmethod
+    def _pattern(path: str) -> re.Pattern[str]:
+        return re.compile(PARAMETER.sub("[^/]+", re.escape(path)))
+
+
+class Client(httpx.Client):
+    """One key's view of a running server."""
+
+    def __init__(self, url: str, key: str | None, contract: Contract) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        hooks = {"response": [self._check]}
+        super().__init__(base_url=url + "/api/v1", headers=headers, event_hooks=hooks, timeout=30)
+        self._contract = contract
+
+    def _check(self, response: httpx.Response) -> None:
+        response.read()
+        self._contract.check(response)
+
+    def walk(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """Yield every item of a list, page by page."""
+        cursor: dict[str, str] = {}
+        while True:
+            page = self.get(path, params={**query, **cursor}).raise_for_status().json()
+            yield from page["data"]
+            if not page["pagination"]["hasMore"]:
+                return
+            cursor = {"cursor": page["pagination"]["nextCursor"]}

