@@ -4,10 +4,12 @@ Not here: what is done with them. A wrong value raises StartError with one line 
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import limits
 from dotenv import dotenv_values
@@ -18,6 +20,7 @@ from app.errors import StartError
 
 PREFIX = "DISTRIBU_"
 DATA = Path("data")
+SECRET = ("_URL", "_STORAGE")  # settings that may hold a password are never shown
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SYNCHRONOUS = ("FULL", "NORMAL")
 
@@ -33,6 +36,8 @@ def _database_url(text: str) -> URL:
 
 def _whole_number(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
+        if not re.fullmatch("[0-9]{1,9}", text):
+            raise ValueError(text)
         number = int(text)
         if not low <= number <= high:
             raise ValueError
@@ -53,19 +58,24 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 def rate_limit(text: str) -> limits.RateLimitItem:
     """Parse `60/minute`. Raises ValueError unless it is one limit of 1 to 10,000,000 requests within a day."""
     (item,) = limits.parse_many(text)
+    if re.search(r"\b0+ ?[a-z]", text):  # the library takes a period of nothing for one
+        raise ValueError(text)
     if not (1 <= item.amount <= 10_000_000 and item.get_expiry() <= 86_400):
         raise ValueError(text)
     return item
 
 
 def _storage(text: str) -> str:
-    if text != "memory://" and not text.startswith(("redis://", "rediss://")):
+    url = urlsplit(text)
+    is_redis = url.scheme in {"redis", "rediss"} and bool(url.hostname) and not url.query
+    if text != "memory://" and not (is_redis and re.fullmatch("(/[0-9]{0,3})?", url.path) and url.port != 0):
         raise ValueError
     return text
 
 
 def _host(text: str) -> str:
-    if not text or any(character.isspace() for character in text):
+    text.encode("idna")  # raises a ValueError for what no resolver takes
+    if any(character.isspace() for character in text):
         raise ValueError
     return text
 
@@ -116,14 +126,12 @@ def _read(values: Mapping[str, str], name: str, rule: Mapping[str, Any]) -> Any:
     try:
         return rule["parse"](text)
     except (ValueError, ArgumentError):
-        raise StartError(f"{name} is '{_shown(text)}', but it accepts {rule['accepts']}.") from None
-
-
-def _shown(text: str) -> str:
-    """Show a wrong value without the password a database URL may hold."""
-    head, separator, tail = text.rpartition("@")
-    return (f"…{separator}{tail}" if head else tail)[:100]
+        shown = "has a value that is" if name.endswith(SECRET) else f"is '{text[:100]}', which is"
+        raise StartError(f"{name} {shown} not accepted. It takes {rule['accepts']}.") from None
 
 
 def _dotenv() -> dict[str, str]:
-    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    try:
+        return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(f"The file .env cannot be read as UTF-8 text: {error}.") from error

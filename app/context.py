@@ -32,6 +32,7 @@ class Context:
     company_id: str
     request_id: str
     now: datetime
+    address: str | None = None  # where the request came from; None at the command line
 
 
 def now() -> datetime:

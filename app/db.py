@@ -5,13 +5,16 @@ starts with BEGIN IMMEDIATE; readers have connections of their own and never wai
 Not here: queries (`app/services`) and the schema's history (`app/schema_version.py`).
 """
 
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
@@ -19,17 +22,28 @@ from sqlalchemy.pool import QueuePool
 from app.config import Settings
 from app.errors import DatabaseUnavailableError
 
-READERS = 16  # as many as there are worker threads (app/http/bridge.py)
+SQLITE_READERS, SQLITE_WRITERS = 16, 1  # SQLite has one writer; a queue in the process is fairer than its lock
+POSTGRESQL_READERS, POSTGRESQL_WRITERS = 12, 8
+SPARE = 4  # connections beyond those of the requests: key look-ups and housekeeping
 BUSY_SECONDS = 5  # how long anybody waits for a lock or a connection before the answer is 503
 POSTGRESQL_OPTIONS = {
     "timezone": "UTC",
-    "statement_timeout": "30000",
+    "statement_timeout": "8000",
     "lock_timeout": f"{BUSY_SECONDS * 1000}",
     "idle_in_transaction_session_timeout": "60000",
 }
-# Connection, deadlock or serialization, resources, operator intervention, lock not available
-PASSING_POSTGRESQL_FAULTS = ("08", "40", "53", "57", "55P03")
+CONFLICTS = ("40001", "40P01")  # serialization failure, deadlock: doing it again may work at once
+ATTEMPTS = 4
+# Connection, resources, operator intervention, lock not available
+PASSING_POSTGRESQL_FAULTS = ("08", "53", "57", "55P03")
 PASSING_SQLITE_FAULTS = tuple(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "READONLY"))
+
+
+T = TypeVar("T")
+
+
+class ConflictError(DatabaseUnavailableError):
+    """Another transaction was in the way, and PostgreSQL chose this one to give way."""
 
 
 class Database:
@@ -39,9 +53,12 @@ class Database:
         """Make the engines; nothing connects before the first transaction."""
         self.url = settings.database_url
         if self.is_sqlite:
-            self._writer = _sqlite(self.url, settings.sqlite_synchronous, "BEGIN IMMEDIATE", pool_size=1)
-            self._reader = _sqlite(self.url, settings.sqlite_synchronous, "BEGIN", pool_size=READERS)
+            synchronous = settings.sqlite_synchronous
+            self.readers, self.writers = SQLITE_READERS, SQLITE_WRITERS
+            self._writer = _sqlite(self.url, synchronous, "BEGIN IMMEDIATE", pool_size=self.writers)
+            self._reader = _sqlite(self.url, synchronous, "BEGIN", pool_size=self.readers + SPARE)
         else:
+            self.readers, self.writers = POSTGRESQL_READERS, POSTGRESQL_WRITERS
             self._writer = self._reader = _postgresql(self.url)
 
     @property
@@ -77,6 +94,19 @@ class Database:
         self._reader.dispose()
 
 
+def retrying(attempt: Callable[[], T]) -> T:
+    """Run a whole transaction again when PostgreSQL ended it to resolve a deadlock or a conflict.
+
+    `attempt` must do nothing but its transaction. Raises DatabaseUnavailableError when ATTEMPTS were not enough.
+    """
+    for number in range(1, ATTEMPTS):
+        try:
+            return attempt()
+        except ConflictError:
+            time.sleep(random.uniform(0.01, 0.05) * number)  # noqa: S311 - only to keep the rivals apart
+    return attempt()
+
+
 @contextmanager
 def unavailability() -> Iterator[None]:
     """Turn what drivers say of an absent or busy database into DatabaseUnavailableError."""
@@ -85,6 +115,8 @@ def unavailability() -> Iterator[None]:
     except PoolTimeoutError as error:
         raise DatabaseUnavailableError(f"No database connection became free in {BUSY_SECONDS} s.") from error
     except DBAPIError as error:
+        if str(getattr(error.orig, "sqlstate", "")).startswith(CONFLICTS):
+            raise ConflictError(str(error.orig).partition("\n")[0]) from error
         if _is_unavailability(error):
             raise DatabaseUnavailableError(str(error.orig).partition("\n")[0]) from error
         raise
@@ -100,15 +132,15 @@ def _is_unavailability(error: DBAPIError) -> bool:
     name: str | None = getattr(error.orig, "sqlite_errorname", None)
     if name is not None:
         return name.startswith(PASSING_SQLITE_FAULTS)
-    return type(error.orig).__name__ == "OperationalError"  # psycopg could not connect at all
+    return isinstance(error, OperationalError)  # psycopg could not connect at all, or not in time
 
 
 def _postgresql(url: URL) -> Engine:
     options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_OPTIONS.items())
     return create_engine(
         url,
-        pool_size=READERS,
-        max_overflow=4,
+        pool_size=POSTGRESQL_READERS + POSTGRESQL_WRITERS,
+        max_overflow=SPARE,
         pool_timeout=BUSY_SECONDS,
         pool_pre_ping=True,
         connect_args={"options": options, "connect_timeout": BUSY_SECONDS},
@@ -117,7 +149,7 @@ def _postgresql(url: URL) -> Engine:
 
 def _sqlite(url: URL, synchronous: str, begin: str, *, pool_size: int) -> Engine:
     engine = create_engine(
-        url.update_query_dict({"mode": "rw", "uri": "true"}).set(database=f"file:{url.database}"),
+        url.update_query_dict({"mode": "rw", "uri": "true"}).set(database=f"file:{quote(str(url.database))}"),
         poolclass=QueuePool,
         pool_size=pool_size,
         max_overflow=0,

@@ -20,12 +20,29 @@ class NotFoundError(DomainError):
         super().__init__(f"{noun} not found.")
 
 
-class InvalidCursorError(DomainError):
+class InvalidParameterError(DomainError):
+    """A parameter has the right form, but no meaning. `parameter` names it."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        """Take the whole message."""
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class InvalidCursorError(InvalidParameterError):
     """A list was asked to go on after something that is not in it."""
 
     def __init__(self) -> None:
         """Use the contract's wording (section 3)."""
-        super().__init__("Invalid cursor.")
+        super().__init__("cursor", "Invalid cursor.")
+
+
+class InvalidTimeError(InvalidParameterError):
+    """There is no such day, or no such time of a day."""
+
+    def __init__(self, parameter: str) -> None:
+        """Use the wording that the document has for a wrong form."""
+        super().__init__(parameter, f"{parameter} must be a date or a time in ISO 8601")
 
 
 class StartError(Exception):
@@ -34,3 +51,27 @@ class StartError(Exception):
 
 class DatabaseUnavailableError(Exception):
     """The database is away, or busy past its deadline. Trying again later may work."""
+
+
+class RefusedError(DomainError):
+    """A business rule refuses what the caller asked for; the message says which."""
+
+
+class KeyReusedError(DomainError):
+    """The caller sent an Idempotency-Key again, with another request."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        """Use one wording."""
+        super().__init__("This Idempotency-Key was used for another request.")
+
+
+class KeyInUseError(DomainError):
+    """The first request with this Idempotency-Key is still running."""
+
+    code = "idempotency_key_in_use"
+
+    def __init__(self) -> None:
+        """Use one wording."""
+        super().__init__("A request with this Idempotency-Key is still running.")

@@ -58,6 +58,8 @@ def check(database: Database) -> None:
 
 def is_current(database: Database) -> bool:
     """Tell whether the database answers and has the newest schema; never raises for a database fault."""
+    if database.file is not None and not database.file.is_file():
+        return False
     try:
         return revision(database) == _head()
     except (DatabaseUnavailableError, sa.exc.DatabaseError):
@@ -110,7 +112,7 @@ def _make_file(database: Database) -> None:
 
 
 def _name(database: Database) -> str:
-    return str(database.file or database.url.render_as_string(hide_password=True))
+    return str(database.file or database.url.set(query={}).render_as_string(hide_password=True))
 
 
 def _unusable(database: Database, error: Exception) -> str:

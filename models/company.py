@@ -1,9 +1,12 @@
 """The tenant: every other row belongs to one company."""
 
+from datetime import datetime
+from decimal import Decimal
+
 from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base
+from models.base import Base, Instant, Money, Rate
 
 
 class Company(Base):
@@ -13,7 +16,12 @@ class Company(Base):
     __table_args__ = (
         CheckConstraint("length(name) BETWEEN 1 AND 200", name="name"),
         CheckConstraint("length(slug) BETWEEN 1 AND 60", name="slug"),
+        CheckConstraint("tax_rate >= 0", name="tax_rate"),
+        CheckConstraint("shipping >= 0", name="shipping"),
     )
 
     name: Mapped[str] = mapped_column(String(200))
     slug: Mapped[str] = mapped_column(String(60), unique=True)
+    tax_rate: Mapped[Decimal] = mapped_column(Rate, default=Decimal(0))
+    shipping: Mapped[Decimal] = mapped_column(Money, default=Decimal(0))
+    created_at: Mapped[datetime] = mapped_column(Instant)

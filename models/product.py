@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Id, Instant, Money
@@ -18,7 +18,7 @@ def searchable(*texts: str | None) -> str:
 
     Databases disagree on the case of anything beyond ASCII; Unicode case folding does not.
     """
-    joined = FIELD_SEPARATOR.join(text for text in texts if text)
+    joined = FIELD_SEPARATOR.join(text.replace(FIELD_SEPARATOR, " ") for text in texts if text)
     return unicodedata.normalize("NFC", joined).casefold()
 
 
@@ -54,6 +54,8 @@ class Product(Base):
     stock: Mapped[int] = mapped_column(BigInteger, default=0)
     low_stock_threshold: Mapped[int] = mapped_column(BigInteger, default=5)
     image_url: Mapped[str | None] = mapped_column(String(2048))
-    is_active: Mapped[bool] = mapped_column(default=True)
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
     search_text: Mapped[str] = mapped_column(Text, default=_search_text)  # folding may lengthen
+    event_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import config, context
 from app.cli import options, output, runtime
-from app.cli.company import SCHEMA
+from app.cli.company import CREATED
 from app.config import Settings
 from app.context import Context
 from app.db import Database
@@ -24,7 +24,7 @@ NEW_KEY = f"distribu key create --company {demos.SLUG} --name NAME --scope all"
 @click.command()
 @options.as_json
 def demo(as_json: bool) -> None:
-    """Create the demo company with a catalogue and an API key. A second run changes nothing."""
+    """Create the demo company with goods, customers, orders and an API key. A second run changes nothing."""
     with runtime.current_database() as database:
         file = _key_file(database)
         with database.transaction(write=True) as session:
@@ -38,14 +38,14 @@ def demo(as_json: bool) -> None:
 
 def _demo(session: Session, file: Path) -> dict[str, Any]:
     existing = demos.find(session)
-    company = existing or demos.create_company(session, now=context.now())
+    company = existing or demos.create_company(session, now=context.now(), actor=runtime.actor())
     ctx = runtime.context_for(session, company.id)
     if existing is None:
         _keep(file, demos.fill(ctx))
     key = _kept_key(ctx, file)
     return {
-        "company": SCHEMA.render(company),
-        "products": demos.count_products(ctx),
+        "company": CREATED.dump(company),
+        **demos.counts(ctx),
         "created": existing is None,
         "key": key,
         "curl": key and _curl(runtime.settings(), key),
@@ -83,11 +83,13 @@ def _curl(settings: Settings, key: str) -> str:
 
 
 def _show(result: dict[str, Any]) -> None:
-    output.text(f"Company:  {result['company']['name']} ({result['company']['slug']})")
-    output.text(f"Products: {result['products']}")
+    output.text(f"Company:   {result['company']['name']} ({result['company']['slug']})")
+    output.text(f"Products:  {result['products']}")
+    output.text(f"Customers: {result['customers']}")
+    output.text(f"Orders:    {result['orders']}")
     if result["key"]:
-        output.text(f"Key:      {result['key']}")
-        output.text(f"Try it:   {result['curl']}")
+        output.text(f"Key:       {result['key']}")
+        output.text(f"Try it:    {result['curl']}")
 
 
 def _explain(result: dict[str, Any], file: Path) -> None:

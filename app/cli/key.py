@@ -73,7 +73,7 @@ def create(  # noqa: PLR0917 - click passes by keyword
 def list_all(slug: str, as_json: bool) -> None:
     """List the keys of a company, newest first; revoked and expired ones stay listed."""
     with runtime.company_context(slug) as ctx:
-        rows = [LISTED.render(each) for each in keys.list_all(ctx)]
+        rows = [LISTED.dump(each) for each in keys.list_all(ctx)]
     if not rows:
         output.note(f"There is no key yet. Run: distribu key create --company {slug} --name NAME --scope SCOPE")
     columns = ["id", "name", "prefix", "status", "scopes", "lastUsedAt", "expiresAt", "createdAt", "createdBy"]
@@ -88,13 +88,13 @@ def revoke(identifier: str, slug: str | None, as_json: bool) -> None:
     """Revoke a key for good; within 5 seconds no server accepts it."""
     with runtime.transaction(write=True) as session:
         company_id = None if slug is None else companies.find(session, slug).id
-        revoked = keys.revoke(session, identifier, company_id=company_id, now=context.now())
-    output.record(REVOKED.render(revoked), as_json=as_json)
+        revoked = keys.revoke(session, identifier, company_id=company_id, now=context.now(), actor=runtime.actor())
+    output.record(REVOKED.dump(revoked), as_json=as_json)
 
 
 def _show_created(created: ApiKey, token: str, *, as_json: bool) -> None:
     if as_json:
-        output.document({**CREATED.render(created), "key": token})
+        output.document({**CREATED.dump(created), "key": token})
         return
     output.note(f"Created the key '{created.name}' with the scopes {', '.join(created.scopes)}.")
     output.note("This is the only time the key is shown. Keep it where no one else can read it:")

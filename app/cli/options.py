@@ -1,7 +1,9 @@
 """The options that several commands share, and the kinds of values they take."""
 
+import re
 import unicodedata
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import click
 
@@ -30,6 +32,16 @@ class _Moment(click.ParamType[datetime]):
             self.fail(f"'{value}' is not an ISO 8601 time like 2027-04-16 or 2027-04-16T14:22:00Z.", param, ctx)
 
 
+class _Number(click.ParamType[Decimal]):
+    name = "number"
+
+    def convert(self, value: str | Decimal, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """Read a decimal number in plain digits; which numbers are allowed is the business of a service."""
+        if not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,30})?", str(value)):
+            self.fail(f"'{value}' is not a number like 12.50.", param, ctx)
+        return Decimal(value)
+
+
 class _RateLimit(click.ParamType[str]):
     name = "limit"
 
@@ -43,7 +55,9 @@ class _RateLimit(click.ParamType[str]):
 
 TEXT = _Words()
 MOMENT = _Moment()
+NUMBER = _Number()
 RATE_LIMIT = _RateLimit()
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+limit = click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="How many; 0 for all.")
 company = click.option("--company", "slug", metavar="SLUG", type=TEXT, required=True, help="The company, by its slug.")

@@ -3,7 +3,7 @@
 import json
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -46,12 +46,30 @@ def records(rows: Sequence[Record], *, as_json: bool, columns: Sequence[str]) ->
         _print(_table(rows, columns))
 
 
+def listing(found: Sequence[Record], limit: int, *, as_json: bool, columns: Sequence[str]) -> None:
+    """Print the first `limit` of the rows found, all for 0, and say when there are more."""
+    is_cut = 0 < limit < len(found)
+    records(found[:limit] if is_cut else found, as_json=as_json, columns=columns)
+    if is_cut:
+        note(f"There are more than these {limit}. Use --limit 0 to list all.")
+
+
 def record(row: Record, *, as_json: bool) -> None:
     """Print one row as a JSON object, or as a table of its members."""
     if as_json:
         document(row)
     else:
         _print(_table([row], list(row)))
+
+
+def details(row: Record) -> None:
+    """Print a name and a value on each line, numbers under each other."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(justify="right" if _is_number(row.values()) else "left", overflow="fold")
+    for name, value in row.items():
+        table.add_row(_heading(name), Text(_cell(value)))
+    _print(table)
 
 
 def terminal() -> Console:
@@ -69,11 +87,16 @@ def _print(table: Table) -> None:
 def _table(rows: Sequence[Record], columns: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        is_number = isinstance(rows[0][name], (int, float)) and not isinstance(rows[0][name], bool)
+        is_number = _is_number(row[name] for row in rows)
         table.add_column(_heading(name), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(row[name])) for name in columns))
     return table
+
+
+def _is_number(values: Iterable[Any]) -> bool:
+    """Tell whether all values that are there are numbers."""
+    return {type(value) for value in values} - {type(None)} in ({int}, {float}, {int, float})
 
 
 def _heading(name: str) -> str:
@@ -89,10 +112,16 @@ def _cell(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{value:.2f}"
+            return _amount(value)
         case list():
             return " ".join(value)
     return _printable(str(value))
+
+
+def _amount(value: float) -> str:
+    """Show at least two decimals, and the up to six of a rate."""
+    short = f"{value:.2f}"
+    return short if float(short) == value else f"{value:.6f}".rstrip("0")
 
 
 def _printable(content: str) -> str:

@@ -5,14 +5,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from functools import partial
 from typing import IO, Any, BinaryIO
 
 import click
 from rich.progress import Progress
-from sqlalchemy import Row
 
-from app.cli import options, output, runtime
+from app.cli import listing, options, output, runtime
 from app.context import Context
 from app.schemas.products import ProductSchema
 from app.services import imports, products
@@ -53,28 +52,19 @@ def import_file(file: BinaryIO, slug: str, as_json: bool) -> None:
 @click.option("--search", type=options.TEXT, help="A part of the name, sku or category, in any case.")
 @click.option("--category", type=options.TEXT, help="Exactly this category.")
 @click.option("--active/--inactive", default=None, help="Only what can be ordered, or only what cannot.")
-@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="How many; 0 for all.")
+@options.limit
 @options.as_json
 def list_all(slug: str, limit: int, as_json: bool, **filters: Any) -> None:
     """List products, newest first."""
     with runtime.company_context(slug) as ctx:
-        found = list(islice(_all(ctx, **filters), limit + 1 if limit else None))
-    is_cut = 0 < limit < len(found)
-    rows = [SCHEMA.render(row) for row in (found[:limit] if is_cut else found)]
+        rows = listing.rows(partial(_page, ctx, filters), limit)
     columns = ["sku", "name", "category", "unit", "price", "stock", "isActive", "id"]
-    output.records(rows, as_json=as_json, columns=columns)
-    if is_cut:
-        output.note(f"There are more than these {limit}. Use --limit 0 to list all.")
+    output.listing(rows, limit, as_json=as_json, columns=columns)
 
 
-def _all(ctx: Context, **filters: Any) -> Iterator[Row[Any]]:
-    cursor = None
-    while True:
-        page = products.page(ctx, limit=MAX_LIMIT, cursor=cursor, **filters)
-        yield from page.rows
-        cursor = page.next_cursor
-        if cursor is None:
-            return
+def _page(ctx: Context, filters: dict[str, Any], cursor: str | None) -> listing.Page:
+    page = products.page(ctx, limit=MAX_LIMIT, cursor=cursor, **filters)
+    return [SCHEMA.render(row) for row in page.rows], page.next_cursor
 
 
 @contextmanager

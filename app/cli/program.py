@@ -11,12 +11,27 @@ from collections.abc import Sequence
 import click
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from app.cli import INTERRUPTED, company, db, demo, key, openapi, output, product, serve
+from app.cli import (
+    INTERRUPTED,
+    audit,
+    company,
+    customer,
+    db,
+    demo,
+    key,
+    openapi,
+    order,
+    output,
+    price,
+    product,
+    serve,
+)
 from app.errors import DatabaseUnavailableError, DomainError, StartError
 from app.spec import SpecError
 
 REFUSED = 1
 UNUSABLE = 2
+RIVALRIES = {"23503", "23505"} | {f"SQLITE_CONSTRAINT_{name}" for name in ("FOREIGNKEY", "PRIMARYKEY", "UNIQUE")}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,7 +42,20 @@ def distribu() -> None:
     """
 
 
-for each in (serve.serve, db.db, company.company, key.key, product.product, demo.demo, openapi.openapi):
+COMMANDS = (
+    serve.serve,
+    db.db,
+    company.company,
+    key.key,
+    product.product,
+    customer.customer,
+    price.price,
+    order.order,
+    audit.audit,
+    demo.demo,
+    openapi.openapi,
+)
+for each in COMMANDS:
     distribu.add_command(each)
 
 
@@ -44,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return UNUSABLE
     except Exception as error:
-        message = _explain(error)
+        message = explain(error)
         if message is None:
             raise  # a bug: its trace is what a report of it needs
         output.error(message)
@@ -52,20 +80,26 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _explain(error: Exception) -> str | None:
+def explain(error: Exception) -> str | None:
     """Return what to tell a person, None for an error that nobody expected."""
     match error:
         case click.ClickException():
             return error.format_message()
         case StartError() | DomainError() | DatabaseUnavailableError() | SpecError():
             return str(error)
-        case IntegrityError():
+        case IntegrityError() if _is_rivalry(error):
             return "Somebody else changed the same data at the same moment. Nothing was changed; try again."
         case DBAPIError():
             return f"The database refused: {str(error.orig).partition(chr(10))[0]}. Nothing was changed."
         case OSError():
             return f"{error.filename or 'Input or output'}: {error.strerror or error}."
     return None
+
+
+def _is_rivalry(error: IntegrityError) -> bool:
+    """Tell what only another change can cause, after our checks, from a rule that a row of ours breaks."""
+    cause = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    return cause in RIVALRIES
 
 
 def _exit_code(error: Exception) -> int:

@@ -56,8 +56,12 @@ def company_context(slug: str, *, write: bool = False) -> Iterator[Context]:
 def context_for(session: Session, company_id: str) -> Context:
     """Return the context of a change by the person at the keyboard, now."""
     now = context.now()
-    actor = Actor(type=ActorType.USER, id=user_name())
-    return Context(session=session, actor=actor, company_id=company_id, request_id=new_id(now), now=now)
+    return Context(session=session, actor=actor(), company_id=company_id, request_id=new_id(now), now=now)
+
+
+def actor() -> Actor:
+    """Return the person at the keyboard."""
+    return Actor(type=ActorType.USER, id=user_name())
 
 
 def user_name() -> str:

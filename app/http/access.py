@@ -29,7 +29,7 @@ class AccessMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        call = Call(request_id=_request_id(scope))
+        call = Call(request_id=_request_id(scope), address=(scope.get("client") or (None,))[0])
         scope[KEY] = call
         status = 0
 
@@ -66,6 +66,6 @@ def _account(scope: Scope, call: Call, status: int) -> None:
             "operation": operation,
             "request_id": call.request_id,
             "key": call.identity.key_id if call.identity else None,
-            "client": (scope.get("client") or ("",))[0],
+            "client": call.address,
         }
         LOG.info("request", extra={"fields": fields})

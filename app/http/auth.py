@@ -7,6 +7,7 @@ long a key revoked in another process may live on. Unknown, expired and revoked 
 import asyncio
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
 from limits import RateLimitItem
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.config import rate_limit
 from app.context import now
 from app.db import Database
+from app.errors import DatabaseUnavailableError
 from app.http.call import Call, Identity, call_of
 from app.http.errors import ApiError
 from app.http.ratelimit import RateLimiter
@@ -23,6 +25,8 @@ from models import ApiKey, KeyStatus
 
 REMEMBER_SECONDS = 3.0
 REMEMBER_KEYS = 10_000
+LOOK_UPS = 2  # at once; the rest waits, and not for long
+LOOK_UP_SECONDS = 5.0
 BEARER = re.compile(rb"bearer +(\S+) *", re.IGNORECASE)
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
@@ -44,6 +48,9 @@ def lacks(scope: str) -> ApiError:
     return ApiError(HTTPStatus.FORBIDDEN, "scope_missing", message)
 
 
+Known = tuple[float, ApiKey, Identity]  # until when it is remembered, the key, who it stands for
+
+
 class KeyRing:
     """The good keys seen lately, each with its record."""
 
@@ -51,7 +58,9 @@ class KeyRing:
         """Take where keys are stored and the limit of a key that has none of its own."""
         self._database = database
         self._default_limit = default_limit
-        self._remembered: dict[bytes, tuple[float, ApiKey, Identity]] = {}
+        self._remembered: dict[bytes, Known] = {}
+        self._running: dict[bytes, asyncio.Future[Known | None]] = {}
+        self._threads = ThreadPoolExecutor(max_workers=LOOK_UPS, thread_name_prefix="key")
 
     async def identify(self, token: str) -> Identity | None:
         """Return who the key stands for, None for any key that is not good."""
@@ -63,8 +72,20 @@ class KeyRing:
             return None
         return known[2]
 
-    async def _look_up(self, digest: bytes) -> tuple[float, ApiKey, Identity] | None:
-        key = await asyncio.to_thread(self._find, digest)
+    async def _look_up(self, digest: bytes) -> Known | None:
+        """Look a key up, once for however many requests ask for it meanwhile."""
+        running = self._running.get(digest)
+        if running is None:
+            running = self._running[digest] = asyncio.ensure_future(self._read(digest))
+            running.add_done_callback(lambda _: self._running.pop(digest))
+        try:
+            async with asyncio.timeout(LOOK_UP_SECONDS):
+                return await asyncio.shield(running)
+        except TimeoutError:
+            raise DatabaseUnavailableError("no key was found in time") from None
+
+    async def _read(self, digest: bytes) -> Known | None:
+        key = await asyncio.get_running_loop().run_in_executor(self._threads, self._find, digest)
         if key is None:
             return None
         found = (time.monotonic() + REMEMBER_SECONDS, key, self._identity(key))

@@ -14,8 +14,10 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from app.db import READERS
+from app.errors import DatabaseUnavailableError
 from app.http.call import KEY, Headers, call_of
+
+ANSWER_SECONDS = 10.0  # waiting for a thread included; what has not begun by then never does
 
 Environ = dict[str, Any]
 WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -25,16 +27,26 @@ Answer = tuple[int, Headers, bytes]
 class Bridge:
     """An ASGI application around a WSGI one."""
 
-    def __init__(self, app: WsgiApp) -> None:
-        """Take the WSGI application; threads start when they are needed."""
+    def __init__(self, app: WsgiApp, *, readers: int, writers: int) -> None:
+        """Take the WSGI application, and how many requests may read and write at once.
+
+        Those that write have threads of their own: however many wait for their turn, reading goes on.
+        """
         self.app = app
-        self._threads = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="handler")
+        self._readers = ThreadPoolExecutor(max_workers=readers, thread_name_prefix="reader")
+        self._writers = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="writer")
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Run the request in a thread and send what it answered."""
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        status, headers, body = await loop.run_in_executor(self._threads, context.run, self._answer, _environ(scope))
+        threads = self._readers if scope["method"] in {"GET", "HEAD"} else self._writers
+        running = loop.run_in_executor(threads, context.run, self._answer, _environ(scope))
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                status, headers, body = await running
+        except TimeoutError:
+            raise DatabaseUnavailableError(f"no answer within {ANSWER_SECONDS:.0f} s") from None
         headers.extend(call_of(scope).headers)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

@@ -32,6 +32,7 @@ class Call:
     """One request: its id, then what routing, authentication and validation found out."""
 
     request_id: str
+    address: str | None = None
     started: float = field(default_factory=time.perf_counter)
     operation: Operation | None = None
     identity: Identity | None = None

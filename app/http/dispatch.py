@@ -14,9 +14,11 @@ from connexion.resolver import Resolution, Resolver
 from flask.json.provider import JSONProvider
 
 from app.context import Actor, ActorType, Context, now
-from app.db import Database
+from app.db import Database, retrying
 from app.errors import StartError
+from app.http import idempotency
 from app.http.call import KEY, Call
+from app.http.idempotency import Answer
 from app.spec import Operation
 
 Handler = Callable[..., Any]
@@ -83,14 +85,35 @@ def _find(operation: Operation, package: str) -> Handler:
 def _view(operation: Operation, handler: Handler, database: Database) -> Handler:
     if operation.scope is None:
         return lambda **_path: handler(**_call().arguments)
-    write = operation.method not in READING
+    if operation.method in READING:
+        return lambda **_path: _read(handler, _call(), database)
+    return lambda **_path: _write(operation, handler, _call(), database)
 
-    def view(**_path: str) -> Any:
-        call = _call()
-        with database.transaction(write=write) as session:
-            return handler(_context(call, session), **call.arguments)
 
-    return view
+def _read(handler: Handler, call: Call, database: Database) -> Any:
+    with database.transaction() as session:
+        return handler(_context(call, session), **call.arguments)
+
+
+def _write(operation: Operation, handler: Handler, call: Call, database: Database) -> flask.Response:
+    """Run a handler that changes something, in one transaction that also stores the answer to its twins."""
+    arguments = dict(call.arguments)
+    key = arguments.pop(idempotency.PARAMETER, None)
+    fingerprint = idempotency.fingerprint(arguments) if key else b""
+
+    def attempt() -> Answer:
+        with database.transaction(write=True) as session:
+            ctx = _context(call, session)
+
+            def act() -> Answer:
+                return idempotency.to_answer(handler(ctx, **arguments))
+
+            if key is None:
+                return act()
+            return idempotency.once(ctx, operation.id, idempotency.clean(key), fingerprint, act)
+
+    answer = retrying(attempt)
+    return flask.Response(answer.body, status=answer.status, headers=answer.headers)
 
 
 def _call() -> Call:
@@ -106,4 +129,5 @@ def _context(call: Call, session: Any) -> Context:
         company_id=call.identity.company_id,
         request_id=call.request_id,
         now=now(),
+        address=call.address,
     )

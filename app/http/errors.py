@@ -21,6 +21,7 @@ LOG = logging.getLogger(__name__)
 SHOWN = 100
 RETRY_SECONDS = 2  # what a 503 suggests
 
+STATUSES = {errors.NotFoundError: HTTPStatus.NOT_FOUND, errors.KeyInUseError: HTTPStatus.CONFLICT}  # others: 422
 JSON_TYPE = (b"content-type", b"application/json")
 
 
@@ -110,10 +111,10 @@ def translate(error: Exception) -> ApiError:
 
 
 def _refusal(error: errors.DomainError) -> ApiError:
-    if isinstance(error, errors.InvalidCursorError):
-        return invalid([Fault(pointer="/query/cursor", message=str(error))])
-    is_missing = isinstance(error, errors.NotFoundError)
-    return ApiError(HTTPStatus.NOT_FOUND if is_missing else HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error))
+    if isinstance(error, errors.InvalidParameterError):
+        return invalid([Fault(pointer=f"/query/{error.parameter}", message=str(error))])
+    statuses = (status for kind, status in STATUSES.items() if isinstance(error, kind))
+    return ApiError(next(statuses, HTTPStatus.UNPROCESSABLE_ENTITY), error.code, str(error))
 
 
 class ErrorMiddleware:

@@ -41,7 +41,7 @@ class Rules:
             return []
         found = [each for error in self._validator.iter_errors(value) for each in self._explain(error)]
         found.sort(key=lambda each: each[0])
-        return [fault for _, fault in found]
+        return list(dict.fromkeys(fault for _, fault in found))  # two broken keywords may share their words
 
     def _explain(self, error: jsonschema_rs.ValidationError) -> Iterator[tuple[tuple[int, ...], Fault]]:
         kind, path = error.kind.name, tuple(error.instance_path)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-SECRET = re.compile(r"\b(dk_|whsec_)[A-Za-z0-9_-]{8,}")
+SECRET = re.compile(r"(dk_|whsec_)[A-Za-z0-9_-]{8,}")
 LONGEST = 8_000
 
 
@@ -35,4 +35,5 @@ def configure(level: str) -> None:
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("uvicorn.access").disabled = True
-    logging.getLogger("connexion").setLevel(logging.WARNING)
+    for name in ("connexion", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)

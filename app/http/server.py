@@ -20,13 +20,14 @@ from app import spec
 from app.config import Settings
 from app.db import Database
 from app.errors import StartError
-from app.http import dispatch, logging, metrics
+from app.http import dispatch, housekeeping, logging, metrics
 from app.http.access import AccessMiddleware
 from app.http.auth import AuthMiddleware, KeyRing
 from app.http.bridge import Bridge
 from app.http.errors import ErrorMiddleware
 from app.http.guard import GuardMiddleware
 from app.http.methods import AllowMiddleware, OperationMiddleware
+from app.http.protocol import BoundedProtocol
 from app.http.ratelimit import RateLimiter
 from app.http.system import SystemMiddleware
 from app.http.usage import Usage, UsageMiddleware
@@ -56,7 +57,7 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         dispatch.install(app.app, operations, functions, database)
-        async with usage.writing():
+        async with usage.writing(), housekeeping.running(database):
             yield
         database.dispose()
 
@@ -82,16 +83,16 @@ def create_app(
         ],
     )
     app.add_api(document, base_path=BASE_PATH, resolver=dispatch.HandlerResolver(functions))
-    _replace_bridge(app)
+    _replace_bridge(app, database)
     return app
 
 
-def _replace_bridge(app: connexion.FlaskApp) -> None:
+def _replace_bridge(app: connexion.FlaskApp, database: Database) -> None:
     """Put our bridge where FlaskApp keeps a2wsgi's. The attribute is private, so its being there is checked."""
     wrapped = app._middleware_app  # noqa: SLF001 - FlaskApp offers no other way
     if not isinstance(wrapped.asgi_app, a2wsgi.WSGIMiddleware):
         raise StartError("This version of Connexion is not the one Distribu was made for. Run: make install")
-    wrapped.asgi_app = Bridge(app.app.wsgi_app)
+    wrapped.asgi_app = Bridge(app.app.wsgi_app, readers=database.readers, writers=database.writers)
 
 
 def app_from_environment() -> connexion.FlaskApp:
@@ -114,6 +115,7 @@ def run(settings: Settings, database: Database) -> None:
         "app.http.server:app_from_environment",
         factory=True,
         workers=settings.workers,
+        http=BoundedProtocol,
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -138,8 +140,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         listening.listen(2048)
-    except OSError as error:
-        reason = f"{error.strerror or error}. Set DISTRIBU_HOST or DISTRIBU_PORT, or stop what listens there"
+    except (OSError, UnicodeError) as error:
+        cause = getattr(error, "strerror", None) or error
+        reason = f"{cause}. Set DISTRIBU_HOST or DISTRIBU_PORT, or stop what listens there"
         raise StartError(f"Cannot listen on {host}:{port}: {reason}.") from error
     listening.set_inheritable(True)
     return listening

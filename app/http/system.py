@@ -1,6 +1,7 @@
 """What needs no key and is not part of the API: health, metrics, and the reference page in the browser."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -14,6 +15,7 @@ from app.db import Database
 from app.http import metrics
 from app.http.methods import method_not_allowed
 
+READY_SECONDS = 3.0
 ALLOW = "GET, HEAD, OPTIONS"
 ASSETS = {
     "swagger-ui.css": "text/css; charset=utf-8",
@@ -88,8 +90,10 @@ class SystemMiddleware:
         return _json(HTTPStatus.OK, {"status": "ok"})
 
     async def _readyz(self) -> Content:
-        if await asyncio.to_thread(schema_version.is_current, self._database):
-            return _json(HTTPStatus.OK, {"status": "ready"})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READY_SECONDS):
+                if await asyncio.to_thread(schema_version.is_current, self._database):
+                    return _json(HTTPStatus.OK, {"status": "ready"})
         message = "The database is away or its schema is not the one this server needs."
         return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"error": message, "code": "not_ready"})
 

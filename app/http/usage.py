@@ -66,7 +66,9 @@ class Usage:
         try:
             await asyncio.to_thread(self._store, uses)
         except Exception as error:  # noqa: BLE001 - a missed note of use must not stop the notes after it
-            LOG.warning("last use of %d keys not written: %s", len(uses), error)
+            LOG.warning("last use of %d keys not written, will be tried again: %s", len(uses), error)
+            self._pending = {**uses, **self._pending}
+            self._written = {key_id: at for key_id, at in self._written.items() if key_id not in uses}
 
     def _store(self, uses: dict[str, datetime]) -> None:
         with self._database.transaction(write=True) as session:

@@ -18,7 +18,9 @@ from app.http.errors import ApiError, Fault, invalid
 from app.http.faults import Rules
 from app.spec import Document, Operation
 
+MAX_DIGITS = 40
 WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
+REFUSED = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 BOOLEANS = {"true": True, "false": False}
 SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|-")
 IN_DOCUMENT = ("query", "path", "header")
@@ -66,7 +68,7 @@ class RequestRules:
 
     def _check_accept(self, scope: Scope) -> None:
         accepted = b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")
-        if accepted and self._produces and not any(_matches(accepted, produced) for produced in self._produces):
+        if accepted.strip() and self._produces and not any(_matches(accepted, produced) for produced in self._produces):
             message = f"Not acceptable. This resource is available as: {', '.join(self._produces)}."
             raise ApiError(HTTPStatus.NOT_ACCEPTABLE, "not_acceptable", message)
 
@@ -113,8 +115,8 @@ def _given(scope: Scope, call: Call, name: str, kind: str) -> list[str]:
 
 def _convert(text: str, wanted: str | None) -> Any:
     """Read a parameter as its type; what cannot be read stays text, and the rules will say so."""
-    if wanted == "integer" and WHOLE.fullmatch(text) and len(text) < 4000:
-        return int(text)
+    if wanted == "integer" and WHOLE.fullmatch(text):
+        return int(text[:MAX_DIGITS])  # as good as any longer number: far beyond every limit
     if wanted == "boolean":
         return BOOLEANS.get(text, text)
     return text
@@ -137,11 +139,10 @@ def _media_types(definition: Document, document: Document) -> list[str]:
 
 
 def _matches(accepted: str, produced: str) -> bool:
-    """Tell whether an Accept header (RFC 9110, section 12.5.1) allows a media type; an unreadable one allows all."""
-    ranges = [each.strip().lower().split(";") for each in accepted.split(",") if each.strip()]
-    wanted = {produced, produced.partition("/")[0] + "/*", "*/*"}
-    return not ranges or any(name.strip() in wanted and not _is_refused(options) for name, *options in ranges)
-
-
-def _is_refused(options: list[str]) -> bool:
-    return any(re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", option) for option in options)
+    """Tell whether an Accept header (RFC 9110, section 12.5.1) allows a media type: its most specific range decides."""
+    ranges = {}
+    for each in accepted.lower().split(","):
+        name, *options = each.split(";")
+        ranges[name.strip()] = not any(REFUSED.fullmatch(option) for option in options)
+    specific_first = (produced, produced.partition("/")[0] + "/*", "*/*")
+    return next((ranges[name] for name in specific_first if name in ranges), False)

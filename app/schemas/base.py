@@ -1,33 +1,69 @@
 """Convert between the domain's types and JSON, with marshmallow. Never re-validate what the document says.
 
-marshmallow's own `dump` walks every field through layers that flat rows do not need; `Schema.render`
-compiles the same fields once into a list of getters and is four times as fast. A test holds the two equal.
+marshmallow's own `dump` walks every field through layers that flat rows do not need; `Schema.render` takes rows whose
+columns stand in the order of the fields, and is eight times as fast. A test holds the two equal.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from operator import attrgetter
 from typing import Any
 
 import marshmallow
 from marshmallow import fields
+from sqlalchemy import Column, Table
 
+PLAIN = (fields.String, fields.Integer, fields.Boolean)  # shown as they are
 Json = dict[str, Any]
+Created = tuple[Json, int, dict[str, str]]  # body, status, headers
 
 
-class Timestamp(fields.Field[datetime]):
-    """A moment as `2026-04-16T14:22:00.000Z` (contract, introduction)."""
-
-    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        return None if value is None else value.isoformat(timespec="milliseconds")[:23] + "Z"
+def timestamp(moment: datetime) -> str:
+    """Return a moment in UTC as `2026-04-16T14:22:00.000Z` (contract, introduction)."""
+    return moment.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
-class Amount(fields.Field[Decimal]):
+class Converted(fields.Field[Any]):
+    """A field whose value is shown as what `show` makes of it; null stays null."""
+
+    show: Callable[[Any], Any]
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return None if value is None else type(self).show(value)
+
+
+class Timestamp(Converted):
+    """A moment in UTC, to the millisecond."""
+
+    show = staticmethod(timestamp)
+
+
+class Amount(Converted):
     """A decimal as a JSON number. Arithmetic is over by the time a float appears."""
 
-    def _serialize(self, value: Decimal | None, attr: str | None, obj: Any, **kwargs: Any) -> float | None:
-        return None if value is None else float(value)
+    show = staticmethod(float)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
+        return Decimal(value)
+
+
+class TrimmedText(fields.String):
+    """Text without the white space around it; nothing left is null."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | None:  # type: ignore[override]
+        return str(value).strip() or None
+
+
+class Email(fields.String):
+    """An email address, trimmed and in lower case."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return str(value).strip().lower()
+
+
+def envelope(data: list[Json], next_cursor: str | None) -> Json:
+    """Return the envelope of a list (contract, section 3)."""
+    return {"data": data, "pagination": {"hasMore": next_cursor is not None, "nextCursor": next_cursor}}
 
 
 class Schema(marshmallow.Schema):
@@ -39,29 +75,31 @@ class Schema(marshmallow.Schema):
         field_obj.data_key = field_obj.data_key or first + "".join(word.capitalize() for word in rest)
 
     def __init__(self, **options: Any) -> None:
-        """Compile the fields that `render` writes."""
+        """Compile what `render` does."""
         super().__init__(**options)
-        self._writers = [self._writer(name, field) for name, field in self.dump_fields.items()]
+        shown = [(name, field) for name, field in self.dump_fields.items() if isinstance(field, (Converted, *PLAIN))]
+        self._keys = [str(field.data_key) for _, field in shown]
+        self._names = [field.attribute or name for name, field in shown]
+        self._converters = [
+            (str(field.data_key), type(field).show) for _, field in shown if isinstance(field, Converted)
+        ]
 
-    @staticmethod
-    def _writer(name: str, field: fields.Field[Any]) -> tuple[str, Callable[[Any], Any], Callable[..., Any] | None]:
-        assert field.data_key is not None  # on_bind_field has set it
-        is_plain = type(field) in {fields.String, fields.Integer, fields.Boolean}
-        return field.data_key, attrgetter(field.attribute or name), None if is_plain else field._serialize
+    def columns(self, table: Table) -> list[Column[Any]]:
+        """Return the columns that `render` expects a row to begin with."""
+        return [table.c[name] for name in self._names]
 
-    def render(self, row: Any) -> Json:
-        """Return the JSON object of one row or record."""
-        return {
-            key: get(row) if convert is None else convert(get(row), key, row) for key, get, convert in self._writers
-        }
+    def render(self, row: Sequence[Any]) -> Json:
+        """Return the JSON object of a row that begins with `columns`."""
+        shown = dict(zip(self._keys, row, strict=False))
+        for key, convert in self._converters:
+            if shown[key] is not None:
+                shown[key] = convert(shown[key])
+        return shown
 
     def one(self, row: Any) -> Json:
         """Return the envelope of a single resource."""
         return {"data": self.render(row)}
 
     def page(self, rows: Iterable[Any], next_cursor: str | None) -> Json:
-        """Return the envelope of a list (contract, section 3)."""
-        return {
-            "data": [self.render(row) for row in rows],
-            "pagination": {"hasMore": next_cursor is not None, "nextCursor": next_cursor},
-        }
+        """Return a page of rows."""
+        return envelope([self.render(row) for row in rows], next_cursor)

@@ -4,20 +4,21 @@ Not here: what a file may look like (`app/services/sheets.py`), progress and the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import IO, Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, select
 
 from app.context import Context
+from app.services import audit
 from app.services.products import TABLE
 from app.services.sheets import FIELDS, Record, RejectedFileError, Sheet
-from app.services.tenant import bound, owned
+from app.services.tenant import bound, change, owned
 from models import Company, new_id, searchable
 
 BATCH = 500
-LOCK = select(Company.id).where(Company.id == bindparam("company_id")).with_for_update(key_share=True)
+LOCK = select(Company.id).where(Company.id == bindparam("own_id")).with_for_update(key_share=True)
 EXISTING = (
     owned(TABLE.c.id, *(TABLE.c[field] for field in FIELDS.values()))
     .where(TABLE.c.sku.in_(bindparam("skus", expanding=True)))
@@ -42,13 +43,17 @@ def run(ctx: Context, stream: IO[bytes]) -> Report:
     """
     sheet = Sheet(stream)
     report = Report()
-    ctx.session.execute(LOCK, bound(ctx))  # one import per company at a time: two could wait for each other's rows
+    ctx.session.execute(
+        LOCK, {"own_id": ctx.company_id}
+    )  # one import per company at a time: two could wait for each other's rows
     records = sheet.records()
     while batch := list(islice(records, BATCH)):
         if not sheet.errors:
             _upsert(ctx, batch, report)
     if sheet.errors:
         raise RejectedFileError(sheet.errors)
+    if report.created or report.updated:
+        audit.record(ctx, "product.imported", "company", ctx.company_id, asdict(report))
     return report
 
 
@@ -81,12 +86,10 @@ def _created(ctx: Context, record: Record) -> Record:
 def _changed(ctx: Context, row: Row[Any], record: Record) -> Record:
     search_text = searchable(record["name"], record["sku"], record.get("category", row.category))
     values = {**record, "search_text": search_text, "updated_at": ctx.now}
-    place = {"row_id": row.id, "row_company_id": ctx.company_id}
-    return place | {f"new_{field}": value for field, value in values.items()}
+    return bound(ctx, row_id=row.id) | {f"new_{field}": value for field, value in values.items()}
 
 
 def _update(record: Record) -> Any:
     """Return the statement that `_changed` makes parameters for: a file has the same fields in all its rows."""
     values: Record = {field: bindparam(f"new_{field}") for field in (*record, "search_text", "updated_at")}
-    own = TABLE.c.company_id == bindparam("row_company_id")
-    return update(TABLE).where(own, TABLE.c.id == bindparam("row_id")).values(values)
+    return change(TABLE).values(values)

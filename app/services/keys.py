@@ -5,12 +5,15 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from app.context import Context
+from app.context import Actor, Context
 from app.errors import DomainError, NotFoundError
+from app.services import audit
+from app.services.companies import SYSTEM
 from models import ApiKey, Scope, new_id
 
 PREFIX = "dk_"
@@ -57,6 +60,7 @@ def create(
         expires_at=expires_at,
     )
     ctx.session.add(key)
+    audit.record(ctx, "api_key.created", "api_key", key.id, _described(key))
     return key, token
 
 
@@ -71,25 +75,46 @@ def list_all(ctx: Context) -> Sequence[ApiKey]:
     return ctx.session.scalars(statement.order_by(ApiKey.created_at.desc(), ApiKey.id.desc())).all()
 
 
-def revoke(session: Session, identifier: str, *, company_id: str | None, now: datetime) -> ApiKey:
-    """Revoke the key with this id or 12-character prefix; a key that is revoked already stays as it is.
+def revoke(
+    session: Session, identifier: str, *, company_id: str | None, now: datetime, actor: Actor = SYSTEM
+) -> ApiKey:
+    """Revoke the key with this id or 12-character prefix, of whatever company unless one is given.
 
     Raises NotFoundError when there is none, DomainError when a prefix stands for several keys.
     """
+    key = _identified(session, identifier, company_id)
+    ctx = Context(session=session, actor=actor, company_id=key.company_id, request_id=new_id(now), now=now)
+    end(ctx, key)
+    return key
+
+
+def end(ctx: Context, key: ApiKey) -> None:
+    """Revoke a key of the context's company; one that is revoked already stays as it is and leaves no trace."""
+    if key.revoked_at is None:
+        key.revoked_at = ctx.now
+        audit.record(ctx, "api_key.revoked", "api_key", key.id, _described(key))
+
+
+def _identified(session: Session, identifier: str, company_id: str | None) -> ApiKey:
     statement = select(ApiKey).where((ApiKey.id == identifier) | (ApiKey.prefix == identifier))
     if company_id is not None:
         statement = statement.where(ApiKey.company_id == company_id)
-    matches = session.scalars(statement).all()
+    matches = session.scalars(statement.with_for_update(key_share=True)).all()
     if not matches:
         raise NotFoundError("Key")
     if len(matches) > 1:
         raise DomainError(f"{identifier} stands for {len(matches)} keys. Use the id, or name the company.")
-    key = matches[0]
-    key.revoked_at = key.revoked_at or now
-    return key
+    return matches[0]
+
+
+def _described(key: ApiKey) -> dict[str, Any]:
+    """Return what the audit log says of a key; its plaintext is nowhere."""
+    return {"name": key.name, "prefix": key.prefix, "scopes": list(key.scopes)}
 
 
 def record_use(session: Session, used: dict[str, datetime]) -> None:
     """Write when keys were last used: `used` maps the id of a key to the time of its last successful call."""
-    statement = update(ApiKey).where(ApiKey.id == bindparam("key_id")).values(last_used_at=bindparam("at"))
+    at = bindparam("at", type_=ApiKey.last_used_at.type)
+    is_later = ApiKey.last_used_at.is_(None) | (ApiKey.last_used_at < at)  # another process may have written since
+    statement = update(ApiKey).where(ApiKey.id == bindparam("key_id"), is_later).values(last_used_at=at)
     session.connection().execute(statement, [{"key_id": key_id, "at": at} for key_id, at in used.items()])

@@ -13,8 +13,10 @@ from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, tuple_
 from app.context import Context
 from app.errors import InvalidCursorError
 from app.services.tenant import bound, owned
+from models import searchable
 
 MAX_LIMIT = 100
+ESCAPE = "\\"
 
 Condition = ColumnElement[bool]
 
@@ -68,3 +70,11 @@ class Listing:
             )
             statement = statement.where(tuple_(table.c.created_at, table.c.id) < place)
         return statement.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(bindparam("limit"))
+
+
+def like(text: str | None) -> str | None:
+    """Fold a search text and escape what LIKE would take for a wildcard; None stays None."""
+    if text is None:
+        return None
+    folded = searchable(text).replace(ESCAPE, ESCAPE + ESCAPE)
+    return folded.replace("%", ESCAPE + "%").replace("_", ESCAPE + "_")

@@ -6,20 +6,22 @@ from sqlalchemy import Row, bindparam
 
 from app.context import Context
 from app.errors import NotFoundError
+from app.schemas.products import ProductSchema
 from app.services import paging
 from app.services.tenant import bound, owned
-from models import Product, searchable
+from models import Product
 
 TABLE = Product.metadata.tables[Product.__tablename__]
-COLUMNS = [column for column in TABLE.c if column.name not in {"company_id", "search_text", "low_stock_threshold"}]
+COLUMNS = ProductSchema().columns(TABLE)
 ONE = owned(*COLUMNS).where(TABLE.c.id == bindparam("id"))
+BY_SKU = owned(TABLE.c.id).where(TABLE.c.sku == bindparam("sku"))
 LISTING = paging.Listing(
     TABLE,
     COLUMNS,
     {
         "category": TABLE.c.category == bindparam("category"),
         "active": TABLE.c.is_active == bindparam("active"),
-        "search": TABLE.c.search_text.contains(bindparam("search"), escape="\\"),
+        "search": TABLE.c.search_text.contains(bindparam("search"), escape=paging.ESCAPE),
     },
 )
 
@@ -32,6 +34,12 @@ def get(ctx: Context, product_id: str) -> Row[Any]:
     return row
 
 
+def find(ctx: Context, identifier: str) -> Row[Any]:
+    """Return the product with this sku or id. Raises NotFoundError."""
+    by_sku = ctx.session.execute(BY_SKU, bound(ctx, sku=identifier)).scalar_one_or_none()
+    return get(ctx, by_sku or identifier)
+
+
 def page(
     ctx: Context,
     *,
@@ -42,10 +50,5 @@ def page(
     active: bool | None = None,
 ) -> paging.Page:
     """Return a page of products, newest first. `search` is a substring of name, sku or category, in any case."""
-    folded = None if search is None else _literal(searchable(search))
-    return LISTING.page(ctx, limit=limit, cursor=cursor, category=category, search=folded, active=active)
-
-
-def _literal(text: str) -> str:
-    """Escape what LIKE would take for a wildcard."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    filters = {"category": category, "search": paging.like(search), "active": active}
+    return LISTING.page(ctx, limit=limit, cursor=cursor, **filters)

@@ -16,11 +16,15 @@ def upgrade() -> None:
         sa.Column("id", Id, primary_key=True),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("slug", sa.String(60), nullable=False),
+        sa.Column("tax_rate", Fixed(6), nullable=False),
+        sa.Column("shipping", Fixed(2), nullable=False),
         sa.Column("created_at", Instant, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_companies"),
         sa.UniqueConstraint("slug", name="uq_companies_slug"),
         sa.CheckConstraint("length(name) BETWEEN 1 AND 200", name=op.f("ck_companies_name")),
         sa.CheckConstraint("length(slug) BETWEEN 1 AND 60", name=op.f("ck_companies_slug")),
+        sa.CheckConstraint("tax_rate >= 0", name=op.f("ck_companies_tax_rate")),
+        sa.CheckConstraint("shipping >= 0", name=op.f("ck_companies_shipping")),
     )
     op.create_table(
         "api_keys",
@@ -60,6 +64,7 @@ def upgrade() -> None:
         sa.Column("image_url", sa.String(2048)),
         sa.Column("is_active", sa.Boolean, nullable=False),
         sa.Column("search_text", sa.Text, nullable=False),
+        sa.Column("event_sequence", sa.BigInteger, nullable=False),
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("updated_at", Instant, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_products"),

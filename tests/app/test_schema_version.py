@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from app.db import Database
-from app.services import products
+from app.services import orders, products
 from models import Base
 from tests.support import factories
 
@@ -72,5 +72,54 @@ def test_a_page_is_served_by_an_index_without_sorting(fresh_database: Database, 
     plan = "\n".join(str(row[-1]) for row in rows)
 
     assert "ix_products_company_id_" in plan, plan
+    assert "TEMP B-TREE" not in plan, plan
+    assert "Sort" not in plan, plan
+
+
+@pytest.mark.parametrize("lines", [1, 20])
+def test_a_page_of_orders_takes_as_many_statements_whatever_they_hold(fresh_database: Database, lines: int) -> None:
+    tenant = factories.tenant(fresh_database)
+    customer = factories.customer(fresh_database, tenant.company_id)
+    bought = factories.products(fresh_database, tenant.company_id, lines, stock=1000)
+    items = [{"product_id": product, "quantity": 1} for product in bought]
+    draft = {"customer_id": customer, "items": items, "po_number": None, "notes": None, "shipping_address": None}
+    with fresh_database.transaction(write=True) as session:
+        ctx = factories.context(session, tenant.company_id)
+        with recorded(session) as statements:
+            orders.place(ctx, draft)
+        assert len(statements) == 10
+        for _ in range(100):
+            orders.place(ctx, draft)
+    with fresh_database.transaction() as session:
+        ctx = factories.context(session, tenant.company_id)
+        with recorded(session) as statements:
+            page = orders.page(ctx, limit=100)
+        assert sum(len(items) for items in page.items.values()) == 100 * lines
+        assert len(statements) == 2
+        with recorded(session) as statements:
+            orders.page(ctx, limit=100, cursor=page.page.next_cursor)
+        assert len(statements) == 3
+
+
+ORDER_FILTERS: list[dict[str, Any]] = [{}, {"status": "SUBMITTED"}, {"customer_id": "c" + "0" * 24}]
+
+
+@pytest.mark.parametrize("filters", ORDER_FILTERS, ids=str)
+def test_a_page_of_orders_is_served_by_an_index(fresh_database: Database, filters: dict[str, Any]) -> None:
+    tenant = factories.tenant(fresh_database)
+    customer = factories.customer(fresh_database, tenant.company_id)
+    factories.orders(fresh_database, tenant.company_id, customer, 3000)
+    with fresh_database.transaction(write=True) as session:
+        session.execute(sa.text("ANALYZE"))
+    with fresh_database.transaction() as session:
+        ctx = factories.context(session, tenant.company_id)
+        with recorded(session) as statements:
+            orders.page(ctx, limit=100, **filters)
+        statement, parameters = statements[0]
+        explain = "EXPLAIN QUERY PLAN " if fresh_database.is_sqlite else "EXPLAIN "
+        rows = session.connection().exec_driver_sql(explain + statement, parameters).all()
+    plan = "\n".join(str(row[-1]) for row in rows)
+
+    assert "ix_orders_company_id_" in plan, plan
     assert "TEMP B-TREE" not in plan, plan
     assert "Sort" not in plan, plan

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.schemas.products import ProductSchema
+from app.services import products
 
 FIRST, LAST = datetime.fromisoformat("1970-01-02"), datetime.fromisoformat("2200-01-01")
 MOMENTS = st.datetimes(timezones=st.just(UTC), min_value=FIRST, max_value=LAST)
@@ -33,5 +34,7 @@ TEXT = st.none() | st.text(max_size=20)
 )
 def test_render_equals_dump(row: SimpleNamespace) -> None:
     schema = ProductSchema()
+    columns = [getattr(row, column.name) for column in schema.columns(products.TABLE)]
 
-    assert schema.render(row) == schema.dump(row)
+    assert schema.render(columns) == schema.dump(row)
+    assert list(schema.render(columns)) == list(schema.dump(row))

@@ -78,6 +78,12 @@ def dump(database: Database) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
+def entries(distribu: Command, slug: str) -> list[dict[str, Any]]:
+    """Return the audit log of a company, newest first."""
+    listed: list[dict[str, Any]] = distribu("audit", "list", "--company", slug, "--limit", "0", "--json").json
+    return listed
+
+
 @pytest.fixture
 def distribu(database_url: str, tmp_path: Path) -> Command:
     """Return a function that runs a command on a fresh, migrated, empty database."""

@@ -9,7 +9,7 @@ import pytest
 from app.db import Database
 from app.services import keys
 from models import Scope
-from tests.cli.conftest import Command, dump
+from tests.cli.conftest import Command, dump, entries
 from tests.support import factories
 from tests.support.factories import Tenant
 
@@ -102,6 +102,19 @@ class TestCreate:
         assert outcome.refusal == "Company 'nobody' not found."
         assert outcome.code == 1
 
+    def test_is_audited_without_the_key(self, distribu: Command, shop: Tenant) -> None:
+        created = distribu(*create(shop, "--json")).json
+
+        entry = entries(distribu, shop.slug)[0]
+        assert (entry["action"], entry["entityType"], entry["entityId"]) == (
+            "api_key.created",
+            "api_key",
+            created["id"],
+        )
+        assert (entry["actorType"], entry["actorId"]) == ("USER", getpass.getuser())
+        assert entry["metadata"] == {name: created[name] for name in ("name", "prefix", "scopes")}
+        assert created["key"] not in str(entry)
+
 
 class TestList:
     def test_answers_the_records_newest_first(self, distribu: Command, shop: Tenant) -> None:
@@ -154,6 +167,17 @@ class TestRevoke:
 
         assert distribu("key", "revoke", shop.key_id, "--json").json["status"] == "Revoked"
         assert dump(fresh_database) == before
+
+    def test_is_audited_once(self, distribu: Command, shop: Tenant) -> None:
+        created = distribu(*create(shop, "--json")).json
+        distribu("key", "revoke", created["prefix"])
+        distribu("key", "revoke", created["prefix"])
+
+        revocations = [each for each in entries(distribu, shop.slug) if each["action"] == "api_key.revoked"]
+        (entry,) = revocations
+        assert (entry["entityType"], entry["entityId"]) == ("api_key", created["id"])
+        assert (entry["actorType"], entry["actorId"]) == ("USER", getpass.getuser())
+        assert entry["metadata"] == {name: created[name] for name in ("name", "prefix", "scopes")}
 
     def test_refuses_an_unknown_key(self, distribu: Command) -> None:
         outcome = distribu("key", "revoke", "dk_123456789")

@@ -1,6 +1,7 @@
 """The kinds of values that options take."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import click
 import pytest
@@ -31,6 +32,19 @@ class TestMoment:
     def test_refuses_the_rest(self, given: str) -> None:
         with pytest.raises(click.BadParameter, match="is not an ISO 8601 time"):
             options.MOMENT.convert(given, None, None)
+
+
+class TestNumber:
+    @pytest.mark.parametrize("given", ["0", "12.50", "-1", "0.000001", "007.5"])
+    def test_is_exact(self, given: str) -> None:
+        assert options.NUMBER.convert(given, None, None) == Decimal(given)
+
+    @pytest.mark.parametrize(
+        "given", ["", "free", "1,50", "1e3", "NaN", "Infinity", ".5", "5.", "1_000", "٣", " 1", "9" * 31]
+    )
+    def test_refuses_the_rest(self, given: str) -> None:
+        with pytest.raises(click.BadParameter, match="is not a number like"):
+            options.NUMBER.convert(given, None, None)
 
 
 class TestRateLimit:

@@ -11,7 +11,7 @@ import pytest
 from app.db import Database
 from app.schemas.products import ProductSchema
 from app.services import products
-from tests.cli.conftest import Command, dump
+from tests.cli.conftest import Command, dump, entries
 from tests.support import factories
 from tests.support.factories import Tenant
 
@@ -94,6 +94,19 @@ class TestImport:
         assert len(shown) == 52
         assert shown[50] == "... and 10 more"
         assert [each["line"] for each in listed] == list(range(2, 62))
+
+    def test_is_audited_when_something_changed(self, distribu: Command, shop: Tenant) -> None:
+        self.run(distribu, shop, ROWS)
+        self.run(distribu, shop, ROWS)
+        self.run(distribu, shop, b"sku,name,price\nW-1,Widget,-1\n")
+        self.run(distribu, shop, b"sku,name,price\nW-1,Widget,8.5\nW-2,Gizmo,9\n")
+
+        imported = [each for each in entries(distribu, shop.slug) if each["action"] == "product.imported"]
+        assert [each["metadata"] for each in imported] == [
+            {"created": 0, "updated": 1, "unchanged": 1},
+            {"created": 2, "updated": 0, "unchanged": 0},
+        ]
+        assert {(each["entityType"], each["entityId"]) for each in imported} == {("company", shop.company_id)}
 
     def test_a_big_file_goes_through(self, distribu: Command, shop: Tenant) -> None:
         rows = b"".join(b'S-%d,"Item, the %dth",%d.25\n' % (number, number, number) for number in range(5000))

@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
+from app import context
+from app.cli import program
 from app.db import Database
+from models import Company
 from tests.cli.conftest import Command, environment
 from tests.support.factories import Tenant
 
@@ -23,7 +27,15 @@ DATABASE_COMMANDS = [
     ("key", "list", "--company", "acme"),
     ("key", "create", "--company", "acme", "--name", "A", "--scope", "all"),
     ("key", "revoke", "dk_123456789"),
+    ("company", "update", "acme", "--name", "Acme"),
     ("product", "list", "--company", "acme"),
+    ("customer", "list", "--company", "acme"),
+    ("order", "list", "--company", "acme"),
+    ("order", "show", "c1", "--company", "acme"),
+    ("price", "list", "--company", "acme"),
+    ("price", "set", "--company", "acme", "--customer", "c1", "--product", "c1", "1"),
+    ("price", "remove", "--company", "acme", "--customer", "c1", "--product", "c1"),
+    ("audit", "list", "--company", "acme"),
     ("demo",),
 ]
 
@@ -103,7 +115,7 @@ class TestSettings:
     def test_a_wrong_value_is_named_with_what_is_accepted(self, bare: Command) -> None:
         outcome = bare("company", "list", port="eighty")
 
-        assert outcome.refusal == "DISTRIBU_PORT is 'eighty', but it accepts a port number from 1 to 65535."
+        assert outcome.refusal == "DISTRIBU_PORT is 'eighty', which is not accepted. It takes a port number from 1 to 65535."
         assert outcome.code == 2
 
     def test_an_unknown_variable_is_named(self, bare: Command) -> None:
@@ -129,6 +141,10 @@ class TestUsage:
             (("company", "list", "--loud"), "No such option '--loud'."),
             (("product", "import", "none.csv", "--company", "a"), "No such file or directory"),
             (("product", "list", "--company", "a", "--limit", "-1"), "-1 is not in the range x>=0."),
+            (("order", "list", "--company", "a", "--status", "LOST"), "'LOST' is not one of 'SUBMITTED',"),
+            (("order", "list", "--company", "a", "--since", "monday"), "'monday' is not an ISO 8601 time like"),
+            (("customer", "list", "--company", "a", "--status", "NEW"), "'NEW' is not one of 'ACTIVE', 'BLOCKED'."),
+            (("company", "update", "a", "--shipping", "free"), "'free' is not a number like 12.50."),
         ],
         ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
     )
@@ -182,6 +198,18 @@ class TestEnd:
         output, messages = process.communicate()
 
         assert (code, output, messages.strip()) == (130, b"", b"")
+
+
+class TestExplanation:
+    def statement(self, database: Database, slug: str, name: str | None) -> str | None:
+        row = {"id": "c1", "name": name, "slug": slug, "tax_rate": 0, "shipping": 0, "created_at": context.now()}
+        with pytest.raises(IntegrityError) as caught, database.connection() as connection:
+            connection.execute(sa.insert(Company), row)
+        return program.explain(caught.value)
+
+    def test_a_rival_is_told_from_a_row_that_breaks_a_rule(self, fresh_database: Database, shop: Tenant) -> None:
+        assert "Somebody else" in (self.statement(fresh_database, shop.slug, "Twin") or "")
+        assert "The database refused" in (self.statement(fresh_database, "new", None) or "")
 
 
 class TestServe:

@@ -1,5 +1,6 @@
 """The document: what generators make of it, and that it and the code say the same."""
 
+import os
 import re
 import subprocess
 import sys
@@ -26,12 +27,12 @@ class TestGenerators:
         bundle.write_text(spec.to_yaml(DOCUMENT))
         program = "import sys; from openapi_python_client.cli import app; sys.exit(app())"
         options = ["--path", str(bundle), "--output-path", str(client), "--meta", "none", "--fail-on-warning"]
-        run = subprocess.run(
-            [sys.executable, "-c", program, "generate", *options], capture_output=True, text=True, check=False
-        )
+        tools = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        command = [sys.executable, "-c", program, "generate", *options]
+        run = subprocess.run(command, env=tools, capture_output=True, text=True, check=False)
 
         assert run.returncode == 0, run.stdout
-        assert "Warning" not in run.stdout.replace("ruff is not in PATH", "")
+        assert "warning" not in run.stdout.lower()
         made = {file.stem for file in client.glob("api/*/*.py")} - {"__init__"}
         assert made == {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", each.id).lower() for each in OPERATIONS}
 

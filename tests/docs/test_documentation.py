@@ -7,7 +7,9 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from app.config import PREFIX, Settings
@@ -30,7 +32,7 @@ class TestReadme:
         environment = os.environ | {"DISTRIBU_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
         lines = [line[2:] for block in blocks(README, "console") for line in block.splitlines()]
 
-        assert len(lines) == 4
+        assert len(lines) == 7
         for line in lines:
             program, *arguments = shlex.split(line)
             assert program == "distribu"
@@ -58,6 +60,19 @@ class TestReadme:
         read = names["products"](server.url + "/api/v1", tenant.key)  # type: ignore[operator]
 
         assert {product["id"] for product in read} == set(made)
+
+    def test_the_snippet_places_an_order(self, server: Server, tenant: Tenant, database: Database) -> None:
+        customer = factories.customer(database, tenant.company_id)
+        product = factories.product(database, tenant.company_id, stock=5)
+        names: dict[str, Any] = {}
+        for block in blocks(README, "python"):
+            exec(block, names)
+
+        headers = {"Authorization": f"Bearer {tenant.key}"}
+        with httpx.Client(base_url=server.url + "/api/v1", headers=headers) as api:
+            order = names["place_order"](api, customer, {product: 2})
+
+        assert order["items"][0]["quantity"] == 2
 
     def test_the_settings_for_many_machines_are_accepted(self) -> None:
         lines = re.findall(r"export (DISTRIBU_\w+)=(\S+)", README)

@@ -3,8 +3,10 @@
 They run against a small document of their own, so that they do not depend on what the API happens to offer.
 """
 
+import contextlib
 import json
 import re
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -386,6 +388,45 @@ class TestHeaders:
 
         assert answer.count(b"HTTP/1.1 ") == 1
         assert re.match(rb"HTTP/1.1 4\d\d", answer)
+
+
+class TestSlowAndEndless:
+    def test_u1_a_head_without_end_is_given_up_before_it_fills_the_memory(self, probe: Probe) -> None:
+        for opening in (b"GET / HTTP/1.1\r\nHost: x\r\nX-A: ", b"GET /"):
+            sent = 0
+            with (
+                socket.create_connection(("127.0.0.1", probe.server.port), timeout=10) as connection,
+                contextlib.suppress(ConnectionError),
+            ):
+                connection.sendall(opening)
+                while sent < 50_000_000:
+                    connection.sendall(b"x" * 100_000)
+                    sent += 100_000
+            assert sent < 20_000_000
+
+    def test_u1_unfinished_heads_hold_up_nobody_and_are_closed(self, probe: Probe) -> None:
+        connections = [socket.create_connection(("127.0.0.1", probe.server.port), timeout=20) for _ in range(300)]
+        try:
+            for number, connection in enumerate(connections):
+                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" if number % 2 else b"")
+            started = time.monotonic()
+            assert httpx.get(probe.server.url + "/healthz").status_code == 200
+            assert time.monotonic() - started < 1
+            for connection in connections[:20]:
+                with contextlib.suppress(ConnectionResetError):
+                    assert connection.recv(1000) == b""
+            assert 8 < time.monotonic() - started < 15
+        finally:
+            for connection in connections:
+                connection.close()
+
+    def test_a_connection_that_is_used_again_has_the_same_time_for_each_head(self, probe: Probe) -> None:
+        request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", probe.server.port), timeout=20) as connection:
+            for _ in range(3):
+                connection.sendall(request)
+                time.sleep(4)
+                assert connection.recv(1000).startswith(b"HTTP/1.1 200")
 
 
 class TestRequestId:

@@ -1,7 +1,10 @@
 """Health, metrics, the document and the reference page: what is there without a key."""
 
+import functools
 import json
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -9,8 +12,9 @@ import pytest
 import yaml
 
 from app import spec
+from tests.support import factories
 from tests.support.client import Client, Contract
-from tests.support.servers import PostgresqlStore, Server, SqliteStore, free_port
+from tests.support.servers import PostgresqlStore, Server, SqliteStore, free_port, open_database
 
 
 class TestHealth:
@@ -108,3 +112,54 @@ class TestReference:
         for link in re.findall(r'(?:src|href)="([^"]+)"', page.text):
             assert not link.startswith(("http", "//"))
             assert httpx.get(f"{server.url}/{link}").status_code == 200
+
+
+class TestBusyDatabase:
+    def test_what_waits_for_a_lock_is_503_in_time_however_many_wait(
+        self, store: SqliteStore | PostgresqlStore, tmp_path: Path
+    ) -> None:
+        if not isinstance(store, PostgresqlStore):
+            return  # SQLite's readers wait for nobody
+        url = store.create("busy")
+        database = open_database(url)
+        tenant = factories.tenant(database)
+        with Server(url, tmp_path / "log") as server, database.connection() as connection:
+            get = functools.partial(httpx.get, headers={"Authorization": f"Bearer {tenant.key}"}, timeout=30)
+            for table in ("products", "api_keys"):
+                connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+                time.sleep(3.5)  # the key is not remembered any more
+                started = time.monotonic()
+                with ThreadPoolExecutor(40) as threads:
+                    answers = list(threads.map(get, [server.url + "/api/v1/products"] * 40))
+                assert {each.status_code for each in answers} == {503}
+                assert {each.headers["retry-after"] for each in answers} == {"2"}
+                assert time.monotonic() - started < 12
+            assert httpx.get(server.url + "/healthz").status_code == 200
+        database.dispose()
+        store.drop(url)
+
+    def test_reading_goes_on_while_a_writer_holds_the_lock(
+        self, store: SqliteStore | PostgresqlStore, tmp_path: Path
+    ) -> None:
+        url = store.create("writing")
+        database = open_database(url)
+        tenant = factories.tenant(database)
+        headers = {"Authorization": f"Bearer {tenant.key}"}
+        with Server(url, tmp_path / "log") as server, httpx.Client(headers=headers, timeout=30) as http:
+            base = server.url + "/api/v1"
+            # On SQLite the transaction itself is the lock: it begins with BEGIN IMMEDIATE.
+            lock = "LOCK TABLE customers IN EXCLUSIVE MODE" if isinstance(store, PostgresqlStore) else "SELECT 1"
+            with database.connection() as connection, ThreadPoolExecutor(30) as threads:
+                connection.exec_driver_sql(lock)
+                started = time.monotonic()
+                bodies = [{"email": f"w{number}@example.com"} for number in range(20)]
+                waiting = [threads.submit(http.post, base + "/customers", json=body) for body in bodies]
+                for _ in range(20):
+                    asked = time.monotonic()
+                    assert http.get(base + "/products").status_code == 200
+                    assert time.monotonic() - asked < 1
+                assert {each.result().status_code for each in waiting} == {503}
+                assert time.monotonic() - started < 13
+            assert http.post(base + "/customers", json={"email": "after@example.com"}).status_code == 201
+        database.dispose()
+        store.drop(url)

@@ -3,14 +3,14 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from app.context import Actor, ActorType, Context, now
 from app.db import Database
 from app.services import companies, keys
-from models import Product, Scope, new_id
+from models import AuditEntry, Company, Customer, Order, PriceOverride, Product, Scope, new_id
 
 COUNTER = itertools.count(1)
 UNLIMITED = "1000000/minute"
@@ -81,3 +81,59 @@ def products(database: Database, company_id: str, count: int, **fields: Any) -> 
     with database.transaction(write=True) as session:
         session.add_all(rows)
     return [row.id for row in rows]
+
+
+def customer(database: Database, company_id: str, **fields: Any) -> str:
+    """Make a customer; return its id."""
+    at: datetime = fields.pop("created_at", now())
+    defaults = {"email": f"buyer{next(COUNTER)}@example.com"}
+    row = Customer(id=new_id(at), company_id=company_id, created_at=at, updated_at=at, **{**defaults, **fields})
+    with database.transaction(write=True) as session:
+        session.add(row)
+    return row.id
+
+
+def agreed_price(database: Database, company_id: str, customer_id: str, product_id: str, price: str) -> None:
+    """Agree a price of a product with a customer."""
+    ids = {"id": new_id(now()), "company_id": company_id, "customer_id": customer_id, "product_id": product_id}
+    with database.transaction(write=True) as session:
+        session.add(PriceOverride(**ids, price=Decimal(price), created_at=now()))
+
+
+def terms(database: Database, company_id: str, *, tax_rate: str = "0", shipping: str = "0") -> None:
+    """Set the company's tax rate and flat shipping."""
+    with database.transaction(write=True) as session:
+        company = session.get_one(Company, company_id)
+        company.tax_rate, company.shipping = Decimal(tax_rate), Decimal(shipping)
+
+
+def draft(customer_id: str, *lines: tuple[str, int], **fields: Any) -> dict[str, Any]:
+    """Return the body that places an order."""
+    items = [{"productId": product_id, "quantity": quantity} for product_id, quantity in lines]
+    return {"customerId": customer_id, "items": items, **fields}
+
+
+def count(database: Database, model: type[Any], company_id: str) -> int:
+    """Return how many rows of a table a company has."""
+    with database.transaction() as session:
+        return session.query(model).filter(model.company_id == company_id).count()
+
+
+def orders(database: Database, company_id: str, customer_id: str, number: int) -> None:
+    """Make orders without items, a second apart."""
+    start = now()
+    amounts = {"subtotal": Decimal(1), "tax": Decimal(0), "shipping": Decimal(0), "total": Decimal(1)}
+    moments = [start - timedelta(seconds=each) for each in range(number)]
+    rows = [
+        Order(id=new_id(at), company_id=company_id, customer_id=customer_id, created_at=at, updated_at=at, **amounts)
+        for at in moments
+    ]
+    with database.transaction(write=True) as session:
+        session.add_all(rows)
+
+
+def audited(database: Database, company_id: str) -> list[str]:
+    """Return what was done with keys of a company, the oldest first."""
+    with database.transaction() as session:
+        entries = session.query(AuditEntry).filter_by(company_id=company_id, actor_type="API_KEY")
+        return [entry.action for entry in entries.order_by(AuditEntry.created_at, AuditEntry.id)]

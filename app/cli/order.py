@@ -1,0 +1,100 @@
+"""`distribu order`: what was ordered (contract, section 5). Orders are placed and moved on over the API."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import click
+
+from app.cli import listing, options, output, runtime
+from app.context import Context
+from app.schemas.base import Json
+from app.schemas.orders import OrderSchema
+from app.services import customers, orders
+from app.services.paging import MAX_LIMIT
+from models import OrderStatus
+
+SCHEMA = OrderSchema()
+AMOUNTS = ("subtotal", "tax", "shipping", "total")
+
+
+@click.group()
+def order() -> None:
+    """List and show orders."""
+
+
+@order.command(name="list")
+@options.company
+@click.option("--status", type=click.Choice([each.value for each in OrderStatus]))
+@click.option("--customer", metavar="EMAIL_OR_ID", type=options.TEXT, help="Only the orders of this customer.")
+@click.option("--since", type=options.MOMENT, help="Placed then or later: an ISO 8601 time, UTC by default.")
+@click.option("--until", type=options.MOMENT, help="Placed then or earlier; a date alone is its midnight.")
+@options.limit
+@options.as_json
+def list_all(slug: str, customer: str | None, limit: int, as_json: bool, **filters: Any) -> None:
+    """List orders, newest first."""
+    with runtime.company_context(slug) as ctx:
+        customer_id = None if customer is None else customers.find(ctx, customer).id
+        rows = listing.rows(partial(_page, ctx, {"customer_id": customer_id, **filters}), limit)
+    columns = ["createdAt", "status", "poNumber", "customerId", "total", "id"]
+    output.listing(rows, limit, as_json=as_json, columns=columns)
+
+
+@order.command()
+@click.argument("order_id", metavar="ID", type=options.TEXT)
+@options.company
+@options.as_json
+def show(order_id: str, slug: str, as_json: bool) -> None:
+    """Show the order ID with its items and what it costs."""
+    with runtime.company_context(slug) as ctx:
+        row, items = orders.get(ctx, order_id)
+        buyer = None if row.customer_id is None else customers.get(ctx, row.customer_id)
+    detail = SCHEMA.detail(row, items)
+    if as_json:
+        output.document(detail)
+        return
+    output.details(_header(detail, buyer))
+    output.records(
+        [_line(item) for item in items], as_json=False, columns=["sku", "product", "quantity", "unitPrice", "amount"]
+    )
+    output.details({name: detail[name] for name in AMOUNTS})
+
+
+def _page(ctx: Context, filters: dict[str, Any], cursor: str | None) -> listing.Page:
+    found = orders.page(ctx, limit=MAX_LIMIT, cursor=cursor, **filters)
+    rows = [SCHEMA.with_items(row, found.items[row.id]) for row in found.page.rows]
+    return rows, found.page.next_cursor
+
+
+def _header(detail: Json, buyer: Any) -> Json:
+    header = {
+        "order": detail["id"],
+        "status": detail["status"],
+        "placedAt": detail["createdAt"],
+        "changedAt": detail["updatedAt"],
+        "customer": buyer and _joined((buyer.name, buyer.email)),
+        "poNumber": detail["poNumber"],
+        "shipTo": detail["shippingAddress"] and _address(detail["shippingAddress"]),
+        "notes": " ".join((detail["notes"] or "").split()),
+    }
+    return {name: value for name, value in header.items() if value}
+
+
+def _address(address: Json) -> str:
+    place = " ".join(part for part in (address["postalCode"], address["city"]) if part)
+    parts = (address[name] for name in ("name", "street", "street2"))
+    return _joined((*parts, place, address["region"], address["country"]))
+
+
+def _joined(parts: Iterable[str | None]) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _line(item: Any) -> Json:
+    return {
+        "sku": item.product_sku,
+        "product": item.product_name,
+        "quantity": item.quantity,
+        "unitPrice": float(item.unit_price),
+        "amount": float(item.quantity * item.unit_price),
+    }

@@ -1,0 +1,23 @@
+"""Dates and times that callers write (contract, section 5)."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from app.errors import InvalidTimeError
+
+TIMES = ("since", "until")
+
+
+def load_range(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `query` with its `since` and `until` as moments. Raises InvalidTimeError naming the one that is none."""
+    return {name: load_time(name, value) if name in TIMES else value for name, value in query.items()}
+
+
+def load_time(name: str, text: str) -> datetime:
+    """Read ISO 8601: a date alone is its midnight, a time without an offset is UTC. Raises InvalidTimeError."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidTimeError(name) from error

@@ -1,0 +1,104 @@
+"""Customers: list, get, create, update (contract, section 6)."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Row, bindparam
+from sqlalchemy.exc import IntegrityError
+
+from app.context import Context
+from app.errors import NotFoundError, RefusedError
+from app.schemas.customers import CustomerSchema
+from app.services import audit, events, paging
+from app.services.paging import like
+from app.services.tenant import bound, change, owned
+from models import Customer, EventType, new_id, searchable
+
+TABLE = Customer.metadata.tables[Customer.__tablename__]
+SCHEMA = CustomerSchema()
+COLUMNS = SCHEMA.columns(TABLE)
+ONE = owned(*COLUMNS).where(TABLE.c.id == bindparam("id"))
+LOCKED = ONE.with_for_update(key_share=True)
+BY_EMAIL = owned(TABLE.c.id).where(TABLE.c.email == bindparam("email"))
+LISTING = paging.Listing(
+    TABLE,
+    COLUMNS,
+    {
+        "status": TABLE.c.status == bindparam("status"),
+        "search": TABLE.c.search_text.contains(bindparam("search"), escape=paging.ESCAPE),
+    },
+)
+RENDER = SCHEMA.render
+
+Values = dict[str, Any]
+
+
+def get(ctx: Context, customer_id: str) -> Row[Any]:
+    """Return one customer. Raises NotFoundError for an unknown or foreign id."""
+    return _found(ctx.session.execute(ONE, bound(ctx, id=customer_id)).one_or_none())
+
+
+def page(
+    ctx: Context,
+    *,
+    limit: int = 50,
+    cursor: str | None = None,
+    status: str | None = None,
+    search: str | None = None,
+) -> paging.Page:
+    """Return a page of customers, newest first. `search` is a substring of email or name, in any case."""
+    return LISTING.page(ctx, limit=limit, cursor=cursor, status=status, search=like(search))
+
+
+def create(ctx: Context, values: Values) -> Row[Any]:
+    """Make a customer. Raises RefusedError when the email is taken."""
+    row = {
+        **values,
+        "id": new_id(ctx.now),
+        "company_id": ctx.company_id,
+        "created_at": ctx.now,
+        "updated_at": ctx.now,
+    }
+    customer = _write(ctx, sa.insert(TABLE).values(row).returning(*COLUMNS), {})
+    audit.record(ctx, "customer.created", "customer", customer.id, {"after": RENDER(customer)})
+    events.publish(ctx, TABLE, customer.id, EventType.CUSTOMER_CREATED, RENDER(customer))
+    return customer
+
+
+def update(ctx: Context, customer_id: str, values: Values) -> Row[Any]:
+    """Change a customer; what changes nothing leaves no trace. Raises NotFoundError, and RefusedError as `create`."""
+    before = _found(ctx.session.execute(LOCKED, bound(ctx, id=customer_id)).one_or_none())
+    changed = {name: value for name, value in values.items() if getattr(before, name) != value}
+    if not changed:
+        return before
+    names = {"email": before.email, "name": before.name, **changed}
+    derived = {"search_text": searchable(names["email"], names["name"]), "updated_at": ctx.now}
+    statement = change(TABLE).values(**changed, **derived).returning(*COLUMNS)
+    after = _write(ctx, statement, bound(ctx, row_id=customer_id))
+    details = audit.changes(RENDER(before), RENDER(after))
+    audit.record(ctx, "customer.updated", "customer", customer_id, details)
+    events.publish(ctx, TABLE, customer_id, EventType.CUSTOMER_UPDATED, RENDER(after))
+    return after
+
+
+def find(ctx: Context, identifier: str) -> Row[Any]:
+    """Return the customer with this id or email. Raises NotFoundError."""
+    by_email = ctx.session.execute(BY_EMAIL, bound(ctx, email=identifier.strip().lower())).scalar_one_or_none()
+    return get(ctx, by_email or identifier)
+
+
+def _found(customer: Row[Any] | None) -> Row[Any]:
+    if customer is None:
+        raise NotFoundError("Customer")
+    return customer
+
+
+def _write(ctx: Context, statement: Any, parameters: Values) -> Row[Any]:
+    """Run a statement that may meet the unique email of another customer, even one that another process just made."""
+    try:
+        row: Row[Any] = ctx.session.execute(statement, parameters).one()
+    except IntegrityError as error:
+        if "email" not in str(error.orig):
+            raise
+        raise RefusedError("A customer with this email already exists.") from error
+    return row

@@ -1,0 +1,218 @@
+"""Orders: list, get, place, move through their life (contract, section 5)."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Row, bindparam
+
+from app.context import Context
+from app.errors import NotFoundError, RefusedError
+from app.schemas.orders import ITEM, OrderSchema
+from app.services import audit, customers, events, inventory, paging, pricing, products
+from app.services.tenant import bound, change, owned
+from models import NEXT, Company, CustomerStatus, EventType, Order, OrderItem, OrderStatus, new_id
+
+TABLE = Order.metadata.tables[Order.__tablename__]
+ITEMS = OrderItem.metadata.tables[OrderItem.__tablename__]
+COMPANIES = Company.metadata.tables[Company.__tablename__]
+SCHEMA = OrderSchema()
+COLUMNS = [*SCHEMA.columns(TABLE), TABLE.c.shipping_address]
+ONE = owned(*COLUMNS).where(TABLE.c.id == bindparam("id"))
+LOCKED = ONE.with_for_update(key_share=True)
+ITEMS_OF = (
+    owned(
+        ITEMS.c.id,
+        ITEMS.c.quantity,
+        ITEMS.c.unit_price,
+        ITEMS.c.product_id,
+        products.TABLE.c.name.label("product_name"),
+        products.TABLE.c.sku.label("product_sku"),
+        ITEMS.c.order_id,
+    )
+    .join(products.TABLE, products.TABLE.c.id == ITEMS.c.product_id)
+    .where(ITEMS.c.order_id.in_(bindparam("ids", expanding=True)))
+    .order_by(ITEMS.c.order_id, ITEMS.c.position)
+)
+TERMS = (
+    owned(
+        customers.TABLE.c.status,
+        sa.func.coalesce(customers.TABLE.c.tax_rate_override, COMPANIES.c.tax_rate).label("tax_rate"),
+        COMPANIES.c.shipping,
+    )
+    .join(COMPANIES, COMPANIES.c.id == customers.TABLE.c.company_id)
+    .where(customers.TABLE.c.id == bindparam("id"))
+)
+LISTING = paging.Listing(
+    TABLE,
+    COLUMNS,
+    {
+        "status": TABLE.c.status == bindparam("status"),
+        "customer_id": TABLE.c.customer_id == bindparam("customer_id"),
+        "since": TABLE.c.created_at >= bindparam("since", type_=TABLE.c.created_at.type),
+        "until": TABLE.c.created_at <= bindparam("until", type_=TABLE.c.created_at.type),
+    },
+)
+COMPANIONS = {
+    OrderStatus.SHIPPED: EventType.ORDER_SHIPPED,
+    OrderStatus.CANCELLED: EventType.ORDER_CANCELLED,
+}
+Draft = Mapping[str, Any]
+Items = Sequence[Row[Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderPage:
+    """A page of orders, and the items of each by its id."""
+
+    page: paging.Page
+    items: Mapping[str, Items]
+
+
+def get(ctx: Context, order_id: str) -> tuple[Row[Any], Items]:
+    """Return one order and its items. Raises NotFoundError for an unknown or foreign id."""
+    return _one(ctx, ONE, order_id)
+
+
+def page(
+    ctx: Context,
+    *,
+    limit: int = 50,
+    cursor: str | None = None,
+    status: str | None = None,
+    customer_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> OrderPage:
+    """Return a page of orders, newest first, with all their items in one more statement."""
+    filters = {"status": status, "customer_id": customer_id, "since": since, "until": until}
+    found = LISTING.page(ctx, limit=limit, cursor=cursor, **filters)
+    return OrderPage(page=found, items=_items(ctx, [row.id for row in found.rows]))
+
+
+def place(ctx: Context, draft: Draft) -> tuple[Row[Any], Items]:
+    """Place an order: take the stock, freeze the prices, tell everybody. All of it or nothing.
+
+    Raises RefusedError for an unknown or blocked customer, an unknown or inactive product, and a shortage.
+    """
+    terms = _terms(ctx, draft["customer_id"])
+    lines = draft["items"]
+    found = inventory.for_order(ctx, [line["product_id"] for line in lines], draft["customer_id"])
+    _check_products(found, lines)
+    quantities: Counter[str] = Counter()
+    for line in lines:
+        quantities[line["product_id"]] += line["quantity"]
+    inventory.take(ctx, found, quantities)
+    prices = {each.id: each.price if each.agreed_price is None else each.agreed_price for each in found.values()}
+    priced = [(line["quantity"], prices[line["product_id"]]) for line in lines]
+    order_id = _insert(ctx, draft, pricing.amounts(priced, terms.tax_rate, terms.shipping))
+    _insert_items(ctx, order_id, lines, prices)
+    order, items = get(ctx, order_id)
+    audit.record(ctx, "order.placed", "order", order_id, {**_summary(order), "itemCount": len(items)})
+    data = {**_summary(order), "itemCount": len(items), "items": [ITEM.render(item) for item in items]}
+    events.publish(ctx, TABLE, order_id, EventType.ORDER_CREATED, data)
+    return order, items
+
+
+def change_status(ctx: Context, order_id: str, status: OrderStatus, *, restock: bool = False) -> tuple[Row[Any], Items]:
+    """Move an order on. Raises NotFoundError, and RefusedError for a move that its status does not allow."""
+    before, items = _one(ctx, LOCKED, order_id)
+    if status not in NEXT[OrderStatus(before.status)]:
+        raise RefusedError(f"Cannot change order status from {before.status} to {status}.")
+    if restock and status is not OrderStatus.CANCELLED:
+        raise RefusedError("restock is only possible together with the status CANCELLED.")
+    statement = change(TABLE).where(TABLE.c.status == before.status).values(status=status, updated_at=ctx.now)
+    after = ctx.session.execute(statement.returning(*COLUMNS), bound(ctx, row_id=order_id)).one()
+    if restock:
+        _give_back(ctx, items)
+    details = {"before": before.status, "after": status, "restock": restock}
+    audit.record(ctx, "order.status_changed", "order", order_id, details)
+    data = {**_summary(after), "previousStatus": before.status}
+    for event in (EventType.ORDER_STATUS_CHANGED, COMPANIONS.get(status)):
+        if event is not None:
+            events.publish(ctx, TABLE, order_id, event, data)
+    return after, items
+
+
+def _terms(ctx: Context, customer_id: str) -> Row[Any]:
+    terms = ctx.session.execute(TERMS, bound(ctx, id=customer_id)).one_or_none()
+    if terms is None:
+        raise RefusedError("Customer not found.")
+    if terms.status == CustomerStatus.BLOCKED:
+        raise RefusedError("Customer is blocked.")
+    return terms
+
+
+def _check_products(found: Mapping[str, Row[Any]], lines: Sequence[Draft]) -> None:
+    for line in lines:
+        product = found.get(line["product_id"])
+        if product is None:
+            raise RefusedError("Product not found.")
+        if not product.is_active:
+            raise RefusedError(f"{product.name} is not available.")
+
+
+def _insert(ctx: Context, draft: Draft, amounts: pricing.Amounts) -> str:
+    order_id = new_id(ctx.now)
+    row = {
+        "id": order_id,
+        "company_id": ctx.company_id,
+        "customer_id": draft["customer_id"],
+        "po_number": draft["po_number"],
+        "notes": draft["notes"],
+        "shipping_address": draft["shipping_address"],
+        "subtotal": amounts.subtotal,
+        "tax": amounts.tax,
+        "shipping": amounts.shipping,
+        "total": amounts.total,
+        "created_at": ctx.now,
+        "updated_at": ctx.now,
+    }
+    ctx.session.connection().execute(TABLE.insert(), row)
+    return order_id
+
+
+def _insert_items(ctx: Context, order_id: str, lines: Sequence[Draft], prices: Mapping[str, Any]) -> None:
+    rows = [
+        {
+            "id": new_id(ctx.now),
+            "company_id": ctx.company_id,
+            "order_id": order_id,
+            "position": position,
+            "product_id": line["product_id"],
+            "quantity": line["quantity"],
+            "unit_price": prices[line["product_id"]],
+        }
+        for position, line in enumerate(lines)
+    ]
+    ctx.session.connection().execute(ITEMS.insert(), rows)
+
+
+def _give_back(ctx: Context, items: Items) -> None:
+    quantities: Counter[str] = Counter()
+    for item in items:
+        quantities[item.product_id] += item.quantity
+    inventory.give_back(ctx, quantities)
+
+
+def _summary(order: Row[Any]) -> dict[str, Any]:
+    shown = SCHEMA.render(order)
+    return {name: shown[name] for name in ("id", "status", "total", "customerId", "poNumber")}
+
+
+def _one(ctx: Context, statement: Any, order_id: str) -> tuple[Row[Any], Items]:
+    order = ctx.session.execute(statement, bound(ctx, id=order_id)).one_or_none()
+    if order is None:
+        raise NotFoundError("Order")
+    return order, _items(ctx, [order_id])[order_id]
+
+
+def _items(ctx: Context, order_ids: Sequence[str]) -> Mapping[str, Items]:
+    items: dict[str, list[Row[Any]]] = defaultdict(list)
+    if order_ids:
+        for item in ctx.session.execute(ITEMS_OF, bound(ctx, ids=order_ids)):
+            items[item.order_id].append(item)
+    return items

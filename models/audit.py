@@ -1,0 +1,30 @@
+"""The audit log: who changed what, and when (contract, section 10). The database refuses to change an entry."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Id, Instant
+
+
+class AuditEntry(Base):
+    """One change. `details` holds what it was before and after, where that says something."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        CheckConstraint("actor_type IN ('API_KEY', 'USER', 'SYSTEM')", name="actor_type"),
+        Index(None, "company_id", "created_at", "id"),
+    )
+
+    company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))
+    action: Mapped[str] = mapped_column(String(60))
+    actor_type: Mapped[str] = mapped_column(String(10))
+    actor_id: Mapped[str] = mapped_column(String(100))
+    entity_type: Mapped[str] = mapped_column(String(40))
+    entity_id: Mapped[str] = mapped_column(String(64))
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    request_id: Mapped[str] = mapped_column(String(128))
+    address: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(Instant)

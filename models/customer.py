@@ -1,0 +1,80 @@
+"""Customers, and the prices agreed with them (contract, section 6)."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Id, Instant, Money, Rate
+from models.product import searchable
+
+
+class CustomerStatus(StrEnum):
+    """A blocked customer places no orders."""
+
+    ACTIVE = "ACTIVE"
+    BLOCKED = "BLOCKED"
+
+
+def _search_text(context: Any) -> str:
+    values = context.get_current_parameters()
+    return searchable(values["email"], values.get("name"))
+
+
+class Customer(Base):
+    """Somebody who orders. Known by an email address, which is unique in the company and stored in lower case."""
+
+    __tablename__ = "customers"
+    __table_args__ = (
+        UniqueConstraint("company_id", "email"),
+        UniqueConstraint("company_id", "id"),  # what rows of other tables refer to
+        CheckConstraint("status IN ('ACTIVE', 'BLOCKED')", name="status"),
+        CheckConstraint("credit_limit >= 0", name="credit_limit"),
+        CheckConstraint("tax_rate_override >= 0", name="tax_rate_override"),
+        Index(None, "company_id", "created_at", "id"),
+        Index(None, "company_id", "status", "created_at", "id"),
+    )
+
+    company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))
+    email: Mapped[str] = mapped_column(String(254))
+    name: Mapped[str | None] = mapped_column(String(100))
+    status: Mapped[str] = mapped_column(String(20), default=CustomerStatus.ACTIVE)
+    notes: Mapped[str | None] = mapped_column(String(2000))
+    credit_limit: Mapped[Decimal | None] = mapped_column(Money)
+    tax_rate_override: Mapped[Decimal | None] = mapped_column(Rate)
+    email_verified: Mapped[bool] = mapped_column(Boolean, default=False)
+    search_text: Mapped[str] = mapped_column(Text, default=_search_text)
+    event_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class PriceOverride(Base):
+    """The price of one product for one customer, instead of the catalogue's."""
+
+    __tablename__ = "price_overrides"
+    __table_args__ = (
+        UniqueConstraint("company_id", "customer_id", "product_id"),
+        ForeignKeyConstraint(["company_id", "customer_id"], ["customers.company_id", "customers.id"]),
+        ForeignKeyConstraint(["company_id", "product_id"], ["products.company_id", "products.id"]),
+        CheckConstraint("price >= 0", name="price"),
+    )
+
+    company_id: Mapped[str] = mapped_column(Id)
+    customer_id: Mapped[str] = mapped_column(Id)
+    product_id: Mapped[str] = mapped_column(Id)
+    price: Mapped[Decimal] = mapped_column(Money)
+    created_at: Mapped[datetime] = mapped_column(Instant)

@@ -1,0 +1,91 @@
+"""Orders and their items, and which status may follow which (contract, section 5)."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Id, Instant, Money
+
+
+class OrderStatus(StrEnum):
+    """The life of an order, in its order."""
+
+    SUBMITTED = "SUBMITTED"
+    CONFIRMED = "CONFIRMED"
+    SHIPPED = "SHIPPED"
+    DELIVERED = "DELIVERED"
+    CANCELLED = "CANCELLED"
+
+
+NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
+    OrderStatus.SUBMITTED: frozenset({OrderStatus.CONFIRMED, OrderStatus.CANCELLED}),
+    OrderStatus.CONFIRMED: frozenset({OrderStatus.SHIPPED, OrderStatus.CANCELLED}),
+    OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED}),
+    OrderStatus.DELIVERED: frozenset(),
+    OrderStatus.CANCELLED: frozenset(),
+}
+STATUSES = ", ".join(f"'{status}'" for status in OrderStatus)
+
+
+class Order(Base):
+    """What a customer ordered and what it costs; the amounts are frozen when it is placed."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        UniqueConstraint("company_id", "id"),  # what rows of other tables refer to
+        ForeignKeyConstraint(["company_id", "customer_id"], ["customers.company_id", "customers.id"]),
+        CheckConstraint(f"status IN ({STATUSES})", name="status"),
+        CheckConstraint("total = subtotal + tax + shipping", name="total"),
+        CheckConstraint("subtotal >= 0 AND tax >= 0 AND shipping >= 0", name="amounts"),
+        Index(None, "company_id", "created_at", "id"),
+        Index(None, "company_id", "status", "created_at", "id"),
+        Index(None, "company_id", "customer_id", "created_at", "id"),
+    )
+
+    company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))
+    customer_id: Mapped[str | None] = mapped_column(Id)
+    status: Mapped[str] = mapped_column(String(20), default=OrderStatus.SUBMITTED)
+    po_number: Mapped[str | None] = mapped_column(String(100))
+    notes: Mapped[str | None] = mapped_column(String(2000))
+    shipping_address: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    subtotal: Mapped[Decimal] = mapped_column(Money)
+    tax: Mapped[Decimal] = mapped_column(Money)
+    shipping: Mapped[Decimal] = mapped_column(Money)
+    total: Mapped[Decimal] = mapped_column(Money)
+    event_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class OrderItem(Base):
+    """One position of an order: its price is the one that held when it was placed."""
+
+    __tablename__ = "order_items"
+    __table_args__ = (
+        UniqueConstraint("order_id", "position"),
+        ForeignKeyConstraint(["company_id", "order_id"], ["orders.company_id", "orders.id"]),
+        ForeignKeyConstraint(["company_id", "product_id"], ["products.company_id", "products.id"]),
+        CheckConstraint("quantity BETWEEN 1 AND 1000000", name="quantity"),
+        CheckConstraint("unit_price >= 0", name="unit_price"),
+    )
+
+    company_id: Mapped[str] = mapped_column(Id)
+    order_id: Mapped[str] = mapped_column(Id)
+    position: Mapped[int] = mapped_column(Integer)
+    product_id: Mapped[str] = mapped_column(Id)
+    quantity: Mapped[int] = mapped_column(Integer)
+    unit_price: Mapped[Decimal] = mapped_column(Money)

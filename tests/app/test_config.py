@@ -1,0 +1,79 @@
+"""Settings: every wrong value is one line that names the variable and what it accepts, and shows no password."""
+
+import pytest
+
+from app.config import Settings
+from app.errors import StartError
+
+WRONG = [
+    ("DATABASE_URL", "mysql://x/y"),
+    ("DATABASE_URL", "sqlite://"),
+    ("DATABASE_URL", "nonsense"),
+    ("DATABASE_URL", "postgresql://u:secretpw@h:port/x"),
+    ("HOST", "two words"),
+    ("HOST", "a..b"),
+    ("HOST", "x" * 300),
+    ("PORT", "0"),
+    ("PORT", "65536"),
+    ("PORT", "8_000"),
+    ("PORT", "٨٠"),
+    ("PORT", "http"),
+    ("WORKERS", "0"),
+    ("WORKERS", "many"),
+    ("RATE_LIMIT", "lots"),
+    ("RATE_LIMIT", "0/minute"),
+    ("RATE_LIMIT", "60/0minute"),
+    ("RATE_LIMIT", "60/minute;100/hour"),
+    ("RATE_LIMIT", "60/year"),
+    ("RATE_LIMIT_STORAGE", "memcached://x"),
+    ("RATE_LIMIT_STORAGE", "redis://a:b:c"),
+    ("RATE_LIMIT_STORAGE", "redis://h:99999/0"),
+    ("RATE_LIMIT_STORAGE", "redis://[::1"),
+    ("RATE_LIMIT_STORAGE", "redis://h/abc"),
+    ("RATE_LIMIT_STORAGE", "redis://u:secretpw@h:xx"),
+    ("RATE_LIMIT_STORAGE", "redis://h:1/0?socket_timeout=abc"),
+    ("SQLITE_SYNCHRONOUS", "OFF"),
+    ("LOG_LEVEL", "LOUD"),
+    ("METRICS_PORT", "-1"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_wrong_value_is_named_in_one_line(name: str, value: str) -> None:
+    with pytest.raises(StartError) as caught:
+        Settings.from_environment({f"DISTRIBU_{name}": value})
+
+    message = str(caught.value)
+    assert message.startswith(f"DISTRIBU_{name} ")
+    assert "It takes " in message
+    assert "\n" not in message
+    assert "secretpw" not in message
+    assert len(message) < 300
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://u:p@h:5432/x"),
+        ("DATABASE_URL", "sqlite:////srv/a#b%41.sqlite3"),
+        ("HOST", "0.0.0.0"),
+        ("HOST", "::1"),
+        ("RATE_LIMIT", "600/hour"),
+        ("RATE_LIMIT", "10 per 5 seconds"),
+        ("RATE_LIMIT_STORAGE", "redis://h:6379/1"),
+        ("RATE_LIMIT_STORAGE", "rediss://u:p@h"),
+        ("LOG_LEVEL", "debug"),
+        ("SQLITE_SYNCHRONOUS", "normal"),
+    ],
+)
+def test_a_right_value_is_taken(name: str, value: str) -> None:
+    assert Settings.from_environment({f"DISTRIBU_{name}": value})
+
+
+def test_an_unknown_variable_is_named() -> None:
+    with pytest.raises(StartError, match="DISTRIBU_PROT is not a setting"):
+        Settings.from_environment({"DISTRIBU_PROT": "8000"})
+
+
+def test_an_empty_variable_is_the_default() -> None:
+    assert Settings.from_environment({"DISTRIBU_PORT": " "}).port == 8000

@@ -1,0 +1,69 @@
+"""`distribu customer`."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from app.db import Database
+from app.schemas.customers import CustomerSchema
+from app.services import customers
+from tests.cli.conftest import Command
+from tests.support import factories
+from tests.support.factories import Tenant
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def listed(distribu: Command, shop: Tenant, *more: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = distribu("customer", "list", "--company", shop.slug, "--json", *more).json
+    return rows
+
+
+class TestList:
+    def test_answers_customers_as_the_api_does(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+        customer_id = factories.customer(fresh_database, shop.company_id, tax_rate_override=Decimal("0.05"))
+
+        (only,) = listed(distribu, shop)
+
+        with fresh_database.transaction() as session:
+            row = customers.get(factories.context(session, shop.company_id), customer_id)
+        assert only == CustomerSchema().render(row)
+        assert list(only) == list(CustomerSchema().render(row))
+
+    def test_filters(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+        older = factories.customer(fresh_database, shop.company_id, name="Äpfel & Co", created_at=LONG_AGO)
+        newer = factories.customer(fresh_database, shop.company_id, status="BLOCKED")
+
+        def ids(*options: str) -> list[str]:
+            return [each["id"] for each in listed(distribu, shop, *options)]
+
+        assert ids() == [newer, older]
+        assert ids("--status", "ACTIVE") == [older]
+        assert ids("--status", "BLOCKED") == [newer]
+        assert ids("--search", "ÄPF") == [older]
+        assert ids("--limit", "1") == [newer]
+
+    def test_fetches_as_many_pages_as_it_takes(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+        made = {factories.customer(fresh_database, shop.company_id) for _ in range(102)}
+
+        assert {each["id"] for each in listed(distribu, shop, "--limit", "0")} == made
+        assert len(listed(distribu, shop)) == 50
+
+    def test_shows_a_table_and_says_when_there_is_more(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
+        factories.customer(fresh_database, shop.company_id, name="Older", created_at=LONG_AGO)
+        factories.customer(fresh_database, shop.company_id, name="Evil \x1b[31m name", credit_limit=Decimal(9))
+
+        outcome = distribu("customer", "list", "--company", shop.slug, "--limit", "1")
+
+        assert "Older" not in outcome.out
+        assert "9.00" in outcome.out
+        assert "\x1b" not in outcome.out
+        assert outcome.err == "There are more than these 1. Use --limit 0 to list all.\n"
+
+    def test_shows_nothing_of_another_company(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+        other = factories.tenant(fresh_database)
+        factories.customer(fresh_database, other.company_id)
+
+        assert listed(distribu, shop) == []

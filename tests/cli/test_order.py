@@ -1,0 +1,148 @@
+"""`distribu order`."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from app.db import Database
+from app.schemas.orders import OrderDraftSchema, OrderSchema
+from app.services import orders
+from models import OrderStatus
+from tests.cli.conftest import Command
+from tests.support import factories
+from tests.support.factories import Tenant
+
+ADDRESS = {"name": "Acme", "street": "Dock 1", "postalCode": "10115", "city": "Berlin", "country": "DE"}
+LONG_AGO = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+Place = Callable[..., str]
+
+
+@pytest.fixture
+def buyer(fresh_database: Database, shop: Tenant) -> str:
+    """Return a customer."""
+    return factories.customer(fresh_database, shop.company_id, email="buyer@acme.com", name="Acme Restaurants")
+
+
+@pytest.fixture
+def place(fresh_database: Database, shop: Tenant, buyer: str) -> Place:
+    """Return a function that places an order."""
+    product_id = factories.product(fresh_database, shop.company_id, name="Widget", sku="W-1", stock=1_000_000)
+
+    def place(customer_id: str = buyer, at: datetime | None = None, quantity: int = 10, **fields: Any) -> str:
+        body = factories.draft(customer_id, (product_id, quantity), **fields)
+        with fresh_database.transaction(write=True) as session:
+            ctx = factories.context(session, shop.company_id)
+            order, _ = orders.place(replace(ctx, now=at or ctx.now), OrderDraftSchema().load(body))
+            return str(order.id)
+
+    return place
+
+
+def listed(distribu: Command, shop: Tenant, *more: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = distribu("order", "list", "--company", shop.slug, "--json", *more).json
+    return rows
+
+
+class TestList:
+    def test_answers_orders_as_the_api_does(
+        self, distribu: Command, shop: Tenant, fresh_database: Database, place: Place
+    ) -> None:
+        order_id = place(poNumber="PO-1")
+
+        (only,) = listed(distribu, shop)
+
+        with fresh_database.transaction() as session:
+            expected = OrderSchema().with_items(*orders.get(factories.context(session, shop.company_id), order_id))
+        assert only == expected
+        assert list(only) == list(expected)
+
+    def test_filters(self, distribu: Command, shop: Tenant, fresh_database: Database, buyer: str, place: Place) -> None:
+        other = factories.customer(fresh_database, shop.company_id)
+        older = place(at=LONG_AGO)
+        newer = place(other)
+        with fresh_database.transaction(write=True) as session:
+            orders.change_status(factories.context(session, shop.company_id), newer, OrderStatus.CONFIRMED)
+
+        def ids(*options: str) -> list[str]:
+            return [each["id"] for each in listed(distribu, shop, *options)]
+
+        assert ids() == [newer, older]
+        assert ids("--status", "CONFIRMED") == [newer]
+        assert ids("--customer", "Buyer@Acme.com") == ids("--customer", buyer) == [older]
+        assert ids("--since", "2026-01-01T12:00:00.001") == [newer]
+        assert ids("--since", "2026-01-01T12:00:00Z") == [newer, older]
+        assert ids("--until", "2026-01-01T12:00:00Z") == [older]
+        assert ids("--until", "2026-01-01") == []
+        assert ids("--limit", "1") == [newer]
+
+    def test_refuses_an_unknown_customer(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+        other = factories.tenant(fresh_database)
+        foreign = factories.customer(fresh_database, other.company_id)
+
+        outcome = distribu("order", "list", "--company", shop.slug, "--customer", foreign)
+
+        assert outcome.refusal == "Customer not found."
+        assert outcome.code == 1
+
+    def test_shows_a_table_and_says_when_there_is_more(self, distribu: Command, shop: Tenant, place: Place) -> None:
+        place(at=LONG_AGO, poNumber="OLDER")
+        place(poNumber="PO-1")
+
+        outcome = distribu("order", "list", "--company", shop.slug, "--limit", "1")
+
+        assert "OLDER" not in outcome.out
+        assert "85.00" in outcome.out
+        assert outcome.err == "There are more than these 1. Use --limit 0 to list all.\n"
+
+
+class TestShow:
+    def test_answers_the_order_as_the_api_does(
+        self, distribu: Command, shop: Tenant, fresh_database: Database, place: Place
+    ) -> None:
+        order_id = place(shippingAddress=ADDRESS)
+
+        shown = distribu("order", "show", order_id, "--company", shop.slug, "--json").json
+
+        with fresh_database.transaction() as session:
+            expected = OrderSchema().detail(*orders.get(factories.context(session, shop.company_id), order_id))
+        assert shown == expected
+        assert list(shown) == list(expected)
+
+    def test_shows_people_who_what_and_how_much(
+        self, distribu: Command, shop: Tenant, fresh_database: Database, place: Place
+    ) -> None:
+        factories.terms(fresh_database, shop.company_id, tax_rate="0.07", shipping="9.50")
+        order_id = place(poNumber="PO-1", notes="Before\n11am. \x1b[31m", shippingAddress=ADDRESS, quantity=200)
+
+        outcome = distribu("order", "show", order_id, "--company", shop.slug)
+
+        lines = [" ".join(line.split()) for line in outcome.out.splitlines()]
+        assert f"Order {order_id}" in lines
+        assert "Status SUBMITTED" in lines
+        assert "Customer Acme Restaurants, buyer@acme.com" in lines
+        assert "Ship to Acme, Dock 1, 10115 Berlin, DE" in lines
+        assert "Notes Before 11am. \N{REPLACEMENT CHARACTER}[31m" in lines
+        assert "W-1 Widget 200 8.50 1700.00" in lines
+        assert lines[-4:] == ["Subtotal 1700.00", "Tax 119.00", "Shipping 9.50", "Total 1828.50"]
+        assert outcome.err == ""
+
+    def test_leaves_out_what_is_not_there(self, distribu: Command, shop: Tenant, place: Place) -> None:
+        outcome = distribu("order", "show", place(), "--company", shop.slug)
+
+        assert "Ship to" not in outcome.out
+        assert "Notes" not in outcome.out
+
+    def test_an_order_of_another_company_is_unknown(
+        self, distribu: Command, fresh_database: Database, place: Place
+    ) -> None:
+        order_id = place()
+        other = factories.tenant(fresh_database)
+
+        outcome = distribu("order", "show", order_id, "--company", other.slug)
+
+        assert outcome.refusal == "Order not found."
+        assert outcome.code == 1

@@ -1,0 +1,229 @@
+"""Many processes want the same thing at once, and one of them is killed: money and stock stay exact."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.db import Database
+from models import Event, Order, OrderItem
+from tests.support import factories
+from tests.support.factories import Tenant, draft
+from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database
+
+BUYERS = """
+import json, sys, threading, httpx
+urls, key, bodies = json.load(sys.stdin)
+results, lock = [], threading.Lock()
+def buy(number):
+    with httpx.Client(timeout=120, headers={"Authorization": f"Bearer {key}"}) as http:
+        for body in bodies[number::16]:
+            answer = http.post(urls[number % len(urls)] + "/api/v1/orders", json=body)
+            with lock:
+                results.append([answer.status_code, answer.json().get("error")])
+threads = [threading.Thread(target=buy, args=(number,)) for number in range(16)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(json.dumps(results))
+"""
+
+
+class Site:
+    """Two servers of two processes each on one database, and one company."""
+
+    def __init__(self, servers: list[Server], database: Database) -> None:
+        self.urls = [server.url for server in servers]
+        self.database = database
+        self.tenant: Tenant = factories.tenant(database)
+        self.customer = factories.customer(database, self.tenant.company_id)
+        self.headers = {"Authorization": f"Bearer {self.tenant.key}"}
+
+    def buy(self, bodies: list[dict[str, Any]], processes: int = 2) -> Counter[tuple[int, str | None]]:
+        """Send orders from several client processes of sixteen threads each; return how often each answer came."""
+        running = []
+        for number in range(processes):
+            process = subprocess.Popen([sys.executable, "-c", BUYERS], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            work = json.dumps([self.urls, self.tenant.key, bodies[number::processes]]).encode()
+            running.append(ThreadPoolExecutor(1).submit(process.communicate, work))
+        return Counter((status, error) for each in running for status, error in json.loads(each.result()[0]))
+
+    def stock(self, product_id: str) -> int:
+        answer = httpx.get(f"{self.urls[0]}/api/v1/products/{product_id}", headers=self.headers)
+        return int(answer.json()["data"]["stock"])
+
+    def sold(self, product_id: str) -> int:
+        with self.database.transaction() as session:
+            return sum(quantity for (quantity,) in session.query(OrderItem.quantity).filter_by(product_id=product_id))
+
+
+@pytest.fixture(scope="module")
+def site(store: SqliteStore | PostgresqlStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    directory = tmp_path_factory.mktemp("races")
+    url = store.create("races")
+    database = open_database(url)
+    quiet = {"log_level": "WARNING", "workers": "2"}
+    with Server(url, directory / "one", **quiet) as one, Server(url, directory / "two", **quiet) as two:
+        yield Site([one, two], database)
+    database.dispose()
+    store.drop(url)
+
+
+class TestStock:
+    def test_a_thousand_buyers_for_a_hundred_pieces(self, site: Site) -> None:
+        product = factories.product(site.database, site.tenant.company_id, name="Last", stock=100)
+
+        answers = site.buy([draft(site.customer, (product, 1))] * 1000)
+
+        refused = "Not enough stock for Last. Only 0 available."
+        assert answers == {(201, None): 100, (422, refused): 900}
+        assert site.stock(product) == 0
+        assert site.sold(product) == 100
+
+    def test_lines_in_opposite_order_never_lock_each_other_out(self, site: Site) -> None:
+        one, two = factories.products(site.database, site.tenant.company_id, 2, stock=10_000)
+        bodies = [draft(site.customer, (one, 1), (two, 1)), draft(site.customer, (two, 1), (one, 1))] * 100
+
+        assert site.buy(bodies) == {(201, None): 200}
+        assert site.stock(one) == site.stock(two) == 10_000 - 200
+
+    def test_random_baskets_add_up(self, site: Site) -> None:
+        products = factories.products(site.database, site.tenant.company_id, 8, stock=40)
+        chance = random.Random(7)
+        bodies = [
+            draft(
+                site.customer,
+                *[(each, chance.randint(1, 4)) for each in chance.choices(products, k=chance.randint(1, 5))],
+            )
+            for _ in range(200)
+        ]
+
+        answers = site.buy(bodies)
+
+        assert {status for status, _ in answers} <= {201, 422}
+        for product in products:
+            assert site.stock(product) + site.sold(product) == 40
+            assert site.stock(product) >= 0
+
+
+class TestStatus:
+    def test_of_two_racing_changes_one_wins(self, site: Site) -> None:
+        product = factories.product(site.database, site.tenant.company_id, stock=1000)
+        for _ in range(15):
+            order = httpx.post(
+                site.urls[0] + "/api/v1/orders", json=draft(site.customer, (product, 1)), headers=site.headers
+            ).json()["data"]["id"]
+            start = threading.Barrier(2)
+
+            def change(number: int, order: str = order, start: threading.Barrier = start) -> int:
+                body = {"status": "CANCELLED", "restock": True} if number else {"status": "CONFIRMED"}
+                start.wait()
+                url = f"{site.urls[number]}/api/v1/orders/{order}"
+                return httpx.patch(url, json=body, headers=site.headers, timeout=30).status_code
+
+            with ThreadPoolExecutor(2) as threads:
+                statuses = sorted(threads.map(change, range(2)))
+
+            # Confirming first leaves cancelling allowed; every other outcome has one winner.
+            final = httpx.get(f"{site.urls[0]}/api/v1/orders/{order}", headers=site.headers).json()["data"]["status"]
+            assert statuses == ([200, 200] if self._both(site, order) else [200, 422])
+            assert final in {"CONFIRMED", "CANCELLED"}
+
+    @staticmethod
+    def _both(site: Site, order: str) -> bool:
+        with site.database.transaction() as session:
+            changes = session.query(Event).filter_by(entity_id=order, type="order.status_changed").count()
+        return changes == 2
+
+    def test_of_many_equal_changes_one_wins_and_stock_returns_once(self, site: Site) -> None:
+        product = factories.product(site.database, site.tenant.company_id, stock=10)
+        order = httpx.post(
+            site.urls[0] + "/api/v1/orders", json=draft(site.customer, (product, 4)), headers=site.headers
+        ).json()["data"]["id"]
+
+        def cancel(number: int) -> int:
+            url = f"{site.urls[number % 2]}/api/v1/orders/{order}"
+            body = {"status": "CANCELLED", "restock": True}
+            return httpx.patch(url, json=body, headers=site.headers, timeout=30).status_code
+
+        with ThreadPoolExecutor(10) as threads:
+            statuses = sorted(threads.map(cancel, range(10)))
+
+        assert statuses == [200] + [422] * 9
+        assert site.stock(product) == 10
+
+
+class TestKilled:
+    def test_what_was_answered_is_there_and_what_was_not_can_be_asked_again(
+        self, store: SqliteStore | PostgresqlStore, tmp_path: Path
+    ) -> None:
+        """Kill the server at random moments; a client that repeats its request with the same key gets one order."""
+        url = store.create("killed")
+        database = open_database(url)
+        tenant = factories.tenant(database)
+        customer = factories.customer(database, tenant.company_id)
+        product = factories.product(database, tenant.company_id, stock=100_000)
+        server = Server(url, tmp_path / "log", log_level="WARNING")
+        headers = {"Authorization": f"Bearer {tenant.key}"}
+        done: dict[str, str] = {}
+        stop = threading.Event()
+
+        def buy() -> None:
+            key = str(uuid.uuid4())
+            while not stop.is_set():
+                try:
+                    answer = httpx.post(
+                        server.url + "/api/v1/orders",
+                        json=draft(customer, (product, 1)),
+                        headers=headers | {"Idempotency-Key": key},
+                        timeout=10,
+                    )
+                except httpx.TransportError:
+                    time.sleep(0.02)
+                    continue
+                if answer.status_code == 201:
+                    order = answer.json()["data"]["id"]
+                    assert done.setdefault(key, order) == order
+                    key = str(uuid.uuid4())
+                else:
+                    assert answer.status_code in {409, 503}, answer.text
+
+        with server, ThreadPoolExecutor(4) as threads:
+            buyers = [threads.submit(buy) for _ in range(4)]
+            chance = random.Random(11)
+            for _ in range(6):
+                time.sleep(chance.uniform(0.1, 0.5))
+                assert server.process is not None
+                os.kill(server.process.pid, signal.SIGKILL)
+                server.process.wait()
+                server.start()
+            time.sleep(0.3)
+            stop.set()
+            for buyer in buyers:
+                buyer.result()
+
+        with database.transaction() as session:
+            orders = {order for (order,) in session.query(Order.id).filter_by(company_id=tenant.company_id)}
+            events = session.query(Event).filter_by(company_id=tenant.company_id, type="order.created").count()
+        assert set(done.values()) <= orders
+        assert len(orders) - len(done) <= 4  # what was cut off after its commit and not asked for again
+        assert len(set(done.values())) == len(done)
+        assert events == len(orders)
+        database.dispose()
+        store.drop(url)
+
+
+def test_the_buyers_program_is_python() -> None:
+    assert compile(BUYERS, str(ROOT), "exec")

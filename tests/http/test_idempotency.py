@@ -1,0 +1,235 @@
+"""Idempotency-Key: section 9.1 of the contract, on both databases."""
+
+import itertools
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from app.context import now
+from app.db import Database
+from models import Customer, Event, Order, StoredAnswer
+from tests.support import factories
+from tests.support.client import Client
+from tests.support.factories import Tenant, draft
+from tests.support.servers import Server
+
+REPLAYED = "idempotency-replayed"
+
+
+def key() -> dict[str, str]:
+    return {"Idempotency-Key": str(uuid.uuid4())}
+
+
+class TestReplay:
+    def test_the_same_request_is_answered_the_same_and_acts_once(
+        self, client: Client, tenant: Tenant, database: Database
+    ) -> None:
+        headers, body = key(), {"email": "once@example.com"}
+
+        first, second = (client.post("/customers", json=body, headers=headers) for _ in range(2))
+
+        assert first.status_code == second.status_code == 201
+        assert first.content == second.content
+        assert first.headers["location"] == second.headers["location"]
+        assert REPLAYED not in first.headers
+        assert second.headers[REPLAYED] == "true"
+        assert [factories.count(database, each, tenant.company_id) for each in (Customer, Event)] == [1, 1]
+        assert factories.audited(database, tenant.company_id) == ["customer.created"]
+
+    def test_spelling_does_not_make_another_request(self, client: Client) -> None:
+        headers = key() | {"Content-Type": "application/json"}
+        bodies = ('{"email": "a@b.de", "notes": null}', '{"notes":null,"email":"a@b.de"}')
+
+        answers = [client.post("/customers", content=each, headers=headers) for each in bodies]
+
+        assert [each.status_code for each in answers] == [201, 201]
+        assert answers[1].headers[REPLAYED] == "true"
+
+    @pytest.mark.parametrize("spelling", ["{}", '"{}"'])
+    def test_bare_and_quoted_keys_are_the_same(self, client: Client, spelling: str) -> None:
+        name = str(uuid.uuid4())
+        first = client.post("/customers", json={"email": "a@b.de"}, headers={"Idempotency-Key": name})
+        second = client.post("/customers", json={"email": "a@b.de"}, headers={"Idempotency-Key": spelling.format(name)})
+
+        assert second.content == first.content
+        assert second.headers[REPLAYED] == "true"
+
+    def test_another_request_with_the_key_is_refused(self, client: Client, tenant: Tenant, database: Database) -> None:
+        headers = key()
+        client.post("/customers", json={"email": "one@example.com"}, headers=headers)
+
+        response = client.post("/customers", json={"email": "two@example.com"}, headers=headers)
+
+        assert response.status_code == 422
+        assert response.json() == {
+            "error": "This Idempotency-Key was used for another request.",
+            "code": "idempotency_key_reused",
+        }
+        assert factories.count(database, Customer, tenant.company_id) == 1
+
+    def test_another_entity_is_another_request(self, client: Client) -> None:
+        headers = key()
+        one, two = (client.post("/customers", json={"email": f"{each}@b.de"}).json()["data"]["id"] for each in "ab")
+
+        assert client.patch(f"/customers/{one}", json={"notes": "x"}, headers=headers).status_code == 200
+        assert client.patch(f"/customers/{two}", json={"notes": "x"}, headers=headers).status_code == 422
+
+    def test_operations_and_companies_have_keys_of_their_own(
+        self, client: Client, tenant: Tenant, database: Database, server: Server
+    ) -> None:
+        headers = key()
+        customer = client.post("/customers", json={"email": "a@b.de"}, headers=headers).json()["data"]["id"]
+        product = factories.product(database, tenant.company_id, stock=5)
+        assert client.post("/orders", json=draft(customer, (product, 1)), headers=headers).status_code == 201
+
+        other = factories.tenant(database)
+        response = httpx.post(
+            server.url + "/api/v1/customers",
+            json={"email": "other@b.de"},
+            headers=headers | {"Authorization": f"Bearer {other.key}"},
+        )
+        assert response.status_code == 201
+
+    def test_all_keys_of_a_company_share_them(self, client: Client, tenant: Tenant, database: Database) -> None:
+        headers = key()
+        first = client.post("/customers", json={"email": "a@b.de"}, headers=headers)
+        _, second_key = factories.api_key(database, tenant.company_id)
+
+        again = client.post(
+            "/customers", json={"email": "a@b.de"}, headers=headers | {"Authorization": f"Bearer {second_key}"}
+        )
+
+        assert again.content == first.content
+
+    def test_a_refusal_by_a_rule_is_an_answer_too(self, client: Client, tenant: Tenant, database: Database) -> None:
+        customer = factories.customer(database, tenant.company_id)
+        product = factories.product(database, tenant.company_id, stock=1)
+        headers, body = key(), draft(customer, (product, 2))
+
+        first, second = (client.post("/orders", json=body, headers=headers) for _ in range(2))
+        corrected = client.post("/orders", json=draft(customer, (product, 1)), headers=key())
+
+        assert (first.status_code, second.status_code) == (422, 422)
+        assert first.content == second.content
+        assert second.headers[REPLAYED] == "true"
+        assert corrected.status_code == 201
+        assert factories.count(database, Order, tenant.company_id) == 1
+
+    def test_a_refused_order_leaves_only_its_answer(self, client: Client, tenant: Tenant, database: Database) -> None:
+        customer = factories.customer(database, tenant.company_id)
+        plenty = factories.product(database, tenant.company_id, stock=6)
+        few = factories.product(database, tenant.company_id, stock=1)
+
+        assert client.post("/orders", json=draft(customer, (plenty, 3), (few, 2)), headers=key()).status_code == 422
+
+        assert [factories.count(database, each, tenant.company_id) for each in (Order, Event, StoredAnswer)] == [
+            0,
+            0,
+            1,
+        ]
+        assert factories.audited(database, tenant.company_id) == []
+        assert client.get(f"/products/{plenty}").json()["data"]["stock"] == 6
+
+    def test_what_is_refused_before_is_not_stored(self, client: Client, tenant: Tenant, database: Database) -> None:
+        headers = key()
+
+        assert client.post("/customers", json={"email": "nope"}, headers=headers).status_code == 400
+        assert client.post("/customers", json={}, headers=headers | {"Authorization": "Bearer x"}).status_code == 401
+        assert factories.count(database, StoredAnswer, tenant.company_id) == 0
+        assert client.post("/customers", json={"email": "a@b.de"}, headers=headers).status_code == 201
+
+    def test_an_answer_is_kept_for_a_day(self, client: Client, tenant: Tenant, database: Database) -> None:
+        headers, body = key(), {"email": "a@b.de"}
+        client.post("/customers", json=body, headers=headers)
+        self._age(database, tenant.company_id, hours=23)
+        assert client.post("/customers", json=body, headers=headers).headers[REPLAYED] == "true"
+
+        self._age(database, tenant.company_id, hours=1, minutes=1)
+        late = client.post("/customers", json=body, headers=headers)
+
+        assert late.status_code == 422
+        assert late.json()["error"] == "A customer with this email already exists."
+
+    @staticmethod
+    def _age(database: Database, company_id: str, **time: int) -> None:
+        with database.transaction(write=True) as session:
+            for answer in session.query(StoredAnswer).filter(StoredAnswer.company_id == company_id):
+                answer.expires_at -= timedelta(**time)
+
+    @pytest.mark.parametrize("given", ["", '""', "x" * 256, '"' + "x" * 256 + '"', "two words", "tab\there", "caf\xe9"])
+    def test_a_key_has_a_form(self, client: Client, given: str) -> None:
+        response = client.post(
+            "/customers", json={"email": "a@b.de"}, headers={b"Idempotency-Key": given.encode("latin-1")}
+        )
+
+        assert response.status_code == 400
+        assert response.json()["error"] == "Idempotency-Key must be 1 to 255 printable characters"
+        assert len(response.json()["details"]) == 1
+
+    @pytest.mark.parametrize("given", ["x", "x" * 255, '"' + "x" * 255 + '"', '"two words"', "a/b;c=d"])
+    def test_every_key_of_that_form_will_do(self, client: Client, given: str) -> None:
+        answers = [
+            client.post("/customers", json={"email": "a@b.de"}, headers={"Idempotency-Key": given}) for _ in range(2)
+        ]
+
+        assert [each.status_code for each in answers] == [201, 201]
+        assert answers[0].content == answers[1].content
+
+
+class TestTwins:
+    def test_fifty_at_once_place_one_order(
+        self, server: Server, tenant: Tenant, database: Database, client: Client
+    ) -> None:
+        customer = factories.customer(database, tenant.company_id)
+        product = factories.product(database, tenant.company_id, stock=100)
+        headers = key() | {"Authorization": f"Bearer {tenant.key}"}
+        body, start = draft(customer, (product, 3)), threading.Barrier(50)
+
+        def place(_: int) -> httpx.Response:
+            with httpx.Client(timeout=60) as http:
+                start.wait()
+                return http.post(server.url + "/api/v1/orders", json=body, headers=headers)
+
+        with ThreadPoolExecutor(50) as threads:
+            answers = list(threads.map(place, range(50)))
+
+        assert {each.status_code for each in answers} <= {201, 409}
+        assert len({each.content for each in answers if each.status_code == 201}) == 1
+        assert {each.json()["code"] for each in answers if each.status_code == 409} <= {"idempotency_key_in_use"}
+        assert factories.count(database, Order, tenant.company_id) == 1
+        assert client.get(f"/products/{product}").json()["data"]["stock"] == 97
+        again = client.post("/orders", json=body, headers=headers)
+        assert again.headers[REPLAYED] == "true"
+
+
+def test_expired_answers_are_removed_in_the_background(fresh_database: Database) -> None:
+    from app.http import idempotency  # noqa: PLC0415
+
+    tenant = factories.tenant(fresh_database)
+    numbers = itertools.count()
+
+    def answer(expires_at: Any) -> StoredAnswer:
+        number = next(numbers)
+        return StoredAnswer(
+            id=f"c{number:024}",
+            company_id=tenant.company_id,
+            operation="createOrder",
+            key=str(number),
+            fingerprint=b"x" * 32,
+            status=201,
+            headers={},
+            body=b"{}",
+            expires_at=expires_at,
+        )
+
+    with fresh_database.transaction(write=True) as session:
+        session.add_all([answer(now() - timedelta(seconds=1)), answer(now() + timedelta(hours=1))])
+    with fresh_database.transaction(write=True) as session:
+        idempotency.forget_expired(session, now())
+
+    assert factories.count(fresh_database, StoredAnswer, tenant.company_id) == 1

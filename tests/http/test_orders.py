@@ -1,0 +1,504 @@
+"""Orders: section 5 of the contract, over HTTP, on both databases."""
+
+import itertools
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.db import Database
+from app.errors import RefusedError
+from app.services import pricing
+from models import AuditEntry, Event, Order, OrderItem, OrderStatus, Product, Scope, StoredAnswer
+from tests.support import factories
+from tests.support.client import Client, Contract
+from tests.support.factories import Tenant, draft
+
+ADDRESS = {"name": "Acme", "street": "1 Dock Road", "city": "Hull", "postalCode": "HU1 1AA", "country": "GB"}
+MOVES = {
+    ("SUBMITTED", "CONFIRMED"),
+    ("SUBMITTED", "CANCELLED"),
+    ("CONFIRMED", "SHIPPED"),
+    ("CONFIRMED", "CANCELLED"),
+    ("SHIPPED", "DELIVERED"),
+}
+WAY = {
+    "SUBMITTED": [],
+    "CONFIRMED": ["CONFIRMED"],
+    "SHIPPED": ["CONFIRMED", "SHIPPED"],
+    "DELIVERED": ["CONFIRMED", "SHIPPED", "DELIVERED"],
+    "CANCELLED": ["CANCELLED"],
+}
+
+
+class Shop:
+    """A company with one customer, and ways to make what a test needs."""
+
+    def __init__(self, client: Client, tenant: Tenant, database: Database) -> None:
+        self.client = client
+        self.company_id = tenant.company_id
+        self.database = database
+        self.customer = factories.customer(database, tenant.company_id)
+
+    def product(self, **fields: Any) -> str:
+        return factories.product(self.database, self.company_id, **{"stock": 100, **fields})
+
+    def place(self, *lines: tuple[str, int], **fields: Any) -> Any:
+        return self.client.post("/orders", json=draft(self.customer, *lines, **fields))
+
+    def stock(self, product_id: str) -> int:
+        return int(self.client.get(f"/products/{product_id}").json()["data"]["stock"])
+
+    def events(self, entity_id: str) -> list[dict[str, Any]]:
+        with self.database.transaction() as session:
+            rows = session.query(Event).filter(Event.entity_id == entity_id).order_by(Event.sequence).all()
+            return [json.loads(row.payload) for row in rows]
+
+    def counts(self) -> list[int]:
+        models = (Order, OrderItem, Event, AuditEntry, StoredAnswer)
+        return [factories.count(self.database, model, self.company_id) for model in models]
+
+
+@pytest.fixture
+def shop(client: Client, tenant: Tenant, database: Database) -> Shop:
+    return Shop(client, tenant, database)
+
+
+def error(response: Any, status: int = 422) -> str:
+    assert response.status_code == status, response.text
+    return str(response.json()["error"])
+
+
+class TestCreateOrder:
+    def test_answers_the_members_of_the_contract(self, shop: Shop) -> None:
+        blue = shop.product(name="Widget Blue", sku="WDG-001", price=Decimal("8.50"))
+        plain = shop.product(name="Plain", sku=None, price=Decimal("0.99"))
+        factories.terms(shop.database, shop.company_id, tax_rate="0.07", shipping="9.50")
+
+        response = shop.place((blue, 10), (plain, 3), poNumber="PO-12345", notes="Dock B.", shippingAddress=ADDRESS)
+
+        data = response.json()["data"]
+        assert response.status_code == 201
+        assert response.headers["location"] == f"/api/v1/orders/{data['id']}"
+        assert data == {
+            "id": data["id"],
+            "status": "SUBMITTED",
+            "poNumber": "PO-12345",
+            "notes": "Dock B.",
+            "subtotal": 87.97,
+            "tax": 6.16,
+            "shipping": 9.5,
+            "total": 103.63,
+            "createdAt": data["createdAt"],
+            "updatedAt": data["createdAt"],
+            "customerId": shop.customer,
+            "items": [
+                {
+                    "id": data["items"][0]["id"],
+                    "quantity": 10,
+                    "unitPrice": 8.5,
+                    "productId": blue,
+                    "productName": "Widget Blue",
+                    "productSku": "WDG-001",
+                },
+                {
+                    "id": data["items"][1]["id"],
+                    "quantity": 3,
+                    "unitPrice": 0.99,
+                    "productId": plain,
+                    "productName": "Plain",
+                    "productSku": None,
+                },
+            ],
+            "shippingAddress": {**ADDRESS, "street2": None, "region": None},
+        }
+        assert shop.client.get(f"/orders/{data['id']}").json() == response.json()
+        assert (shop.stock(blue), shop.stock(plain)) == (90, 97)
+
+    def test_everything_optional_can_be_left_out_or_null(self, shop: Shop) -> None:
+        product = shop.product()
+
+        for fields in ({}, {"poNumber": None, "notes": None, "shippingAddress": None}):
+            data = shop.place((product, 1), **fields).json()["data"]
+            assert (data["poNumber"], data["notes"], data["shippingAddress"]) == (None, None, None)
+            assert (data["tax"], data["shipping"]) == (0.0, 0.0)
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"customerId": ...}, "customerId is required"),
+            ({"customerId": None}, "customerId must be a string"),
+            ({"items": ...}, "items is required"),
+            ({"items": []}, "At least one item is required"),
+            ({"items": [{"quantity": 1}]}, "productId is required"),
+            ({"items": [{"productId": "x"}]}, "quantity is required"),
+            ({"items": [{"productId": "x", "quantity": "2"}]}, "quantity must be a number"),
+            ({"items": [{"productId": "x", "quantity": 1.5}]}, "quantity must be a whole number"),
+            ({"items": [{"productId": "x", "quantity": 0}]}, "quantity must be at least 1"),
+            ({"items": [{"productId": "x", "quantity": -1}]}, "quantity must be at least 1"),
+            ({"items": [{"productId": "x", "quantity": 1_000_001}]}, "quantity must be at most 1000000"),
+            ({"items": [{"productId": "x", "quantity": 1, "unitPrice": 0}]}, "unitPrice is not a known field"),
+            ({"items": [{"productId": "x", "quantity": 1}] * 201}, "items must have at most 200 items"),
+            ({"poNumber": "x" * 101}, "poNumber must be at most 100 characters"),
+            ({"notes": "x" * 2001}, "notes must be at most 2000 characters"),
+            ({"total": 1}, "total is not a known field"),
+            ({"status": "SHIPPED"}, "status is not a known field"),
+            ({"shippingAddress": {**ADDRESS, "country": "gb"}}, "country must be an ISO 3166-1 alpha-2 code"),
+            ({"shippingAddress": {"street": "x", "country": "GB"}}, "city is required"),
+            ({"shippingAddress": {**ADDRESS, "planet": "x"}}, "planet is not a known field"),
+        ],
+    )
+    def test_each_rule_of_form_has_its_words(self, shop: Shop, changes: dict[str, Any], message: str) -> None:
+        body = {**draft(shop.customer, ("x", 1)), **changes}
+        response = shop.client.post("/orders", json={name: each for name, each in body.items() if each is not ...})
+
+        assert error(response, 400) == message
+
+    def test_form_encoding_is_refused(self, shop: Shop) -> None:
+        assert shop.client.post("/orders", data={"customerId": shop.customer}).status_code == 415
+
+    def test_an_unknown_or_foreign_customer_is_refused(self, shop: Shop) -> None:
+        product = shop.product()
+        foreign = factories.customer(shop.database, factories.tenant(shop.database).company_id)
+
+        for customer in (foreign, "c" + "0" * 24, "x"):
+            response = shop.client.post("/orders", json=draft(customer, (product, 1)))
+            assert error(response) == "Customer not found."
+
+    def test_a_blocked_customer_is_refused(self, shop: Shop) -> None:
+        shop.customer = factories.customer(shop.database, shop.company_id, status="BLOCKED")
+
+        assert error(shop.place((shop.product(), 1))) == "Customer is blocked."
+
+    def test_an_unknown_or_foreign_product_is_refused(self, shop: Shop) -> None:
+        mine = shop.product()
+        foreign = factories.product(shop.database, factories.tenant(shop.database).company_id, stock=5)
+
+        for product in (foreign, "c" + "0" * 24, "x"):
+            assert error(shop.place((mine, 1), (product, 1))) == "Product not found."
+        assert shop.stock(mine) == 100
+
+    def test_an_inactive_product_is_refused_by_name(self, shop: Shop) -> None:
+        assert error(shop.place((shop.product(name="Old Tea", is_active=False), 1))) == "Old Tea is not available."
+
+    def test_one_shortage_refuses_everything(self, shop: Shop) -> None:
+        plenty, few = shop.product(stock=10), shop.product(name="Rare", stock=3)
+
+        assert error(shop.place((plenty, 5), (few, 4))) == "Not enough stock for Rare. Only 3 available."
+        assert (shop.stock(plenty), shop.stock(few)) == (10, 3)
+
+    def test_the_same_product_twice_is_checked_on_the_sum(self, shop: Shop) -> None:
+        product = shop.product(name="Twin", stock=5)
+
+        assert error(shop.place((product, 3), (product, 3))) == "Not enough stock for Twin. Only 5 available."
+        order = shop.place((product, 3), (product, 2)).json()["data"]
+        assert [item["quantity"] for item in order["items"]] == [3, 2]
+        assert shop.stock(product) == 0
+
+    def test_two_hundred_items_are_allowed(self, shop: Shop) -> None:
+        products = factories.products(shop.database, shop.company_id, 200, stock=1)
+
+        response = shop.place(*[(product, 1) for product in products])
+
+        assert [item["productId"] for item in response.json()["data"]["items"]] == products
+
+    def test_the_agreed_price_and_the_customers_tax_hold(self, shop: Shop) -> None:
+        factories.terms(shop.database, shop.company_id, tax_rate="0.2", shipping="5")
+        special = factories.customer(shop.database, shop.company_id, tax_rate_override=Decimal("0.05"))
+        exempt = factories.customer(shop.database, shop.company_id, tax_rate_override=Decimal(0))
+        product, other = shop.product(price=Decimal(10)), shop.product(price=Decimal(1))
+        factories.agreed_price(shop.database, shop.company_id, special, product, "7.77")
+
+        def amounts(customer: str) -> list[float]:
+            body = draft(customer, (product, 2), (other, 1))
+            data = shop.client.post("/orders", json=body).json()["data"]
+            return [data["items"][0]["unitPrice"], data["subtotal"], data["tax"], data["total"]]
+
+        assert amounts(shop.customer) == [10.0, 21.0, 4.2, 30.2]
+        assert amounts(special) == [7.77, 16.54, 0.83, 22.37]
+        assert amounts(exempt) == [10.0, 21.0, 0.0, 26.0]
+
+    def test_prices_are_frozen_and_names_are_not(self, shop: Shop) -> None:
+        product = shop.product(name="Before", price=Decimal(5))
+        order = shop.place((product, 1)).json()["data"]
+        with shop.database.transaction(write=True) as session:
+            row = session.get_one(Product, product)
+            row.name, row.price, row.sku = "After", Decimal(6), "NEW"
+
+        (item,) = shop.client.get(f"/orders/{order['id']}").json()["data"]["items"]
+
+        assert (item["unitPrice"], item["productName"], item["productSku"]) == (5.0, "After", "NEW")
+
+    def test_the_credit_limit_is_only_information(self, shop: Shop) -> None:
+        shop.customer = factories.customer(shop.database, shop.company_id, credit_limit=Decimal(1))
+
+        assert shop.place((shop.product(price=Decimal(1000)), 50)).status_code == 201
+
+    def test_a_total_no_column_holds_is_refused(self, shop: Shop) -> None:
+        product = shop.product(price=Decimal("9999999999.99"), stock=1_000_000)
+
+        assert error(shop.place((product, 1_000_000))) == "The total of an order must be at most 999999999999.99."
+        assert shop.stock(product) == 1_000_000
+
+    def test_a_refused_order_leaves_nothing(self, shop: Shop) -> None:
+        few = shop.product(stock=1)
+        before = shop.counts()
+
+        assert shop.place((shop.product(), 1), (few, 2)).status_code == 422
+
+        assert shop.counts() == before
+        assert shop.stock(few) == 1
+
+    def test_is_told_and_recorded(self, shop: Shop, tenant: Tenant) -> None:
+        product = shop.product(price=Decimal("2.50"))
+        order = shop.place((product, 4), poNumber="PO-1").json()["data"]
+
+        (event,) = shop.events(order["id"])
+        assert event["event"] == "order.created"
+        assert event["timestamp"] == order["createdAt"]
+        assert event["data"] == {
+            "id": order["id"],
+            "status": "SUBMITTED",
+            "total": 10.0,
+            "customerId": shop.customer,
+            "poNumber": "PO-1",
+            "itemCount": 1,
+            "items": order["items"],
+        }
+        with shop.database.transaction() as session:
+            entry = session.query(AuditEntry).filter(AuditEntry.entity_id == order["id"]).one()
+        assert (entry.action, entry.actor_type, entry.actor_id) == ("order.placed", "API_KEY", tenant.key_id)
+        assert entry.details["total"] == 10.0
+
+    @pytest.mark.parametrize(
+        ("stock", "quantity", "told"), [(10, 4, False), (10, 5, True), (10, 6, True), (5, 1, False)]
+    )
+    def test_low_stock_is_told_when_the_threshold_is_reached(
+        self, shop: Shop, stock: int, quantity: int, *, told: bool
+    ) -> None:
+        product = shop.product(stock=stock, low_stock_threshold=5)
+
+        shop.place((product, quantity))
+
+        events = shop.events(product)
+        assert [event["event"] for event in events] == ["product.low_stock"] * told
+        if told:
+            assert events[0]["data"] == {
+                **shop.client.get(f"/products/{product}").json()["data"],
+                "lowStockThreshold": 5,
+            }
+
+    def test_needs_the_scope_to_write(self, shop: Shop) -> None:
+        _, key = factories.api_key(shop.database, shop.company_id, scopes=[Scope.ORDERS_READ])
+        body = draft(shop.customer, (shop.product(), 1))
+
+        assert shop.client.post("/orders", json=body, headers={"Authorization": f"Bearer {key}"}).status_code == 403
+
+
+class TestAmounts:
+    @settings(max_examples=300)
+    @given(
+        lines=st.lists(
+            st.tuples(st.integers(1, 1_000_000), st.decimals("0", "9999999.99", places=2)), min_size=1, max_size=200
+        ),
+        rate=st.decimals("0", "0.3", places=6),
+        shipping=st.decimals("0", "9999.99", places=2),
+    )
+    def test_are_exact_and_tax_is_rounded_half_up(
+        self, lines: list[tuple[int, Decimal]], rate: Decimal, shipping: Decimal
+    ) -> None:
+        subtotal = sum((quantity * Fraction(price) for quantity, price in lines), Fraction(0))
+        cents = subtotal * Fraction(rate) * 100
+        tax = Fraction((2 * cents.numerator + cents.denominator) // (2 * cents.denominator), 100)
+        total = subtotal + tax + Fraction(shipping)
+        if total > Fraction("999999999999.99"):
+            with pytest.raises(RefusedError):
+                pricing.amounts(lines, rate, shipping)
+            return
+
+        amounts = pricing.amounts(lines, rate, shipping)
+
+        assert (Fraction(amounts.subtotal), Fraction(amounts.tax), Fraction(amounts.total)) == (subtotal, tax, total)
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        price=st.decimals("0", "99999.99", places=2),
+        quantity=st.integers(1, 10_000),
+        rate=st.decimals("0", "0.3", places=4),
+        shipping=st.decimals("0", "99.99", places=2),
+    )
+    def test_add_up_in_the_answer(
+        self, shop: Shop, price: Decimal, quantity: int, rate: Decimal, shipping: Decimal
+    ) -> None:
+        factories.terms(shop.database, shop.company_id, tax_rate=str(rate), shipping=str(shipping))
+        response = shop.place((shop.product(price=price, stock=quantity), quantity))
+
+        data = json.loads(response.text, parse_float=Decimal)["data"]
+        assert data["total"] == data["subtotal"] + data["tax"] + data["shipping"]
+        assert data["subtotal"] == price * quantity
+
+
+class TestUpdateOrderStatus:
+    @pytest.mark.parametrize(("old", "new"), list(itertools.product(OrderStatus, OrderStatus)))
+    def test_all_pairs_of_statuses(self, shop: Shop, old: str, new: str) -> None:
+        order = shop.place((shop.product(), 1)).json()["data"]
+        for step in WAY[old]:
+            assert shop.client.patch(f"/orders/{order['id']}", json={"status": step}).status_code == 200
+
+        response = shop.client.patch(f"/orders/{order['id']}", json={"status": new})
+
+        if (old, new) in MOVES:
+            assert response.status_code == 200
+            assert response.json()["data"] == order | {
+                "status": new,
+                "updatedAt": response.json()["data"]["updatedAt"],
+            }
+        else:
+            assert error(response) == f"Cannot change order status from {old} to {new}."
+            assert shop.client.get(f"/orders/{order['id']}").json()["data"]["status"] == old
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            ({}, "status is required"),
+            ({"status": "NOPE"}, "Invalid order status."),
+            ({"status": "confirmed"}, "Invalid order status."),
+            ({"status": None}, "Invalid order status."),
+            ({"status": 5}, "Invalid order status."),
+            ({"status": "CANCELLED", "restock": "yes"}, "restock must be true or false"),
+            ({"status": "CANCELLED", "notes": "x"}, "notes is not a known field"),
+        ],
+    )
+    def test_each_rule_of_form_has_its_words(self, shop: Shop, body: dict[str, Any], message: str) -> None:
+        order = shop.place((shop.product(), 1)).json()["data"]
+
+        assert error(shop.client.patch(f"/orders/{order['id']}", json=body), 400) == message
+
+    def test_cancelling_puts_nothing_back_unless_asked(self, shop: Shop) -> None:
+        product = shop.product(stock=10)
+        for restock, left in (({}, 7), ({"restock": False}, 4), ({"restock": True}, 4)):
+            order = shop.place((product, 2), (product, 1)).json()["data"]
+            shop.client.patch(f"/orders/{order['id']}", json={"status": "CANCELLED", **restock})
+            assert shop.stock(product) == left
+
+    def test_stock_comes_back_once(self, shop: Shop) -> None:
+        product = shop.product(stock=10)
+        order = shop.place((product, 4)).json()["data"]
+        body = {"status": "CANCELLED", "restock": True}
+
+        assert shop.client.patch(f"/orders/{order['id']}", json=body).status_code == 200
+        assert error(shop.client.patch(f"/orders/{order['id']}", json=body)).startswith("Cannot change")
+        assert shop.stock(product) == 10
+
+    def test_restock_needs_cancelled(self, shop: Shop) -> None:
+        product = shop.product(stock=10)
+        order = shop.place((product, 4)).json()["data"]
+        response = shop.client.patch(f"/orders/{order['id']}", json={"status": "CONFIRMED", "restock": True})
+
+        assert error(response) == "restock is only possible together with the status CANCELLED."
+        assert shop.client.get(f"/orders/{order['id']}").json()["data"]["status"] == "SUBMITTED"
+
+    def test_each_change_is_told_with_its_companion(self, shop: Shop) -> None:
+        order = shop.place((shop.product(), 1), poNumber="P").json()["data"]
+        for status in ("CONFIRMED", "SHIPPED"):
+            shop.client.patch(f"/orders/{order['id']}", json={"status": status})
+
+        told = shop.events(order["id"])
+        assert [(each["event"], each["sequence"]) for each in told] == [
+            ("order.created", 1),
+            ("order.status_changed", 2),
+            ("order.status_changed", 3),
+            ("order.shipped", 4),
+        ]
+        assert told[3]["data"] == {
+            "id": order["id"],
+            "previousStatus": "CONFIRMED",
+            "status": "SHIPPED",
+            "total": order["total"],
+            "customerId": shop.customer,
+            "poNumber": "P",
+        }
+
+    def test_foreign_and_unknown_ids_answer_alike(self, shop: Shop, database: Database, contract: Contract) -> None:
+        other = factories.tenant(database)
+        with Client(str(shop.client.base_url).removesuffix("/api/v1/"), other.key, contract) as client:
+            theirs = Shop(client, other, database)
+            foreign = theirs.place((theirs.product(), 1)).json()["data"]["id"]
+
+        for method, body in (("GET", None), ("PATCH", {"status": "CONFIRMED"})):
+            answers = [
+                shop.client.request(method, f"/orders/{each}", json=body) for each in (foreign, "c" + "0" * 24, "x")
+            ]
+            assert {(each.status_code, each.content) for each in answers} == {
+                (404, b'{"error":"Order not found.","code":"not_found"}')
+            }
+
+
+class TestListOrders:
+    def test_lists_orders_with_their_items_newest_first(self, shop: Shop) -> None:
+        product = shop.product()
+        made = [shop.place((product, number), (product, 1)).json()["data"] for number in (1, 2, 3)]
+
+        listed = shop.client.get("/orders").json()["data"]
+
+        expected = [{name: each for name, each in order.items() if name != "shippingAddress"} for order in made]
+        assert listed == sorted(expected, key=lambda order: (order["createdAt"], order["id"]), reverse=True)
+
+    def test_filters(self, shop: Shop) -> None:
+        product, other = shop.product(), factories.customer(shop.database, shop.company_id)
+        first = shop.place((product, 1)).json()["data"]
+        second = shop.client.post("/orders", json=draft(other, (product, 1))).json()["data"]
+        shop.client.patch(f"/orders/{second['id']}", json={"status": "CONFIRMED"})
+
+        def found(**query: str) -> list[str]:
+            return [each["id"] for each in shop.client.walk("/orders", **query)]
+
+        assert found(status="CONFIRMED") == [second["id"]]
+        assert found(customerId=shop.customer) == [first["id"]]
+        assert found(customerId=shop.customer, status="CONFIRMED") == []
+        assert found(customerId="c" + "0" * 24) == []
+
+    def test_since_and_until_include_their_moment(self, shop: Shop) -> None:
+        order = shop.place((shop.product(), 1)).json()["data"]
+        at = datetime.fromisoformat(order["createdAt"])
+
+        def found(**query: str) -> bool:
+            return bool(shop.client.get("/orders", params=query).json()["data"])
+
+        millisecond = timedelta(milliseconds=1)
+        assert found(since=at.isoformat(), until=at.isoformat())
+        assert not found(since=(at + millisecond).isoformat())
+        assert not found(until=(at - millisecond).isoformat())
+        assert found(since=at.date().isoformat())
+        assert not found(until=at.date().isoformat())
+        assert found(until=(at + timedelta(hours=5)).isoformat().replace("+00:00", "+02:00"))
+        assert found(since=at.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "yesterday",
+            "2026-02-30",
+            "2026-13-01",
+            "20260101",
+            "2026-01-01T25:00:00Z",
+            "0000-01-01",
+            "9999-12-31T23:59:59-23:00",
+            "1",
+        ],
+    )
+    @pytest.mark.parametrize("name", ["since", "until"])
+    def test_what_is_no_time_is_refused_by_name(self, shop: Shop, name: str, text: str) -> None:
+        response = shop.client.get("/orders", params={name: text})
+
+        assert error(response, 400) == f"{name} must be a date or a time in ISO 8601"
+        assert response.json()["details"][0]["pointer"] == f"/query/{name}"
+
+    def test_a_status_that_is_none_is_refused(self, shop: Shop) -> None:
+        assert error(shop.client.get("/orders", params={"status": "NOPE"}), 400) == "Invalid order status."
