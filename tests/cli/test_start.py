@@ -115,7 +115,8 @@ class TestSettings:
     def test_a_wrong_value_is_named_with_what_is_accepted(self, bare: Command) -> None:
         outcome = bare("company", "list", port="eighty")
 
-        assert outcome.refusal == "DISTRIBU_PORT is 'eighty', which is not accepted. It takes a port number from 1 to 65535."
+        rule = "It takes a port number from 1 to 65535."
+        assert outcome.refusal == f"DISTRIBU_PORT is 'eighty', which is not accepted. {rule}"
         assert outcome.code == 2
 
     def test_an_unknown_variable_is_named(self, bare: Command) -> None:
