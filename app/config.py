@@ -111,14 +111,21 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Read `environment`, or the process's own with `.env` of the working directory below it.
 
-        Raises StartError for a value that is not accepted and for a variable nobody knows.
+        Raises StartError for a value that is not accepted.
         """
-        values = {**_dotenv(), **os.environ} if environment is None else environment
+        values = _variables() if environment is None else environment
         known = {PREFIX + each.name.upper(): each for each in fields(cls)}
-        unknown = sorted(name for name in values if name.startswith(PREFIX) and name not in known)
-        if unknown:
-            raise StartError(f"{unknown[0]} is not a setting. Known are: {', '.join(known)}.")
         return cls(**{each.name: _read(values, name, each.metadata) for name, each in known.items()})
+
+
+def unknown_variables() -> list[str]:
+    """Return the names that look like settings of ours and are none: mistyped, or of another version."""
+    known = {PREFIX + each.name.upper() for each in fields(Settings)}
+    return sorted(name for name in _variables() if name.startswith(PREFIX) and name not in known)
+
+
+def _variables() -> dict[str, str]:
+    return {**_dotenv(), **os.environ}
 
 
 def _read(values: Mapping[str, str], name: str, rule: Mapping[str, Any]) -> Any:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
 
-from app import context, schema_version
+from app import config, context, schema_version
+from app.cli import output
 from app.config import Settings
 from app.context import Actor, ActorType, Context
 from app.db import Database
@@ -18,6 +19,8 @@ from models import new_id
 @functools.cache
 def settings() -> Settings:
     """Return the settings, read once. Raises StartError."""
+    for name in config.unknown_variables():
+        output.note(f"Note: {name} is not a setting of this version and is ignored.")
     return Settings.from_environment()
 
 

@@ -70,10 +70,5 @@ def test_a_right_value_is_taken(name: str, value: str) -> None:
     assert Settings.from_environment({f"DISTRIBU_{name}": value})
 
 
-def test_an_unknown_variable_is_named() -> None:
-    with pytest.raises(StartError, match="DISTRIBU_PROT is not a setting"):
-        Settings.from_environment({"DISTRIBU_PROT": "8000"})
-
-
 def test_an_empty_variable_is_the_default() -> None:
     assert Settings.from_environment({"DISTRIBU_PORT": " "}).port == 8000
