@@ -47,7 +47,7 @@ class ConflictError(DatabaseUnavailableError):
 
 
 class Database:
-    """The company's data in one place, read and written through `transaction()`."""
+    """The data of all companies, read and written through `transaction()`."""
 
     def __init__(self, settings: Settings) -> None:
         """Make the engines; nothing connects before the first transaction."""

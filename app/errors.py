@@ -51,27 +51,3 @@ class StartError(Exception):
 
 class DatabaseUnavailableError(Exception):
     """The database is away, or busy past its deadline. Trying again later may work."""
-
-
-class RefusedError(DomainError):
-    """A business rule refuses what the caller asked for; the message says which."""
-
-
-class KeyReusedError(DomainError):
-    """The caller sent an Idempotency-Key again, with another request."""
-
-    code = "idempotency_key_reused"
-
-    def __init__(self) -> None:
-        """Use one wording."""
-        super().__init__("This Idempotency-Key was used for another request.")
-
-
-class KeyInUseError(DomainError):
-    """The first request with this Idempotency-Key is still running."""
-
-    code = "idempotency_key_in_use"
-
-    def __init__(self) -> None:
-        """Use one wording."""
-        super().__init__("A request with this Idempotency-Key is still running.")

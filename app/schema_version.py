@@ -3,6 +3,7 @@
 Alembic is configured here, in code; the revisions are in `migrations/versions/`.
 """
 
+import functools
 import sqlite3
 from pathlib import Path
 
@@ -34,6 +35,9 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     try:
         with database.connection() as connection:
             if not database.is_sqlite:
+                # Changing a large table takes its time, and so does waiting for somebody else's upgrade.
+                connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+                connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
                 connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
             before = _current(connection)
             _refuse_newer(database, before)
@@ -56,12 +60,16 @@ def check(database: Database) -> None:
         raise StartError(f"The database {_name(database)} is older than this code. {UPGRADE_HINT}")
 
 
-def is_current(database: Database) -> bool:
-    """Tell whether the database answers and has the newest schema; never raises for a database fault."""
+def is_fit(database: Database) -> bool:
+    """Tell whether the database answers and is not older than this code; never raises for a database fault.
+
+    A newer one is fit: revisions work while the previous version of the code still runs.
+    """
     if database.file is not None and not database.file.is_file():
         return False
     try:
-        return revision(database) == _head()
+        current = revision(database)
+        return current == _head() or (current is not None and current not in _known())
     except (DatabaseUnavailableError, sa.exc.DatabaseError):
         return False
 
@@ -83,6 +91,12 @@ def _config(connection: sa.Connection | None = None) -> Config:
     return config
 
 
+@functools.cache
+def _known() -> frozenset[str]:
+    return frozenset(each.revision for each in scripts().walk_revisions())
+
+
+@functools.cache
 def _head() -> str:
     head = scripts().get_current_head()
     assert head is not None  # the first revision is part of the code
@@ -90,8 +104,7 @@ def _head() -> str:
 
 
 def _refuse_newer(database: Database, current: str | None) -> None:
-    known = {each.revision for each in scripts().walk_revisions()}
-    if current is not None and current not in known:
+    if current is not None and current not in _known():
         raise StartError(
             f"The database {_name(database)} is newer than this code. Install the newer version of Distribu."
         )

@@ -6,7 +6,7 @@ what generated clients show their users.
 """
 
 import functools
-import sys
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,5 +140,6 @@ def to_yaml(document: Document) -> str:
     return yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=110)
 
 
-if __name__ == "__main__":
-    sys.stdout.write(to_yaml(document()))
+def to_json(document: Document) -> str:
+    """Render `document` as JSON."""
+    return json.dumps(document, ensure_ascii=False, indent=2)

@@ -1,7 +1,5 @@
 """`distribu openapi`: the document that describes the API."""
 
-import json
-
 import click
 
 from app import spec
@@ -13,4 +11,4 @@ from app.cli import output
 def openapi(notation: str) -> None:
     """Print the OpenAPI document in one piece, as the server answers it. Needs no database."""
     document = spec.document()
-    output.text(spec.to_yaml(document) if notation == "yaml" else json.dumps(document, ensure_ascii=False, indent=2))
+    output.text(spec.to_yaml(document) if notation == "yaml" else spec.to_json(document))

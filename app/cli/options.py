@@ -2,12 +2,13 @@
 
 import re
 import unicodedata
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 import click
 
 from app import config
+from app.schemas.times import parse_time
 
 
 class _Words(click.ParamType[str]):
@@ -26,9 +27,8 @@ class _Moment(click.ParamType[datetime]):
     def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Read an ISO 8601 time; a date alone is its midnight, and no offset means UTC."""
         try:
-            moment = datetime.fromisoformat(str(value))
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):
+            return parse_time(str(value))
+        except ValueError:
             self.fail(f"'{value}' is not an ISO 8601 time like 2027-04-16 or 2027-04-16T14:22:00Z.", param, ctx)
 
 

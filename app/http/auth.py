@@ -86,8 +86,8 @@ class KeyRing:
 
     async def _read(self, digest: bytes) -> Known | None:
         key = await asyncio.get_running_loop().run_in_executor(self._threads, self._find, digest)
-        if key is None:
-            return None
+        if key is None or key.status(now()) is not KeyStatus.ACTIVE:
+            return None  # and is looked up again next time, like a key that nobody knows
         found = (time.monotonic() + REMEMBER_SECONDS, key, self._identity(key))
         if len(self._remembered) >= REMEMBER_KEYS:
             self._remembered.clear()

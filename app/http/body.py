@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, Never
 
 from starlette.types import Receive, Scope
 
-from app.http.errors import ApiError, Fault, invalid, malformed
+from app.http.errors import MAX_FAULTS, ApiError, Fault, Path, invalid, malformed, pointer, shown
 from app.http.guard import header
 
 MAX_BYTES = 1_000_000
@@ -51,9 +52,9 @@ def parse(raw: bytes) -> Any:
             parse_int=_whole,
             parse_constant=_refuse,
         )
-    except ValueError:
+    except (ValueError, ArithmeticError):  # the latter: an exponent that no Decimal has
         raise ApiError(HTTPStatus.BAD_REQUEST, "invalid_json", "Invalid JSON body.") from None
-    if b"\\u" in raw and (faults := list(_unstorable(body, ""))):
+    if b"\\u" in raw and (faults := list(islice(_unstorable(body, ()), MAX_FAULTS))):
         raise invalid(faults)
     return body
 
@@ -127,17 +128,17 @@ def _refuse(_constant: str) -> Never:
     raise ValueError("not JSON")
 
 
-def _unstorable(value: Any, pointer: str) -> Iterator[Fault]:
+def _unstorable(value: Any, path: Path) -> Iterator[Fault]:
     """Find NUL and half surrogate pairs, which only escapes can bring in."""
     if isinstance(value, str) and UNSTORABLE.search(value):
-        name = pointer.rpartition("/")[2] or "The body"
-        yield Fault(pointer=pointer, message=f"{name} contains a character that is not text")
+        name = shown(str(path[-1])) if path else "The body"
+        yield Fault(pointer=pointer(path), message=f"{name} contains a character that is not text")
     elif isinstance(value, list):
         for index, each in enumerate(value):
-            yield from _unstorable(each, f"{pointer}/{index}")
+            yield from _unstorable(each, (*path, index))
     elif isinstance(value, dict):
         for name, each in value.items():
             if UNSTORABLE.search(name):
-                yield Fault(pointer=pointer, message="A name contains a character that is not text")
+                yield Fault(pointer=pointer(path), message="A name contains a character that is not text")
             else:
-                yield from _unstorable(each, f"{pointer}/{name}")
+                yield from _unstorable(each, (*path, name))

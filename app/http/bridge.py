@@ -21,7 +21,7 @@ ANSWER_SECONDS = 10.0  # waiting for a thread included; what has not begun by th
 
 Environ = dict[str, Any]
 WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
-Answer = tuple[int, Headers, bytes]
+Sent = tuple[int, Headers, bytes]
 
 
 class Bridge:
@@ -51,7 +51,7 @@ class Bridge:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _answer(self, environ: Environ) -> Answer:
+    def _answer(self, environ: Environ) -> Sent:
         started: list[tuple[int, Headers]] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:

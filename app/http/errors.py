@@ -19,10 +19,12 @@ from app.http.call import call_of
 
 LOG = logging.getLogger(__name__)
 SHOWN = 100
+MAX_FAULTS = 100  # that are told of one request
 RETRY_SECONDS = 2  # what a 503 suggests
 
-STATUSES = {errors.NotFoundError: HTTPStatus.NOT_FOUND, errors.KeyInUseError: HTTPStatus.CONFLICT}  # others: 422
 JSON_TYPE = (b"content-type", b"application/json")
+
+Path = Sequence[str | int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +66,11 @@ class ApiError(Exception):
         if self.retry_after is not None and self.status == HTTPStatus.TOO_MANY_REQUESTS:
             content["retryAfter"] = self.retry_after
         return orjson.dumps(content)
+
+
+def pointer(path: Path) -> str:
+    """Return the JSON pointer (RFC 6901) of a place, cut like everything that is the caller's."""
+    return shown("".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path))
 
 
 def shown(text: str) -> str:
@@ -113,8 +120,8 @@ def translate(error: Exception) -> ApiError:
 def _refusal(error: errors.DomainError) -> ApiError:
     if isinstance(error, errors.InvalidParameterError):
         return invalid([Fault(pointer=f"/query/{error.parameter}", message=str(error))])
-    statuses = (status for kind, status in STATUSES.items() if isinstance(error, kind))
-    return ApiError(next(statuses, HTTPStatus.UNPROCESSABLE_ENTITY), error.code, str(error))
+    is_missing = isinstance(error, errors.NotFoundError)
+    return ApiError(HTTPStatus.NOT_FOUND if is_missing else HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error))
 
 
 class ErrorMiddleware:

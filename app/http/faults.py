@@ -4,16 +4,16 @@ A schema can word a fault itself: `x-errors` maps a keyword (or `*` for any) to 
 """
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
 
-from app.http.errors import Fault, shown
+from app.http.errors import MAX_FAULTS, Fault, Path, pointer, shown
 
 Schema = dict[str, Any]
-Path = Sequence[str | int]
 
 TYPES = {
     "string": "must be a string",
@@ -39,7 +39,8 @@ class Rules:
         """Return everything wrong with `value`, in the order in which the document lists the fields."""
         if self._validator.is_valid(value):
             return []
-        found = [each for error in self._validator.iter_errors(value) for each in self._explain(error)]
+        errors = islice(self._validator.iter_errors(value), MAX_FAULTS)
+        found = list(islice((each for error in errors for each in self._explain(error)), MAX_FAULTS))
         found.sort(key=lambda each: each[0])
         return list(dict.fromkeys(fault for _, fault in found))  # two broken keywords may share their words
 
@@ -49,8 +50,7 @@ class Rules:
             yield self._rank(place), Fault(pointer=self._pointer(place), message=message)
 
     def _pointer(self, path: Path) -> str:
-        place = (self._kinds[str(path[0])], *path) if self._kinds else path
-        return shown("".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place))
+        return pointer((self._kinds[str(path[0])], *path) if self._kinds else path)
 
     def _schema_at(self, path: Path) -> Schema:
         return functools.reduce(_step, path, self._schema)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -17,8 +18,8 @@ from sqlalchemy import bindparam, delete, text
 from sqlalchemy.orm import Session
 
 from app.context import Context
-from app.errors import DomainError, KeyInUseError, KeyReusedError
-from app.http.errors import translate
+from app.errors import DomainError
+from app.http.errors import ApiError, translate
 from app.services.tenant import bound, mine, owned
 from models import StoredAnswer, new_id
 
@@ -40,6 +41,16 @@ class Answer:
     body: bytes
 
 
+def _reused() -> ApiError:
+    message = "This Idempotency-Key was used for another request."
+    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", message)
+
+
+def _in_use() -> ApiError:
+    message = "A request with this Idempotency-Key is still running."
+    return ApiError(HTTPStatus.CONFLICT, "idempotency_key_in_use", message)
+
+
 def clean(key: str) -> str:
     """Return the key itself of a header that is bare or, as the IETF draft has it, a quoted string."""
     if key.startswith('"'):
@@ -55,14 +66,14 @@ def fingerprint(arguments: Mapping[str, Any]) -> bytes:
 def once(ctx: Context, operation: str, key: str, request: bytes, act: Callable[[], Answer]) -> Answer:
     """Answer as the first request with this key was answered, or `act` and store the answer.
 
-    Raises KeyReusedError for another request with the same key, KeyInUseError while the first one is running.
+    Raises ApiError: 422 for another request with the same key, 409 while the first one is running.
     """
     place = bound(ctx, operation=operation, key=key)
     _claim(ctx.session, f"{ctx.company_id} {operation} {key}")
     stored = ctx.session.execute(STORED, place).one_or_none()
     if stored is not None and stored.expires_at > ctx.now:
         if stored.fingerprint != request:
-            raise KeyReusedError
+            raise _reused()
         return Answer(
             status=stored.status, headers={**stored.headers, "Idempotency-Replayed": "true"}, body=stored.body
         )
@@ -84,7 +95,7 @@ def _claim(session: Session, name: str) -> None:
     """Refuse to wait for a twin on PostgreSQL; on SQLite there is one writer, and the twin was queued before it."""
     connection = session.connection()
     if connection.dialect.name == "postgresql" and not connection.execute(LOCK, {"name": name}).scalar_one():
-        raise KeyInUseError
+        raise _in_use()
 
 
 def _undone_if_refused(session: Session, act: Callable[[], Answer]) -> Answer:

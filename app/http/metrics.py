@@ -8,7 +8,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 REQUESTS = Counter("distribu_requests_total", "Answered requests.", ["operation", "status"])
 SECONDS = Histogram(
     "distribu_request_seconds",
-    "Time from the first byte of a request to the end of its answer.",
+    "Time from the end of a request's head to the end of its answer.",
     ["operation"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )

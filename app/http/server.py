@@ -5,9 +5,8 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
-from typing import Any
 
 import a2wsgi
 import connexion
@@ -54,16 +53,11 @@ def create_app(
     functions = dispatch.find_handlers(operations, handlers)
     usage = Usage(database)
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_app: Any) -> AsyncIterator[None]:
-        dispatch.install(app.app, operations, functions, database)
-        async with usage.writing(), housekeeping.running(database):
-            yield
-        database.dispose()
-
     app = connexion.FlaskApp(
         __name__,
-        lifespan=lifespan,
+        lifespan=lambda _: _running(
+            lambda: dispatch.install(app.app, operations, functions, database), usage, database
+        ),
         middlewares=[  # the order in which a request is judged (contract, section 1)
             AccessMiddleware,  # gives it an id; counts and logs the answer, whatever it was
             ErrorMiddleware,  # renders every exception of the rest
@@ -87,6 +81,15 @@ def create_app(
     return app
 
 
+@contextlib.asynccontextmanager
+async def _running(begin: Callable[[], None], usage: Usage, database: Database) -> AsyncIterator[None]:
+    """Begin when Connexion has built everything; work in the background meanwhile; close the database at the end."""
+    begin()
+    async with usage.writing(), housekeeping.running(database):
+        yield
+    database.dispose()
+
+
 def _replace_bridge(app: connexion.FlaskApp, database: Database) -> None:
     """Put our bridge where FlaskApp keeps a2wsgi's. The attribute is private, so its being there is checked."""
     wrapped = app._middleware_app  # noqa: SLF001 - FlaskApp offers no other way
@@ -107,10 +110,7 @@ def run(settings: Settings, database: Database) -> None:
     create_app(settings, database)  # so that what is wrong is said here, in one line, not by a worker
     listening = _listen(settings.host, settings.port)
     if settings.workers > 1:
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="distribu-metrics-"))
         _warn_of_private_counters(settings)
-    if settings.metrics_port:
-        _serve_metrics(settings.host, settings.metrics_port)
     config = uvicorn.Config(
         "app.http.server:app_from_environment",
         factory=True,
@@ -126,11 +126,22 @@ def run(settings: Settings, database: Database) -> None:
     )
     logging.configure(settings.log_level)
     print(f"Distribu listens on http://{settings.host}:{settings.port}{BASE_PATH}/ (reference: /docs)", file=sys.stderr)
-    with listening:
+    with listening, _shared_metrics(settings):
         if settings.workers > 1:
             Multiprocess(config, sockets=[listening]).run()
         else:
             uvicorn.Server(config).run(sockets=[listening])
+
+
+@contextlib.contextmanager
+def _shared_metrics(settings: Settings) -> Iterator[None]:
+    """Give the processes of this server a place to count together, and the counters their own port if they have one."""
+    with tempfile.TemporaryDirectory(prefix="distribu-metrics-") as directory:
+        if settings.workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        if settings.metrics_port:
+            _serve_metrics(settings.host, settings.metrics_port)
+        yield
 
 
 def _listen(host: str, port: int) -> socket.socket:

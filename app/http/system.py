@@ -92,7 +92,7 @@ class SystemMiddleware:
     async def _readyz(self) -> Content:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(READY_SECONDS):
-                if await asyncio.to_thread(schema_version.is_current, self._database):
+                if await asyncio.to_thread(schema_version.is_fit, self._database):
                     return _json(HTTPStatus.OK, {"status": "ready"})
         message = "The database is away or its schema is not the one this server needs."
         return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"error": message, "code": "not_ready"})
@@ -106,7 +106,7 @@ def _fixed(media_type: str, body: bytes) -> Source:
 
 
 async def _metrics() -> Content:
-    return HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", metrics.render()
+    return HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", await asyncio.to_thread(metrics.render)
 
 
 def _json(status: int, content: dict[str, str]) -> Content:

@@ -23,7 +23,6 @@ WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
 REFUSED = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 BOOLEANS = {"true": True, "false": False}
 SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|-")
-IN_DOCUMENT = ("query", "path", "header")
 
 
 class RequestRules:

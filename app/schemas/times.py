@@ -15,9 +15,17 @@ def load_range(query: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_time(name: str, text: str) -> datetime:
-    """Read ISO 8601: a date alone is its midnight, a time without an offset is UTC. Raises InvalidTimeError."""
+    """Read a parameter by its name. Raises InvalidTimeError."""
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise InvalidTimeError(name) from error
+
+
+def parse_time(text: str) -> datetime:
+    """Read ISO 8601: a date alone is its midnight, a time without an offset is UTC. Raises ValueError."""
     try:
         moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise InvalidTimeError(name) from error
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError(text) from error

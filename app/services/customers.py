@@ -7,7 +7,7 @@ from sqlalchemy import Row, bindparam
 from sqlalchemy.exc import IntegrityError
 
 from app.context import Context
-from app.errors import NotFoundError, RefusedError
+from app.errors import DomainError, NotFoundError
 from app.schemas.customers import CustomerSchema
 from app.services import audit, events, paging
 from app.services.paging import like
@@ -51,7 +51,7 @@ def page(
 
 
 def create(ctx: Context, values: Values) -> Row[Any]:
-    """Make a customer. Raises RefusedError when the email is taken."""
+    """Make a customer. Raises DomainError when the email is taken."""
     row = {
         **values,
         "id": new_id(ctx.now),
@@ -66,7 +66,7 @@ def create(ctx: Context, values: Values) -> Row[Any]:
 
 
 def update(ctx: Context, customer_id: str, values: Values) -> Row[Any]:
-    """Change a customer; what changes nothing leaves no trace. Raises NotFoundError, and RefusedError as `create`."""
+    """Change a customer; what changes nothing leaves no trace. Raises NotFoundError, and DomainError as `create`."""
     before = _found(ctx.session.execute(LOCKED, bound(ctx, id=customer_id)).one_or_none())
     changed = {name: value for name, value in values.items() if getattr(before, name) != value}
     if not changed:
@@ -100,5 +100,5 @@ def _write(ctx: Context, statement: Any, parameters: Values) -> Row[Any]:
     except IntegrityError as error:
         if "email" not in str(error.orig):
             raise
-        raise RefusedError("A customer with this email already exists.") from error
+        raise DomainError("A customer with this email already exists.") from error
     return row

@@ -22,7 +22,8 @@ LOCK = select(Company.id).where(Company.id == bindparam("own_id")).with_for_upda
 EXISTING = (
     owned(TABLE.c.id, *(TABLE.c[field] for field in FIELDS.values()))
     .where(TABLE.c.sku.in_(bindparam("skus", expanding=True)))
-    .with_for_update()
+    .order_by(TABLE.c.id)
+    .with_for_update(key_share=True)
 )
 
 

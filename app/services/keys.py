@@ -14,10 +14,11 @@ from app.context import Actor, Context
 from app.errors import DomainError, NotFoundError
 from app.services import audit
 from app.services.companies import SYSTEM
+from app.services.tenant import bound, mine
 from models import ApiKey, Scope, new_id
 
+TABLE = ApiKey.metadata.tables[ApiKey.__tablename__]
 PREFIX = "dk_"
-TOKEN_LENGTH = 46
 SHOWN = 12  # characters of a key that are kept for display
 
 BY_DIGEST = select(ApiKey).where(ApiKey.digest == bindparam("digest"))
@@ -71,8 +72,8 @@ def find(session: Session, token_digest: bytes) -> ApiKey | None:
 
 def list_all(ctx: Context) -> Sequence[ApiKey]:
     """Return every key of the company, revoked and expired ones included, newest first."""
-    statement = select(ApiKey).where(ApiKey.company_id == ctx.company_id)
-    return ctx.session.scalars(statement.order_by(ApiKey.created_at.desc(), ApiKey.id.desc())).all()
+    statement = select(ApiKey).where(mine(TABLE)).order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
+    return ctx.session.scalars(statement, bound(ctx)).all()
 
 
 def revoke(
@@ -117,4 +118,4 @@ def record_use(session: Session, used: dict[str, datetime]) -> None:
     at = bindparam("at", type_=ApiKey.last_used_at.type)
     is_later = ApiKey.last_used_at.is_(None) | (ApiKey.last_used_at < at)  # another process may have written since
     statement = update(ApiKey).where(ApiKey.id == bindparam("key_id"), is_later).values(last_used_at=at)
-    session.connection().execute(statement, [{"key_id": key_id, "at": at} for key_id, at in used.items()])
+    session.connection().execute(statement, [{"key_id": key_id, "at": at} for key_id, at in sorted(used.items())])

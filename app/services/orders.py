@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Row, bindparam
 
 from app.context import Context
-from app.errors import NotFoundError, RefusedError
+from app.errors import DomainError, NotFoundError
 from app.schemas.orders import ITEM, OrderSchema
 from app.services import audit, customers, events, inventory, paging, pricing, products
 from app.services.tenant import bound, change, owned
@@ -96,7 +96,7 @@ def page(
 def place(ctx: Context, draft: Draft) -> tuple[Row[Any], Items]:
     """Place an order: take the stock, freeze the prices, tell everybody. All of it or nothing.
 
-    Raises RefusedError for an unknown or blocked customer, an unknown or inactive product, and a shortage.
+    Raises DomainError for an unknown or blocked customer, an unknown or inactive product, and a shortage.
     """
     terms = _terms(ctx, draft["customer_id"])
     lines = draft["items"]
@@ -118,12 +118,12 @@ def place(ctx: Context, draft: Draft) -> tuple[Row[Any], Items]:
 
 
 def change_status(ctx: Context, order_id: str, status: OrderStatus, *, restock: bool = False) -> tuple[Row[Any], Items]:
-    """Move an order on. Raises NotFoundError, and RefusedError for a move that its status does not allow."""
+    """Move an order on. Raises NotFoundError, and DomainError for a move that its status does not allow."""
     before, items = _one(ctx, LOCKED, order_id)
     if status not in NEXT[OrderStatus(before.status)]:
-        raise RefusedError(f"Cannot change order status from {before.status} to {status}.")
+        raise DomainError(f"Cannot change order status from {before.status} to {status}.")
     if restock and status is not OrderStatus.CANCELLED:
-        raise RefusedError("restock is only possible together with the status CANCELLED.")
+        raise DomainError("restock is only possible together with the status CANCELLED.")
     statement = change(TABLE).where(TABLE.c.status == before.status).values(status=status, updated_at=ctx.now)
     after = ctx.session.execute(statement.returning(*COLUMNS), bound(ctx, row_id=order_id)).one()
     if restock:
@@ -140,9 +140,9 @@ def change_status(ctx: Context, order_id: str, status: OrderStatus, *, restock: 
 def _terms(ctx: Context, customer_id: str) -> Row[Any]:
     terms = ctx.session.execute(TERMS, bound(ctx, id=customer_id)).one_or_none()
     if terms is None:
-        raise RefusedError("Customer not found.")
+        raise DomainError("Customer not found.")
     if terms.status == CustomerStatus.BLOCKED:
-        raise RefusedError("Customer is blocked.")
+        raise DomainError("Customer is blocked.")
     return terms
 
 
@@ -150,9 +150,9 @@ def _check_products(found: Mapping[str, Row[Any]], lines: Sequence[Draft]) -> No
     for line in lines:
         product = found.get(line["product_id"])
         if product is None:
-            raise RefusedError("Product not found.")
+            raise DomainError("Product not found.")
         if not product.is_active:
-            raise RefusedError(f"{product.name} is not available.")
+            raise DomainError(f"{product.name} is not available.")
 
 
 def _insert(ctx: Context, draft: Draft, amounts: pricing.Amounts) -> str:

@@ -3,38 +3,51 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Boolean, Integer, Table
+from sqlalchemy.types import TypeEngine
 
+from app.schemas.base import Schema
+from app.schemas.customers import CustomerSchema
+from app.schemas.orders import OrderSchema
 from app.schemas.products import ProductSchema
-from app.services import products
+from app.services import customers, orders, products
+from models.base import Fixed, Instant
 
 FIRST, LAST = datetime.fromisoformat("1970-01-02"), datetime.fromisoformat("2200-01-01")
-MOMENTS = st.datetimes(timezones=st.just(UTC), min_value=FIRST, max_value=LAST)
-TEXT = st.none() | st.text(max_size=20)
 
 
-@given(
-    st.builds(
-        SimpleNamespace,
-        id=st.text(max_size=25),
-        name=st.text(max_size=20),
-        sku=TEXT,
-        description=TEXT,
-        category=TEXT,
-        unit=st.text(max_size=5),
-        price=st.decimals(min_value=0, max_value=Decimal("9999999999.99"), places=2),
-        stock=st.integers(0, 2**31 - 1),
-        image_url=TEXT,
-        is_active=st.booleans(),
-        created_at=MOMENTS,
-        updated_at=MOMENTS,
-    )
+def values(kind: TypeEngine[Any], *, nullable: bool) -> st.SearchStrategy[Any]:
+    """Return what a column may hold."""
+    if isinstance(kind, Instant):
+        known: st.SearchStrategy[Any] = st.datetimes(timezones=st.just(UTC), min_value=FIRST, max_value=LAST)
+    elif isinstance(kind, Fixed):
+        known = st.decimals(min_value=0, max_value=Decimal("9999999999.99"), places=kind.scale)
+    elif isinstance(kind, Boolean):
+        known = st.booleans()
+    else:
+        known = st.integers(0, 2**31 - 1) if isinstance(kind, Integer) else st.text(max_size=20)
+    return st.none() | known if nullable else known
+
+
+@pytest.mark.parametrize(
+    ("schema", "table"),
+    [
+        (ProductSchema(), products.TABLE),
+        (CustomerSchema(), customers.TABLE),
+        (OrderSchema(), orders.TABLE),
+    ],
+    ids=["product", "customer", "order"],
 )
-def test_render_equals_dump(row: SimpleNamespace) -> None:
-    schema = ProductSchema()
-    columns = [getattr(row, column.name) for column in schema.columns(products.TABLE)]
+@given(data=st.data())
+def test_render_equals_dump(schema: Schema, table: Table, data: st.DataObject) -> None:
+    columns = schema.columns(table)
+    row = [data.draw(values(column.type, nullable=bool(column.nullable))) for column in columns]
+    record = SimpleNamespace(**dict(zip([column.name for column in columns], row, strict=True)))
 
-    assert schema.render(columns) == schema.dump(row)
-    assert list(schema.render(columns)) == list(schema.dump(row))
+    assert schema.render(row) == schema.dump(record)
+    assert list(schema.render(row)) == list(schema.dump(record))

@@ -92,6 +92,8 @@ class TestJson:
             b'{"a": -Infinity}',
             b'{"a": 1e400}',
             b'{"a": 1e-400}',
+            b'{"a": 1e99999999999999999999}',
+            b'{"a": -1e-99999999999999999999}',
             b'{"a": ' + b"9" * 5000 + b"}",
             b'{"a": 1, "a": 2}',
             b'{"a": {"b": 1, "b": 1}}',
@@ -148,6 +150,17 @@ class TestJson:
 
         assert fault(response).endswith("… is not a known field")
         assert len(response.content) < 600
+
+    def test_e5_of_very_many_faults_a_hundred_are_told(self, probe: Probe) -> None:
+        for body in (
+            good(**{f"x{number}": 1 for number in range(50_000)}),
+            good(notes=["\x00"] * 50_000),
+            good(**{"\ud800" + "x" * 800_000: 1}),
+        ):
+            response = probe.post(body)
+            assert response.status_code == 400
+            assert 1 <= len(response.json()["details"]) <= 100
+            assert len(response.content) < 20_000
 
     def test_r1_a_body_over_the_cap_is_413(self, probe: Probe) -> None:
         response = probe.post(b"x" * 1_000_001)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.db import Database
-from app.errors import RefusedError
+from app.errors import DomainError
 from app.services import pricing
 from models import AuditEntry, Event, Order, OrderItem, OrderStatus, Product, Scope, StoredAnswer
 from tests.support import factories
@@ -317,7 +317,7 @@ class TestAmounts:
         tax = Fraction((2 * cents.numerator + cents.denominator) // (2 * cents.denominator), 100)
         total = subtotal + tax + Fraction(shipping)
         if total > Fraction("999999999999.99"):
-            with pytest.raises(RefusedError):
+            with pytest.raises(DomainError):
                 pricing.amounts(lines, rate, shipping)
             return
 
