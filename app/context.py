@@ -1,6 +1,6 @@
 """The one thing passed down from the edge: who calls, for which company, in which transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -33,6 +33,14 @@ class Context:
     request_id: str
     now: datetime
     address: str | None = None  # where the request came from; None at the command line
+
+
+def not_before(ctx: Context, moment: datetime) -> Context:
+    """Return the context no earlier than `moment`, when the row at hand was last changed.
+
+    A request that waited for a row began before the one it waited for ended; its change still came later.
+    """
+    return ctx if ctx.now >= moment else replace(ctx, now=moment)
 
 
 def now() -> datetime:

@@ -59,5 +59,7 @@ NUMBER = _Number()
 RATE_LIMIT = _RateLimit()
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-limit = click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="How many; 0 for all.")
+limit = click.option(
+    "--limit", type=click.IntRange(min=0, max=1_000_000_000), default=50, show_default=True, help="How many; 0 for all."
+)
 company = click.option("--company", "slug", metavar="SLUG", type=TEXT, required=True, help="The company, by its slug.")

@@ -19,6 +19,7 @@ from app.http.errors import MAX_FAULTS, ApiError, Fault, Path, invalid, malforme
 from app.http.guard import header
 
 MAX_BYTES = 1_000_000
+LARGE_BYTES = 50_000  # from here on parsing would hold up other requests
 MAX_SECONDS = 15.0
 MAX_DEPTH = 64
 MAX_DIGITS = 40
@@ -38,7 +39,7 @@ async def read_json(scope: Scope, receive: Receive) -> Any:
     except TimeoutError:
         message = f"The request body did not arrive within {MAX_SECONDS:.0f} seconds."
         raise ApiError(HTTPStatus.REQUEST_TIMEOUT, "body_timeout", message, headers={"Connection": "close"}) from None
-    return parse(raw)
+    return await asyncio.to_thread(parse, raw) if len(raw) > LARGE_BYTES else parse(raw)
 
 
 def parse(raw: bytes) -> Any:

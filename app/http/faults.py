@@ -35,11 +35,17 @@ class Rules:
         self._kinds = kinds or {}
         self._validator = jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True)
 
+    def accept(self, value: Any) -> bool:
+        """Tell whether nothing is wrong with `value`."""
+        return self._validator.is_valid(value)
+
     def faults(self, value: Any) -> list[Fault]:
-        """Return everything wrong with `value`, in the order in which the document lists the fields."""
-        if self._validator.is_valid(value):
+        """Return what is wrong with `value`, in the order in which the document lists the fields, up to MAX_FAULTS."""
+        if self.accept(value):
             return []
-        errors = islice(self._validator.iter_errors(value), MAX_FAULTS)
+        errors = [*islice(self._validator.iter_errors(_sample(value, self._schema)), MAX_FAULTS)]
+        mistyped = {tuple(error.instance_path) for error in errors if error.kind.name == "type"}
+        errors = [each for each in errors if each.kind.name == "type" or tuple(each.instance_path) not in mistyped]
         found = list(islice((each for error in errors for each in self._explain(error)), MAX_FAULTS))
         found.sort(key=lambda each: each[0])
         return list(dict.fromkeys(fault for _, fault in found))  # two broken keywords may share their words
@@ -63,6 +69,15 @@ class Rules:
             rank.append(step if isinstance(step, int) else names.index(step) if step in names else len(names))
             schema = _step(schema, step)
         return tuple(rank)
+
+
+def _sample(value: Any, schema: Schema) -> Any:
+    """Cut lists just beyond their limit: the fault is the same, and nobody reads those of 300,000 items."""
+    if isinstance(value, list):
+        return [_sample(each, schema.get("items", {})) for each in value[: schema.get("maxItems", MAX_FAULTS) + 1]]
+    if isinstance(value, dict):
+        return {name: _sample(each, schema.get("properties", {}).get(name, {})) for name, each in value.items()}
+    return value
 
 
 def _step(schema: Schema, step: str | int) -> Schema:

@@ -7,6 +7,7 @@ stored.
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +26,7 @@ from models import StoredAnswer, new_id
 
 KEPT = timedelta(hours=24)
 PARAMETER = "idempotency_key"
+ESCAPED = re.compile(r"\\([\"\\])")
 TABLE = StoredAnswer.metadata.tables[StoredAnswer.__tablename__]
 PLACE = TABLE.c.operation == bindparam("operation"), TABLE.c.key == bindparam("key")
 STORED = owned(TABLE.c.fingerprint, TABLE.c.status, TABLE.c.headers, TABLE.c.body, TABLE.c.expires_at).where(*PLACE)
@@ -54,7 +56,7 @@ def _in_use() -> ApiError:
 def clean(key: str) -> str:
     """Return the key itself of a header that is bare or, as the IETF draft has it, a quoted string."""
     if key.startswith('"'):
-        return key[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+        return ESCAPED.sub(r"\1", key[1:-1])
     return key
 
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import Row, bindparam
 from sqlalchemy.exc import IntegrityError
 
-from app.context import Context
+from app.context import Context, not_before
 from app.errors import DomainError, NotFoundError
 from app.schemas.customers import CustomerSchema
 from app.services import audit, events, paging
@@ -68,6 +68,7 @@ def create(ctx: Context, values: Values) -> Row[Any]:
 def update(ctx: Context, customer_id: str, values: Values) -> Row[Any]:
     """Change a customer; what changes nothing leaves no trace. Raises NotFoundError, and DomainError as `create`."""
     before = _found(ctx.session.execute(LOCKED, bound(ctx, id=customer_id)).one_or_none())
+    ctx = not_before(ctx, before.updated_at)
     changed = {name: value for name, value in values.items() if getattr(before, name) != value}
     if not changed:
         return before

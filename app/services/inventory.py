@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import Row, bindparam
 
 from app.context import Context
@@ -29,9 +30,10 @@ FOR_ORDER = (
     .with_for_update(of=TABLE, key_share=True)
 )
 NOW = bindparam("now", type_=TABLE.c.updated_at.type)
+LATER = sa.case((TABLE.c.updated_at > NOW, TABLE.c.updated_at), else_=NOW)  # whoever waited may have begun earlier
 QUANTITY = bindparam("quantity", type_=TABLE.c.stock.type)
-TAKE = change(TABLE).where(TABLE.c.stock >= QUANTITY).values(stock=TABLE.c.stock - QUANTITY, updated_at=NOW)
-GIVE_BACK = change(TABLE).values(stock=TABLE.c.stock + QUANTITY, updated_at=NOW)
+TAKE = change(TABLE).where(TABLE.c.stock >= QUANTITY).values(stock=TABLE.c.stock - QUANTITY, updated_at=LATER)
+GIVE_BACK = change(TABLE).values(stock=TABLE.c.stock + QUANTITY, updated_at=LATER)
 RENDER = ProductSchema().render
 
 Quantities = Mapping[str, int]  # by the id of a product

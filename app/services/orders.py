@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Row, bindparam
 
-from app.context import Context
+from app.context import Context, not_before
 from app.errors import DomainError, NotFoundError
 from app.schemas.orders import ITEM, OrderSchema
 from app.services import audit, customers, events, inventory, paging, pricing, products
@@ -120,6 +120,7 @@ def place(ctx: Context, draft: Draft) -> tuple[Row[Any], Items]:
 def change_status(ctx: Context, order_id: str, status: OrderStatus, *, restock: bool = False) -> tuple[Row[Any], Items]:
     """Move an order on. Raises NotFoundError, and DomainError for a move that its status does not allow."""
     before, items = _one(ctx, LOCKED, order_id)
+    ctx = not_before(ctx, before.updated_at)
     if status not in NEXT[OrderStatus(before.status)]:
         raise DomainError(f"Cannot change order status from {before.status} to {status}.")
     if restock and status is not OrderStatus.CANCELLED:

@@ -20,7 +20,7 @@ TABLE = PriceOverride.metadata.tables[PriceOverride.__tablename__]
 CUSTOMERS = Customer.metadata.tables[Customer.__tablename__]
 PRODUCTS = Product.metadata.tables[Product.__tablename__]
 PLACE = TABLE.c.customer_id == bindparam("customer_id"), TABLE.c.product_id == bindparam("product_id")
-ONE = owned(TABLE.c.id, TABLE.c.price).where(*PLACE)
+LOCKED = owned(TABLE.c.id, TABLE.c.price).where(*PLACE).with_for_update()
 ALL = (
     owned(
         TABLE.c.price,
@@ -105,4 +105,4 @@ def list_all(ctx: Context) -> Sequence[Row[Any]]:
 
 def _agreed(ctx: Context, customer_id: str, product_id: str) -> Row[Any] | None:
     parameters = bound(ctx, customer_id=customer_id, product_id=product_id)
-    return ctx.session.execute(ONE, parameters).one_or_none()
+    return ctx.session.execute(LOCKED, parameters).one_or_none()

@@ -74,6 +74,7 @@ class TestCreateCustomer:
             ({"email": "a@b.c"}, "email must be a valid email address"),
             ({"email": "a b@c.de"}, "email must be a valid email address"),
             ({"email": ""}, "email must be a valid email address"),
+            ({"email": "\ufeffa@b.de"}, "email must be a valid email address"),
             ({"email": "a@-b.de"}, "email must be a valid email address"),
             ({"email": "x" * 250 + "@b.de"}, "email must be at most 254 characters"),
             ({"email": "a@b.de", "name": "x" * 101}, "name must be at most 100 characters"),

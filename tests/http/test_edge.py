@@ -155,6 +155,7 @@ class TestJson:
         for body in (
             good(**{f"x{number}": 1 for number in range(50_000)}),
             good(notes=["\x00"] * 50_000),
+            '{"customerId": "c", "items": [' + ",".join(["{}"] * 300_000) + "]}",
             good(**{"\ud800" + "x" * 800_000: 1}),
         ):
             response = probe.post(body)

@@ -59,6 +59,14 @@ class TestReplay:
         assert second.content == first.content
         assert second.headers[REPLAYED] == "true"
 
+    def test_a_quoted_key_may_hold_quotes_and_backslashes(self, client: Client) -> None:
+        spellings = ['"a\\"b"', '"a\\\\b"']
+        for number, given in enumerate(spellings):
+            body = {"email": f"q{number}@b.de"}
+            answers = [client.post("/customers", json=body, headers={"Idempotency-Key": given}) for _ in range(2)]
+            assert [each.status_code for each in answers] == [201, 201]
+            assert answers[1].headers[REPLAYED] == "true"
+
     def test_another_request_with_the_key_is_refused(self, client: Client, tenant: Tenant, database: Database) -> None:
         headers = key()
         client.post("/customers", json={"email": "one@example.com"}, headers=headers)
@@ -161,7 +169,10 @@ class TestReplay:
             for answer in session.query(StoredAnswer).filter(StoredAnswer.company_id == company_id):
                 answer.expires_at -= timedelta(**time)
 
-    @pytest.mark.parametrize("given", ["", '""', "x" * 256, '"' + "x" * 256 + '"', "two words", "tab\there", "caf\xe9"])
+    @pytest.mark.parametrize(
+        "given",
+        ["", '""', "x" * 256, '"' + "x" * 256 + '"', "two words", '"a"b"', '"a\\n"', '"a\\"', "tab\there", "caf\xe9"],
+    )
     def test_a_key_has_a_form(self, client: Client, given: str) -> None:
         response = client.post(
             "/customers", json={"email": "a@b.de"}, headers={b"Idempotency-Key": given.encode("latin-1")}

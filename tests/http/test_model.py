@@ -168,8 +168,20 @@ class TestTheDatabaseItselfRefuses:
                 f"VALUES ('c1', '{mine.company_id}', '{order}', 1, '{foreign}', 1, 1)",
             )
 
-    @pytest.mark.parametrize("statement", ["UPDATE audit_entries SET action = 'x'", "DELETE FROM audit_entries"])
-    def test_changing_the_audit_log(self, fresh_database: Database, statement: str) -> None:
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE audit_entries SET action = 'x'",
+            "DELETE FROM audit_entries",
+            {
+                "sqlite": "REPLACE INTO audit_entries SELECT * FROM audit_entries",
+                "postgresql": "TRUNCATE audit_entries",
+            },
+        ],
+    )
+    def test_changing_the_audit_log(self, fresh_database: Database, statement: str | dict[str, str]) -> None:
+        if isinstance(statement, dict):
+            statement = statement["sqlite" if fresh_database.is_sqlite else "postgresql"]
         tenant = factories.tenant(fresh_database)
         self._execute(
             fresh_database,
