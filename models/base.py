@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, MetaData, Numeric, String
+from sqlalchemy import BigInteger, Dialect, MetaData, Numeric, String, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -131,3 +131,8 @@ class Base(DeclarativeBase):
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, sort_order=-1)
+
+
+def table(model: type[Base]) -> Table:
+    """Return the table of a model, for statements that need no objects."""
+    return Base.metadata.tables[model.__tablename__]

@@ -29,6 +29,9 @@ class CustomerStatus(StrEnum):
     BLOCKED = "BLOCKED"
 
 
+STATUSES = ", ".join(f"'{status}'" for status in CustomerStatus)
+
+
 def _search_text(context: Any) -> str:
     values = context.get_current_parameters()
     return searchable(values["email"], values.get("name"))
@@ -41,7 +44,7 @@ class Customer(Base):
     __table_args__ = (
         UniqueConstraint("company_id", "email"),
         UniqueConstraint("company_id", "id"),  # what rows of other tables refer to
-        CheckConstraint("status IN ('ACTIVE', 'BLOCKED')", name="status"),
+        CheckConstraint(f"status IN ({STATUSES})", name="status"),
         CheckConstraint("credit_limit >= 0", name="credit_limit"),
         CheckConstraint("tax_rate_override >= 0", name="tax_rate_override"),
         Index(None, "company_id", "created_at", "id"),

@@ -23,11 +23,12 @@ from app.errors import DomainError
 from app.http.errors import ApiError, translate
 from app.services.tenant import bound, mine, owned
 from models import StoredAnswer, new_id
+from models.base import table
 
 KEPT = timedelta(hours=24)
 PARAMETER = "idempotency_key"
 ESCAPED = re.compile(r"\\([\"\\])")
-TABLE = StoredAnswer.metadata.tables[StoredAnswer.__tablename__]
+TABLE = table(StoredAnswer)
 PLACE = TABLE.c.operation == bindparam("operation"), TABLE.c.key == bindparam("key")
 STORED = owned(TABLE.c.fingerprint, TABLE.c.status, TABLE.c.headers, TABLE.c.body, TABLE.c.expires_at).where(*PLACE)
 FORGET = delete(TABLE).where(mine(TABLE), *PLACE)

@@ -107,13 +107,13 @@ def app_from_environment() -> connexion.FlaskApp:
 
 def run(settings: Settings, database: Database) -> None:
     """Serve until a signal ends it. Raises StartError when the port cannot be had or the document not served."""
-    create_app(settings, database)  # so that what is wrong is said here, in one line, not by a worker
+    app = create_app(settings, database)  # here, so that what is wrong is said in one line, not by a worker
     listening = _listen(settings.host, settings.port)
     if settings.workers > 1:
         _warn_of_private_counters(settings)
     config = uvicorn.Config(
-        "app.http.server:app_from_environment",
-        factory=True,
+        app if settings.workers == 1 else "app.http.server:app_from_environment",
+        factory=settings.workers > 1,
         workers=settings.workers,
         http=BoundedProtocol,
         lifespan="on",

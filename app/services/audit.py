@@ -10,9 +10,10 @@ from sqlalchemy import Row, bindparam
 from app.context import Context
 from app.services.tenant import bound, owned
 from models import AuditEntry, new_id
+from models.base import table
 
 LOG = logging.getLogger(__name__)
-TABLE = AuditEntry.metadata.tables[AuditEntry.__tablename__]
+TABLE = table(AuditEntry)
 MAX_DETAILS = 8_000  # bytes of JSON
 NEWEST = owned(*TABLE.c).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc()).limit(bindparam("limit"))
 

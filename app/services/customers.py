@@ -13,8 +13,9 @@ from app.services import audit, events, paging
 from app.services.paging import like
 from app.services.tenant import bound, change, owned
 from models import Customer, EventType, new_id, searchable
+from models.base import table
 
-TABLE = Customer.metadata.tables[Customer.__tablename__]
+TABLE = table(Customer)
 SCHEMA = CustomerSchema()
 COLUMNS = SCHEMA.columns(TABLE)
 ONE = owned(*COLUMNS).where(TABLE.c.id == bindparam("id"))

@@ -13,8 +13,9 @@ from app.context import Context
 from app.schemas.base import timestamp
 from app.services.tenant import bound, change
 from models import Event, EventType, new_id
+from models.base import table
 
-TABLE = Event.metadata.tables[Event.__tablename__]
+TABLE = table(Event)
 
 
 def publish(ctx: Context, entities: Table, entity_id: str, event: EventType, data: dict[str, Any]) -> None:

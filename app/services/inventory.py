@@ -14,8 +14,9 @@ from app.services import events
 from app.services.products import COLUMNS, TABLE
 from app.services.tenant import bound, change, owned
 from models import EventType, PriceOverride
+from models.base import table
 
-OVERRIDES = PriceOverride.metadata.tables[PriceOverride.__tablename__]
+OVERRIDES = table(PriceOverride)
 AGREED = (
     (OVERRIDES.c.company_id == TABLE.c.company_id)
     & (OVERRIDES.c.product_id == TABLE.c.id)

@@ -16,8 +16,9 @@ from app.services import audit
 from app.services.companies import SYSTEM
 from app.services.tenant import bound, mine
 from models import ApiKey, Scope, new_id
+from models.base import table
 
-TABLE = ApiKey.metadata.tables[ApiKey.__tablename__]
+TABLE = table(ApiKey)
 PREFIX = "dk_"
 SHOWN = 12  # characters of a key that are kept for display
 

@@ -15,10 +15,11 @@ from app.schemas.orders import ITEM, OrderSchema
 from app.services import audit, customers, events, inventory, paging, pricing, products
 from app.services.tenant import bound, change, owned
 from models import NEXT, Company, CustomerStatus, EventType, Order, OrderItem, OrderStatus, new_id
+from models.base import table
 
-TABLE = Order.metadata.tables[Order.__tablename__]
-ITEMS = OrderItem.metadata.tables[OrderItem.__tablename__]
-COMPANIES = Company.metadata.tables[Company.__tablename__]
+TABLE = table(Order)
+ITEMS = table(OrderItem)
+COMPANIES = table(Company)
 SCHEMA = OrderSchema()
 COLUMNS = [*SCHEMA.columns(TABLE), TABLE.c.shipping_address]
 ONE = owned(*COLUMNS).where(TABLE.c.id == bindparam("id"))

@@ -13,12 +13,13 @@ from app.errors import DomainError, NotFoundError
 from app.services import audit
 from app.services.tenant import bound, change, mine, owned
 from models import MAX_AMOUNT, Customer, PriceOverride, Product, new_id
+from models.base import table
 
 CENT = Decimal("0.01")
 MAX_AMOUNT_GIVEN = Decimal("9999999999.99")  # what the document allows callers to set
-TABLE = PriceOverride.metadata.tables[PriceOverride.__tablename__]
-CUSTOMERS = Customer.metadata.tables[Customer.__tablename__]
-PRODUCTS = Product.metadata.tables[Product.__tablename__]
+TABLE = table(PriceOverride)
+CUSTOMERS = table(Customer)
+PRODUCTS = table(Product)
 PLACE = TABLE.c.customer_id == bindparam("customer_id"), TABLE.c.product_id == bindparam("product_id")
 LOCKED = owned(TABLE.c.id, TABLE.c.price).where(*PLACE).with_for_update()
 ALL = (

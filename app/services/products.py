@@ -10,8 +10,9 @@ from app.schemas.products import ProductSchema
 from app.services import paging
 from app.services.tenant import bound, owned
 from models import Product
+from models.base import table
 
-TABLE = Product.metadata.tables[Product.__tablename__]
+TABLE = table(Product)
 COLUMNS = ProductSchema().columns(TABLE)
 ONE = owned(*COLUMNS).where(TABLE.c.id == bindparam("id"))
 BY_SKU = owned(TABLE.c.id).where(TABLE.c.sku == bindparam("sku"))

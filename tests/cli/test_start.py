@@ -141,7 +141,7 @@ class TestUsage:
             (("key", "list"), "Missing option '--company'."),
             (("company", "list", "--loud"), "No such option '--loud'."),
             (("product", "import", "none.csv", "--company", "a"), "No such file or directory"),
-            (("product", "list", "--company", "a", "--limit", "-1"), "-1 is not in the range x>=0."),
+            (("product", "list", "--company", "a", "--limit", "-1"), "-1 is not in the range 0<=x<=1000000000."),
             (("order", "list", "--company", "a", "--status", "LOST"), "'LOST' is not one of 'SUBMITTED',"),
             (("order", "list", "--company", "a", "--since", "monday"), "'monday' is not an ISO 8601 time like"),
             (("customer", "list", "--company", "a", "--status", "NEW"), "'NEW' is not one of 'ACTIVE', 'BLOCKED'."),

@@ -14,7 +14,7 @@ from app import spec
 from app.config import rate_limit
 from app.errors import StartError
 from app.http.server import create_app
-from models import Product, Scope
+from models import CustomerStatus, OrderStatus, Product, Scope
 from tests.support.servers import ROOT, open_database, settings
 
 DOCUMENT = spec.document()
@@ -58,6 +58,29 @@ class TestScopes:
 
         with pytest.raises(StartError, match=r"listNothing has no handler handlers\.products\.list_nothing"):
             create_app(settings(url), open_database(url), document=document)
+
+
+class TestIdempotency:
+    def test_everything_that_changes_something_can_be_repeated(self) -> None:
+        parameter = {"$ref": "#/components/parameters/IdempotencyKey"}
+        changing = [each for each in OPERATIONS if each.method in {"POST", "PATCH"}]
+
+        assert changing
+        assert [each.id for each in changing if parameter not in each.definition.get("parameters", [])] == []
+
+    def test_every_body_is_closed(self) -> None:
+        bodies = [
+            each.definition["requestBody"]["content"]["application/json"]["schema"]
+            for each in OPERATIONS
+            if "requestBody" in each.definition
+        ]
+
+        assert bodies
+        assert all(spec.resolve(DOCUMENT, each)["additionalProperties"] is False for each in bodies)
+
+    def test_every_status_of_an_order_is_in_the_document(self) -> None:
+        assert DOCUMENT["components"]["schemas"]["OrderStatus"]["enum"] == list(OrderStatus)
+        assert DOCUMENT["components"]["schemas"]["CustomerStatus"]["enum"] == list(CustomerStatus)
 
 
 class TestParity:

@@ -15,7 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
+from models import Scope
 from tests.http.conftest import Probe, ProbeServer
+from tests.support import factories
+from tests.support.servers import open_database
 
 GOOD: dict[str, Any] = {"customerId": "c1", "items": [{"productId": "p1", "quantity": 2}]}
 
@@ -441,6 +444,37 @@ class TestSlowAndEndless:
                 connection.sendall(request)
                 time.sleep(4)
                 assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+class TestIdentity:
+    @pytest.mark.parametrize("header", ["Authorization:", "Authorization: Bearer", "Authorization: Bearer  ", "X-A: b"])
+    def test_s2_s4_s5_nothing_empty_is_an_identity_and_nobody_is_anonymous(self, probe: Probe, header: str) -> None:
+        answer = probe.raw("GET /api/v1/echo?need=x HTTP/1.1", header, authorized=False)
+
+        assert answer.startswith(b"HTTP/1.1 401")
+        assert b"www-authenticate: Bearer\r\n" in answer
+        assert b"ratelimit" not in answer
+
+    def test_s3_scopes_are_compared(self, probe: Probe) -> None:
+        database = open_database(probe.server.database_url)
+        _, key = factories.api_key(database, probe.tenant.company_id, scopes=[Scope.PRODUCTS_READ])
+        database.dispose()
+        headers = {"Authorization": f"Bearer {key}"}
+
+        assert probe.http.get("/echo?need=x", headers=headers).status_code == 200
+        assert probe.http.post("/echo", content=good(), headers=headers).status_code == 403
+
+    @pytest.mark.parametrize("path", ["/echo", "/crash", "/echo?need=x&need=y"])
+    def test_e4_errors_carry_the_same_headers_as_answers(self, probe: Probe, path: str) -> None:
+        answer, error = probe.http.get("/echo?need=x"), probe.http.get(path)
+
+        assert error.status_code >= 400
+        assert {"x-request-id", "ratelimit", "ratelimit-policy", "content-type"} <= error.headers.keys()
+        assert error.headers.keys() == answer.headers.keys()
+
+    def test_r8_connexions_own_pages_are_not_there(self, probe: Probe) -> None:
+        for path in ("/ui/", "/ui", "/openapi.json", "/swagger.json"):
+            assert probe.http.get(path).status_code == 404
 
 
 class TestRequestId:
