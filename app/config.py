@@ -16,11 +16,13 @@ from dotenv import dotenv_values
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from app import egress
 from app.errors import StartError
 
 PREFIX = "DISTRIBU_"
 DATA = Path("data")
 SECRET = ("_URL", "_STORAGE")  # settings that may hold a password are never shown
+MAX_RETRIES, MAX_WAIT = 50, 604_800
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SYNCHRONOUS = ("FULL", "NORMAL")
 
@@ -73,6 +75,13 @@ def _storage(text: str) -> str:
     return text
 
 
+def _schedule(text: str) -> tuple[int, ...]:
+    waits = tuple(_whole_number(0, MAX_WAIT)(each.strip()) for each in text.split(","))
+    if len(waits) > MAX_RETRIES:
+        raise ValueError
+    return waits
+
+
 def _host(text: str) -> str:
     text.encode("idna")  # raises a ValueError for what no resolver takes
     if any(character.isspace() for character in text):
@@ -101,6 +110,17 @@ class Settings:
         "60/minute", rate_limit, "a number of requests per period, like 60/minute"
     )
     rate_limit_storage: str = setting("memory://", _storage, "memory:// or redis://HOST:PORT/NUMBER")
+    webhook_allowed_networks: tuple[egress.Network, ...] = setting(
+        "", egress.parse_networks, "networks in CIDR notation, separated by commas, like 127.0.0.0/8,10.1.0.0/16"
+    )
+    webhook_allowed_ports: tuple[range, ...] = setting(
+        "80,443", egress.parse_ports, "port numbers and ranges, separated by commas, like 80,443,8000-8100"
+    )
+    webhook_retry_schedule: tuple[int, ...] = setting(
+        "5,300,1800,7200,18000,36000,50400,72000,86400",
+        _schedule,
+        f"1 to {MAX_RETRIES} waits in seconds of at most {MAX_WAIT}, separated by commas, like 5,300,1800",
+    )
     sqlite_synchronous: str = setting("FULL", _one_of(*SYNCHRONOUS), " or ".join(SYNCHRONOUS))
     log_level: str = setting("INFO", _one_of(*LOG_LEVELS), ", ".join(LOG_LEVELS))
     metrics_port: int = setting(

@@ -1,10 +1,12 @@
 """The one thing passed down from the edge: who calls, for which company, in which transaction."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy.orm import Session
+
+from app.egress import Rules
 
 
 class ActorType(StrEnum):
@@ -32,6 +34,7 @@ class Context:
     company_id: str
     request_id: str
     now: datetime
+    egress: Rules = field(default_factory=Rules)  # where webhooks may go
     address: str | None = None  # where the request came from; None at the command line
 
 

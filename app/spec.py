@@ -42,8 +42,14 @@ def load(source: Path = SOURCE) -> Document:
     Raises SpecError where a reference leads nowhere.
     """
     root = _read(source / "openapi.yaml")
-    paths = {url: _bundle(_read(source / item["$ref"]), source / item["$ref"]) for url, item in root["paths"].items()}
-    return {**root, "paths": paths, "components": _components(source)}
+    items = {
+        section: {
+            name: _bundle(_read(source / item["$ref"]), source / item["$ref"]) for name, item in root[section].items()
+        }
+        for section in ("paths", "x-webhooks")
+        if section in root
+    }
+    return {**root, **items, "components": _components(source)}
 
 
 @functools.cache

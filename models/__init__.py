@@ -2,23 +2,27 @@
 
 from models.api_key import ApiKey, KeyStatus, Scope
 from models.audit import AuditEntry
-from models.base import MAX_AMOUNT, Base, new_id
+from models.base import MAX_AMOUNT, Base, id_before, new_id
 from models.company import Company
 from models.customer import Customer, CustomerStatus, PriceOverride
-from models.event import Event, EventType
+from models.event import KEPT_DAYS, TEST_EVENT, Event, EventType
 from models.idempotency import StoredAnswer
 from models.order import NEXT, Order, OrderItem, OrderStatus
 from models.product import Product, searchable
+from models.webhook import Delivery, Webhook
 
 __all__ = [
+    "KEPT_DAYS",
     "MAX_AMOUNT",
     "NEXT",
+    "TEST_EVENT",
     "ApiKey",
     "AuditEntry",
     "Base",
     "Company",
     "Customer",
     "CustomerStatus",
+    "Delivery",
     "Event",
     "EventType",
     "KeyStatus",
@@ -29,6 +33,8 @@ __all__ = [
     "Product",
     "Scope",
     "StoredAnswer",
+    "Webhook",
+    "id_before",
     "new_id",
     "searchable",
 ]

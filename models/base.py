@@ -39,6 +39,11 @@ def new_id(now: datetime) -> str:
     return "c" + _base36(milliseconds, 9) + _base36(number, 15)
 
 
+def id_before(moment: datetime) -> str:
+    """Return what sorts before every id made at `moment` or later, and after those made earlier."""
+    return "c" + _base36((moment - EPOCH) // MILLISECOND, 9)
+
+
 def _base36(number: int, length: int) -> str:
     characters = []
     for _ in range(length):

@@ -26,6 +26,10 @@ class EventType(StrEnum):
     REFUND_PROCESSED = "refund.processed"
 
 
+TEST_EVENT = "webhook.test"  # sent to one webhook on request; nothing can subscribe to it
+KEPT_DAYS = 30
+
+
 class Event(Base):
     """One event. `payload` is the exact JSON that receivers get; `sequence` grows by one for each entity."""
 
@@ -33,6 +37,7 @@ class Event(Base):
     __table_args__ = (
         UniqueConstraint("company_id", "entity_id", "sequence"),
         Index(None, "company_id", "created_at", "id"),
+        Index(None, "company_id", "type", "created_at", "id"),
     )
 
     company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))
@@ -40,4 +45,5 @@ class Event(Base):
     entity_id: Mapped[str] = mapped_column(Id)
     sequence: Mapped[int] = mapped_column(BigInteger)
     payload: Mapped[str] = mapped_column(Text)
+    request_id: Mapped[str | None] = mapped_column(String(128))  # of the request that caused it
     created_at: Mapped[datetime] = mapped_column(Instant)

@@ -58,7 +58,7 @@ def fresh_database(database_url: str) -> Iterator[Database]:
 def server(store: SqliteStore | PostgresqlStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Run one server for all tests that only need a company of their own."""
     log = tmp_path_factory.mktemp("server") / "log"
-    with Server(store.create("shared"), log) as server:
+    with Server(store.create("shared"), log, "--no-worker") as server:
         yield server
 
 

@@ -25,6 +25,7 @@ from app.cli import (
     price,
     product,
     serve,
+    webhook,
 )
 from app.errors import DatabaseUnavailableError, DomainError, StartError
 from app.spec import SpecError
@@ -44,6 +45,7 @@ def distribu() -> None:
 
 COMMANDS = (
     serve.serve,
+    serve.worker,
     db.db,
     company.company,
     key.key,
@@ -51,6 +53,7 @@ COMMANDS = (
     customer.customer,
     price.price,
     order.order,
+    webhook.webhook,
     audit.audit,
     demo.demo,
     openapi.openapi,

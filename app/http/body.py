@@ -27,6 +27,12 @@ CONTENT_TYPE = re.compile(r'application/json *(; *charset *= *"?utf-?8"? *)?', r
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
+def has_body(scope: Scope) -> bool:
+    """Tell whether a request announces a body (RFC 9112, section 6.3)."""
+    length = header(scope, b"content-length")
+    return header(scope, b"transfer-encoding") is not None or length not in {None, b"0"}
+
+
 async def read_json(scope: Scope, receive: Receive) -> Any:
     """Return the JSON body of a request; floats come as Decimal, whole ones as int.
 

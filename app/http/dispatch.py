@@ -6,6 +6,7 @@ The resolver binds tag and operationId to `handlers/<tag>.py::<snake_case>`; a m
 import importlib
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import flask
@@ -13,6 +14,7 @@ from connexion.resolver import Resolution, Resolver
 
 from app.context import Actor, ActorType, Context, now
 from app.db import Database, retrying
+from app.egress import Rules
 from app.errors import StartError
 from app.http import idempotency
 from app.http.call import KEY, Call
@@ -22,6 +24,14 @@ from app.spec import Operation
 Handler = Callable[..., Any]
 READING = frozenset({"GET"})
 BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """What the settings of this server decide for every request."""
+
+    database: Database
+    rules: Rules
 
 
 class HandlerResolver(Resolver):  # type: ignore[misc]  # Connexion is not typed
@@ -43,7 +53,11 @@ def find_handlers(operations: Iterable[Operation], package: str) -> dict[str, Ha
 
 
 def install(
-    app: flask.Flask, operations: Iterable[Operation], handlers: Mapping[str, Handler], database: Database
+    app: flask.Flask,
+    operations: Iterable[Operation],
+    handlers: Mapping[str, Handler],
+    database: Database,
+    rules: Rules,
 ) -> None:
     """Put our views where Connexion registered its own, which build their decorators anew for every request."""
     by_id = {operation.id: operation for operation in operations}
@@ -51,7 +65,7 @@ def install(
     assert {endpoint.rpartition(".")[2] for endpoint in endpoints} == by_id.keys()  # or Connexion names them otherwise
     for endpoint in endpoints:
         operation = by_id[endpoint.rpartition(".")[2]]
-        app.view_functions[endpoint] = _view(operation, handlers[operation.id], database)
+        app.view_functions[endpoint] = _view(operation, handlers[operation.id], Site(database=database, rules=rules))
 
 
 def _find(operation: Operation, package: str) -> Handler:
@@ -64,29 +78,29 @@ def _find(operation: Operation, package: str) -> Handler:
     return handler
 
 
-def _view(operation: Operation, handler: Handler, database: Database) -> Handler:
+def _view(operation: Operation, handler: Handler, site: Site) -> Handler:
     if operation.scope is None:
         return lambda **_path: handler(**_call().arguments)
     if operation.method in READING:
-        return lambda **_path: _read(handler, _call(), database)
-    return lambda **_path: _write(operation, handler, _call(), database)
+        return lambda **_path: _read(handler, _call(), site)
+    return lambda **_path: _write(operation, handler, _call(), site)
 
 
-def _read(handler: Handler, call: Call, database: Database) -> flask.Response:
-    with database.transaction() as session:
-        result = handler(_context(call, session), **call.arguments)
+def _read(handler: Handler, call: Call, site: Site) -> flask.Response:
+    with site.database.transaction() as session:
+        result = handler(_context(call, session, site.rules), **call.arguments)
     return _response(to_answer(result))
 
 
-def _write(operation: Operation, handler: Handler, call: Call, database: Database) -> flask.Response:
+def _write(operation: Operation, handler: Handler, call: Call, site: Site) -> flask.Response:
     """Run a handler that changes something, in one transaction that also stores the answer to its twins."""
     arguments = dict(call.arguments)
     key = arguments.pop(idempotency.PARAMETER, None)
     fingerprint = idempotency.fingerprint(arguments) if key else b""
 
     def attempt() -> Answer:
-        with database.transaction(write=True) as session:
-            ctx = _context(call, session)
+        with site.database.transaction(write=True) as session:
+            ctx = _context(call, session, site.rules)
 
             def act() -> Answer:
                 return to_answer(handler(ctx, **arguments))
@@ -107,7 +121,7 @@ def _call() -> Call:
     return call
 
 
-def _context(call: Call, session: Any) -> Context:
+def _context(call: Call, session: Any, rules: Rules) -> Context:
     assert call.identity is not None  # AuthMiddleware let it through
     return Context(
         session=session,
@@ -115,5 +129,6 @@ def _context(call: Call, session: Any) -> Context:
         company_id=call.identity.company_id,
         request_id=call.request_id,
         now=now(),
+        egress=rules,
         address=call.address,
     )

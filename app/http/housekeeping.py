@@ -1,4 +1,4 @@
-"""What has to be tidied up now and then while the server runs: answers to idempotent requests past their time."""
+"""What has to be tidied up now and then while the server runs: what is past its time."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from app.context import now
 from app.db import Database
 from app.http import idempotency
+from app.services import events
 
 LOG = logging.getLogger(__name__)
 PAUSE_SECONDS = 600.0
@@ -35,5 +36,10 @@ async def _run(database: Database) -> None:
 
 
 def _tidy(database: Database) -> None:
+    """Remove answers to idempotent requests and events that are no longer kept, the latter a few at a time."""
     with database.transaction(write=True) as session:
         idempotency.forget_expired(session, now())
+    forgotten = events.FORGOTTEN_AT_ONCE
+    while forgotten == events.FORGOTTEN_AT_ONCE:
+        with database.transaction(write=True) as session:
+            forgotten = events.forget_old(session, now())

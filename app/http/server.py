@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 
 import a2wsgi
@@ -15,11 +17,12 @@ from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.routing import RoutingMiddleware
 from uvicorn.supervisors import Multiprocess
 
-from app import spec
+from app import logging, spec
 from app.config import Settings
 from app.db import Database
+from app.egress import Rules
 from app.errors import StartError
-from app.http import dispatch, housekeeping, logging, metrics
+from app.http import dispatch, housekeeping, metrics
 from app.http.access import AccessMiddleware
 from app.http.auth import AuthMiddleware, KeyRing
 from app.http.bridge import Bridge
@@ -52,11 +55,12 @@ def create_app(
         raise StartError(f"The OpenAPI document cannot be served: {error}") from error
     functions = dispatch.find_handlers(operations, handlers)
     usage = Usage(database)
+    rules = Rules(networks=settings.webhook_allowed_networks, ports=settings.webhook_allowed_ports)
 
     app = connexion.FlaskApp(
         __name__,
         lifespan=lambda _: _running(
-            lambda: dispatch.install(app.app, operations, functions, database), usage, database
+            lambda: dispatch.install(app.app, operations, functions, database, rules), usage, database
         ),
         middlewares=[  # the order in which a request is judged (contract, section 1)
             AccessMiddleware,  # gives it an id; counts and logs the answer, whatever it was
@@ -105,8 +109,11 @@ def app_from_environment() -> connexion.FlaskApp:
     return create_app(settings, Database(settings))
 
 
-def run(settings: Settings, database: Database) -> None:
-    """Serve until a signal ends it. Raises StartError when the port cannot be had or the document not served."""
+def run(settings: Settings, database: Database, companion: AbstractContextManager[None]) -> None:
+    """Serve until a signal ends it, with `companion` at work meanwhile.
+
+    Raises StartError when the port cannot be had or the document not served.
+    """
     app = create_app(settings, database)  # here, so that what is wrong is said in one line, not by a worker
     listening = _listen(settings.host, settings.port)
     if settings.workers > 1:
@@ -126,11 +133,17 @@ def run(settings: Settings, database: Database) -> None:
     )
     logging.configure(settings.log_level)
     print(f"Distribu listens on http://{settings.host}:{settings.port}{BASE_PATH}/ (reference: /docs)", file=sys.stderr)
-    with listening, _shared_metrics(settings):
+    signal.signal(signal.SIGTERM, _leave)  # uvicorn repeats the signal when it has stopped
+    with listening, _shared_metrics(settings), companion:
         if settings.workers > 1:
             Multiprocess(config, sockets=[listening]).run()
         else:
             uvicorn.Server(config).run(sockets=[listening])
+
+
+def _leave(*_: object) -> None:
+    """End the way a command does, so that everything is tidied up."""
+    sys.exit(0)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import spec
-from app.http.body import read_json
+from app.http.body import has_body, read_json
 from app.http.call import Call, call_of
 from app.http.errors import ApiError, Fault, invalid
 from app.http.faults import Rules
@@ -39,11 +39,12 @@ class RequestRules:
         self._rules = Rules(schema, kinds={each["name"]: each["in"] for each in self._parameters})
         self._produces = _media_types(definition, document)
         self._body = _body_rules(definition, document)
+        self._needs_body = spec.resolve(document, definition.get("requestBody", {})).get("required", False)
 
     async def judge(self, scope: Scope, receive: Receive, call: Call) -> None:
         """Leave the handler's arguments in `call`. Raises ApiError 400, 406, 408, 413 or 415."""
         self._check_accept(scope)
-        body = await read_json(scope, receive) if self._body else None
+        body = await self._read_body(scope, receive) if self._body else None
         faults = self._read_parameters(scope, call)
         if self._body:
             call.arguments["body"] = body
@@ -51,6 +52,10 @@ class RequestRules:
                 faults += await asyncio.to_thread(self._body.faults, body)
         if faults:
             raise invalid(faults)
+
+    async def _read_body(self, scope: Scope, receive: Receive) -> Any:
+        """Take no body at all for an empty object where the document does not require one."""
+        return await read_json(scope, receive) if self._needs_body or has_body(scope) else {}
 
     def _read_parameters(self, scope: Scope, call: Call) -> list[Fault]:
         values: dict[str, Any] = {}

@@ -13,7 +13,7 @@ import marshmallow
 from marshmallow import fields
 from sqlalchemy import Column, Table
 
-PLAIN = (fields.String, fields.Integer, fields.Boolean)  # shown as they are
+PLAIN = (fields.String, fields.Integer, fields.Boolean, fields.List)  # shown as they are
 Json = dict[str, Any]
 Created = tuple[Json, int, dict[str, str]]  # body, status, headers
 

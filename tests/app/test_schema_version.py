@@ -87,7 +87,7 @@ def test_a_page_of_orders_takes_as_many_statements_whatever_they_hold(fresh_data
         ctx = factories.context(session, tenant.company_id)
         with recorded(session) as statements:
             orders.place(ctx, draft)
-        assert len(statements) == 10
+        assert len(statements) == 11
         for _ in range(100):
             orders.place(ctx, draft)
     with fresh_database.transaction() as session:

@@ -116,7 +116,8 @@ class Server:
 
     command: tuple[str, ...] = (sys.executable, "-m", "app.cli", "serve")
 
-    def __init__(self, url: str, log: Path, **values: str) -> None:
+    def __init__(self, url: str, log: Path, *options: str, **values: str) -> None:
+        self.options = options
         self.database_url = url
         self.log = log
         self.port = free_port()
@@ -128,7 +129,9 @@ class Server:
     def start(self) -> None:
         """Start, and wait until it is ready."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [*self.command, *self.options], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             with contextlib.suppress(httpx.TransportError):

@@ -6,9 +6,9 @@ from pathlib import Path
 import uvicorn
 import yaml
 
+from app import logging
 from app.config import Settings
 from app.db import Database
-from app.http import logging
 from app.http.protocol import BoundedProtocol
 from app.http.server import create_app
 

@@ -1,0 +1,155 @@
+"""Webhooks: list, get, create, update, delete, draw a new secret (contract, section 8).
+
+Not here: deliveries (`app/services/deliveries.py`), and how they are sent (`app/webhooks`).
+"""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Row, bindparam, select
+
+from app import egress
+from app.context import Context, not_before
+from app.errors import DomainError, NotFoundError
+from app.schemas.webhooks import WebhookSchema
+from app.services import audit
+from app.services.tenant import bound, change, mine, owned
+from models import Company, Webhook, new_id
+from models.base import table
+
+TABLE = table(Webhook)
+SCHEMA = WebhookSchema()
+MAX_WEBHOOKS = 10
+SECRET_BYTES = 24
+DAY_SECONDS = 86_400
+MAX_GRACE_SECONDS = 7 * DAY_SECONDS
+
+NOW = bindparam("now", type_=TABLE.c.created_at.type)
+GRACE = TABLE.c.secret_rotation_grace_expires_at
+SHOWN = [sa.case((GRACE > NOW, GRACE)).label(GRACE.name) if each is GRACE else each for each in SCHEMA.columns(TABLE)]
+WITH_SECRET = [*SHOWN, TABLE.c.secret]
+ALL = owned(*SHOWN).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc())
+ONE = owned(*WITH_SECRET).where(TABLE.c.id == bindparam("id"))
+LOCKED = ONE.with_for_update(key_share=True)
+COUNT = select(sa.func.count()).select_from(TABLE).where(mine(TABLE))
+# Whoever adds a webhook waits for who is adding one, so that both cannot be the tenth.
+ADDING = select(Company.id).where(Company.id == bindparam("own_id")).with_for_update(key_share=True)
+
+Values = dict[str, Any]
+
+
+def list_all(ctx: Context) -> Sequence[Row[Any]]:
+    """Return every webhook of the company, newest first: there are at most MAX_WEBHOOKS."""
+    return ctx.session.execute(ALL, bound(ctx, now=ctx.now)).all()
+
+
+def get(ctx: Context, webhook_id: str) -> Row[Any]:
+    """Return one webhook, its secret included. Raises NotFoundError for an unknown or foreign id."""
+    return _found(ctx, ONE, webhook_id)
+
+
+def lock(ctx: Context, webhook_id: str) -> Row[Any]:
+    """Return a webhook that nobody else may change or delete meanwhile. Raises NotFoundError."""
+    return _found(ctx, LOCKED, webhook_id)
+
+
+def create(ctx: Context, values: Values) -> Row[Any]:
+    """Add a webhook with a fresh secret. Raises DomainError for a URL that is not allowed, and beyond MAX_WEBHOOKS."""
+    egress.parse(values["url"], ctx.egress)
+    ctx.session.execute(ADDING, {"own_id": ctx.company_id})
+    if ctx.session.execute(COUNT, bound(ctx)).scalar_one() >= MAX_WEBHOOKS:
+        raise DomainError(f"Webhook limit reached. A company can have at most {MAX_WEBHOOKS}.")
+    webhook_id = new_id(ctx.now)
+    row = {
+        "is_active": True,
+        **_folded(values),
+        "id": webhook_id,
+        "company_id": ctx.company_id,
+        "secret": new_secret(),
+        "created_at": ctx.now,
+        "updated_at": ctx.now,
+    }
+    ctx.session.connection().execute(TABLE.insert(), row)
+    webhook = get(ctx, webhook_id)
+    audit.record(ctx, "webhook.created", "webhook", webhook_id, {"after": SCHEMA.render(webhook)})
+    return webhook
+
+
+def update(ctx: Context, webhook_id: str, values: Values) -> Row[Any]:
+    """Change a webhook; what changes nothing leaves no trace. Raises NotFoundError, and DomainError as `create`.
+
+    Switching it on begins anew: it is not blamed for what failed before.
+    """
+    before = lock(ctx, webhook_id)
+    ctx = not_before(ctx, before.updated_at)
+    if "url" in values:
+        egress.parse(values["url"], ctx.egress)
+    changed = {name: value for name, value in _folded(values).items() if getattr(before, name) != value}
+    if not changed:
+        return before
+    forgiven = {"failing_since": None} if changed.get("is_active") or "url" in changed else {}
+    after = _write(ctx, webhook_id, {**changed, **forgiven})
+    details = audit.changes(SCHEMA.render(before), SCHEMA.render(after))
+    audit.record(ctx, "webhook.updated", "webhook", webhook_id, details)
+    return after
+
+
+def delete(ctx: Context, webhook_id: str) -> None:
+    """Remove a webhook with all its deliveries. Raises NotFoundError."""
+    before = _found(ctx, ONE.with_for_update(), webhook_id)
+    ctx.session.execute(sa.delete(TABLE).where(mine(TABLE), TABLE.c.id == bindparam("id")), bound(ctx, id=webhook_id))
+    audit.record(ctx, "webhook.deleted", "webhook", webhook_id, {"before": SCHEMA.render(before)})
+
+
+def rotate_secret(ctx: Context, webhook_id: str, grace_seconds: int = DAY_SECONDS) -> Row[Any]:
+    """Draw a new secret; the one before it signs too until the grace is over. Raises NotFoundError."""
+    before = lock(ctx, webhook_id)
+    ctx = not_before(ctx, before.updated_at)
+    until = ctx.now + timedelta(seconds=grace_seconds) if grace_seconds else None
+    previous = before.secret if grace_seconds else None
+    values = {"secret": new_secret(), "previous_secret": previous, GRACE.name: until}
+    after = _write(ctx, webhook_id, values)
+    audit.record(ctx, "webhook.secret_rotated", "webhook", webhook_id, {"after": {"graceSeconds": grace_seconds}})
+    return after
+
+
+def disable(ctx: Context, webhook_id: str, reason: str) -> None:
+    """Switch a webhook off for `reason`; one that is off already stays as it is and leaves no trace."""
+    statement = change(TABLE).where(TABLE.c.is_active).values(is_active=False, updated_at=ctx.now)
+    if ctx.session.execute(statement.returning(TABLE.c.id), bound(ctx, row_id=webhook_id)).one_or_none():
+        audit.record(ctx, "webhook.disabled", "webhook", webhook_id, {"reason": reason})
+
+
+def new_secret() -> str:
+    """Draw a secret that is the same key under both signature schemes: without what base64 and base64url differ in."""
+    while True:
+        text = base64.urlsafe_b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+        if "-" not in text and "_" not in text:
+            return "whsec_" + text
+
+
+def signing_secrets(webhook: Row[Any], now: datetime) -> tuple[str, str | None]:
+    """Return the secret that signs, and the one before it while its grace lasts."""
+    ends = webhook.secret_rotation_grace_expires_at
+    return webhook.secret, webhook.previous_secret if ends is not None and ends > now else None
+
+
+def _folded(values: Values) -> Values:
+    """Return values with each event named once."""
+    return {**values, "events": list(dict.fromkeys(values["events"]))} if "events" in values else values
+
+
+def _write(ctx: Context, webhook_id: str, values: Values) -> Row[Any]:
+    ctx.session.execute(change(TABLE).values(**values, updated_at=ctx.now), bound(ctx, row_id=webhook_id))
+    return get(ctx, webhook_id)
+
+
+def _found(ctx: Context, statement: Any, webhook_id: str) -> Row[Any]:
+    webhook: Row[Any] | None = ctx.session.execute(statement, bound(ctx, id=webhook_id, now=ctx.now)).one_or_none()
+    if webhook is None:
+        raise NotFoundError("Webhook")
+    return webhook

@@ -1,0 +1,166 @@
+"""Send one delivery: resolve, connect to what was checked, post, judge the answer (contract, sections 8.2 and 8.3).
+
+An own client on asyncio and h11: connections are pinned to checked addresses, and everything about them is bounded.
+It follows no redirect and knows no proxy. Not here: signing, retries and the queue.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import ssl
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import certifi
+import h11
+
+from app import egress
+from app.egress import Address, DestinationError, Lookup, Rules, Target
+from app.webhooks.connection import Answer, Connection, StaleError
+
+DEADLINE_SECONDS = 10.0
+IDLE_SECONDS = 4.0  # many servers close after five
+MAX_IDLE = 20  # open connections to one target
+REMEMBERED_SECONDS = 5.0  # what a name stands for; the connections are pinned all the same
+MAX_REMEMBERED = 1_000
+TRIED_ADDRESSES = 3
+MAX_TEXT = 2_000
+UNSTORABLE = dict.fromkeys((0, *range(55296, 57344)), "�")
+
+LATE = "No complete answer within {:g} seconds."
+NOT_HTTP = "The answer is not valid HTTP."
+BAD_CERTIFICATE = "The certificate is not valid for this host."
+CUT_OFF = "The connection was cut before the answer was complete."
+
+Pool = dict[tuple[str, str, int], list[Connection]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """How an attempt went. `status` is None when no answer came; `error` says in words what went wrong."""
+
+    status: int | None = None
+    body: str = ""
+    error: str | None = None
+    duration_ms: int = 0
+    retry_after: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Tell whether the receiver took the event: it answered 2xx, and nothing was wrong with the answer."""
+        return self.error is None and self.status is not None and 200 <= self.status < 300
+
+
+class Sender:
+    """Posts to where the rules allow, over connections that are kept for a moment."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        *,
+        lookup: Lookup = egress.system_lookup,
+        tls: ssl.SSLContext | None = None,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> None:
+        """Take the rules; `lookup` tells what a name stands for."""
+        self._rules = rules
+        self._lookup = lookup
+        self._tls = tls or ssl.create_default_context(cafile=certifi.where())
+        self._deadline = deadline_seconds
+        self._idle: Pool = defaultdict(list)
+        self._addresses: dict[str, tuple[float, Sequence[Address]]] = {}
+
+    async def __aenter__(self) -> Self:
+        """Begin; nothing is connected yet."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close what is open."""
+        for connection in itertools.chain.from_iterable(self._idle.values()):
+            connection.close()
+        await asyncio.sleep(0)  # the loop closes sockets in its next turn
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Result:
+        """Post once. Everything that goes wrong is in the result; nothing is raised."""
+        started = time.monotonic()
+        connection: Connection | None = None
+        error = None
+        try:
+            async with asyncio.timeout(self._deadline):
+                target = egress.parse(url, self._rules)
+                for connection in self._kept(target):
+                    with contextlib.suppress(StaleError):
+                        await connection.post(target, headers, body)
+                        break
+                else:
+                    connection = None  # until there is one
+                    connection = await self._open(target)
+                    await connection.post(target, headers, body)
+        except (OSError, DestinationError, h11.ProtocolError) as problem:
+            error = _explain(problem, connection, self._deadline)
+        finally:
+            if connection is not None:
+                self._keep_or_close(connection)
+        answer = None if connection is None else connection.answer
+        return _result(answer, error, round((time.monotonic() - started) * 1000))
+
+    def _kept(self, target: Target) -> Iterator[Connection]:
+        """Yield connections to the same place that were kept; who asks for another one has found the last one stale."""
+        kept = self._idle[target.place]
+        while kept:
+            connection = kept.pop()
+            if connection.is_reusable and time.monotonic() - connection.idle_since < IDLE_SECONDS:
+                yield connection
+            connection.close()
+
+    async def _open(self, target: Target) -> Connection:
+        """Connect to the first address that takes us. Raises OSError, DestinationError."""
+        addresses = await self._resolve(target)
+        for address in addresses[: TRIED_ADDRESSES - 1]:
+            with contextlib.suppress(ConnectionError):
+                return await Connection.open(target, address, self._tls)
+        return await Connection.open(target, addresses[-1], self._tls)
+
+    async def _resolve(self, target: Target) -> Sequence[Address]:
+        at, addresses = self._addresses.get(target.host, (0.0, ()))
+        if time.monotonic() - at < REMEMBERED_SECONDS:
+            return addresses
+        addresses = await egress.resolve(target, self._rules, self._lookup)
+        if len(self._addresses) >= MAX_REMEMBERED:
+            self._addresses.clear()
+        self._addresses[target.host] = time.monotonic(), addresses
+        return addresses
+
+    def _keep_or_close(self, connection: Connection) -> None:
+        kept = self._idle[connection.place]
+        if connection.is_reusable and len(kept) < MAX_IDLE:
+            kept.append(connection)
+        else:
+            connection.close()
+
+
+def _explain(problem: Exception, connection: Connection | None, deadline: float) -> str:
+    """Say what went wrong without telling what listens where nobody should look."""
+    if connection is None:
+        if isinstance(problem, ssl.SSLCertVerificationError):
+            return BAD_CERTIFICATE
+        return egress.NOT_REACHABLE
+    if isinstance(problem, TimeoutError):
+        return LATE.format(deadline)
+    return NOT_HTTP if isinstance(problem, h11.ProtocolError) else CUT_OFF
+
+
+def _result(answer: Answer | None, error: str | None, duration_ms: int) -> Result:
+    if answer is None:
+        return Result(error=error, duration_ms=duration_ms)
+    retry_after = answer.header(b"retry-after")
+    return Result(
+        status=answer.status,
+        body=answer.text().decode("utf-8", "replace")[:MAX_TEXT].translate(UNSTORABLE),
+        error=error,
+        duration_ms=duration_ms,
+        retry_after=None if retry_after is None else retry_after.decode("latin-1"),
+    )

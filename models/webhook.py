@@ -1,0 +1,96 @@
+"""Webhooks, and every attempt to deliver an event to one (contract, section 8).
+
+Not here: which delivery is sent when, and by whom (`app/webhooks/queue.py`).
+"""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Id, Instant
+
+WAITING = text("due_at IS NOT NULL")
+
+
+class Webhook(Base):
+    """Where a company wants to be told of which events.
+
+    Until `secret_rotation_grace_expires_at` the secret before the last rotation signs too. `failing_since` is the
+    first failure after the last success.
+    """
+
+    __tablename__ = "webhooks"
+    __table_args__ = (
+        UniqueConstraint("company_id", "id"),  # what deliveries refer to
+        CheckConstraint("length(secret) = 38", name="secret"),
+        Index(None, "company_id", "created_at", "id"),
+    )
+
+    company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))
+    url: Mapped[str] = mapped_column(String(2048))
+    events: Mapped[list[str]] = mapped_column(JSON)
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+    secret: Mapped[str] = mapped_column(String(38))
+    previous_secret: Mapped[str | None] = mapped_column(String(38))
+    secret_rotation_grace_expires_at: Mapped[datetime | None] = mapped_column(Instant)
+    event_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
+    failing_since: Mapped[datetime | None] = mapped_column(Instant)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Delivery(Base):
+    """One attempt to bring one event to one webhook: waiting, or over.
+
+    `due_at` is when a worker may take it, and null once it is over; whoever takes it moves `due_at` a lease ahead and
+    counts `claims`, and only the last one to have counted may record how it went. `next_attempt_at` is for people:
+    when this attempt, or after its failure the next one, is meant to take place.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        ForeignKeyConstraint(["company_id", "webhook_id"], ["webhooks.company_id", "webhooks.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["event_id"], ["events.id"], ondelete="CASCADE"),
+        CheckConstraint("attempt >= 1", name="attempt"),
+        CheckConstraint("(due_at IS NULL) = (success IS NOT NULL)", name="over"),
+        Index(None, "company_id", "webhook_id", "created_at", "id"),
+        Index("ix_deliveries_waiting", "webhook_id", "due_at", "id", postgresql_where=WAITING, sqlite_where=WAITING),
+        Index(
+            "ix_deliveries_failed",
+            "webhook_id",
+            "created_at",
+            "id",
+            postgresql_where=text("NOT success"),
+            sqlite_where=text("success = 0"),
+        ),
+        Index(None, "event_id", "webhook_id"),
+    )
+
+    company_id: Mapped[str] = mapped_column(Id)
+    webhook_id: Mapped[str] = mapped_column(Id)
+    event_id: Mapped[str] = mapped_column(Id)
+    event: Mapped[str] = mapped_column(String(40))
+    attempt: Mapped[int] = mapped_column(SmallInteger)
+    due_at: Mapped[datetime | None] = mapped_column(Instant)
+    claims: Mapped[int] = mapped_column(Integer, default=0)
+    success: Mapped[bool | None] = mapped_column(Boolean)
+    status_code: Mapped[int | None] = mapped_column(SmallInteger)
+    response_body: Mapped[str | None] = mapped_column(String(2000))
+    duration_ms: Mapped[int | None] = mapped_column(Integer)
+    attempted_at: Mapped[datetime | None] = mapped_column(Instant)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
+    created_at: Mapped[datetime] = mapped_column(Instant)

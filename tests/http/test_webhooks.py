@@ -1,0 +1,378 @@
+"""Webhooks, deliveries and events over HTTP (contract, sections 8 and 9.5). No worker runs here."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from app.db import Database
+from models import AuditEntry, EventType, Scope
+from tests.support import factories
+from tests.support.client import Client, Contract
+from tests.support.factories import Tenant
+from tests.support.servers import Server
+
+URL = "https://example.com/hook"
+
+
+def make(client: Client, *events: str, **changes: Any) -> dict[str, Any]:
+    """Make a webhook over the API; return it with its secret."""
+    body = {"url": URL, "events": list(events or ("order.created",)), **changes}
+    answer = client.post("/webhooks", json=body)
+    assert answer.status_code == 201, answer.text
+    data: dict[str, Any] = answer.json()["data"]
+    return data
+
+
+def add_customer(client: Client, email: str = "new@example.com") -> str:
+    """Cause the event customer.created."""
+    answer = client.post("/customers", json={"email": email})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["data"]["id"])
+
+
+@pytest.fixture
+def stranger(server: Server, database: Database, contract: Contract) -> Iterator[Client]:
+    """Return a client of another company."""
+    with Client(server.url, factories.tenant(database).key, contract) as client:
+        yield client
+
+
+class TestCreate:
+    def test_answers_with_the_secret_and_where_it_is(self, client: Client) -> None:
+        answer = client.post("/webhooks", json={"url": URL, "events": ["order.created"]})
+
+        data = answer.json()["data"]
+        assert answer.status_code == 201
+        assert answer.headers["location"] == f"/api/v1/webhooks/{data['id']}"
+        secret = data.pop("secret")
+        assert secret.startswith("whsec_")
+        assert len(secret) == 38
+        assert not set("-_") & set(secret.removeprefix("whsec_"))
+        assert client.get(f"/webhooks/{data['id']}").json()["data"] == data
+        assert data["isActive"] is True
+        assert data["secretRotationGraceExpiresAt"] is None
+
+    def test_folds_duplicate_events(self, client: Client) -> None:
+        made = make(client, "order.created", "invoice.paid", "order.created")
+
+        assert made["events"] == ["order.created", "invoice.paid"]
+
+    def test_refuses_the_eleventh(self, client: Client) -> None:
+        def attempt(_: int) -> tuple[int, str | None]:
+            answer = client.post("/webhooks", json={"url": URL, "events": ["order.created"]})
+            return answer.status_code, answer.json().get("error")
+
+        with ThreadPoolExecutor(6) as threads:
+            answers = Counter(threads.map(attempt, range(14)))
+
+        assert answers == {
+            (201, None): 10,
+            (422, "Webhook limit reached. A company can have at most 10."): 4,
+        }
+        assert len(client.get("/webhooks").json()["data"]) == 10
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"url": None}, "url must be a string"),
+            ({"url": "x" * 2049}, "url must be at most 2048 characters"),
+            ({"events": []}, "At least one event is required"),
+            ({"events": ["order.made"]}, "Invalid event."),
+            ({"isActive": "yes"}, "isActive must be true or false"),
+            ({"secret": "whsec_mine"}, "secret is not a known field"),
+        ],
+    )
+    def test_refuses_what_is_malformed(self, client: Client, change: dict[str, Any], message: str) -> None:
+        answer = client.post("/webhooks", json={"url": URL, "events": ["order.created"], **change})
+
+        assert (answer.status_code, answer.json()["error"]) == (400, message)
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://127.0.0.1/",
+            "http://localhost/",
+            "http://[::1]/",
+            "http://10.0.0.1/",
+            "http://169.254.169.254/latest/meta-data",
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://user:password@example.com/",
+            "http://example.com:6379/",
+            "http://[::ffff:127.0.0.1]/",
+            "https://",
+        ],
+    )
+    def test_refuses_where_a_webhook_may_not_go(self, client: Client, url: str) -> None:
+        answer = client.post("/webhooks", json={"url": url, "events": ["order.created"]})
+
+        assert answer.status_code in {400, 422}, answer.text
+        assert "url" in answer.json()["error"].lower() or "destination" in answer.json()["error"].lower()
+        assert client.get("/webhooks").json()["data"] == []
+
+    def test_a_repeat_with_the_same_key_shows_the_same_secret(self, client: Client) -> None:
+        body = {"url": URL, "events": ["order.created"]}
+        first, second = (client.post("/webhooks", json=body, headers={"Idempotency-Key": "one"}) for _ in range(2))
+
+        assert first.json() == second.json()
+        assert second.headers["idempotency-replayed"] == "true"
+        assert len(client.get("/webhooks").json()["data"]) == 1
+
+
+class TestRead:
+    def test_lists_newest_first_without_secrets(self, client: Client) -> None:
+        ids = [make(client)["id"] for _ in range(3)]
+
+        answer = client.get("/webhooks").json()
+
+        assert [each["id"] for each in answer["data"]] == ids[::-1]
+        assert answer["pagination"] == {"hasMore": False, "nextCursor": None}
+        assert "whsec_" not in str(answer)
+
+    def test_a_foreign_one_does_not_exist(self, client: Client, stranger: Client) -> None:
+        webhook = make(client, "customer.created")["id"]
+        add_customer(client)
+        delivery = client.get(f"/webhooks/{webhook}/deliveries").json()["data"][0]["id"]
+
+        answers = [
+            stranger.get(f"/webhooks/{webhook}"),
+            stranger.patch(f"/webhooks/{webhook}", json={"isActive": False}),
+            stranger.delete(f"/webhooks/{webhook}"),
+            stranger.post(f"/webhooks/{webhook}/rotate-secret"),
+            stranger.post(f"/webhooks/{webhook}/test"),
+            stranger.post(f"/webhooks/{webhook}/recover", json={"since": "2026-01-01"}),
+            stranger.get(f"/webhooks/{webhook}/deliveries"),
+            stranger.get(f"/webhooks/{webhook}/deliveries/{delivery}"),
+            stranger.post(f"/webhooks/{webhook}/deliveries/{delivery}/redeliver"),
+        ]
+
+        assert {(each.status_code, each.json()["error"]) for each in answers} == {(404, "Webhook not found.")}
+        own = make(stranger)["id"]
+        answer = stranger.get(f"/webhooks/{own}/deliveries/{delivery}")
+        assert (answer.status_code, answer.json()["error"]) == (404, "Delivery not found.")
+
+    def test_reading_and_writing_are_scopes_of_their_own(
+        self, server: Server, database: Database, tenant: Tenant, client: Client, contract: Contract
+    ) -> None:
+        webhook = make(client)["id"]
+        _, reading = factories.api_key(database, tenant.company_id, scopes=[Scope.WEBHOOKS_READ])
+        _, writing = factories.api_key(database, tenant.company_id, scopes=[Scope.WEBHOOKS_WRITE])
+
+        with Client(server.url, reading, contract) as reader, Client(server.url, writing, contract) as writer:
+            assert reader.get("/events").status_code == reader.get(f"/webhooks/{webhook}/deliveries").status_code == 200
+            assert reader.post(f"/webhooks/{webhook}/test").status_code == 403
+            assert writer.post(f"/webhooks/{webhook}/test").status_code == 202
+            assert writer.get("/events").status_code == 403
+
+
+class TestUpdate:
+    def test_changes_what_is_given(self, client: Client) -> None:
+        webhook = make(client)
+
+        changed = client.patch(f"/webhooks/{webhook['id']}", json={"events": ["refund.processed"], "isActive": False})
+
+        data = changed.json()["data"]
+        assert (data["events"], data["isActive"], data["url"]) == (["refund.processed"], False, URL)
+        assert "secret" not in data
+
+    def test_what_changes_nothing_leaves_no_trace(self, client: Client, database: Database, tenant: Tenant) -> None:
+        webhook = make(client)
+
+        answer = client.patch(f"/webhooks/{webhook['id']}", json={"url": URL, "isActive": True})
+
+        assert answer.json()["data"]["updatedAt"] == webhook["updatedAt"]
+        with database.transaction() as session:
+            actions = [a for (a,) in session.query(AuditEntry.action).filter_by(entity_id=webhook["id"])]
+        assert actions == ["webhook.created"]
+
+    def test_the_rules_for_the_url_hold_here_too(self, client: Client) -> None:
+        webhook = make(client)["id"]
+
+        answer = client.patch(f"/webhooks/{webhook}", json={"url": "http://192.168.0.1/"})
+
+        assert answer.status_code == 422
+        assert client.get(f"/webhooks/{webhook}").json()["data"]["url"] == URL
+
+    def test_an_empty_change_is_refused(self, client: Client) -> None:
+        assert client.patch(f"/webhooks/{make(client)['id']}", json={}).status_code == 400
+
+
+class TestDelete:
+    def test_is_gone_with_its_deliveries(self, client: Client) -> None:
+        webhook = make(client, "customer.created")["id"]
+        add_customer(client)
+
+        answer = client.delete(f"/webhooks/{webhook}")
+
+        assert (answer.status_code, answer.json()) == (200, {"data": {"id": webhook, "deleted": True}})
+        assert client.get(f"/webhooks/{webhook}").status_code == 404
+        assert client.delete(f"/webhooks/{webhook}").status_code == 404
+        assert client.get("/events").json()["data"][0]["event"] == "customer.created"
+
+
+class TestRotate:
+    def test_draws_a_new_secret_and_keeps_the_old_one_for_a_day(self, client: Client) -> None:
+        webhook = make(client)
+
+        data = client.post(f"/webhooks/{webhook['id']}/rotate-secret").json()["data"]
+
+        assert data["secret"] != webhook["secret"]
+        ends = datetime.fromisoformat(data["secretRotationGraceExpiresAt"])
+        assert timedelta(hours=23) < ends - datetime.now(UTC) < timedelta(hours=25)
+        shown = client.get(f"/webhooks/{webhook['id']}").json()["data"]
+        assert shown["secretRotationGraceExpiresAt"] == data["secretRotationGraceExpiresAt"]
+
+    def test_without_grace_the_old_secret_ends_at_once(self, client: Client) -> None:
+        webhook = make(client)["id"]
+
+        data = client.post(f"/webhooks/{webhook}/rotate-secret", json={"graceSeconds": 0}).json()["data"]
+
+        assert data["secretRotationGraceExpiresAt"] is None
+
+    def test_refuses_a_grace_that_is_none(self, client: Client) -> None:
+        webhook = make(client)["id"]
+
+        for grace in (-1, 604_801, 1.5, "1"):
+            answer = client.post(f"/webhooks/{webhook}/rotate-secret", json={"graceSeconds": grace})
+            assert answer.status_code == 400
+
+
+class TestDeliveries:
+    def test_an_event_waits_for_each_active_subscriber(self, client: Client) -> None:
+        subscribed = make(client, "customer.created", "order.created")["id"]
+        inactive = make(client, "customer.created", isActive=False)["id"]
+        other = make(client, "order.created")["id"]
+
+        add_customer(client)
+
+        (delivery,) = client.get(f"/webhooks/{subscribed}/deliveries").json()["data"]
+        assert delivery["event"] == "customer.created"
+        assert (delivery["attempt"], delivery["outcome"], delivery["success"]) == (1, "PENDING", None)
+        assert delivery["nextAttemptAt"] == delivery["createdAt"]
+        assert client.get(f"/webhooks/{subscribed}/deliveries/{delivery['id']}").json()["data"] == delivery
+        for webhook in (inactive, other):
+            assert client.get(f"/webhooks/{webhook}/deliveries").json()["data"] == []
+
+    def test_can_be_filtered_and_paged(self, client: Client) -> None:
+        webhook = make(client, "customer.created", "customer.updated")["id"]
+        customers = [add_customer(client, f"c{number}@example.com") for number in range(3)]
+        client.patch(f"/customers/{customers[0]}", json={"name": "Changed"})
+
+        path = f"/webhooks/{webhook}/deliveries"
+        assert [each["event"] for each in client.walk(path, limit=1)] == ["customer.updated"] + ["customer.created"] * 3
+        assert len(list(client.walk(path, event="customer.updated"))) == 1
+        assert len(list(client.walk(path, outcome="PENDING", limit=2))) == 4
+        assert list(client.walk(path, outcome="FAILED")) == list(client.walk(path, outcome="SUCCEEDED")) == []
+        assert client.get(path, params={"outcome": "LOST"}).status_code == 400
+
+    def test_can_be_repeated(self, client: Client) -> None:
+        webhook = make(client, "customer.created")["id"]
+        add_customer(client)
+        (first,) = client.get(f"/webhooks/{webhook}/deliveries").json()["data"]
+
+        answer = client.post(f"/webhooks/{webhook}/deliveries/{first['id']}/redeliver")
+
+        again = answer.json()["data"]
+        assert answer.status_code == 202
+        assert again["id"] != first["id"]
+        assert (again["eventId"], again["event"], again["attempt"]) == (first["eventId"], first["event"], 1)
+        unknown = client.post(f"/webhooks/{webhook}/deliveries/c{'0' * 24}/redeliver")
+        assert (unknown.status_code, unknown.json()["error"]) == (404, "Delivery not found.")
+
+    def test_a_test_goes_to_one_webhook_alone(self, client: Client) -> None:
+        webhook, other = make(client)["id"], make(client)["id"]
+
+        answer = client.post(f"/webhooks/{webhook}/test")
+
+        assert (answer.status_code, answer.json()["data"]["event"]) == (202, "webhook.test")
+        assert len(client.get(f"/webhooks/{webhook}/deliveries").json()["data"]) == 1
+        assert client.get(f"/webhooks/{other}/deliveries").json()["data"] == []
+        assert client.get("/events").json()["data"] == []
+
+
+class TestRecover:
+    def test_queues_what_was_missed_once(self, client: Client) -> None:
+        add_customer(client, "one@example.com")
+        add_customer(client, "two@example.com")
+        webhook = make(client, "customer.created")["id"]
+        add_customer(client, "three@example.com")
+
+        path, body = f"/webhooks/{webhook}/recover", {"since": "2026-01-01"}
+        answer = client.post(path, json=body)
+
+        assert (answer.status_code, answer.json()) == (202, {"data": {"count": 2, "hasMore": False}})
+        assert client.post(path, json=body).json()["data"]["count"] == 0
+        assert len(client.get(f"/webhooks/{webhook}/deliveries").json()["data"]) == 3
+
+    def test_only_what_the_webhook_subscribed_to_within_the_range(self, client: Client) -> None:
+        add_customer(client)
+        webhook = make(client, "order.created")["id"]
+        wanting = make(client, "customer.created")["id"]
+        body = {"since": "2026-01-01", "until": "2026-01-02"}
+
+        assert client.post(f"/webhooks/{webhook}/recover", json={"since": "2026-01-01"}).json()["data"]["count"] == 0
+        assert client.post(f"/webhooks/{wanting}/recover", json=body).json()["data"]["count"] == 0
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            ({}, "since is required"),
+            ({"since": "yesterday"}, "since must be a date or a time in ISO 8601"),
+            ({"since": "2026-02-30"}, "since must be a date or a time in ISO 8601"),
+            ({"since": "2026-02-02", "until": "2026-02-01"}, "since must not be after until"),
+        ],
+    )
+    def test_refuses_a_range_that_is_none(self, client: Client, body: dict[str, str], message: str) -> None:
+        answer = client.post(f"/webhooks/{make(client)['id']}/recover", json=body)
+
+        assert (answer.status_code, answer.json()["error"]) == (400, message)
+
+
+class TestEvents:
+    def test_lists_what_happened_newest_first(self, client: Client) -> None:
+        customer = add_customer(client)
+        client.patch(f"/customers/{customer}", json={"name": "Changed"})
+
+        updated, created = client.get("/events").json()["data"]
+
+        assert (created["event"], created["sequence"]) == ("customer.created", 1)
+        assert (updated["event"], updated["sequence"]) == ("customer.updated", 2)
+        assert updated["data"]["name"] == "Changed"
+        assert created["data"]["name"] is None
+
+    def test_can_be_filtered_and_paged(self, client: Client, stranger: Client) -> None:
+        customer = add_customer(client)
+        for number in range(4):
+            client.patch(f"/customers/{customer}", json={"name": f"Name {number}"})
+
+        assert len(list(client.walk("/events", limit=2))) == 5
+        assert [each["event"] for each in client.walk("/events", event="customer.created")] == ["customer.created"]
+        assert list(client.walk("/events", since="2126-01-01")) == []
+        assert len(list(client.walk("/events", until="2126-01-01"))) == 5
+        assert stranger.get("/events").json()["data"] == []
+        assert client.get("/events", params={"event": "no.such"}).status_code == 400
+
+
+class TestAudit:
+    def test_every_change_is_recorded_without_the_secret(
+        self, client: Client, database: Database, tenant: Tenant
+    ) -> None:
+        webhook = make(client)["id"]
+        client.patch(f"/webhooks/{webhook}", json={"events": [EventType.INVOICE_PAID]})
+        client.post(f"/webhooks/{webhook}/rotate-secret")
+        client.delete(f"/webhooks/{webhook}")
+
+        with database.transaction() as session:
+            entries = session.query(AuditEntry).filter_by(entity_id=webhook).order_by(AuditEntry.id).all()
+        assert [each.action for each in entries] == [
+            "webhook.created",
+            "webhook.updated",
+            "webhook.secret_rotated",
+            "webhook.deleted",
+        ]
+        assert {each.actor_id for each in entries} == {tenant.key_id}
+        assert "whsec_" not in str([each.details for each in entries])

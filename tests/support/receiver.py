@@ -1,0 +1,158 @@
+"""A receiver of webhooks: a real HTTP server that remembers what it got, and misbehaves where its path says so."""
+
+import asyncio
+import contextlib
+import gzip
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+BOMB = gzip.compress(b"0" * 50_000_000)
+
+Writer = asyncio.StreamWriter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """One request."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    at: float
+
+    @property
+    def content(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.body)
+        return content
+
+    @property
+    def id(self) -> str:
+        return self.headers["webhook-id"]
+
+
+async def _hang(_writer: Writer) -> None:
+    await asyncio.sleep(3600)
+
+
+async def _drip(writer: Writer) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    for _ in range(1000):
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(1)
+
+
+async def _endless(writer: Writer) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        writer.write(b"x" * 65536)
+        await writer.drain()
+
+
+async def _bomb(writer: Writer) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(BOMB)}\r\n\r\n"
+    writer.write(head.encode() + BOMB)
+    await writer.drain()
+
+
+async def _header(writer: Writer) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1_000_000 + b"\r\nContent-Length: 0\r\n\r\n")
+    await writer.drain()
+
+
+MISBEHAVIOUR: dict[str, Callable[[Writer], Awaitable[None]]] = {
+    "/hang": _hang,
+    "/drip": _drip,
+    "/endless": _endless,
+    "/bomb": _bomb,
+    "/header": _header,
+}
+
+
+class Receiver:
+    """Answer 200, or what `answers` holds for a path: statuses and headers, the last one for ever."""
+
+    def __init__(self) -> None:
+        self.received: list[Received] = []
+        self.answers: dict[str, list[tuple[int, dict[str, str]]]] = {}
+        self.delay = 0.0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def url(self, path: str = "/") -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def on(self, path: str) -> list[Received]:
+        """Return what came to a path."""
+        return [each for each in list(self.received) if each.path == path]
+
+    def wait(self, path: str, count: int = 1, seconds: float = 15) -> list[Received]:
+        """Return what came to a path once there are so many. Raises AssertionError when they do not come."""
+        deadline = time.monotonic() + seconds
+        while len(self.on(path)) < count:
+            assert time.monotonic() < deadline, f"{len(self.on(path))} of {count} came to {path}"
+            time.sleep(0.02)
+        return self.on(path)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1000)
+
+    async def _close(self) -> None:
+        self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: Writer) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                async for request in _requests(reader):
+                    self.received.append(request)
+                    await self._answer(request.path, writer)
+        finally:
+            self._tasks.discard(task)
+            writer.transport.abort()
+
+    async def _answer(self, path: str, writer: Writer) -> None:
+        if path in MISBEHAVIOUR:
+            await MISBEHAVIOUR[path](writer)
+            return
+        await asyncio.sleep(self.delay)
+        queue = self.answers.get(path, [(200, {})])
+        status, headers = queue.pop(0) if len(queue) > 1 else queue[0]
+        lines = [
+            f"HTTP/1.1 {status} Answer",
+            "Content-Length: 2",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
+        writer.write("\r\n".join([*lines, "", "ok"]).encode())
+        await writer.drain()
+
+
+async def _requests(reader: asyncio.StreamReader) -> AsyncIterator[Received]:
+    while True:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        first, *lines = head.rstrip().split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        body = await reader.readexactly(int(headers["content-length"]))
+        yield Received(path=first.split()[1], headers=headers, body=body, at=time.monotonic())
