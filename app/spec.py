@@ -42,7 +42,7 @@ def load(source: Path = SOURCE) -> Document:
     Raises SpecError where a reference leads nowhere.
     """
     root = _read(source / "openapi.yaml")
-    items = {
+    items: Document = {
         section: {
             name: _bundle(_read(source / item["$ref"]), source / item["$ref"]) for name, item in root[section].items()
         }

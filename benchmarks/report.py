@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from rich import box
 from rich.console import Console
@@ -27,6 +27,21 @@ class Workload:
     requests: int
 
 
+class Finding(Protocol):
+    """What any benchmark found out: a table for people, and what is not as it must be."""
+
+    @property
+    def title(self) -> str:
+        """Say what was measured."""
+
+    @property
+    def faults(self) -> list[str]:
+        """Say what is not as it must be."""
+
+    def table(self) -> Table:
+        """Return the figures for people."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """What one benchmark found out about one site; `plans` by the name of a case, one for each of its statements."""
@@ -41,6 +56,16 @@ class Result:
         """Say what is not as it must be."""
         return [*self._slow(), *self._unindexed()]
 
+    def table(self) -> Table:
+        """Return the figures for people."""
+        table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("case")
+        for heading in HEADINGS:
+            table.add_column(heading, justify="right")
+        for each in self.figures:
+            table.add_row(each.case, *_cells(each), str(len(self.plans.get(each.case, ())) or ""))
+        return table
+
     def _slow(self) -> Iterator[str]:
         for each in self.figures:
             if each.ratio is not None and each.ratio > LIMIT:
@@ -52,12 +77,17 @@ class Result:
                 yield f"{case}: sorted, or read without an index"
 
 
-def show(result: Result) -> None:
+def show(result: Finding) -> None:
     """Print tables for people."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDTH
-    console.print(_table(result))
+    console.print(result.table())
+    if isinstance(result, Result):
+        _show_plans(console, result)
+
+
+def _show_plans(console: Console, result: Result) -> None:
     console.print(f"Resident memory of the server: {result.resident_mib:.0f} MiB\n")
     for plan, cases in _by_plan(result).items():
         console.print(f"Plan of {'; '.join(cases)}:", style="bold", soft_wrap=True)
@@ -65,23 +95,16 @@ def show(result: Result) -> None:
         console.print()
 
 
-def document(results: Sequence[Result]) -> str:
+def document(results: Sequence[Finding]) -> str:
     """Return all results as JSON."""
     return json.dumps([_plain(result) for result in results], indent=2)
 
 
-def _plain(result: Result) -> dict[str, Any]:
-    return {**dataclasses.asdict(result), "faults": result.faults}
-
-
-def _table(result: Result) -> Table:
-    table = Table(title=result.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("case")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right")
-    for each in result.figures:
-        table.add_row(each.case, *_cells(each), str(len(result.plans.get(each.case, ())) or ""))
-    return table
+def _plain(result: Finding) -> dict[str, Any]:
+    return {
+        **dataclasses.asdict(result),  # type: ignore[call-overload]
+        "faults": result.faults,
+    }
 
 
 def _cells(figures: Figures) -> Iterator[str]:

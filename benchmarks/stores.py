@@ -34,7 +34,11 @@ def site(name: str) -> Iterator[Site]:
     """Yield a fresh site on a database of a kind in NAMES; nothing of it remains afterwards."""
     with TemporaryDirectory(prefix="distribu-benchmark-") as temporary:
         directory = Path(temporary)
-        with _migrated(name, directory) as url, _opened(url) as database, Server(url, directory / "log") as server:
+        with (
+            _migrated(name, directory) as url,
+            _opened(url) as database,
+            Server(url, directory / "log", "--no-worker") as server,
+        ):
             tenant = factories.tenant(database)
             yield Site(name=name, database=database, tenant=tenant, target=_target(server, database, tenant))
 

@@ -47,7 +47,7 @@ def _due_webhooks() -> sa.Select[Any]:
 DUE_WEBHOOKS = _due_webhooks()
 PICKED = (
     select(TABLE.c.id)
-    .where(TABLE.c.webhook_id == bindparam("webhook_id"), IS_DUE)
+    .where(TABLE.c.webhook_id == bindparam("own_id"), IS_DUE)
     .order_by(TABLE.c.due_at, TABLE.c.id)
     .limit(bindparam("count"))
     .with_for_update(skip_locked=True)
@@ -72,19 +72,8 @@ JOBS = (
     .where(TABLE.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(TABLE.c.created_at, TABLE.c.id)
 )
-OVER = (
-    update(TABLE)
-    .where(TABLE.c.id == bindparam("own_id"), TABLE.c.claims == bindparam("own_claims"), WAITS)
-    .values(
-        due_at=None,
-        success=bindparam("success"),
-        status_code=bindparam("status_code"),
-        response_body=bindparam("response_body"),
-        duration_ms=bindparam("duration_ms"),
-        attempted_at=bindparam("attempted_at", type_=MOMENT),
-        next_attempt_at=bindparam("next_attempt_at", type_=MOMENT),
-    )
-)
+# What it sets is what it is given beyond these two.
+OVER = update(TABLE).where(TABLE.c.id == bindparam("own_id"), TABLE.c.claims == bindparam("own_claims"), WAITS)
 OWN = WEBHOOKS.c.id == bindparam("own_id")
 WELL = update(WEBHOOKS).where(OWN, WEBHOOKS.c.failing_since.is_not(None)).values(failing_since=None)
 FAILING = update(WEBHOOKS).where(OWN, WEBHOOKS.c.failing_since.is_(None)).values(failing_since=NOW)
@@ -110,7 +99,7 @@ def take(session: Session, counts: Mapping[str, int], now: datetime, lease: time
     """Take up to so many due deliveries of each webhook until the lease is over."""
     ids: list[str] = []
     for webhook_id, count in counts.items():
-        values = {"webhook_id": webhook_id, "count": count, "now": now, "lease_ends": now + lease}
+        values = {"own_id": webhook_id, "count": count, "now": now, "lease_ends": now + lease}
         ids += session.scalars(TAKE, values)
     return list(session.execute(JOBS, {"ids": ids})) if ids else []
 
@@ -153,6 +142,7 @@ def _values(outcome: Outcome, *, next_attempt_at: datetime | None) -> dict[str, 
     return {
         "own_id": outcome.job.id,
         "own_claims": outcome.job.claims,
+        "due_at": None,
         "success": result.succeeded,
         "status_code": result.status,
         "response_body": result.error or result.body,

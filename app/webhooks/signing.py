@@ -1,7 +1,7 @@
 """The headers of a delivery, signed in two schemes that share one secret (contract, section 8.2).
 
 `X-Webhook-Signature` is the published scheme: HMAC-SHA256 of the body, keyed with the secret as it is written.
-`webhook-signature` is that of Standard Webhooks 1.0.0: of id, time and body, keyed with the bytes that the secret encodes.
+`webhook-signature` is that of Standard Webhooks 1.0.0: of id, time and body, keyed with the bytes that it encodes.
 """
 
 import base64

@@ -1,19 +1,24 @@
 """What the documentation says is true: its commands run, its snippets work, its lists are complete."""
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import time
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from standardwebhooks import WebhookVerificationError
 
 from app.config import PREFIX, Settings
 from app.db import Database
+from app.services import webhooks
+from app.webhooks import signing
 from tests.support import factories
 from tests.support.factories import Tenant
 from tests.support.servers import ROOT, Server, settings
@@ -82,6 +87,69 @@ class TestReadme:
     @pytest.mark.parametrize("target", sorted({*re.findall(r"`?make ([a-z]+)", README)}))
     def test_make_targets_exist(self, target: str) -> None:
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+class TestWebhookPage:
+    PAGE = (ROOT / "docs/webhooks.md").read_text()
+    SECRET = webhooks.new_secret()
+    BODY = b'{"event":"order.created","id":"c1","sequence":2,"data":{"id":"c2"}}'
+
+    @pytest.fixture
+    def python(self) -> dict[str, Any]:
+        names: dict[str, Any] = {}
+        for block in blocks(self.PAGE, "python"):
+            exec(block, names)
+        return names
+
+    def headers(self, secret: str, previous: str | None = None) -> dict[str, str]:
+        signed = signing.headers(
+            message_id="c1",
+            event="order.created",
+            timestamp=int(time.time()),
+            body=self.BODY,
+            secret=secret,
+            previous_secret=previous,
+        )
+        return {name.lower(): value for name, value in signed.items()}
+
+    def test_the_python_samples_tell_genuine_from_forged(self, python: dict[str, Any]) -> None:
+        genuine, rotated = self.headers(self.SECRET), self.headers(webhooks.new_secret(), self.SECRET)
+        forged = self.headers(webhooks.new_secret())
+
+        for headers in (genuine, rotated):
+            assert python["receive"](self.SECRET, self.BODY, headers)["event"] == "order.created"
+            assert python["is_genuine"](self.SECRET, self.BODY, headers)
+        assert not python["is_genuine"](self.SECRET, self.BODY, forged)
+        with pytest.raises(WebhookVerificationError):
+            python["receive"](self.SECRET, self.BODY, forged)
+
+    def test_the_javascript_sample_tells_genuine_from_forged(self, tmp_path: Path) -> None:
+        (sample,) = blocks(self.PAGE, "javascript")
+        cases = [
+            (self.headers(self.SECRET), True),
+            (self.headers(webhooks.new_secret(), self.SECRET), True),
+            (self.headers(webhooks.new_secret()), False),
+            ({}, False),
+        ]
+        calls = [[self.SECRET, self.BODY.decode(), headers] for headers, _ in cases]
+        program = f"{sample}\nconsole.log(JSON.stringify({json.dumps(calls)}.map((each) => isGenuine(...each))));"
+        run = subprocess.run(["node", "-e", program], capture_output=True, text=True, check=True)
+
+        assert json.loads(run.stdout) == [expected for _, expected in cases]
+
+    def test_the_inbox_takes_each_event_once_and_nothing_older(self, python: dict[str, Any]) -> None:
+        inbox = python["Inbox"]()
+        first, second = ({"id": f"c{n}", "sequence": n, "data": {"id": "o"}} for n in (1, 2))
+
+        assert [inbox.takes(each) for each in (second, second, first)] == [True, False, False]
+
+    def test_the_schedule_is_the_default(self) -> None:
+        waits = settings("sqlite:///x").webhook_retry_schedule
+
+        assert "5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h" in self.PAGE
+        assert [5, *(60 * m for m in (5, 30)), *(3600 * h for h in (2, 5, 10, 14, 20, 24))] == list(waits)
+        assert len(waits) + 1 == 10
+        assert round(sum(waits) / 3600, 1) == 75.6
 
 
 class TestPages:

@@ -1,0 +1,86 @@
+"""When a delivery is tried again, and how many a webhook may have under way."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.webhooks import pace
+from app.webhooks.pace import Pace
+from app.webhooks.schedule import next_wait, reason_to_disable
+
+NOW = datetime(2026, 4, 16, 14, 22, tzinfo=UTC)
+WAITS = (100, 1000)
+
+
+class TestNextWait:
+    @pytest.mark.parametrize(("attempt", "planned"), [(1, 100), (2, 1000)])
+    def test_follows_the_schedule_with_jitter(self, attempt: int, planned: int) -> None:
+        waits = {next_wait(WAITS, attempt, None, NOW) for _ in range(200)}
+
+        assert len(waits) > 100
+        for wait in waits:
+            assert wait is not None
+            assert 0.8 * planned <= wait.total_seconds() <= 1.2 * planned
+
+    def test_ends_with_the_schedule(self) -> None:
+        assert next_wait(WAITS, 3, "10", NOW) is None
+
+    @pytest.mark.parametrize(
+        ("retry_after", "seconds"),
+        [
+            ("3600", 3600),
+            ("Thu, 16 Apr 2026 15:22:00 GMT", 3600),
+            (" 7200 ", 7200),
+            ("315360000", 86_400),
+            ("9" * 5000, 86_400),
+            ("Thu, 16 Apr 2126 15:22:00 GMT", 86_400),
+        ],
+    )
+    def test_the_receiver_can_put_it_off_up_to_a_day(self, retry_after: str, seconds: int) -> None:
+        assert next_wait(WAITS, 1, retry_after, NOW) == timedelta(seconds=seconds)
+
+    @pytest.mark.parametrize(
+        "retry_after", ["0", "-5", "soon", "", "1e9", "Thu, 16 Apr 2020 15:22:00 GMT", "٣٦٠٠", "16 Apr 2026 15:22"]
+    )
+    def test_the_receiver_can_not_make_it_sooner(self, retry_after: str) -> None:
+        wait = next_wait(WAITS, 1, retry_after, NOW)
+
+        assert wait is not None
+        assert 80 <= wait.total_seconds() <= 120
+
+
+class TestDisable:
+    @pytest.mark.parametrize(
+        ("status", "failing_for", "is_disabled"),
+        [(410, None, True), (500, None, False), (500, 4.9, False), (500, 5, True), (None, 6, True)],
+    )
+    def test_when(self, status: int | None, failing_for: float | None, *, is_disabled: bool) -> None:
+        since = None if failing_for is None else NOW - timedelta(days=failing_for)
+
+        assert (reason_to_disable(status, since, NOW) is not None) is is_disabled
+
+
+class TestPace:
+    def test_grows_with_success_and_falls_to_one(self) -> None:
+        learning = Pace()
+        assert learning.shares(["w"], Counter()) == {"w": pace.FIRST}
+        for _ in range(100):
+            learning.note("w", success=True)
+        assert learning.shares(["w"], Counter()) == {"w": pace.MOST}
+        learning.note("w", success=False)
+        assert learning.shares(["w"], Counter()) == {"w": 1}
+
+    def test_what_is_under_way_counts(self) -> None:
+        assert Pace().shares(["w"], Counter(w=pace.FIRST - 1)) == {"w": 1}
+        assert Pace().shares(["w"], Counter(w=pace.FIRST)) == {}
+
+    def test_when_much_is_under_way_each_gets_one(self) -> None:
+        busy = Counter({f"slow{number}": pace.MOST for number in range(pace.IN_ALL // pace.MOST)})
+
+        assert Pace().shares(["healthy", *busy], busy) == {"healthy": 1}
+
+    def test_there_is_an_end(self) -> None:
+        assert Pace().shares(["w"], Counter(others=pace.AT_MOST)) == {}
+        many = [f"w{number}" for number in range(2000)]
+        assert sum(Pace().shares(many, Counter()).values()) == pace.AT_MOST
