@@ -191,8 +191,8 @@ def _path(text: str) -> str:
 
 
 def _port_range(text: str) -> range:
-    first, _, last = text.partition("-")
-    low, high = _port(first), _port(last or first)
+    first, *rest = text.split("-", 1)
+    low, high = _port(first), _port(*(rest or [first]))
     if low > high:
         raise ValueError(text)
     return range(low, high + 1)

@@ -100,7 +100,7 @@ class Connection:
         try:
             await self._writer.drain()
             event = await self._event()
-        except (ConnectionError, h11.RemoteProtocolError) as error:
+        except ConnectionError as error:
             if self._is_used and self._is_silent:
                 raise StaleError from error
             raise
@@ -119,8 +119,16 @@ class Connection:
         del answer.body[MAX_BODY:]
 
     async def _event(self) -> object:
-        while (event := self._http.next_event()) is h11.NEED_DATA:
+        while (event := self._next_event()) is h11.NEED_DATA:
             data = await self._reader.read(READ_BYTES)
             self._is_silent = self._is_silent and not data
             self._http.receive_data(data)
         return event
+
+    def _next_event(self) -> object:
+        try:
+            return self._http.next_event()
+        except h11.RemoteProtocolError as error:
+            if self._reader.at_eof():
+                raise ConnectionResetError("The other side closed in the middle of an answer.") from error
+            raise

@@ -28,7 +28,7 @@ REMEMBERED_SECONDS = 5.0  # what a name stands for; the connections are pinned a
 MAX_REMEMBERED = 1_000
 TRIED_ADDRESSES = 3
 MAX_TEXT = 2_000
-UNSTORABLE = dict.fromkeys((0, *range(55296, 57344)), "�")
+NUL = "\x00"  # a character that PostgreSQL does not store
 
 LATE = "No complete answer within {:g} seconds."
 NOT_HTTP = "The answer is not valid HTTP."
@@ -71,6 +71,7 @@ class Sender:
         self._tls = tls or ssl.create_default_context(cafile=certifi.where())
         self._deadline = deadline_seconds
         self._idle: Pool = defaultdict(list)
+        self._swept = time.monotonic()
         self._addresses: dict[str, tuple[float, Sequence[Address]]] = {}
 
     async def __aenter__(self) -> Self:
@@ -135,11 +136,25 @@ class Sender:
         return addresses
 
     def _keep_or_close(self, connection: Connection) -> None:
+        self._sweep()
         kept = self._idle[connection.place]
         if connection.is_reusable and len(kept) < MAX_IDLE:
             kept.append(connection)
         else:
             connection.close()
+
+    def _sweep(self) -> None:
+        """Now and then close what nobody asked for again."""
+        oldest = time.monotonic() - IDLE_SECONDS
+        if self._swept > oldest:
+            return
+        self._swept = time.monotonic()
+        for place, kept in list(self._idle.items()):
+            for connection in [each for each in kept if each.idle_since < oldest]:
+                connection.close()
+                kept.remove(connection)
+            if not kept:
+                del self._idle[place]
 
 
 def _explain(problem: Exception, connection: Connection | None, deadline: float) -> str:
@@ -159,7 +174,7 @@ def _result(answer: Answer | None, error: str | None, duration_ms: int) -> Resul
     retry_after = answer.header(b"retry-after")
     return Result(
         status=answer.status,
-        body=answer.text().decode("utf-8", "replace")[:MAX_TEXT].translate(UNSTORABLE),
+        body=answer.text().decode("utf-8", "replace")[:MAX_TEXT].replace(NUL, "\N{REPLACEMENT CHARACTER}"),
         error=error,
         duration_ms=duration_ms,
         retry_after=None if retry_after is None else retry_after.decode("latin-1"),

@@ -1,0 +1,369 @@
+"""The sender against real sockets: what misbehaves, what must never be connected to, what is kept open."""
+
+import asyncio
+import contextlib
+import gzip
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+import trustme
+
+from app.egress import NOT_REACHABLE, Rules, parse_networks, parse_ports
+from app.webhooks.sender import Result, Sender
+
+OPEN = Rules(networks=parse_networks("127.0.0.0/8"), ports=parse_ports("1-65535"))
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+DEADLINE = 0.7
+
+Behaviour = Callable[[socket.socket], None]
+
+
+class Peer:
+    """A socket server: a thread for each connection that reads a request and behaves."""
+
+    def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None, *, host: str = "127.0.0.1") -> None:
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self._behaviour, self._tls = behaviour, tls
+        self._listening = socket.create_server((host, 0))
+        self.port = self._listening.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def url(self, path: str = "/hook") -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                self.connections += 1
+                thread = threading.Thread(target=self._serve, args=(connection,))
+                thread.start()
+                self._threads.append(thread)
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.settimeout(5)
+        with contextlib.suppress(OSError), connection:
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            with connection:
+                while request := self._read(connection):
+                    self.requests.append(request)
+                    self._behaviour(connection)
+
+    @staticmethod
+    def _read(connection: socket.socket) -> bytes:
+        data = b""
+        while not data.endswith(b"{}"):
+            part = connection.recv(65536)
+            if not part:
+                return b""
+            data += part
+        return data
+
+
+@pytest.fixture
+def peer() -> Iterator[Callable[..., Peer]]:
+    """Start peers that end with the test."""
+    peers: list[Peer] = []
+
+    def start(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> Peer:
+        peers.append(Peer(behaviour, tls))
+        return peers[-1]
+
+    yield start
+    for each in peers:
+        each.close()
+
+
+def says(*parts: bytes) -> Behaviour:
+    def behave(connection: socket.socket) -> None:
+        for part in parts:
+            connection.sendall(part)
+
+    return behave
+
+
+def then_closes(behaviour: Behaviour) -> Behaviour:
+    def behave(connection: socket.socket) -> None:
+        behaviour(connection)
+        connection.close()
+
+    return behave
+
+
+def post(*urls: str, rules: Rules = OPEN, pause: float = 0.0, **options: object) -> list[Result]:
+    """Post to addresses one after the other, with one sender."""
+
+    async def run() -> list[Result]:
+        results = []
+        async with Sender(rules, deadline_seconds=DEADLINE, **options) as sender:  # type: ignore[arg-type]
+            for url in urls:
+                results.append(await sender.post(url, {"webhook-id": "c1"}, b"{}"))
+                await asyncio.sleep(pause)
+        return results
+
+    return asyncio.run(run())
+
+
+def names(**answers: Sequence[str]) -> Callable[..., object]:
+    """Return a look-up that gives, for a name, each of its answers in turn and the last one for ever."""
+    left = {name: list(each) for name, each in answers.items()}
+
+    async def lookup(host: str) -> Sequence[str]:
+        given = left[host.partition(".")[0]]
+        return (given.pop(0) if len(given) > 1 else given[0]).split()
+
+    return lookup
+
+
+class TestAnswers:
+    def test_2xx_is_success(self, peer: Callable[..., Peer]) -> None:
+        there = peer(says(OK))
+
+        (result,) = post(there.url("/a?b=c"))
+
+        assert result.succeeded
+        assert (result.status, result.body, result.error) == (200, "ok", None)
+        head = there.requests[0].split(b"\r\n")
+        assert head[0] == b"POST /a?b=c HTTP/1.1"
+        assert f"Host: 127.0.0.1:{there.port}".encode() in head
+        assert b"webhook-id: c1" in head
+
+    @pytest.mark.parametrize("status", [199, 300, 301, 304, 400, 404, 410, 500, 599])
+    def test_all_else_is_failure(self, peer: Callable[..., Peer], status: int) -> None:
+        if status == 199:
+            there = peer(says(b"HTTP/1.1 199 Hm\r\n\r\n", b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"))
+        else:
+            length = b"" if status == 304 else b"Content-Length: 0\r\n"
+            there = peer(says(f"HTTP/1.1 {status} Hm\r\n".encode() + length + b"\r\n"))
+
+        (result,) = post(there.url())
+
+        assert not result.succeeded
+        assert result.status == (500 if status == 199 else status)
+
+    def test_a_redirect_is_not_followed(self, peer: Callable[..., Peer]) -> None:
+        canary = peer(says(OK))
+        there = peer(says(f"HTTP/1.1 307 Go\r\nLocation: {canary.url()}\r\nContent-Length: 0\r\n\r\n".encode()))
+
+        (result,) = post(there.url())
+
+        assert result.status == 307
+        assert canary.connections == 0
+
+    def test_retry_after_is_passed_on(self, peer: Callable[..., Peer]) -> None:
+        there = peer(says(b"HTTP/1.1 503 No\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n"))
+
+        assert post(there.url())[0].retry_after == "120"
+
+    def test_text_is_cut_and_made_storable(self, peer: Callable[..., Peer]) -> None:
+        body = b"\x00\xff" + "ü".encode() * 5000
+        there = peer(says(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body), body))
+
+        (result,) = post(there.url())
+
+        assert len(result.body) == 2000
+        assert result.body.startswith("\ufffd\ufffdüü")
+
+    def test_proxies_of_the_environment_are_ignored(
+        self, peer: Callable[..., Peer], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        canary, there = peer(says(OK)), peer(says(OK))
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, canary.url())
+
+        assert post(there.url())[0].succeeded
+        assert canary.connections == 0
+
+
+class TestMisbehaviour:
+    def drip(self, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(1000):
+            connection.sendall(b"x")
+            time.sleep(0.05)
+
+    def endless(self, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            connection.sendall(b"x" * 65536)
+
+    def endless_chunks(self, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            connection.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+
+    def bomb(self, connection: socket.socket) -> None:
+        bomb = gzip.compress(b"0" * 20_000_000)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb))
+        connection.sendall(bomb)
+
+    def interim(self, connection: socket.socket) -> None:
+        while True:
+            connection.sendall(b"HTTP/1.1 102 Processing\r\n\r\n")
+
+    @pytest.mark.parametrize("behaviour", ["endless", "endless_chunks", "bomb"])
+    def test_of_a_2xx_no_more_is_read_than_is_kept(self, peer: Callable[..., Peer], behaviour: str) -> None:
+        (result,) = post(peer(getattr(self, behaviour)).url())
+
+        assert result.succeeded
+        assert len(result.body) == 2000
+        assert set(result.body) <= {"x", "0"}
+
+    def test_a_dripping_body_is_late(self, peer: Callable[..., Peer]) -> None:
+        (result,) = post(peer(self.drip).url())
+
+        assert not result.succeeded
+        assert (result.status, result.error) == (200, "No complete answer within 0.7 seconds.")
+        assert 600 < result.duration_ms < 3000
+
+    def test_silence_is_late(self, peer: Callable[..., Peer]) -> None:
+        (result,) = post(peer(lambda _: time.sleep(1.5)).url())
+
+        assert (result.status, result.error) == (None, "No complete answer within 0.7 seconds.")
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1_000_000 + b"\r\n\r\n",
+            b"SSH-2.0-OpenSSH_9.2\r\n" * 2,
+            b"HTTP/1.1 abc OK\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"\x16\x03\x01\x00",
+        ],
+    )
+    def test_what_is_not_http_is_a_failure(self, peer: Callable[..., Peer], answer: bytes) -> None:
+        (result,) = post(peer(says(answer)).url())
+
+        assert not result.succeeded
+        assert result.error in {"The answer is not valid HTTP.", "No complete answer within 0.7 seconds."}
+
+    def test_interim_answers_end(self, peer: Callable[..., Peer]) -> None:
+        assert post(peer(self.interim).url())[0].error == "The answer is not valid HTTP."
+
+    @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", b"HTTP/1.1 200"])
+    def test_a_cut_is_a_failure(self, peer: Callable[..., Peer], answer: bytes) -> None:
+        (result,) = post(peer(then_closes(says(answer))).url())
+
+        assert result.error == "The connection was cut before the answer was complete."
+
+
+class TestConnections:
+    def test_are_kept_for_the_next_delivery(self, peer: Callable[..., Peer]) -> None:
+        there = peer(says(OK))
+
+        assert all(result.succeeded for result in post(*[there.url()] * 5))
+        assert there.connections == 1
+
+    def test_are_not_kept_when_the_receiver_says_so(self, peer: Callable[..., Peer]) -> None:
+        there = peer(then_closes(says(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")))
+
+        assert all(result.succeeded for result in post(*[there.url()] * 3))
+        assert there.connections == 3
+
+    def test_one_that_went_stale_costs_no_attempt(self, peer: Callable[..., Peer]) -> None:
+        there = peer(then_closes(says(OK)))
+
+        assert all(result.succeeded for result in post(*[there.url()] * 3))
+        assert all(result.succeeded for result in post(*[there.url()] * 3, pause=0.05))
+
+
+class TestDestinations:
+    CLOSED_RULES = Rules(ports=parse_ports("1-65535"))
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "127.1"])
+    def test_a_canary_on_this_machine_sees_nothing(self, peer: Callable[..., Peer], host: str) -> None:
+        canary = peer(says(OK))
+
+        (result,) = post(f"http://{host}:{canary.port}/", rules=self.CLOSED_RULES)
+
+        assert (result.status, result.error) == (None, NOT_REACHABLE)
+        assert canary.connections == 0
+
+    @pytest.mark.parametrize("answers", ["127.0.0.1", "8.8.8.8 127.0.0.1", "127.0.0.1 8.8.8.8", "::ffff:127.0.0.1"])
+    def test_no_name_leads_there(self, peer: Callable[..., Peer], answers: str) -> None:
+        canary = peer(says(OK))
+
+        (result,) = post(f"http://hooks.example:{canary.port}/", rules=self.CLOSED_RULES, lookup=names(hooks=[answers]))
+
+        assert (result.status, result.error) == (None, NOT_REACHABLE)
+        assert canary.connections == 0
+
+    def test_a_name_that_changes_its_mind_is_asked_once(self, peer: Callable[..., Peer]) -> None:
+        """The address that was checked is the one that is connected to: a second answer is never used."""
+        there = peer(says(OK))
+        rules = Rules(networks=parse_networks("127.0.0.1/32"), ports=OPEN.ports)
+        lookup = names(hooks=["127.0.0.1", "127.0.0.2"], other=["127.0.0.2"])
+
+        first, second, third = post(
+            *[f"http://hooks.example:{there.port}/"] * 2,
+            f"http://other.example:{there.port}/",
+            rules=rules,
+            lookup=lookup,
+        )
+
+        assert first.succeeded
+        assert second.succeeded
+        assert third.error == NOT_REACHABLE
+        assert b"Host: hooks.example:" in there.requests[0]
+
+    def test_refused_open_and_unknown_sound_the_same(self, peer: Callable[..., Peer]) -> None:
+        canary = peer(says(OK))
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            closed = probe.getsockname()[1]
+
+        async def unknown(_host: str) -> Sequence[str]:
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+        results = [
+            *post(*(f"http://127.0.0.1:{port}/" for port in (canary.port, closed)), rules=self.CLOSED_RULES),
+            *post(f"http://127.0.0.1:{closed}/"),
+            *post("http://hooks.example/", lookup=unknown),
+        ]
+
+        assert {(result.status, result.body, result.error) for result in results} == {(None, "", NOT_REACHABLE)}
+
+
+class TestTls:
+    AUTHORITY = trustme.CA()
+
+    def contexts(self, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+        server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+        self.AUTHORITY.issue_cert(name).configure_cert(server)
+        self.AUTHORITY.configure_trust(client)
+        return server, client
+
+    def test_the_certificate_must_be_the_names(self, peer: Callable[..., Peer]) -> None:
+        server, client = self.contexts("hooks.example")
+        there = peer(says(OK), server)
+        lookup = names(hooks=["127.0.0.1"], other=["127.0.0.1"])
+
+        right, wrong = post(
+            f"https://hooks.example:{there.port}/", f"https://other.example:{there.port}/", lookup=lookup, tls=client
+        )
+
+        assert right.succeeded
+        assert (wrong.status, wrong.error) == (None, "The certificate is not valid for this host.")
+        assert len(there.requests) == 1
+
+    def test_an_unknown_authority_is_not_trusted(self, peer: Callable[..., Peer]) -> None:
+        server, _ = self.contexts("hooks.example")
+        there = peer(says(OK), server)
+
+        (result,) = post(f"https://hooks.example:{there.port}/", lookup=names(hooks=["127.0.0.1"]))
+
+        assert result.error == "The certificate is not valid for this host."
+        assert there.requests == []
