@@ -4,7 +4,7 @@ import contextlib
 
 import click
 
-from app.cli import output, runtime
+from app.cli import runtime
 
 
 @click.command()
@@ -24,5 +24,4 @@ def worker() -> None:
     with runtime.current_database() as database:
         from app.webhooks import process  # noqa: PLC0415 - as above
 
-        output.note("Delivering webhooks. Ctrl-C ends it.")
         process.run(runtime.settings(), database)

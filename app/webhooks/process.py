@@ -52,6 +52,7 @@ async def work(worker: Worker) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:  # it may be killed without a chance to stop us
         loop.add_reader(parent.sentinel, stop.set)
+    LOG.info("delivering webhooks until a signal ends it")
     await worker.run(stop)
 
 

@@ -1,0 +1,131 @@
+"""`distribu webhook`."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.db import Database
+from app.services import webhooks
+from tests.cli.conftest import Command, entries, environment
+from tests.support import factories
+from tests.support.factories import Tenant
+
+URL = "https://example.com/hook"
+
+
+@pytest.fixture
+def webhook(fresh_database: Database, shop: Tenant) -> str:
+    """Return a webhook of the company."""
+    with fresh_database.transaction(write=True) as session:
+        ctx = factories.context(session, shop.company_id)
+        return str(webhooks.create(ctx, {"url": URL, "events": ["order.created"]}).id)
+
+
+class TestList:
+    def test_shows_no_secret(self, distribu: Command, shop: Tenant, webhook: str) -> None:
+        asked = distribu("webhook", "list", "--company", shop.slug, "--json")
+        table = distribu("webhook", "list", "--company", shop.slug)
+
+        (only,) = asked.json
+        assert (only["id"], only["url"], only["isActive"]) == (webhook, URL, True)
+        assert webhook in table.out
+        assert "whsec_" not in asked.out + table.out
+
+    def test_says_when_there_is_none(self, distribu: Command, shop: Tenant) -> None:
+        answer = distribu("webhook", "list", "--company", shop.slug)
+
+        assert answer.out == ""
+        assert "POST /webhooks" in answer.err
+
+
+class TestDeliveries:
+    def test_a_test_is_queued_listed_and_repeated(self, distribu: Command, shop: Tenant, webhook: str) -> None:
+        queued = distribu("webhook", "test", webhook, "--company", shop.slug, "--json")
+        again = distribu("webhook", "redeliver", webhook, queued.json["id"], "--company", shop.slug, "--json").json
+        rows = distribu("webhook", "deliveries", webhook, "--company", shop.slug, "--json").json
+
+        assert queued.json["outcome"] == "PENDING"
+        assert f"distribu webhook deliveries {webhook} --company {shop.slug}" in queued.err
+        assert [each["id"] for each in rows] == [again["id"], queued.json["id"]]
+        assert {(each["event"], each["eventId"]) for each in rows} == {("webhook.test", queued.json["eventId"])}
+        table = distribu("webhook", "deliveries", webhook, "--company", shop.slug)
+        assert "PENDING" in table.out
+
+    def test_failures_alone_can_be_listed(self, distribu: Command, shop: Tenant, webhook: str) -> None:
+        distribu("webhook", "test", webhook, "--company", shop.slug)
+
+        answer = distribu("webhook", "deliveries", webhook, "--failed", "--company", shop.slug, "--json")
+
+        assert answer.json == []
+        assert "Nothing failed." in answer.err
+
+    def test_what_does_not_exist_is_refused(self, distribu: Command, shop: Tenant, webhook: str) -> None:
+        for arguments in (["test", "none"], ["deliveries", "none"], ["rotate", "none"], ["redeliver", "none", "none"]):
+            assert distribu("webhook", *arguments, "--company", shop.slug).refusal == "Webhook not found."
+        answer = distribu("webhook", "redeliver", webhook, "none", "--company", shop.slug)
+        assert answer.refusal == "Delivery not found."
+
+    def test_those_of_other_companies_do_not_exist(
+        self, distribu: Command, fresh_database: Database, webhook: str
+    ) -> None:
+        other = factories.tenant(fresh_database)
+
+        assert distribu("webhook", "test", webhook, "--company", other.slug).refusal == "Webhook not found."
+
+
+class TestRotate:
+    def test_shows_the_new_secret_once_and_records_who_did_it(
+        self, distribu: Command, shop: Tenant, webhook: str
+    ) -> None:
+        rotated = distribu("webhook", "rotate", webhook, "--company", shop.slug, "--json").json
+        table = distribu("webhook", "rotate", webhook, "--company", shop.slug, "--grace-seconds", "0")
+
+        assert rotated["secret"].startswith("whsec_")
+        assert rotated["secretRotationGraceExpiresAt"] is not None
+        assert "whsec_" in table.out
+        assert "not shown again" in table.err
+        last, first, *_ = entries(distribu, shop.slug)
+        assert (last["action"], last["actorType"]) == ("webhook.secret_rotated", "USER")
+        assert (last["metadata"], first["metadata"]) == (
+            {"after": {"graceSeconds": 0}},
+            {"after": {"graceSeconds": 86_400}},
+        )
+        assert "whsec_" not in str([last, first])
+
+    def test_refuses_a_grace_over_a_week(self, distribu: Command, shop: Tenant, webhook: str) -> None:
+        answer = distribu("webhook", "rotate", webhook, "--company", shop.slug, "--grace-seconds", "604801")
+
+        assert "0<=x<=604800" in answer.refusal
+
+
+class TestWorker:
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_ends_when_it_is_told_to(self, database_url: str, tmp_path: Path, number: signal.Signals) -> None:
+        command = [sys.executable, "-m", "app.cli", "worker"]
+        worker = subprocess.Popen(command, cwd=tmp_path, env=environment(database_url), stderr=subprocess.PIPE)
+        assert worker.stderr is not None
+        assert b"delivering webhooks" in worker.stderr.readline()
+
+        worker.send_signal(number)
+        _, rest = worker.communicate(timeout=10)
+
+        assert (worker.returncode, rest) == (0, b"")
+
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            ("webhook_allowed_networks", "10.0.0.1/8"),
+            ("webhook_allowed_ports", "http"),
+            ("webhook_retry_schedule", "5,,300"),
+            ("webhook_retry_schedule", "-5"),
+            ("webhook_retry_schedule", "604801"),
+        ],
+    )
+    def test_a_wrong_setting_is_named(self, distribu: Command, setting: str, value: str) -> None:
+        answer = distribu("worker", **{setting: value})
+
+        assert f"DISTRIBU_{setting.upper()}" in answer.refusal
+        assert answer.code == 2
