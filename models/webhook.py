@@ -49,6 +49,7 @@ class Webhook(Base):
     secret_rotation_grace_expires_at: Mapped[datetime | None] = mapped_column(Instant)
     event_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
     failing_since: Mapped[datetime | None] = mapped_column(Instant)
+    deleted_at: Mapped[datetime | None] = mapped_column(Instant)  # its deliveries are too many to go at once
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from app.context import now
 from app.db import Database
 from app.http import idempotency
-from app.services import events
+from app.services import events, webhooks
 
 LOG = logging.getLogger(__name__)
 PAUSE_SECONDS = 600.0
@@ -29,16 +29,17 @@ async def running(database: Database) -> AsyncIterator[None]:
 async def _run(database: Database) -> None:
     while True:
         try:
-            await asyncio.to_thread(_tidy, database)
+            await asyncio.to_thread(tidy, database)
         except Exception as error:  # noqa: BLE001 - what fails now is tried again after the pause
             LOG.warning("housekeeping failed: %s", error)
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-def _tidy(database: Database) -> None:
-    """Remove answers to idempotent requests and events that are no longer kept, the latter a few at a time."""
+def tidy(database: Database) -> None:
+    """Remove what is no longer kept; events, of which there may be many, a few at a time."""
     with database.transaction(write=True) as session:
         idempotency.forget_expired(session, now())
+        webhooks.forget_deleted(session, now())
     forgotten = events.FORGOTTEN_AT_ONCE
     while forgotten == events.FORGOTTEN_AT_ONCE:
         with database.transaction(write=True) as session:

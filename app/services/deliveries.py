@@ -25,10 +25,7 @@ COLUMNS = SCHEMA.columns(TABLE)
 MAX_RECOVERED = 10_000
 
 ONE = owned(*COLUMNS).where(TABLE.c.webhook_id == bindparam("webhook_id"), TABLE.c.id == bindparam("id"))
-# A webhook that is being deleted is waited for and then not told; a delivery of it could not be stored.
-SUBSCRIBERS = (owned(webhooks.TABLE.c.id, webhooks.TABLE.c.events).where(webhooks.TABLE.c.is_active)).with_for_update(
-    read=True, key_share=True
-)
+SUBSCRIBERS = owned(webhooks.TABLE.c.id, webhooks.TABLE.c.events).where(webhooks.TABLE.c.is_active)
 OUTCOMES = {"PENDING": TABLE.c.success.is_(None), "SUCCEEDED": TABLE.c.success, "FAILED": sa.not_(TABLE.c.success)}
 LISTING = paging.Listing(
     TABLE,

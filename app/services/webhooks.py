@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Row, bindparam, select
+from sqlalchemy.orm import Session
 
 from app import egress
 from app.context import Context, not_before
@@ -18,7 +19,7 @@ from app.errors import DomainError, NotFoundError
 from app.schemas.webhooks import WebhookSchema
 from app.services import audit
 from app.services.tenant import bound, change, mine, owned
-from models import Company, Webhook, new_id
+from models import KEPT_DAYS, Company, Webhook, new_id
 from models.base import table
 
 TABLE = table(Webhook)
@@ -26,16 +27,18 @@ SCHEMA = WebhookSchema()
 MAX_WEBHOOKS = 10
 SECRET_BYTES = 24
 DAY_SECONDS = 86_400
+FORGOTTEN_AFTER = timedelta(days=KEPT_DAYS + 1)
 MAX_GRACE_SECONDS = 7 * DAY_SECONDS
 
 NOW = bindparam("now", type_=TABLE.c.created_at.type)
 GRACE = TABLE.c.secret_rotation_grace_expires_at
 SHOWN = [sa.case((GRACE > NOW, GRACE)).label(GRACE.name) if each is GRACE else each for each in SCHEMA.columns(TABLE)]
 WITH_SECRET = [*SHOWN, TABLE.c.secret]
-ALL = owned(*SHOWN).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc())
-ONE = owned(*WITH_SECRET).where(TABLE.c.id == bindparam("id"))
+IS_THERE = TABLE.c.deleted_at.is_(None)
+ALL = owned(*SHOWN).where(IS_THERE).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc())
+ONE = owned(*WITH_SECRET).where(IS_THERE, TABLE.c.id == bindparam("id"))
 LOCKED = ONE.with_for_update(key_share=True)
-COUNT = select(sa.func.count()).select_from(TABLE).where(mine(TABLE))
+COUNT = select(sa.func.count()).select_from(TABLE).where(mine(TABLE), IS_THERE)
 # Whoever adds a webhook waits for who is adding one, so that both cannot be the tenth.
 ADDING = select(Company.id).where(Company.id == bindparam("own_id")).with_for_update(key_share=True)
 
@@ -99,9 +102,13 @@ def update(ctx: Context, webhook_id: str, values: Values) -> Row[Any]:
 
 
 def delete(ctx: Context, webhook_id: str) -> None:
-    """Remove a webhook with all its deliveries. Raises NotFoundError."""
-    before = _found(ctx, ONE.with_for_update(), webhook_id)
-    ctx.session.execute(sa.delete(TABLE).where(mine(TABLE), TABLE.c.id == bindparam("id")), bound(ctx, id=webhook_id))
+    """Remove a webhook; nothing more is sent to it. Raises NotFoundError.
+
+    Its row stays until `forget_deleted`: the deliveries that refer to it go by and by, with the events they bring.
+    """
+    before = lock(ctx, webhook_id)
+    values = {"deleted_at": ctx.now, "is_active": False, "previous_secret": None}
+    ctx.session.execute(change(TABLE).values(**values), bound(ctx, row_id=webhook_id))
     audit.record(ctx, "webhook.deleted", "webhook", webhook_id, {"before": SCHEMA.render(before)})
 
 
@@ -122,6 +129,11 @@ def disable(ctx: Context, webhook_id: str, reason: str) -> None:
     statement = change(TABLE).where(TABLE.c.is_active).values(is_active=False, updated_at=ctx.now)
     if ctx.session.execute(statement.returning(TABLE.c.id), bound(ctx, row_id=webhook_id)).one_or_none():
         audit.record(ctx, "webhook.disabled", "webhook", webhook_id, {"reason": reason})
+
+
+def forget_deleted(session: Session, now: datetime) -> None:
+    """Remove the rows of webhooks that were deleted so long ago that no delivery refers to them any more."""
+    session.execute(sa.delete(TABLE).where(TABLE.c.deleted_at < NOW), {"now": now - FORGOTTEN_AFTER})
 
 
 def new_secret() -> str:

@@ -27,6 +27,7 @@ MAX_IDLE = 20  # open connections to one target
 REMEMBERED_SECONDS = 5.0  # what a name stands for; the connections are pinned all the same
 MAX_REMEMBERED = 1_000
 TRIED_ADDRESSES = 3
+CONNECT_SECONDS = 2.5  # to one of several addresses, so that there is time for the next
 MAX_TEXT = 2_000
 NUL = "\x00"  # a character that PostgreSQL does not store
 
@@ -120,10 +121,12 @@ class Sender:
     async def _open(self, target: Target) -> Connection:
         """Connect to the first address that takes us. Raises OSError, DestinationError."""
         addresses = await self._resolve(target)
-        for address in addresses[: TRIED_ADDRESSES - 1]:
-            with contextlib.suppress(ConnectionError):
-                return await Connection.open(target, address, self._tls)
-        return await Connection.open(target, addresses[-1], self._tls)
+        *others, last = addresses[:TRIED_ADDRESSES]
+        for address in others:
+            with contextlib.suppress(OSError):
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    return await Connection.open(target, address, self._tls)
+        return await Connection.open(target, last, self._tls)
 
     async def _resolve(self, target: Target) -> Sequence[Address]:
         at, addresses = self._addresses.get(target.host, (0.0, ()))

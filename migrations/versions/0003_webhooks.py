@@ -32,6 +32,7 @@ def _webhooks() -> None:
         sa.Column("secret_rotation_grace_expires_at", Instant),
         sa.Column("event_sequence", sa.BigInteger, nullable=False),
         sa.Column("failing_since", Instant),
+        sa.Column("deleted_at", Instant),
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("updated_at", Instant, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_webhooks"),

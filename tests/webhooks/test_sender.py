@@ -280,6 +280,12 @@ class TestConnections:
         assert all(result.succeeded for result in post(*[there.url()] * 3))
         assert all(result.succeeded for result in post(*[there.url()] * 3, pause=0.05))
 
+    def test_of_several_addresses_one_that_answers_is_enough(self, peer: Callable[..., Peer]) -> None:
+        there = peer(says(OK))
+        lookup = names(hooks=["127.0.0.2 127.0.0.1"])
+
+        assert post(f"http://hooks.example:{there.port}/", lookup=lookup)[0].succeeded
+
 
 class TestDestinations:
     CLOSED_RULES = Rules(ports=parse_ports("1-65535"))
