@@ -3,6 +3,8 @@
 Not here: status codes and JSON (`app/http/errors.py` turns these into answers).
 """
 
+QUERY, BODY = "/query", ""  # what a pointer to a parameter begins with
+
 
 class DomainError(Exception):
     """The request was understood and a rule of the domain refuses it. The message is for the caller."""
@@ -21,12 +23,12 @@ class NotFoundError(DomainError):
 
 
 class InvalidParameterError(DomainError):
-    """A parameter has the right form, but no meaning. `parameter` names it."""
+    """A parameter has the right form, but no meaning. `pointer` leads to it."""
 
-    def __init__(self, parameter: str, message: str) -> None:
-        """Take the whole message."""
+    def __init__(self, parameter: str, message: str, *, parent: str = QUERY) -> None:
+        """Take the whole message, and where the parameter stands: in the query or in the body."""
         super().__init__(message)
-        self.parameter = parameter
+        self.pointer = f"{parent}/{parameter}"
 
 
 class InvalidCursorError(InvalidParameterError):
@@ -40,9 +42,9 @@ class InvalidCursorError(InvalidParameterError):
 class InvalidTimeError(InvalidParameterError):
     """There is no such day, or no such time of a day."""
 
-    def __init__(self, parameter: str) -> None:
+    def __init__(self, parameter: str, *, parent: str = QUERY) -> None:
         """Use the wording that the document has for a wrong form."""
-        super().__init__(parameter, f"{parameter} must be a date or a time in ISO 8601")
+        super().__init__(parameter, f"{parameter} must be a date or a time in ISO 8601", parent=parent)
 
 
 class StartError(Exception):

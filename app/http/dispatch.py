@@ -6,7 +6,7 @@ The resolver binds tag and operationId to `handlers/<tag>.py::<snake_case>`; a m
 import importlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import flask
@@ -16,7 +16,7 @@ from app.context import Actor, ActorType, Context, now
 from app.db import Database, retrying
 from app.egress import Rules
 from app.errors import StartError
-from app.http import idempotency
+from app.http import idempotency, links
 from app.http.call import KEY, Call
 from app.http.idempotency import Answer, to_answer
 from app.spec import Operation
@@ -89,7 +89,8 @@ def _view(operation: Operation, handler: Handler, site: Site) -> Handler:
 def _read(handler: Handler, call: Call, site: Site) -> flask.Response:
     with site.database.transaction() as session:
         result = handler(_context(call, session, site.rules), **call.arguments)
-    return _response(to_answer(result))
+    answer = to_answer(result)
+    return _response(replace(answer, headers=answer.headers | links.next_page(flask.request.path, call.query, result)))
 
 
 def _write(operation: Operation, handler: Handler, call: Call, site: Site) -> flask.Response:

@@ -119,7 +119,7 @@ def translate(error: Exception) -> ApiError:
 
 def _refusal(error: errors.DomainError) -> ApiError:
     if isinstance(error, errors.InvalidParameterError):
-        return invalid([Fault(pointer=f"/query/{error.parameter}", message=str(error))])
+        return invalid([Fault(pointer=error.pointer, message=str(error))])
     is_missing = isinstance(error, errors.NotFoundError)
     return ApiError(HTTPStatus.NOT_FOUND if is_missing else HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error))
 

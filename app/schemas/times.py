@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from app.errors import InvalidTimeError
+from app.errors import QUERY, InvalidTimeError
 
 TIMES = ("since", "until")
 
@@ -14,12 +14,12 @@ def load_range(query: Mapping[str, Any]) -> dict[str, Any]:
     return {name: load_time(name, value) if name in TIMES else value for name, value in query.items()}
 
 
-def load_time(name: str, text: str) -> datetime:
+def load_time(name: str, text: str, *, parent: str = QUERY) -> datetime:
     """Read a parameter by its name. Raises InvalidTimeError."""
     try:
         return parse_time(text)
     except ValueError as error:
-        raise InvalidTimeError(name) from error
+        raise InvalidTimeError(name, parent=parent) from error
 
 
 def parse_time(text: str) -> datetime:

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 from marshmallow import fields
 
+from app.errors import BODY
 from app.schemas.base import Json, Schema, Timestamp
 from app.schemas.times import load_time
 
@@ -57,4 +58,4 @@ def event(row: Any) -> Json:
 
 def load_times(body: Json) -> Json:
     """Return `body` with its times as moments. Raises InvalidTimeError naming the one that is none."""
-    return {name: load_time(name, value) for name, value in body.items()}
+    return {name: load_time(name, value, parent=BODY) for name, value in body.items()}

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Row, bindparam
 
 from app.context import Context
-from app.errors import InvalidParameterError, NotFoundError
+from app.errors import BODY, InvalidParameterError, NotFoundError
 from app.schemas.webhooks import DeliverySchema
 from app.services import paging, webhooks
 from app.services.tenant import bound, owned
@@ -118,7 +118,7 @@ def recover(ctx: Context, webhook_id: str, since: datetime, until: datetime | No
     """
     until = until or ctx.now
     if since > until:
-        raise InvalidParameterError("since", "since must not be after until")
+        raise InvalidParameterError("since", "since must not be after until", parent=BODY)
     webhook = webhooks.lock(ctx, webhook_id)
     values = bound(ctx, webhook_id=webhook_id, since=since, until=until, types=webhook.events)
     missed = ctx.session.execute(MISSED, values).all()

@@ -1,5 +1,6 @@
 """Revisions and models say the same; pages are served by an index, in a fixed number of statements."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -120,6 +121,6 @@ def test_a_page_of_orders_is_served_by_an_index(fresh_database: Database, filter
         rows = session.connection().exec_driver_sql(explain + statement, parameters).all()
     plan = "\n".join(str(row[-1]) for row in rows)
 
-    assert "ix_orders_company_id_" in plan, plan
+    assert re.search("ix_orders_(company_id_|placed)", plan), plan
     assert "TEMP B-TREE" not in plan, plan
     assert "Sort" not in plan, plan

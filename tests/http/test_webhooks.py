@@ -330,6 +330,7 @@ class TestRecover:
         answer = client.post(f"/webhooks/{make(client)['id']}/recover", json=body)
 
         assert (answer.status_code, answer.json()["error"]) == (400, message)
+        assert answer.json()["details"][0]["pointer"] == "/since"
 
 
 class TestEvents:
