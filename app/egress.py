@@ -111,7 +111,7 @@ def parse(url: str, rules: Rules) -> Target:
     except ValueError as error:
         raise DestinationError("url is not a valid URL.") from error
     if parts.scheme not in DEFAULT_PORTS or not url.lower().startswith(f"{parts.scheme}://"):
-        raise DestinationError("url must begin with https:// or http://.")
+        raise DestinationError("url must begin with https:// or http://")
     if "@" in parts.netloc:
         raise DestinationError("url must not contain a user name or a password.")
     port = DEFAULT_PORTS[parts.scheme] if port is None else port

@@ -25,6 +25,7 @@ from app.db import Database
 from models import AuditEntry, EventType
 from models import Webhook as WebhookRow
 from tests.support import factories
+from tests.support.client import Contract
 from tests.support.receiver import MISBEHAVIOUR, Received, Receiver
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database
 
@@ -128,7 +129,7 @@ def verify(request: Received, secret: str) -> None:
 
 
 class TestArrival:
-    def test_every_event_arrives_and_can_be_verified(self, site: Site) -> None:
+    def test_every_event_arrives_and_can_be_verified(self, site: Site, contract: Contract) -> None:
         webhook = site.webhook("/all", *EventType)
         product = factories.product(site.database, site.tenant.company_id, stock=6, low_stock_threshold=5)
         (customer,) = site.customers(1)
@@ -158,6 +159,7 @@ class TestArrival:
             assert each.headers["content-type"] == "application/json"
             assert each.content["event"] == each.headers["x-webhook-event"]
             assert each.content == events[each.id]
+            contract.check_event(each.content)
         assert {each["outcome"] for each in deliveries} == {"SUCCEEDED"}
         assert {(each["statusCode"], each["responseBody"]) for each in deliveries} == {(200, "ok")}
         traced = {each.headers["x-webhook-event"] for each in received if each.headers["x-request-id"] == "traced"}

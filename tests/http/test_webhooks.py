@@ -79,7 +79,9 @@ class TestCreate:
         ("change", "message"),
         [
             ({"url": None}, "url must be a string"),
-            ({"url": "x" * 2049}, "url must be at most 2048 characters"),
+            ({"url": ""}, "url must be at least 1 character"),
+            ({"url": "ftp://example.com/"}, "url must begin with https:// or http://"),
+            ({"url": "https://" + "x" * 2041}, "url must be at most 2048 characters"),
             ({"events": []}, "At least one event is required"),
             ({"events": ["order.made"]}, "Invalid event."),
             ({"isActive": "yes"}, "isActive must be true or false"),

@@ -42,6 +42,12 @@ class Contract:
         if response.request.method != "HEAD" and response.status_code != 204:
             self._check_body(response, promised)
 
+    def check_event(self, content: dict[str, Any]) -> None:
+        """Raise ValidationError when an event is not what the document says of events of its type."""
+        words = re.split(r"[._]", content["event"])
+        name = "".join(word.capitalize() for word in words) + "Event"
+        self._validator({"$ref": f"#/components/schemas/{name}"}).validate(content)
+
     def _check_headers(self, response: httpx.Response, promised: Document) -> None:
         for name, reference in promised.get("headers", {}).items():
             header = spec.resolve(self._document, reference)
