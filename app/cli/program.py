@@ -24,6 +24,7 @@ from app.cli import (
     output,
     price,
     product,
+    report,
     serve,
     webhook,
 )
@@ -54,6 +55,7 @@ COMMANDS = (
     price.price,
     order.order,
     webhook.webhook,
+    report.report,
     audit.audit,
     demo.demo,
     openapi.openapi,

@@ -37,7 +37,7 @@ class TestReadme:
         environment = os.environ | {"DISTRIBU_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
         lines = [line[2:] for block in blocks(README, "console") for line in block.splitlines()]
 
-        assert len(lines) == 7
+        assert len(lines) == 8
         for line in lines:
             program, *arguments = shlex.split(line)
             assert program == "distribu"
