@@ -134,11 +134,14 @@ def _webhook(session: Session, site: Site, port: int) -> str:
     return str(row["id"])
 
 
-def _watch(site: Site, worker: int, progress: Progress, total: int) -> Iterator[Step]:
+def _watch(site: Site, process: subprocess.Popen[bytes], progress: Progress, total: int) -> Iterator[Step]:
+    worker = process.pid
     task = progress.add_task(f"{site.name}: delivering", total=total)
     left, at, clocks = total, time.monotonic(), measure.cpu_clocks(worker)
     while left:
         time.sleep(POLL_SECONDS)
+        if process.poll() is not None:
+            raise RuntimeError(f"The worker ended with code {process.returncode}.")
         with site.database.transaction() as session:
             waiting = session.execute(WAITING).scalar_one()
         progress.update(task, completed=total - waiting)
@@ -154,16 +157,21 @@ def _watch(site: Site, worker: int, progress: Progress, total: int) -> Iterator[
 
 
 @contextmanager
-def _worker(site: Site) -> Iterator[int]:
+def _worker(site: Site) -> Iterator[subprocess.Popen[bytes]]:
     settings = {
-        "DATABASE_URL": site.database.url.render_as_string(hide_password=False),
+        "DATABASE_URL": _setting(site.database.url),
         "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
         "WEBHOOK_ALLOWED_PORTS": "1-65535",
         "LOG_LEVEL": "WARNING",
     }
     environment = os.environ | {f"DISTRIBU_{name}": value for name, value in settings.items()}
     with _process("app.cli", "worker", environment=environment) as process:
-        yield process.pid
+        yield process
+
+
+def _setting(url: sa.URL) -> str:
+    """Return a URL as the setting takes it: without the driver."""
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)
 
 
 @contextmanager

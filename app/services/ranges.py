@@ -63,7 +63,7 @@ def _start(today: datetime, preset: Preset, first: datetime | None) -> datetime:
         case Preset.YEAR:
             return today.replace(month=1, day=1)
         case Preset.ALL:
-            return (first or today).replace(hour=0, minute=0, second=0, microsecond=0)
+            return min(first or today, today).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _label(begins: datetime, preset: Preset) -> str:

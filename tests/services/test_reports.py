@@ -192,6 +192,11 @@ class TestRange:
 
         assert self.find(Preset.ALL, first=first)[0] == "2020-02-29T00:00:00"
 
+    def test_a_first_order_after_today_moves_nothing(self) -> None:
+        first = self.NOW + timedelta(days=2)
+
+        assert self.find(Preset.ALL, first=first)[0] == "2026-04-17T00:00:00"
+
     def test_each_end_can_be_given_alone(self) -> None:
         first = datetime(2026, 4, 10, tzinfo=UTC)
 
