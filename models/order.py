@@ -52,8 +52,10 @@ class Order(Base):
         CheckConstraint("total = subtotal + tax + shipping", name="total"),
         CheckConstraint("subtotal >= 0 AND tax >= 0 AND shipping >= 0", name="amounts"),
         Index(None, "company_id", "created_at", "id"),
-        Index(None, "company_id", "status", "created_at", "id"),
+        Index(None, "company_id", "status", "created_at", "id", "total"),  # the total: for reports
         Index(None, "company_id", "customer_id", "created_at", "id"),
+        Index(None, "company_id", "updated_at", "created_at", "id"),
+        Index(None, "company_id", "created_at", "customer_id", "status", "total"),  # reports read nothing else
     )
 
     company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))

@@ -14,7 +14,7 @@ from connexion.resolver import Resolution, Resolver
 from app.context import Actor, ActorType, Context, now
 from app.db import Database, retrying
 from app.errors import StartError
-from app.http import idempotency
+from app.http import idempotency, links
 from app.http.call import KEY, Call
 from app.http.idempotency import Answer, to_answer
 from app.spec import Operation
@@ -75,7 +75,9 @@ def _view(operation: Operation, handler: Handler, database: Database) -> Handler
 def _read(handler: Handler, call: Call, database: Database) -> flask.Response:
     with database.transaction() as session:
         result = handler(_context(call, session), **call.arguments)
-    return _response(to_answer(result))
+    answer = to_answer(result)
+    answer.headers.update(links.to_next_page(flask.request.path, call.query, result))
+    return _response(answer)
 
 
 def _write(operation: Operation, handler: Handler, call: Call, database: Database) -> flask.Response:

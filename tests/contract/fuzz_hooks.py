@@ -1,4 +1,4 @@
-"""What Schemathesis cannot know: a cursor comes from a page of the same company, and February has no thirtieth."""
+"""What Schemathesis cannot know: a cursor is of the same company, February has no thirtieth, time runs on."""
 
 from typing import Any
 
@@ -7,6 +7,8 @@ from schemathesis.generation import GenerationMode
 
 from app.schemas.times import parse_time
 
+START, END = "0001-01-01", "9999-12-31"  # one end alone may be beyond the other one of the preset: both go
+
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any], _kwargs: dict[str, Any]) -> None:
@@ -14,9 +16,16 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE or not case.query:
         return
     case.query.pop("cursor", None)
-    for name in ("since", "until"):
+    for name in ("since", "until", "updatedSince", "from", "to"):
         if not _is_time(case.query.get(name, "2026-01-01")):
             del case.query[name]
+    if not _runs_on(case.query.get("from", END), case.query.get("to", START)):
+        case.query.pop("from", None)
+        case.query.pop("to", None)
+
+
+def _runs_on(start: str, end: str) -> bool:
+    return parse_time(start) <= parse_time(end)
 
 
 def _is_time(text: str) -> bool:

@@ -1,0 +1,125 @@
+"""The range of a report: a preset that ends with today, or ends of the caller's own (contract, section 7). All in UTC.
+
+Not here: how a caller writes a moment (`app/schemas/times.py`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+
+from sqlalchemy import bindparam
+
+from app.context import Context
+from app.errors import InvalidParameterError
+from app.services import orders
+from app.services.tenant import bound, owned
+
+DAY = timedelta(days=1)
+MILLISECOND = timedelta(milliseconds=1)
+CUSTOM = "custom"
+CREATED = orders.TABLE.c.created_at
+FIRST = owned(CREATED).order_by(CREATED).limit(bindparam("limit"))
+
+
+class Preset(StrEnum):
+    """A range by its name."""
+
+    TODAY = "today"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+    ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Range:
+    """Both ends belong to it. `preset` is `custom` when the caller gave one of them; `label` is for people."""
+
+    start: datetime
+    end: datetime
+    preset: str
+    label: str
+
+    @property
+    def day_count(self) -> int:
+        """Return how many days of the calendar it touches."""
+        return (self.end.date() - self.start.date()).days + 1
+
+
+def resolve(
+    ctx: Context, *, preset: str = Preset.MONTH, start: datetime | None = None, end: datetime | None = None
+) -> Range:
+    """Return the range of a preset; `start` and `end` each replace its own end alone.
+
+    Raises InvalidParameterError when it would start after it ends.
+    """
+    today, wanted = ctx.now.date(), Preset(preset)
+    first = _cut(start) if start else midnight(_first_day(ctx, wanted, today))
+    last = _cut(end) if end else end_of(today)
+    if first > last:
+        raise InvalidParameterError("from" if start else "to", "from must not be after to")
+    if start or end:
+        return Range(start=first, end=last, preset=CUSTOM, label=_between(first.date(), last.date()))
+    return Range(start=first, end=last, preset=wanted, label=_label(wanted, first.date()))
+
+
+def midnight(day: date) -> datetime:
+    """Return the first moment of a day."""
+    return datetime.combine(day, time(), UTC)
+
+
+def end_of(day: date) -> datetime:
+    """Return the last moment of a day."""
+    return datetime.combine(day, time(23, 59, 59, 999_000), UTC)
+
+
+def days(first: date, last: date) -> Iterator[date]:
+    """Yield every day from the first to the last, both included."""
+    for number in range((last - first).days + 1):
+        yield first + number * DAY
+
+
+def _cut(moment: datetime) -> datetime:
+    """Cut to the millisecond that is stored and shown."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _first_day(ctx: Context, preset: Preset, today: date) -> date:
+    match preset:
+        case Preset.TODAY:
+            return today
+        case Preset.WEEK:
+            return today - today.weekday() * DAY
+        case Preset.MONTH:
+            return today.replace(day=1)
+        case Preset.QUARTER:
+            return today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1)
+        case Preset.YEAR:
+            return today.replace(month=1, day=1)
+    first: datetime | None = ctx.session.execute(FIRST, bound(ctx, limit=1)).scalar_one_or_none()
+    return first.date() if first else today
+
+
+def _label(preset: Preset, first: date) -> str:
+    match preset:
+        case Preset.TODAY:
+            return _date(first)
+        case Preset.WEEK:
+            return f"Week of {_date(first)}"
+        case Preset.MONTH:
+            return f"{first:%B} {first.year}"
+        case Preset.QUARTER:
+            return f"Q{(first.month + 2) // 3} {first.year}"
+        case Preset.YEAR:
+            return f"{first.year}"
+    return "All time"
+
+
+def _between(first: date, last: date) -> str:
+    return _date(first) if first == last else f"{_date(first)} to {_date(last)}"
+
+
+def _date(day: date) -> str:
+    return f"{day.day} {day:%B} {day.year}"
