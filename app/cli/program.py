@@ -24,6 +24,7 @@ from app.cli import (
     output,
     price,
     product,
+    report,
     serve,
 )
 from app.errors import DatabaseUnavailableError, DomainError, StartError
@@ -51,6 +52,7 @@ COMMANDS = (
     customer.customer,
     price.price,
     order.order,
+    report.report,
     audit.audit,
     demo.demo,
     openapi.openapi,

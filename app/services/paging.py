@@ -100,8 +100,8 @@ class Listing:
         if after_cursor:
             place = tuple_(self._moment("created_at"), bindparam("cursor", type_=table.c.id.type))
             statement = statement.where(tuple_(created, table.c.id) < place)
-        if part is Part.OLDER:  # an expression that no index is in the order of
-            created = func.coalesce(table.c.created_at, table.c.created_at)
+        if part is Part.OLDER:
+            created = _indexless(table.c.created_at)
         return statement.order_by(created.desc(), table.c.id.desc()).limit(bindparam("limit"))
 
     def _condition(self, name: str, created: ColumnElement[Any]) -> Condition:
@@ -112,11 +112,16 @@ class Listing:
     def _changed(self, part: Part, created: ColumnElement[Any]) -> tuple[Condition, Condition]:
         updated_at, since = self._table.c.updated_at, self._moment(CHANGED)
         if part is Part.NEWER:
-            return aside(updated_at) >= since, created >= since
+            return _indexless(updated_at) >= since, created >= since
         return updated_at >= since, created < since
 
     def _moment(self, name: str) -> ColumnElement[Any]:
         return bindparam(name, type_=self._table.c.created_at.type)
+
+
+def _indexless(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the same value as an expression, for which no database takes an index."""
+    return func.coalesce(column, column)
 
 
 def like(text: str | None) -> str | None:

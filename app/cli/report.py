@@ -1,0 +1,137 @@
+"""`distribu report`: the figures of the API's reports (contract, section 7) as a table, CSV, JSON or a picture."""
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.cli import options, output, plot, runtime
+from app.context import Context
+from app.schemas import reports as shown
+from app.schemas.base import Json
+from app.services import companies, ranges, reports, stocktaking
+from app.services.ranges import Preset, Range
+
+preset = click.option(
+    "--preset", type=click.Choice([each.value for each in Preset]), default=Preset.MONTH.value, show_default=True
+)
+start = click.option("--from", "start", type=options.MOMENT, help="Where it begins, instead of where the preset does.")
+end = click.option("--to", "end", type=options.MOMENT, help="Where it ends; a date alone is its midnight.")
+limit = click.option(
+    "--limit", type=click.IntRange(1, reports.MAX_LIMIT), default=100, show_default=True, help="How many to list."
+)
+as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print the list as CSV.")
+picture = click.option(
+    "--plot",
+    "file",
+    metavar="FILE.png|FILE.svg",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=plot.check,
+    help="Write a picture of daily revenue, and print nothing.",
+)
+
+DAILY = ["date", "orderCount", "revenue"]
+STATUSES = ["status", "orderCount", "revenue"]
+BUYERS = ["customerId", "name", "email", "orderCount", "revenue", "averageOrderValue", "lastOrderAt"]
+CATEGORIES = ["category", "productCount", "unitCount", "value", "lowStockCount", "outOfStockCount"]
+STOCK = ["productId", "name", "sku", "category", "stock", "price", "value", "isLowStock"]
+
+
+@click.group()
+def report() -> None:
+    """Add up orders and stock, to the cent. Days begin at midnight UTC."""
+
+
+@report.command()
+@options.company
+@preset
+@start
+@end
+@as_csv
+@options.as_json
+@picture
+def sales(slug: str, as_csv: bool, as_json: bool, file: Path | None, **wanted: Any) -> None:
+    """Show how many orders there were, and for how much: by status and by day."""
+    with runtime.company_context(slug) as ctx:
+        period = _range(ctx, **wanted)
+        content = shown.sales(period, reports.sales(ctx, period))
+        name = companies.find(ctx.session, slug).name
+    if file is not None:
+        plot.save(file, content, name)
+        output.note(f"The picture is in {file}.")
+    elif not _is_printed(content, content["daily"], DAILY, as_csv=as_csv, as_json=as_json):
+        _show(content, content["totals"])
+        output.records(content["byStatus"], as_json=False, columns=STATUSES)
+        output.records(content["daily"], as_json=False, columns=DAILY)
+
+
+@report.command()
+@options.company
+@preset
+@start
+@end
+@limit
+@as_csv
+@options.as_json
+def customers(slug: str, limit: int, as_csv: bool, as_json: bool, **wanted: Any) -> None:
+    """Show who ordered for how much, the highest revenue first."""
+    with runtime.company_context(slug) as ctx:
+        period = _range(ctx, **wanted)
+        content = shown.customers(period, reports.customers(ctx, period, limit=limit))
+    if not _is_printed(content, content["customers"], BUYERS, as_csv=as_csv, as_json=as_json):
+        totals = dict(content["totals"])
+        unassigned = totals.pop("unassigned")
+        unassigned = {"unassignedOrders": unassigned["orderCount"], "unassignedRevenue": unassigned["revenue"]}
+        _show(content, totals | unassigned)
+        output.records(content["customers"], as_json=False, columns=BUYERS[1:])
+
+
+@report.command()
+@options.company
+@limit
+@as_csv
+@options.as_json
+def inventory(slug: str, limit: int, as_csv: bool, as_json: bool) -> None:
+    """Show what is in stock and what it is worth, the highest value first."""
+    with runtime.company_context(slug) as ctx:
+        content = shown.inventory(ctx.now, stocktaking.inventory(ctx, limit=limit))
+    if not _is_printed(content, content["products"], STOCK, as_csv=as_csv, as_json=as_json):
+        _show(content, content["totals"])
+        output.records(content["byCategory"], as_json=False, columns=CATEGORIES)
+        output.records(content["products"], as_json=False, columns=STOCK[1:])
+
+
+def _range(ctx: Context, *, preset: str, start: datetime | None, end: datetime | None) -> Range:
+    return ranges.resolve(ctx, preset=preset, start=start, end=end)
+
+
+def _is_printed(content: Json, rows: Sequence[Json], columns: Sequence[str], *, as_csv: bool, as_json: bool) -> bool:
+    """Print what a script asked for; return False where a person did."""
+    if as_csv and as_json:
+        raise click.UsageError("Choose one of --csv and --json.")
+    if as_json:
+        output.document(content)
+    elif as_csv:
+        table = io.StringIO()
+        writer = csv.DictWriter(table, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _cell(row[name]) for name in columns} for row in rows)
+        output.text(table.getvalue())
+    return as_csv or as_json
+
+
+def _cell(value: Any) -> Any:
+    """Show amounts with their cents, and never with an exponent."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.2f}" if isinstance(value, float) else value
+
+
+def _show(content: Json, totals: Json) -> None:
+    if "range" in content:
+        output.text(f"{content['range']['label']}  ({content['range']['from']} to {content['range']['to']})")
+    output.details(totals)
