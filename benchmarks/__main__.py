@@ -6,22 +6,30 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks import paging, report, stores
+from benchmarks import orders, paging, report, stores
 from benchmarks.report import Result, Workload
 
-BENCHMARKS = (paging.run,)
+BENCHMARKS = {"products": paging.run, "orders": orders.run}
 
 
 @click.command()
 @click.option("--only", type=click.Choice(stores.NAMES), help="One database instead of both.")
+@click.option("--what", type=click.Choice(list(BENCHMARKS)), help="One benchmark instead of all.")
 @click.option("--rows", type=click.IntRange(min=1_000), default=1_000_100, show_default=True, help="Rows to fill in.")
 @click.option("--rounds", type=click.IntRange(min=1), default=15, show_default=True, help="Rounds over all cases.")
 @click.option("--requests", type=click.IntRange(min=1), default=100, show_default=True, help="Per case and round.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def main(only: str | None, rows: int, rounds: int, requests: int, as_json: bool) -> None:  # noqa: FBT001 - click's way
+def main(  # noqa: PLR0917 - click passes by keyword
+    only: str | None,
+    what: str | None,
+    rows: int,
+    rounds: int,
+    requests: int,
+    as_json: bool,  # noqa: FBT001 - click's way
+) -> None:
     """Measure what a request costs. Ends with 1 when something is not as it must be."""
     workload = Workload(rows=rows, rounds=rounds, requests=requests)
-    results = [result for name in ([only] if only else stores.NAMES) for result in _run(name, workload)]
+    results = [result for name in ([only] if only else stores.NAMES) for result in _run(name, what, workload)]
     if as_json:
         click.echo(report.document(results))
     else:
@@ -33,14 +41,14 @@ def main(only: str | None, rows: int, rounds: int, requests: int, as_json: bool)
     sys.exit(bool(faults))
 
 
-def _run(name: str, workload: Workload) -> list[Result]:
+def _run(name: str, what: str | None, workload: Workload) -> list[Result]:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         results = []
-        for benchmark in BENCHMARKS:
+        for benchmark in [what] if what else BENCHMARKS:
             with stores.site(name) as site:
-                results.append(benchmark(site, workload, progress))
+                results.append(BENCHMARKS[benchmark](site, workload, progress))
         return results
 
 

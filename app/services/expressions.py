@@ -13,6 +13,7 @@ from sqlalchemy.types import TypeDecorator
 from models.base import Instant
 
 LIMB = 1_000_000  # sums on SQLite are taken in parts of this size: together they never overflow 64 bits
+ZERO = Decimal(0)
 CENTS = 2  # places of Money, which SQLite counts in cents
 
 
@@ -26,6 +27,8 @@ class Tally(TypeDecorator[tuple[int, Decimal]]):
         """Return count and amount."""
         if value is None:
             return None
+        if value.startswith("0,"):  # most days of most statuses
+            return 0, ZERO
         count, *parts = value.split(",")
         if dialect.name == "postgresql":
             return int(count), Decimal(parts[0])
@@ -100,7 +103,7 @@ def _row(*values: str) -> str:
 
 
 class Spans:
-    """The bound parameter `spans` as a table: from JSON `[[start, end], ...]` a row for each, numbered from 0."""
+    """The bound parameter `spans` as a table: JSON `[[start, end], ...]` in milliseconds, a row for each from 0 on."""
 
     def __init__(self, dialect: str) -> None:
         """Word it for one database."""
@@ -113,10 +116,16 @@ class Spans:
             value = sa.column("value", postgresql.JSONB)
             self.table = elements.table_valued(value, with_ordinality="ordinal").render_derived()
             self.number: Any = self.table.c.ordinal - 1
-            self.start, self.end = (sa.cast(self.table.c.value[each].astext, Instant) for each in (0, 1))
+            self.start, self.end = (_moment(self.table.c.value[each].astext) for each in (0, 1))
         else:
             self.table = sa.func.json_each(given).table_valued("key", "value")
             self.number = self.table.c.key
             self.start, self.end = (
                 sa.func.json_extract(self.table.c.value, path, type_=Instant) for path in ("$[0]", "$[1]")
             )
+
+
+def _moment(milliseconds: ColumnElement[str]) -> ColumnElement[Any]:
+    """Return the moment on PostgreSQL; its type cuts what the division left of a microsecond."""
+    seconds = sa.cast(milliseconds, sa.Double) / sa.literal_column("1000", sa.Double)
+    return sa.cast(sa.func.to_timestamp(seconds), Instant)

@@ -5,9 +5,9 @@ Not here: which moments a preset means (`app/services/ranges.py`).
 """
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from models.base import EPOCH, MILLISECOND
 
 MAX_ZEROS = 366  # days of a range up to which days without orders are listed too
 MAX_LIMIT = 1000
+DAY = 86_400_000  # milliseconds
 INSTANT = TABLE.c.created_at.type
 IN_RANGE = (
     TABLE.c.created_at >= bindparam("start", type_=INSTANT),
@@ -81,9 +82,10 @@ def sales(ctx: Context, period: Range) -> Sales:
     if period.day_count <= MAX_ZEROS:
         by_day = dict.fromkeys(ranges.days(period.start.date(), period.end.date()), NOTHING)
     for day, status, figures in _tallies(ctx, period):
-        by_day[day] = add((by_day.get(day, NOTHING), figures))
-        by_status[status] = add((by_status[status], figures))
-    return Sales(totals=add(by_status.values()), daily=list(by_day.items()), by_status=list(by_status.items()))
+        by_day[day] = _plus(by_day.get(day, NOTHING), figures)
+        by_status[status] = _plus(by_status[status], figures)
+    totals = functools.reduce(_plus, by_status.values())
+    return Sales(totals=totals, daily=sorted(by_day.items()), by_status=list(by_status.items()))
 
 
 def customers(ctx: Context, period: Range, *, limit: int = 100) -> Buyers:
@@ -101,36 +103,34 @@ def customers(ctx: Context, period: Range, *, limit: int = 100) -> Buyers:
     )
 
 
-def add(figures: Iterable[Figures]) -> Figures:
-    """Return the sum."""
-    counts, revenues = zip(NOTHING, *figures, strict=True)
-    return Figures(sum(counts), sum(revenues, Decimal(0)))
-
-
 def clamped(limit: int) -> int:
     """Return what a `limit` of a report stands for."""
     return min(max(limit, 1), MAX_LIMIT)
 
 
+def _plus(one: Figures, other: Figures) -> Figures:
+    return Figures(one[0] + other[0], one[1] + other[1])
+
+
 def _tallies(ctx: Context, period: Range) -> Iterator[tuple[date, OrderStatus, Figures]]:
-    """Yield the figures of each day and status that has orders, the oldest day first."""
+    """Yield the figures of each day and status that has orders."""
     first, last = ctx.session.execute(EDGES, bound(ctx, start=period.start, end=period.end)).one()
     if first is None:
         return
-    dialect = ctx.session.get_bind().dialect.name
     days = list(ranges.days(first.date(), last.date()))
-    spans = [
-        [_plain(max(ranges.midnight(day), period.start), dialect), _plain(min(ranges.end_of(day), period.end), dialect)]
-        for day in days
-    ]
-    found = ctx.session.execute(_by_day_and_status(dialect), bound(ctx, spans=orjson.dumps(spans).decode())).all()
-    for number, status, (count, revenue) in sorted(found):
+    parameters = bound(ctx, spans=_spans(days, period))
+    rows = ctx.session.execute(_by_day_and_status(ctx.session.get_bind().dialect.name), parameters)
+    for number, status, (count, revenue) in rows:
         if count:
             yield days[number], OrderStatus(status), Figures(count, revenue)
 
 
-def _plain(moment: datetime, dialect: str) -> str | int:
-    return moment.isoformat() if dialect == "postgresql" else (moment - EPOCH) // MILLISECOND
+def _spans(days: Sequence[date], period: Range) -> str:
+    """Return the first and the last millisecond since 1970 of each day, within the range, as JSON."""
+    first = (ranges.midnight(days[0]) - EPOCH) // MILLISECOND
+    start, end = ((each - EPOCH) // MILLISECOND for each in (period.start, period.end))
+    midnights = range(first, first + len(days) * DAY, DAY)
+    return orjson.dumps([[max(each, start), min(each + DAY - 1, end)] for each in midnights]).decode()
 
 
 @functools.cache
