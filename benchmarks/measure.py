@@ -101,6 +101,11 @@ def resident_mib(root: int) -> float:
     return sum(_status_kib(pid, "VmRSS") for pid in _tree(root)) / 1024
 
 
+def peak_mib(root: int) -> float:
+    """Return the most resident memory that a process and those below it ever had, in MiB."""
+    return sum(_status_kib(pid, "VmHWM") for pid in _tree(root)) / 1024
+
+
 def parent(pid: int) -> int:
     """Return the id of the process that started another one."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

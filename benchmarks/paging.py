@@ -11,7 +11,7 @@ from rich.progress import Progress
 from sqlalchemy import func
 
 from app.services.products import TABLE
-from app.services.tenant import owned
+from app.services.tenant import PARAMETER, owned
 from benchmarks import catalogue, measure, plans, stores
 from benchmarks.measure import Case
 from benchmarks.report import Result, Workload
@@ -117,7 +117,7 @@ def _length(site: Site, category: str | None) -> int:
         query = query.where(TABLE.c.category == category)
     with site.database.transaction() as session:
         counted = query.with_only_columns(func.count())
-        return int(session.execute(counted, {"company_id": site.tenant.company_id}).scalar_one())
+        return int(session.execute(counted, {PARAMETER: site.tenant.company_id}).scalar_one())
 
 
 def _ids(site: Site, category: str | None, position: int, count: int) -> list[str]:
@@ -125,7 +125,7 @@ def _ids(site: Site, category: str | None, position: int, count: int) -> list[st
     if category:
         query = query.where(TABLE.c.category == category)
     with site.database.transaction() as session:
-        return list(session.execute(query, {"company_id": site.tenant.company_id}).scalars())
+        return list(session.execute(query, {PARAMETER: site.tenant.company_id}).scalars())
 
 
 def _name(listing: str, position: int) -> str:

@@ -43,6 +43,16 @@ class Finding(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Check:
+    """One figure, and how much it may be; None where it only tells."""
+
+    name: str
+    value: float
+    allowed: float | None
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """What one benchmark found out about one site; `plans` by the name of a case, one for each of its statements."""
 
@@ -50,11 +60,12 @@ class Result:
     figures: Sequence[Figures]
     plans: dict[str, list[Plan]]
     resident_mib: float
+    checks: Sequence[Check] = ()
 
     @property
     def faults(self) -> list[str]:
         """Say what is not as it must be."""
-        return [*self._slow(), *self._unindexed()]
+        return [*self._slow(), *self._unindexed(), *self._beyond()]
 
     def table(self) -> Table:
         """Return the figures for people."""
@@ -71,6 +82,11 @@ class Result:
             if each.ratio is not None and each.ratio > LIMIT:
                 yield f"{each.case}: {each.ratio:.2f} times the CPU time of the first page, {LIMIT} are allowed"
 
+    def _beyond(self) -> Iterator[str]:
+        for each in self.checks:
+            if each.allowed is not None and each.value > each.allowed:
+                yield f"{each.name}: {each.value:.1f} {each.unit}, {each.allowed:.1f} are allowed"
+
     def _unindexed(self) -> Iterator[str]:
         for case, plans in self.plans.items():
             if not all(plan.is_good for plan in plans):
@@ -84,10 +100,13 @@ def show(result: Finding) -> None:
         console.width = WIDTH
     console.print(result.table())
     if isinstance(result, Result):
-        _show_plans(console, result)
+        _show_more(console, result)
 
 
-def _show_plans(console: Console, result: Result) -> None:
+def _show_more(console: Console, result: Result) -> None:
+    for check in result.checks:
+        allowed = "" if check.allowed is None else f" (allowed: {check.allowed:.1f})"
+        console.print(f"{check.name}: {check.value:.1f} {check.unit}{allowed}", soft_wrap=True)
     console.print(f"Resident memory of the server: {result.resident_mib:.0f} MiB\n")
     for plan, cases in _by_plan(result).items():
         console.print(f"Plan of {'; '.join(cases)}:", style="bold", soft_wrap=True)

@@ -5,6 +5,7 @@ from typing import Any
 from app.context import Context
 from app.schemas.base import Created, Json
 from app.schemas.customers import CustomerSchema
+from app.schemas.times import load_times
 from app.services import customers
 
 SCHEMA = CustomerSchema()
@@ -12,7 +13,7 @@ SCHEMA = CustomerSchema()
 
 def list_customers(ctx: Context, **query: Any) -> Json:
     """Answer a page of customers, filtered."""
-    page = customers.page(ctx, **query)
+    page = customers.page(ctx, **load_times(query))
     return SCHEMA.page(page.rows, page.next_cursor)
 
 

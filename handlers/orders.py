@@ -5,7 +5,7 @@ from typing import Any
 from app.context import Context
 from app.schemas.base import Created, Json, envelope
 from app.schemas.orders import OrderDraftSchema, OrderSchema
-from app.schemas.times import load_range
+from app.schemas.times import load_times
 from app.services import orders
 from models import OrderStatus
 
@@ -15,7 +15,7 @@ SCHEMA = OrderSchema()
 
 def list_orders(ctx: Context, **query: Any) -> Json:
     """Answer a page of orders, filtered, each with its items."""
-    found = orders.page(ctx, **load_range(query))
+    found = orders.page(ctx, **load_times(query))
     data = [SCHEMA.with_items(row, found.items[row.id]) for row in found.page.rows]
     return envelope(data, found.page.next_cursor)
 

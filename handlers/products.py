@@ -5,6 +5,7 @@ from typing import Any
 from app.context import Context
 from app.schemas.base import Json
 from app.schemas.products import ProductSchema
+from app.schemas.times import load_times
 from app.services import products
 
 SCHEMA = ProductSchema()
@@ -12,7 +13,7 @@ SCHEMA = ProductSchema()
 
 def list_products(ctx: Context, **query: Any) -> Json:
     """Answer a page of products, filtered."""
-    page = products.page(ctx, **query)
+    page = products.page(ctx, **load_times(query))
     return SCHEMA.page(page.rows, page.next_cursor)
 
 

@@ -1,32 +1,32 @@
-"""Operations tagged Reports (contract, section 7)."""
+"""Reports: translate between HTTP and `app.services`: which range, which figures."""
 
+from datetime import datetime
 from typing import Any
 
 from app.context import Context
-from app.schemas import reports as schemas
+from app.schemas import reports as shown
 from app.schemas.base import Json
-from app.schemas.times import load_time
-from app.services import reports
+from app.schemas.times import load_times
+from app.services import ranges, reports, stocktaking
 from app.services.ranges import Range
 
 
 def get_sales_report(ctx: Context, **query: Any) -> Json:
-    """Return the sales report."""
-    return {"data": schemas.sales(reports.sales(ctx, _range(ctx, query)))}
+    """Answer the sales of a range."""
+    period = _range(ctx, **load_times(query))
+    return {"data": shown.sales(period, reports.sales(ctx, period))}
 
 
-def get_customers_report(ctx: Context, limit: int = 100, **query: Any) -> Json:
-    """Return the customers report."""
-    return {"data": schemas.customers(reports.by_customer(ctx, _range(ctx, query), limit))}
+def get_customers_report(ctx: Context, limit: int, **query: Any) -> Json:
+    """Answer who ordered for how much in a range."""
+    period = _range(ctx, **load_times(query))
+    return {"data": shown.customers(period, reports.customers(ctx, period, limit=limit))}
 
 
-def get_inventory_report(ctx: Context, limit: int = 100) -> Json:
-    """Return the inventory report."""
-    return {"data": schemas.inventory(reports.inventory(ctx, limit))}
+def get_inventory_report(ctx: Context, limit: int) -> Json:
+    """Answer what is in stock now."""
+    return {"data": shown.inventory(ctx.now, stocktaking.inventory(ctx, limit=limit))}
 
 
-def _range(ctx: Context, query: dict[str, Any]) -> Range:
-    """Read the range that a query asks for."""
-    given = {name: load_time(name, query[name]) for name in ("from", "to") if name in query}
-    preset = {"preset": query["preset"]} if "preset" in query else {}
-    return reports.find_range(ctx, start=given.get("from"), end=given.get("to"), **preset)
+def _range(ctx: Context, *, preset: str, **ends: datetime) -> Range:
+    return ranges.resolve(ctx, preset=preset, start=ends.get("from"), end=ends.get("to"))

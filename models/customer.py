@@ -49,6 +49,7 @@ class Customer(Base):
         CheckConstraint("tax_rate_override >= 0", name="tax_rate_override"),
         Index(None, "company_id", "created_at", "id"),
         Index(None, "company_id", "status", "created_at", "id"),
+        Index(None, "company_id", "updated_at", "created_at", "id"),
     )
 
     company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))

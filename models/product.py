@@ -42,6 +42,7 @@ class Product(Base):
         Index(None, "company_id", "created_at", "id"),
         Index(None, "company_id", "category", "created_at", "id"),
         Index(None, "company_id", "is_active", "created_at", "id"),
+        Index(None, "company_id", "updated_at", "created_at", "id"),
     )
 
     company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))

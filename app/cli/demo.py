@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.progress import Progress
 from sqlalchemy.orm import Session
 
 from app import config, context
@@ -15,6 +16,7 @@ from app.context import Context
 from app.db import Database
 from app.errors import StartError
 from app.services import demo as demos
+from app.services import demo_volume
 
 FILE = "demo-key"
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - listening everywhere includes this machine
@@ -22,13 +24,24 @@ NEW_KEY = f"distribu key create --company {demos.SLUG} --name NAME --scope all"
 
 
 @click.command()
+@click.option(
+    "--orders",
+    "wanted",
+    type=click.IntRange(1, 10_000_000),
+    help="Fill it up to so many orders of more than two years.",
+)
 @options.as_json
-def demo(as_json: bool) -> None:
-    """Create the demo company with goods, customers, orders and an API key. A second run changes nothing."""
+def demo(wanted: int | None, as_json: bool) -> None:
+    """Create the demo company with goods, customers, orders and an API key. A second run changes nothing.
+
+    Orders that --orders adds are history: they take no stock and tell no webhook. They are for the demo company alone.
+    """
     with runtime.current_database() as database:
         file = _key_file(database)
         with database.transaction(write=True) as session:
             result = _demo(session, file)
+        if wanted is not None:
+            result |= _fill_up(database, result["company"]["id"], wanted)
     if as_json:
         output.document(result)
     else:
@@ -50,6 +63,27 @@ def _demo(session: Session, file: Path) -> dict[str, Any]:
         "key": key,
         "curl": key and _curl(runtime.settings(), key),
     }
+
+
+def _fill_up(database: Database, company_id: str, wanted: int) -> dict[str, int]:
+    """Add what is missing of the orders wanted, batch by batch; a run that was ended early goes on the next time."""
+    with database.transaction(write=True) as session:
+        ctx = runtime.context_for(session, company_id)
+        before = demos.counts(ctx)
+        missing = max(wanted - before["orders"], 0)
+        if not missing:
+            return before
+        market = demo_volume.open_market(ctx, demos.TERMS)
+    console = output.terminal()
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("Writing orders", total=missing)
+        for batch in demo_volume.batches(market, missing, seed=before["orders"]):
+            with database.transaction(write=True) as session:
+                demo_volume.write(runtime.context_for(session, company_id), batch)
+            progress.advance(task, len(batch[0]))
+    output.note(f"{missing} orders were added.")
+    with database.transaction() as session:
+        return demos.counts(runtime.context_for(session, company_id))
 
 
 def _key_file(database: Database) -> Path:
@@ -94,6 +128,6 @@ def _show(result: dict[str, Any]) -> None:
 
 def _explain(result: dict[str, Any], file: Path) -> None:
     if not result["created"]:
-        output.note("The demo company was there already; nothing was changed.")
+        output.note("The demo company was there already; what it had was not changed.")
     if result["key"] is None:
         output.note(f"{file} holds no working key of this database. Make a new one: {NEW_KEY}")

@@ -1,136 +1,137 @@
-"""`distribu report`: the reports of the API as a table, as CSV, as JSON, and as a picture (contract, section 7)."""
+"""`distribu report`: the figures of the API's reports (contract, section 7) as a table, CSV, JSON or a picture."""
 
 import csv
 import io
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
-from app.cli import options, output, runtime
+from app.cli import options, output, plot, runtime
 from app.context import Context
-from app.schemas import reports as schemas
+from app.schemas import reports as shown
 from app.schemas.base import Json
-from app.services import reports
+from app.services import companies, ranges, reports, stocktaking
 from app.services.ranges import Preset, Range
 
-MOST_BARS = 62  # of days; beyond that a bar is a month
-SALES_COLUMNS = ["date", "orderCount", "revenue"]
-CUSTOMER_COLUMNS = ["name", "email", "orderCount", "revenue", "averageOrderValue", "lastOrderAt"]
-PRODUCT_COLUMNS = ["name", "sku", "category", "stock", "price", "value", "isLowStock"]
+preset = click.option(
+    "--preset", type=click.Choice([each.value for each in Preset]), default=Preset.MONTH.value, show_default=True
+)
+start = click.option("--from", "start", type=options.MOMENT, help="Where it begins, instead of where the preset does.")
+end = click.option("--to", "end", type=options.MOMENT, help="Where it ends; a date alone is its midnight.")
+limit = click.option(
+    "--limit", type=click.IntRange(1, reports.MAX_LIMIT), default=100, show_default=True, help="How many to list."
+)
+as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print the list as CSV.")
+picture = click.option(
+    "--plot",
+    "file",
+    metavar="FILE.png|FILE.svg",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=plot.check,
+    help="Write a picture of daily revenue, and print nothing.",
+)
 
-limit = click.option("--limit", type=click.IntRange(1, reports.MAX_LIMIT), default=100, show_default=True)
-
-
-def _formats(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say what to print."""
-    command = click.option("--csv", "as_csv", is_flag=True, help="Print CSV, for spreadsheets.")(command)
-    return options.as_json(options.company(command))
-
-
-def _range(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say which time the report is about."""
-    preset = click.Choice([str(each) for each in Preset])
-    command = click.option("--to", "end", type=options.MOMENT, help="Where it ends instead, included.")(command)
-    command = click.option("--from", "start", type=options.MOMENT, help="Where it begins instead.")(command)
-    return click.option("--preset", type=preset, default="month", show_default=True, help="Up to today.")(command)
+DAILY = ["date", "orderCount", "revenue"]
+STATUSES = ["status", "orderCount", "revenue"]
+BUYERS = ["customerId", "name", "email", "orderCount", "revenue", "averageOrderValue", "lastOrderAt"]
+CATEGORIES = ["category", "productCount", "unitCount", "value", "lowStockCount", "outOfStockCount"]
+STOCK = ["productId", "name", "sku", "category", "stock", "price", "value", "isLowStock"]
 
 
 @click.group()
 def report() -> None:
-    """Report sales, customers and inventory. All times are UTC."""
+    """Add up orders and stock, to the cent. Days begin at midnight UTC."""
 
 
 @report.command()
-@_formats
-@_range
-@click.option("--plot", is_flag=True, help="Draw the revenue of each day.")
-def sales(
-    *, slug: str, preset: str, start: datetime | None, end: datetime | None, plot: bool, as_csv: bool, as_json: bool
-) -> None:
-    """Show what was sold, day by day, cancelled orders included."""
+@options.company
+@preset
+@start
+@end
+@as_csv
+@options.as_json
+@picture
+def sales(slug: str, as_csv: bool, as_json: bool, file: Path | None, **wanted: Any) -> None:
+    """Show how many orders there were, and for how much: by status and by day."""
     with runtime.company_context(slug) as ctx:
-        data = schemas.sales(reports.sales(ctx, _found(ctx, preset, start, end)))
-    if plot:
-        _draw(data)
-        return
-    _print(data, data["daily"], SALES_COLUMNS, as_csv=as_csv, as_json=as_json)
-    if not as_csv and not as_json:
-        output.records(data["byStatus"], as_json=False, columns=["status", "orderCount", "revenue"])
+        period = _range(ctx, **wanted)
+        content = shown.sales(period, reports.sales(ctx, period))
+        name = companies.find(ctx.session, slug).name
+    if file is not None:
+        plot.save(file, content, name)
+        output.note(f"The picture is in {file}.")
+    elif not _is_printed(content, content["daily"], DAILY, as_csv=as_csv, as_json=as_json):
+        _show(content, content["totals"])
+        output.records(content["byStatus"], as_json=False, columns=STATUSES)
+        output.records(content["daily"], as_json=False, columns=DAILY)
 
 
 @report.command()
-@_formats
-@_range
+@options.company
+@preset
+@start
+@end
 @limit
-def customers(
-    *, slug: str, preset: str, start: datetime | None, end: datetime | None, limit: int, as_csv: bool, as_json: bool
-) -> None:
-    """Show who ordered, highest revenue first."""
+@as_csv
+@options.as_json
+def customers(slug: str, limit: int, as_csv: bool, as_json: bool, **wanted: Any) -> None:
+    """Show who ordered for how much, the highest revenue first."""
     with runtime.company_context(slug) as ctx:
-        data = schemas.customers(reports.by_customer(ctx, _found(ctx, preset, start, end), limit))
-    _print(data, data["customers"], CUSTOMER_COLUMNS, as_csv=as_csv, as_json=as_json)
+        period = _range(ctx, **wanted)
+        content = shown.customers(period, reports.customers(ctx, period, limit=limit))
+    if not _is_printed(content, content["customers"], BUYERS, as_csv=as_csv, as_json=as_json):
+        totals = dict(content["totals"])
+        unassigned = totals.pop("unassigned")
+        unassigned = {"unassignedOrders": unassigned["orderCount"], "unassignedRevenue": unassigned["revenue"]}
+        _show(content, totals | unassigned)
+        output.records(content["customers"], as_json=False, columns=BUYERS[1:])
 
 
 @report.command()
-@_formats
+@options.company
 @limit
+@as_csv
+@options.as_json
 def inventory(slug: str, limit: int, as_csv: bool, as_json: bool) -> None:
-    """Show what is in stock and what it is worth, highest value first."""
+    """Show what is in stock and what it is worth, the highest value first."""
     with runtime.company_context(slug) as ctx:
-        data = schemas.inventory(reports.inventory(ctx, limit))
-    _print(data, data["products"], PRODUCT_COLUMNS, as_csv=as_csv, as_json=as_json)
+        content = shown.inventory(ctx.now, stocktaking.inventory(ctx, limit=limit))
+    if not _is_printed(content, content["products"], STOCK, as_csv=as_csv, as_json=as_json):
+        _show(content, content["totals"])
+        output.records(content["byCategory"], as_json=False, columns=CATEGORIES)
+        output.records(content["products"], as_json=False, columns=STOCK[1:])
 
 
-def _found(ctx: Context, preset: str, start: datetime | None, end: datetime | None) -> Range:
-    return reports.find_range(ctx, preset=preset, start=start, end=end)
+def _range(ctx: Context, *, preset: str, start: datetime | None, end: datetime | None) -> Range:
+    return ranges.resolve(ctx, preset=preset, start=start, end=end)
 
 
-def _print(data: Json, rows: Sequence[Json], columns: Sequence[str], *, as_csv: bool, as_json: bool) -> None:
+def _is_printed(content: Json, rows: Sequence[Json], columns: Sequence[str], *, as_csv: bool, as_json: bool) -> bool:
+    """Print what a script asked for; return False where a person did."""
+    if as_csv and as_json:
+        raise click.UsageError("Choose one of --csv and --json.")
     if as_json:
-        output.document(data)
+        output.document(content)
     elif as_csv:
-        output.text(_csv(rows))
-    else:
-        output.records(rows, as_json=False, columns=columns)
-        output.details(_totals(data))
-
-
-def _totals(data: Json) -> dict[str, Any]:
-    """Return the totals of a report on one level."""
-    totals = dict(data["totals"])
-    unassigned = totals.pop("unassigned", {})
-    within = {"range": data["range"]["label"]} if "range" in data else {}
-    return {**within, **totals, **{f"unassigned{name[0].upper()}{name[1:]}": each for name, each in unassigned.items()}}
-
-
-def _csv(rows: Sequence[Json]) -> str:
-    """Return rows as CSV (RFC 4180), the names of the members first."""
-    if not rows:
-        return ""
-    file = io.StringIO()
-    writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return file.getvalue()
+        table = io.StringIO()
+        writer = csv.DictWriter(table, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _cell(row[name]) for name in columns} for row in rows)
+        output.text(table.getvalue())
+    return as_csv or as_json
 
 
 def _cell(value: Any) -> Any:
-    """Return a value as a spreadsheet should take it: a text of somebody else's must not become a formula."""
-    if isinstance(value, float):
-        return f"{value:.2f}"
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
+    """Show amounts with their cents, and never with an exponent."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.2f}" if isinstance(value, float) else value
 
 
-def _draw(data: Json) -> None:
-    """Draw a bar for each day, or for each month of a long time."""
-    is_long = len(data["daily"]) > MOST_BARS
-    revenue: dict[str, float] = defaultdict(float)
-    for each in data["daily"]:
-        revenue[each["date"][:7] if is_long else each["date"]] += each["revenue"]
-    if not revenue:
-        output.note("There is nothing to draw: no orders in this time.")
-        return
-    output.bars(f"Revenue by {'month' if is_long else 'day'}, {data['range']['label']}", revenue)
+def _show(content: Json, totals: Json) -> None:
+    if "range" in content:
+        output.text(f"{content['range']['label']}  ({content['range']['from']} to {content['range']['to']})")
+    output.details(totals)

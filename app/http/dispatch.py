@@ -6,7 +6,7 @@ The resolver binds tag and operationId to `handlers/<tag>.py::<snake_case>`; a m
 import importlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import flask
@@ -90,7 +90,8 @@ def _read(handler: Handler, call: Call, site: Site) -> flask.Response:
     with site.database.transaction() as session:
         result = handler(_context(call, session, site.rules), **call.arguments)
     answer = to_answer(result)
-    return _response(replace(answer, headers=answer.headers | links.next_page(flask.request.path, call.query, result)))
+    answer.headers.update(links.to_next_page(flask.request.path, call.query, result))
+    return _response(answer)
 
 
 def _write(operation: Operation, handler: Handler, call: Call, site: Site) -> flask.Response:

@@ -1,91 +1,132 @@
-"""Reports as JSON (contract, section 7): the last place where an amount is a Decimal."""
+"""Reports as JSON (contract, section 7)."""
 
-from datetime import date
-from decimal import Decimal
+from datetime import date, datetime
 from typing import Any
 
-from app.schemas.base import Json, timestamp
+from marshmallow import fields
+
+from app.schemas.base import Amount, Converted, Json, Schema, Timestamp, timestamp
 
 
-def shown_range(within: Any) -> Json:
-    """Return the range of a report."""
-    ends = {"from": timestamp(within.start), "to": timestamp(within.end)}
-    return {**ends, "preset": within.preset, "label": within.label}
+class Day(Converted):
+    """A day of the calendar, in UTC."""
+
+    show = staticmethod(date.isoformat)
 
 
-def tally(counted: Any) -> Json:
-    """Return orders and what they brought in."""
-    return {"orderCount": counted.order_count, "revenue": float(counted.revenue)}
+class RangeSchema(Schema):
+    """Which orders a report tells of."""
+
+    start = Timestamp(data_key="from")
+    end = Timestamp(data_key="to")
+    preset = fields.String()
+    label = fields.String()
 
 
-def averaged(counted: Any) -> Json:
-    """Return orders, what they brought in, and what each brought in."""
-    return {**tally(counted), "averageOrderValue": float(counted.average_order_value)}
+class FiguresSchema(Schema):
+    """How many orders, and how much."""
+
+    order_count = fields.Integer()
+    revenue = Amount()
 
 
-def sales(report: Any) -> Json:
-    """Return the sales report."""
-    daily = sorted(report.daily.items())
+class TotalsSchema(FiguresSchema):
+    """The same with the average."""
+
+    average_order_value = Amount(attribute="average")
+
+
+class DailySchema(Schema):
+    """The figures of a day."""
+
+    date = Day()
+    order_count = fields.Integer()
+    revenue = Amount()
+
+
+class StatusSchema(Schema):
+    """The figures of a status."""
+
+    status = fields.String()
+    order_count = fields.Integer()
+    revenue = Amount()
+
+
+class BuyerSchema(Schema):
+    """The figures of a customer."""
+
+    customer_id = fields.String()
+    name = fields.String()
+    email = fields.String()
+    order_count = fields.Integer()
+    revenue = Amount()
+    average_order_value = Amount()
+    last_order_at = Timestamp()
+
+
+class HoldingsSchema(Schema):
+    """How many products and units, and what they are worth."""
+
+    product_count = fields.Integer()
+    unit_count = fields.Integer()
+    value = Amount()
+    low_stock_count = fields.Integer()
+    out_of_stock_count = fields.Integer()
+
+
+class StockSchema(Schema):
+    """What is there of a product."""
+
+    product_id = fields.String()
+    name = fields.String()
+    sku = fields.String()
+    category = fields.String()
+    stock = fields.Integer()
+    price = Amount()
+    value = Amount()
+    is_low_stock = fields.Boolean()
+
+
+RANGE = RangeSchema()
+FIGURES = FiguresSchema()
+TOTALS = TotalsSchema()
+DAILY = DailySchema()
+STATUS = StatusSchema()
+BUYER = BuyerSchema()
+HOLDINGS = HoldingsSchema()
+STOCK = StockSchema()
+
+
+def sales(period: Any, report: Any) -> Json:
+    """Return the sales report of a range."""
     return {
-        "range": shown_range(report.range),
-        "totals": averaged(report.totals),
-        "daily": [{"date": _date(day), **tally(counted)} for day, counted in daily],
-        "byStatus": [{"status": status, **tally(counted)} for status, counted in report.by_status.items()],
+        "range": RANGE.dump(period),
+        "totals": TOTALS.render((*report.totals, report.totals.average)),
+        "daily": [DAILY.render((day, *figures)) for day, figures in report.daily],
+        "byStatus": [STATUS.render((status, *figures)) for status, figures in report.by_status],
     }
 
 
-def customers(report: Any) -> Json:
-    """Return the customers report."""
-    totals = {"customerCount": report.customer_count, **tally(report.totals), "unassigned": tally(report.unassigned)}
-    rows = [_customer(*row) for row in report.rows]
-    return {"range": shown_range(report.range), "totals": totals, "customers": rows}
-
-
-def inventory(report: Any) -> Json:
-    """Return the inventory report."""
-    categories = report.categories
-    totals = {
-        "productCount": sum(row.product_count for row in categories),
-        "unitCount": int(sum(row.unit_count for row in categories)),
-        "value": float(sum((row.value for row in categories), Decimal(0))),
-        "lowStockCount": int(sum(row.low for row in categories)),
-        "outOfStockCount": int(sum(row.out for row in categories)),
-    }
+def customers(period: Any, report: Any) -> Json:
+    """Return the customers report of a range."""
+    sums = {"customerCount": report.customer_count, **FIGURES.render(report.totals)}
     return {
-        "generatedAt": timestamp(report.generated_at),
-        "totals": totals,
-        "byCategory": [_category(row) for row in categories],
-        "products": [_product(row) for row in report.rows],
+        "range": RANGE.dump(period),
+        "totals": {**sums, "unassigned": FIGURES.render(report.unassigned)},
+        "customers": [
+            BUYER.render((row.customer_id, row.name, row.email, *figures, figures.average, row.last_order_at))
+            for row, figures in report.rows
+        ],
     }
 
 
-def _date(day: date) -> str:
-    return day.isoformat()
-
-
-def _customer(row: Any, counted: Any) -> Json:
-    identity = {"customerId": row.customer_id, "name": row.name, "email": row.email}
-    return {**identity, **averaged(counted), "lastOrderAt": timestamp(row.last_order_at)}
-
-
-def _category(row: Any) -> Json:
-    units = int(row.unit_count)
+def inventory(generated_at: datetime, report: Any) -> Json:
+    """Return the inventory report as of a moment."""
     return {
-        "category": row.category,
-        "productCount": row.product_count,
-        "unitCount": units,
-        "value": float(row.value),
-    }
-
-
-def _product(row: Any) -> Json:
-    return {
-        "productId": row.id,
-        "name": row.name,
-        "sku": row.sku,
-        "category": row.category,
-        "stock": row.stock,
-        "price": float(row.price),
-        "value": float(row.value),
-        "isLowStock": bool(row.is_low_stock),
+        "generatedAt": timestamp(generated_at),
+        "totals": HOLDINGS.render(report.totals),
+        "byCategory": [
+            {"category": category, **HOLDINGS.render(holdings)} for category, holdings in report.by_category
+        ],
+        "products": [STOCK.render((*row[:-1], row.stock * row.price, row.is_low)) for row in report.products],
     }

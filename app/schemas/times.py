@@ -6,12 +6,13 @@ from typing import Any
 
 from app.errors import QUERY, InvalidTimeError
 
-TIMES = ("since", "until")
+# Parameters by their Python names, as the document calls them.
+TIMES = {"since": "since", "until": "until", "updated_since": "updatedSince", "from": "from", "to": "to"}
 
 
-def load_range(query: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `query` with its `since` and `until` as moments. Raises InvalidTimeError naming the one that is none."""
-    return {name: load_time(name, value) if name in TIMES else value for name, value in query.items()}
+def load_times(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `query` with its times as moments. Raises InvalidTimeError naming the one that is none."""
+    return {name: load_time(TIMES[name], value) if name in TIMES else value for name, value in query.items()}
 
 
 def load_time(name: str, text: str, *, parent: str = QUERY) -> datetime:

@@ -1,5 +1,6 @@
 """Customers: list, get, create, update (contract, section 6)."""
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,9 +47,11 @@ def page(
     cursor: str | None = None,
     status: str | None = None,
     search: str | None = None,
+    updated_since: datetime | None = None,
 ) -> paging.Page:
     """Return a page of customers, newest first. `search` is a substring of email or name, in any case."""
-    return LISTING.page(ctx, limit=limit, cursor=cursor, status=status, search=like(search))
+    filters = {"status": status, "search": like(search), "updated_since": updated_since}
+    return LISTING.page(ctx, limit=limit, cursor=cursor, **filters)
 
 
 def create(ctx: Context, values: Values) -> Row[Any]:

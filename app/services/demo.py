@@ -1,7 +1,7 @@
 """The demo company: something believable to try the API on, the same in every installation.
 
 Not here: the goods themselves (`app/services/demo_catalogue.py`), who buys them (`app/services/demo_customers.py`),
-what they ordered (`app/services/demo_orders.py`), and where the demo key is kept.
+what they ordered (`app/services/demo_orders.py`, `app/services/demo_volume.py`), and where the demo key is kept.
 """
 
 import random
@@ -28,6 +28,7 @@ SEED = 20260416
 PAST = timedelta(days=365)
 TAX_RATE = Decimal("0.07")
 SHIPPING = Decimal("9.50")
+TERMS = Terms(TAX_RATE, SHIPPING)
 
 
 def find(session: Session) -> Company | None:
@@ -62,7 +63,7 @@ def history(company_id: str, now: datetime) -> dict[Table, list[Row]]:
     sold = [each for each in stocked if each["is_active"]]
     buyers = demo_customers.buyers(story)
     agreed = list(demo_customers.agree_prices(story, buyers, sold))
-    placed = list(demo_orders.orders(story, buyers, sold, Terms(TAX_RATE, SHIPPING)))
+    placed = list(demo_orders.orders(story, buyers, sold, TERMS))
     return {
         products.TABLE: stocked,
         customers.TABLE: [each.row for each in buyers],

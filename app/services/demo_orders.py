@@ -58,7 +58,7 @@ def _may_order(buyer: Buyer, at: datetime) -> bool:
 
 def _order(story: Story, number: int, buyer: Buyer, at: datetime) -> Row:
     chance = story.chance
-    status, took = _progress(story.now - at, chance)
+    status, took = progress(story.now - at, chance)
     return {
         "id": new_id(at),
         "company_id": buyer.row["company_id"],
@@ -72,7 +72,7 @@ def _order(story: Story, number: int, buyer: Buyer, at: datetime) -> Row:
     }
 
 
-def _progress(age: timedelta, chance: random.Random) -> tuple[OrderStatus, timedelta]:
+def progress(age: timedelta, chance: random.Random) -> tuple[OrderStatus, timedelta]:
     """Return how far an order of this age has come, and how long after it was placed that was."""
     took, draw = chance.uniform(0.2, 0.9), chance.random()
     if draw < 0.06:

@@ -1,5 +1,6 @@
 """Orders: list, get, place, move through their life (contract, section 5)."""
 
+import operator
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,9 +54,8 @@ LISTING = paging.Listing(
     {
         "status": TABLE.c.status == bindparam("status"),
         "customer_id": TABLE.c.customer_id == bindparam("customer_id"),
-        "since": TABLE.c.created_at >= bindparam("since", type_=TABLE.c.created_at.type),
-        "until": TABLE.c.created_at <= bindparam("until", type_=TABLE.c.created_at.type),
     },
+    created={"since": operator.ge, "until": operator.le},
 )
 COMPANIONS = {
     OrderStatus.SHIPPED: EventType.ORDER_SHIPPED,
@@ -87,10 +87,11 @@ def page(
     customer_id: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    updated_since: datetime | None = None,
 ) -> OrderPage:
     """Return a page of orders, newest first, with all their items in one more statement."""
     filters = {"status": status, "customer_id": customer_id, "since": since, "until": until}
-    found = LISTING.page(ctx, limit=limit, cursor=cursor, **filters)
+    found = LISTING.page(ctx, limit=limit, cursor=cursor, updated_since=updated_since, **filters)
     return OrderPage(page=found, items=_items(ctx, [row.id for row in found.rows]))
 
 

@@ -4,21 +4,25 @@ A list is ordered by `created_at`, then `id`, both descending; the cursor is the
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, func, tuple_
 
 from app.context import Context
 from app.errors import InvalidCursorError
+from app.services.expressions import aside
 from app.services.tenant import bound, owned
 from models import searchable
 
 MAX_LIMIT = 100
 ESCAPE = "\\"
+CHANGED = "updated_since"
 
 Condition = ColumnElement[bool]
+Comparison = Callable[[Any, Any], Condition]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,30 +33,56 @@ class Page:
     next_cursor: str | None
 
 
+class Part(Enum):
+    """Which rows of a list a statement reads. What was changed since a moment is read in two parts, each by its index.
+
+    What was made since then comes first, in the order of the list. What is older and was changed since is found by when
+    it was changed, and sorted; a walk down the list for it would end only with the company's history.
+    """
+
+    WHOLE = auto()
+    NEWER = auto()
+    OLDER = auto()
+
+
 class Listing:
     """The statements behind one list, built once for each combination of filters."""
 
-    def __init__(self, table: Table, columns: Sequence[Any], filters: dict[str, Condition]) -> None:
-        """Take the columns of a row and a condition on a bound parameter for each filter by its name."""
+    def __init__(
+        self,
+        table: Table,
+        columns: Sequence[Any],
+        filters: Mapping[str, Condition],
+        created: Mapping[str, Comparison] | None = None,
+    ) -> None:
+        """Take the columns of a row and a condition on a bound parameter for each filter by its name.
+
+        `created` names filters that compare `created_at` to a moment. Every list has the filter `updated_since`.
+        """
         self._table = table
         self._columns = columns
         self._filters = filters
+        self._created = created or {}
         self._statement = functools.cache(self._build)
         self._place = owned(table.c.created_at).where(table.c.id == bindparam("cursor"))
 
     def page(self, ctx: Context, *, limit: int, cursor: str | None, **filters: Any) -> Page:
         """Return the page after `cursor` of the rows that pass each filter that is not None.
 
-        `limit` is clamped to 1..100. One statement; with a cursor a second one, which finds its place.
+        `limit` is clamped to 1..100. One statement; with a cursor a second one, which finds its place; with
+        `updated_since` one more where what is new does not fill the page.
         Raises InvalidCursorError when the company has no such row.
         """
         limit = min(max(limit, 1), MAX_LIMIT)
         used = {name: value for name, value in filters.items() if value is not None}
-        values = bound(ctx, limit=limit + 1, **used)
+        values = bound(ctx, **used)
         if cursor is not None:
             values |= {"cursor": cursor, "created_at": self._created_at(ctx, cursor)}
-        statement = self._statement(cursor is not None, *sorted(used))
-        rows = ctx.session.execute(statement, values).all()
+        rows: list[Row[Any]] = []
+        for part in (Part.NEWER, Part.OLDER) if CHANGED in used else (Part.WHOLE,):
+            if len(rows) <= limit:
+                statement = self._statement(part, cursor is not None, *sorted(used))
+                rows += ctx.session.execute(statement, {**values, "limit": limit + 1 - len(rows)})
         return Page(rows=rows[:limit], next_cursor=rows[limit - 1].id if len(rows) > limit else None)
 
     def _created_at(self, ctx: Context, cursor: str) -> Any:
@@ -61,15 +91,37 @@ class Listing:
             raise InvalidCursorError
         return place
 
-    def _build(self, after_cursor: bool, *names: str) -> Select[Any]:  # noqa: FBT001 - a cache key
+    def _build(self, part: Part, after_cursor: bool, *names: str) -> Select[Any]:  # noqa: FBT001 - a cache key
         table = self._table
-        statement = owned(*self._columns).where(*(self._filters[name] for name in names))
+        created: ColumnElement[Any] = aside(table.c.created_at) if part is Part.OLDER else table.c.created_at
+        statement = owned(*self._columns).where(*(self._condition(name, created) for name in names if name != CHANGED))
+        if part is not Part.WHOLE:
+            statement = statement.where(*self._changed(part, created))
         if after_cursor:
-            place = tuple_(
-                bindparam("created_at", type_=table.c.created_at.type), bindparam("cursor", type_=table.c.id.type)
-            )
-            statement = statement.where(tuple_(table.c.created_at, table.c.id) < place)
-        return statement.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(bindparam("limit"))
+            place = tuple_(self._moment("created_at"), bindparam("cursor", type_=table.c.id.type))
+            statement = statement.where(tuple_(created, table.c.id) < place)
+        if part is Part.OLDER:
+            created = _indexless(table.c.created_at)
+        return statement.order_by(created.desc(), table.c.id.desc()).limit(bindparam("limit"))
+
+    def _condition(self, name: str, created: ColumnElement[Any]) -> Condition:
+        if name in self._created:
+            return self._created[name](created, self._moment(name))
+        return self._filters[name]
+
+    def _changed(self, part: Part, created: ColumnElement[Any]) -> tuple[Condition, Condition]:
+        updated_at, since = self._table.c.updated_at, self._moment(CHANGED)
+        if part is Part.NEWER:
+            return _indexless(updated_at) >= since, created >= since
+        return updated_at >= since, created < since
+
+    def _moment(self, name: str) -> ColumnElement[Any]:
+        return bindparam(name, type_=self._table.c.created_at.type)
+
+
+def _indexless(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the same value as an expression, for which no database takes an index."""
+    return func.coalesce(column, column)
 
 
 def like(text: str | None) -> str | None:

@@ -1,5 +1,6 @@
 """Products: list and get, for the API and the command line (contract, section 4)."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam
@@ -49,7 +50,8 @@ def page(
     category: str | None = None,
     search: str | None = None,
     active: bool | None = None,
+    updated_since: datetime | None = None,
 ) -> paging.Page:
     """Return a page of products, newest first. `search` is a substring of name, sku or category, in any case."""
     filters = {"category": category, "search": paging.like(search), "active": active}
-    return LISTING.page(ctx, limit=limit, cursor=cursor, **filters)
+    return LISTING.page(ctx, limit=limit, cursor=cursor, updated_since=updated_since, **filters)

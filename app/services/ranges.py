@@ -1,18 +1,29 @@
-"""The time a report is about (contract, section 7): a preset, or ends of one's own. All in UTC."""
+"""The range of a report: a preset that ends with today, or ends of the caller's own (contract, section 7). All in UTC.
 
+Not here: how a caller writes a moment (`app/schemas/times.py`).
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
+from sqlalchemy import bindparam
+
+from app.context import Context
 from app.errors import InvalidParameterError
+from app.services import orders
+from app.services.tenant import bound, owned
 
 DAY = timedelta(days=1)
 MILLISECOND = timedelta(milliseconds=1)
 CUSTOM = "custom"
+CREATED = orders.TABLE.c.created_at
+FIRST = owned(CREATED).order_by(CREATED).limit(bindparam("limit"))
 
 
 class Preset(StrEnum):
-    """Which time up to the end of today."""
+    """A range by its name."""
 
     TODAY = "today"
     WEEK = "week"
@@ -24,33 +35,58 @@ class Preset(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Range:
-    """From `start` to `end`, both of them included; `preset` is CUSTOM when one of them was given."""
+    """Both ends belong to it. `preset` is `custom` when the caller gave one of them; `label` is for people."""
 
     start: datetime
     end: datetime
     preset: str
     label: str
 
+    @property
+    def day_count(self) -> int:
+        """Return how many days of the calendar it touches."""
+        return (self.end.date() - self.start.date()).days + 1
 
-def find(
-    now: datetime, preset: Preset, *, start: datetime | None, end: datetime | None, first: datetime | None
+
+def resolve(
+    ctx: Context, *, preset: str = Preset.MONTH, start: datetime | None = None, end: datetime | None = None
 ) -> Range:
-    """Return the range of `preset` with its ends replaced by those that are given.
+    """Return the range of a preset; `start` and `end` each replace its own end alone.
 
-    `first` is when the first order was placed, None when there is none: `all` begins with its day.
-    Raises InvalidParameterError when the range ends before it begins.
+    Raises InvalidParameterError when it would start after it ends.
     """
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    begins = start or _start(today, preset, first)
-    ends = end or today + DAY - MILLISECOND
-    if begins > ends:
-        raise InvalidParameterError("from", "from must not be after to")
+    today, wanted = ctx.now.date(), Preset(preset)
+    first = _cut(start) if start else midnight(_first_day(ctx, wanted, today))
+    last = _cut(end) if end else end_of(today)
+    if first > last:
+        raise InvalidParameterError("from" if start else "to", "from must not be after to")
     if start or end:
-        return Range(start=begins, end=ends, preset=CUSTOM, label=f"{_day(begins)} to {_day(ends)}")
-    return Range(start=begins, end=ends, preset=preset, label=_label(begins, preset))
+        return Range(start=first, end=last, preset=CUSTOM, label=_between(first.date(), last.date()))
+    return Range(start=first, end=last, preset=wanted, label=_label(wanted, first.date()))
 
 
-def _start(today: datetime, preset: Preset, first: datetime | None) -> datetime:
+def midnight(day: date) -> datetime:
+    """Return the first moment of a day."""
+    return datetime.combine(day, time(), UTC)
+
+
+def end_of(day: date) -> datetime:
+    """Return the last moment of a day."""
+    return datetime.combine(day, time(23, 59, 59, 999_000), UTC)
+
+
+def days(first: date, last: date) -> Iterator[date]:
+    """Yield every day from the first to the last, both included."""
+    for number in range((last - first).days + 1):
+        yield first + number * DAY
+
+
+def _cut(moment: datetime) -> datetime:
+    """Cut to the millisecond that is stored and shown."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _first_day(ctx: Context, preset: Preset, today: date) -> date:
     match preset:
         case Preset.TODAY:
             return today
@@ -59,32 +95,31 @@ def _start(today: datetime, preset: Preset, first: datetime | None) -> datetime:
         case Preset.MONTH:
             return today.replace(day=1)
         case Preset.QUARTER:
-            return today.replace(month=_quarter(today) * 3 - 2, day=1)
+            return today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1)
         case Preset.YEAR:
             return today.replace(month=1, day=1)
-        case Preset.ALL:
-            return min(first or today, today).replace(hour=0, minute=0, second=0, microsecond=0)
+    first: datetime | None = ctx.session.execute(FIRST, bound(ctx, limit=1)).scalar_one_or_none()
+    return first.date() if first else today
 
 
-def _label(begins: datetime, preset: Preset) -> str:
+def _label(preset: Preset, first: date) -> str:
     match preset:
         case Preset.TODAY:
-            return _day(begins)
+            return _date(first)
         case Preset.WEEK:
-            return f"Week of {_day(begins)}"
+            return f"Week of {_date(first)}"
         case Preset.MONTH:
-            return f"{begins:%B %Y}"
+            return f"{first:%B} {first.year}"
         case Preset.QUARTER:
-            return f"Q{_quarter(begins)} {begins.year}"
+            return f"Q{(first.month + 2) // 3} {first.year}"
         case Preset.YEAR:
-            return str(begins.year)
-        case Preset.ALL:
-            return "All time"
+            return f"{first.year}"
+    return "All time"
 
 
-def _quarter(moment: datetime) -> int:
-    return (moment.month + 2) // 3
+def _between(first: date, last: date) -> str:
+    return _date(first) if first == last else f"{_date(first)} to {_date(last)}"
 
 
-def _day(moment: datetime) -> str:
-    return f"{moment.day} {moment:%B %Y}"
+def _date(day: date) -> str:
+    return f"{day.day} {day:%B} {day.year}"

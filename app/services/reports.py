@@ -1,172 +1,183 @@
-"""Reports: sales, customers, inventory (contract, section 7). Every figure is what a plain sum over the rows gives.
+"""Reports: figures that equal a plain sum over the orders, to the cent (contract, section 7).
 
-A report reads its rows in one statement, from an index that holds all it needs. It is a read: it never blocks an order.
+Each takes a fixed number of statements, and each statement reads an index, not the orders themselves.
+Not here: which moments a preset means (`app/services/ranges.py`).
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
+import orjson
 import sqlalchemy as sa
-from sqlalchemy import Row, bindparam, func
+from sqlalchemy import Row, Select, bindparam
 
 from app.context import Context
-from app.services import customers, orders, products, ranges
+from app.services import ranges
+from app.services.customers import TABLE as CUSTOMERS
+from app.services.expressions import Spans, tally
+from app.services.orders import TABLE
 from app.services.pricing import CENT
-from app.services.ranges import Preset, Range
-from app.services.tenant import bound, owned
+from app.services.ranges import Range
+from app.services.tenant import bound, mine, owned
 from models import OrderStatus
-from models.base import EPOCH, day_number
+from models.base import EPOCH, MILLISECOND
 
-MAX_ZERO_DAYS = 366  # a longer range lists only the days that have orders
+MAX_ZEROS = 366  # days of a range up to which days without orders are listed too
 MAX_LIMIT = 1000
-ORDERS, CUSTOMERS, PRODUCTS = orders.TABLE, customers.TABLE, products.TABLE
-MOMENT = ORDERS.c.created_at.type
-
-FIRST = owned(ORDERS.c.created_at).order_by(ORDERS.c.created_at, ORDERS.c.id).limit(1)
-IN_RANGE = ORDERS.c.created_at.between(bindparam("start", type_=MOMENT), bindparam("end", type_=MOMENT))
-COUNT, REVENUE = func.count().label("order_count"), func.sum(ORDERS.c.total).label("revenue")
-SALES = (
-    owned(ORDERS.c.status, day_number(ORDERS.c.created_at).label("day"), COUNT, REVENUE)
-    .where(IN_RANGE)
-    .group_by(sa.text("day"), ORDERS.c.status)
+DAY = 86_400_000  # milliseconds
+INSTANT = TABLE.c.created_at.type
+IN_RANGE = (
+    TABLE.c.created_at >= bindparam("start", type_=INSTANT),
+    TABLE.c.created_at <= bindparam("end", type_=INSTANT),
 )
-LAST = func.max(ORDERS.c.created_at).label("last_order_at")
-EACH = owned(ORDERS.c.customer_id, COUNT, REVENUE, LAST).where(IN_RANGE).group_by(ORDERS.c.customer_id).cte("each")
-BY_CUSTOMER = (
-    sa.select(
-        EACH,
-        CUSTOMERS.c.name,
-        CUSTOMERS.c.email,
-        func.count(EACH.c.customer_id).over().label("customers"),
-        func.sum(EACH.c.order_count).over().label("orders"),
-        func.sum(EACH.c.revenue).over().label("everything"),
-    )
-    .outerjoin(CUSTOMERS, CUSTOMERS.c.id == EACH.c.customer_id)
-    .order_by(EACH.c.customer_id.is_not(None), EACH.c.revenue.desc(), EACH.c.customer_id)
-    .limit(bindparam("limit"))
-)
-VALUE = sa.type_coerce(PRODUCTS.c.stock * PRODUCTS.c.price, PRODUCTS.c.price.type)
-IS_LOW = PRODUCTS.c.stock <= PRODUCTS.c.low_stock_threshold
-BY_CATEGORY = owned(
-    PRODUCTS.c.category,
-    func.count().label("product_count"),
-    func.sum(PRODUCTS.c.stock).label("unit_count"),
-    func.sum(VALUE).label("value"),
-    func.sum(sa.case((IS_LOW, 1), else_=0)).label("low"),
-    func.sum(sa.case((PRODUCTS.c.stock == 0, 1), else_=0)).label("out"),
-).group_by(PRODUCTS.c.category)
-DEAREST = (
-    owned(
-        *(PRODUCTS.c[name] for name in ("id", "name", "sku", "category", "stock", "price")),
-        VALUE.label("value"),
-        IS_LOW.label("is_low_stock"),
-    )
-    .order_by(VALUE.desc(), PRODUCTS.c.id)
-    .limit(bindparam("limit"))
+EDGE = owned(TABLE.c.created_at).where(*IN_RANGE).limit(1)
+EDGES = sa.select(
+    EDGE.order_by(TABLE.c.created_at).scalar_subquery().label("first"),
+    EDGE.order_by(TABLE.c.created_at.desc()).scalar_subquery().label("last"),
 )
 
 
-@dataclass(slots=True)
-class Tally:
-    """Orders and what they brought in."""
+class Figures(NamedTuple):
+    """What every report tells of some orders."""
 
-    order_count: int = 0
-    revenue: Decimal = Decimal("0.00")
-
-    def add(self, count: int, revenue: Decimal) -> None:
-        """Count some more orders in."""
-        self.order_count += count
-        self.revenue += revenue
+    order_count: int
+    revenue: Decimal
 
     @property
-    def average_order_value(self) -> Decimal:
-        """Return what an order brings in, half up to the cent; nothing when there is none."""
-        return (self.revenue / max(self.order_count, 1)).quantize(CENT, ROUND_HALF_UP)
+    def average(self) -> Decimal:
+        """Return the revenue of an order, rounded half up to the cent; 0 where there is none."""
+        return (self.revenue / self.order_count).quantize(CENT, ROUND_HALF_UP) if self.order_count else Decimal(0)
+
+
+NOTHING = Figures(0, Decimal(0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sales:
-    """Totals of a range, by day and by status: cancelled orders are counted in."""
+    """The orders of a range, by day and by status."""
 
-    range: Range
-    totals: Tally = field(default_factory=Tally)
-    daily: Mapping[date, Tally]
-    by_status: Mapping[OrderStatus, Tally]
+    totals: Figures
+    daily: Sequence[tuple[date, Figures]]
+    by_status: Sequence[tuple[OrderStatus, Figures]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Customers:
-    """Who ordered in a range, highest revenue first; `unassigned` are orders without a customer."""
+class Buyers:
+    """The orders of a range, by customer; `rows` holds those with the highest revenue."""
 
-    range: Range
     customer_count: int
-    totals: Tally
-    unassigned: Tally
-    rows: Sequence[tuple[Row[Any], Tally]]
+    totals: Figures
+    unassigned: Figures
+    rows: Sequence[tuple[Row[Any], Figures]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Inventory:
-    """What is in stock: by category, and the products of the highest value."""
-
-    generated_at: datetime
-    categories: Sequence[Row[Any]]
-    rows: Sequence[Row[Any]]
-
-
-def find_range(
-    ctx: Context, *, preset: str = Preset.MONTH, start: datetime | None = None, end: datetime | None = None
-) -> Range:
-    """Return the range that a report is asked for. Raises InvalidParameterError when it ends before it begins."""
-    chosen = Preset(preset)
-    first = ctx.session.execute(FIRST, bound(ctx)).scalar_one_or_none() if chosen is Preset.ALL else None
-    return ranges.find(ctx.now, chosen, start=start, end=end, first=first)
+def sales(ctx: Context, period: Range) -> Sales:
+    """Add up the orders of a range. Two statements: between which days there are any, then all figures."""
+    by_day: dict[date, Figures] = {}
+    by_status = dict.fromkeys(OrderStatus, NOTHING)
+    if period.day_count <= MAX_ZEROS:
+        by_day = dict.fromkeys(ranges.days(period.start.date(), period.end.date()), NOTHING)
+    for day, status, figures in _tallies(ctx, period):
+        by_day[day] = _plus(by_day.get(day, NOTHING), figures)
+        by_status[status] = _plus(by_status[status], figures)
+    totals = functools.reduce(_plus, by_status.values())
+    return Sales(totals=totals, daily=sorted(by_day.items()), by_status=list(by_status.items()))
 
 
-def sales(ctx: Context, within: Range) -> Sales:
-    """Return what was sold in a range."""
-    daily = defaultdict(Tally, {day: Tally() for day in _days(within)})
-    report = Sales(range=within, daily=daily, by_status={status: Tally() for status in OrderStatus})
-    for row in ctx.session.execute(SALES, bound(ctx, start=within.start, end=within.end)):
-        day = EPOCH.date() + timedelta(days=row.day)
-        for tally in (report.totals, daily[day], report.by_status[OrderStatus(row.status)]):
-            tally.add(row.order_count, row.revenue)
-    return report
-
-
-def by_customer(ctx: Context, within: Range, limit: int = 100) -> Customers:
-    """Return who ordered in a range; `limit` is clamped to 1..MAX_LIMIT."""
-    limit = _clamped(limit)
-    values = bound(ctx, start=within.start, end=within.end, limit=limit + 1)  # what is unassigned comes first
-    rows = ctx.session.execute(BY_CUSTOMER, values).all()
-    unassigned = Tally(*rows[0][1:3]) if rows and rows[0].customer_id is None else Tally()
-    return Customers(
-        range=within,
-        customer_count=rows[0].customers if rows else 0,
-        totals=Tally(int(rows[0].orders), rows[0].everything) if rows else Tally(),
-        unassigned=unassigned,
-        rows=[(row, Tally(*row[1:3])) for row in rows if row.customer_id is not None][:limit],
+def customers(ctx: Context, period: Range, *, limit: int = 100) -> Buyers:
+    """Add up the orders of a range by customer. One statement. `limit` is clamped to 1..1000."""
+    parameters = bound(ctx, start=period.start, end=period.end, limit=clamped(limit))
+    rows = ctx.session.execute(BY_CUSTOMER, parameters).all()
+    if not rows:
+        return Buyers(customer_count=0, totals=NOTHING, unassigned=NOTHING, rows=[])
+    first = rows[0]
+    return Buyers(
+        customer_count=first.customer_count,
+        totals=Figures(int(first.all_orders), first.all_revenue),
+        unassigned=Figures(int(first.unassigned_orders), first.unassigned_revenue),
+        rows=[(row, Figures(row.order_count, row.revenue)) for row in rows if row.customer_id is not None],
     )
 
 
-def inventory(ctx: Context, limit: int = 100) -> Inventory:
-    """Return what is in stock now, inactive products included; `limit` is clamped to 1..MAX_LIMIT."""
-    categories = ctx.session.execute(BY_CATEGORY, bound(ctx)).all()
-    by_value = sorted(categories, key=lambda row: (-row.value, row.category is None, row.category))
-    rows = ctx.session.execute(DEAREST, bound(ctx, limit=_clamped(limit))).all()
-    return Inventory(generated_at=ctx.now, categories=by_value, rows=rows)
-
-
-def _days(within: Range) -> Iterator[date]:
-    """Yield every day of a range, none of a range that is too long."""
-    first, last = within.start.date(), within.end.date()
-    count = (last - first).days + 1
-    return (first + timedelta(days=number) for number in range(count if count <= MAX_ZERO_DAYS else 0))
-
-
-def _clamped(limit: int) -> int:
+def clamped(limit: int) -> int:
+    """Return what a `limit` of a report stands for."""
     return min(max(limit, 1), MAX_LIMIT)
+
+
+def _plus(one: Figures, other: Figures) -> Figures:
+    return Figures(one[0] + other[0], one[1] + other[1])
+
+
+def _tallies(ctx: Context, period: Range) -> Iterator[tuple[date, OrderStatus, Figures]]:
+    """Yield the figures of each day and status that has orders."""
+    first, last = ctx.session.execute(EDGES, bound(ctx, start=period.start, end=period.end)).one()
+    if first is None:
+        return
+    days = list(ranges.days(first.date(), last.date()))
+    parameters = bound(ctx, spans=_spans(days, period))
+    rows = ctx.session.execute(_by_day_and_status(ctx.session.get_bind().dialect.name), parameters)
+    for number, status, (count, revenue) in rows:
+        if count:
+            yield days[number], OrderStatus(status), Figures(count, revenue)
+
+
+def _spans(days: Sequence[date], period: Range) -> str:
+    """Return the first and the last millisecond since 1970 of each day, within the range, as JSON."""
+    first = (ranges.midnight(days[0]) - EPOCH) // MILLISECOND
+    start, end = ((each - EPOCH) // MILLISECOND for each in (period.start, period.end))
+    midnights = range(first, first + len(days) * DAY, DAY)
+    return orjson.dumps([[max(each, start), min(each + DAY - 1, end)] for each in midnights]).decode()
+
+
+@functools.cache
+def _by_day_and_status(dialect: str) -> Select[Any]:
+    """Look each day of each status up in the index: nothing has to be sorted or hashed, as for a GROUP BY."""
+    spans = Spans(dialect)
+    statuses = sa.values(sa.column("status", sa.String)).data([(each.value,) for each in OrderStatus]).cte("statuses")
+    figures = sa.select(tally(TABLE.c.total)).where(
+        mine(TABLE),
+        TABLE.c.status == statuses.c.status,
+        TABLE.c.created_at >= spans.start,
+        TABLE.c.created_at <= spans.end,
+    )
+    both = spans.table.join(statuses, sa.true())
+    correlated = figures.correlate(spans.table, statuses).scalar_subquery()
+    return sa.select(spans.number, statuses.c.status, correlated).select_from(both)
+
+
+def _by_customer() -> Select[Any]:
+    """Rank customers by revenue, with the sums over all of them in every row; orders without one come last."""
+    each = (
+        owned(
+            TABLE.c.customer_id,
+            sa.func.count().label("order_count"),
+            sa.func.sum(TABLE.c.total).label("revenue"),
+            sa.func.max(TABLE.c.created_at).label("last_order_at"),
+        )
+        .where(*IN_RANGE)
+        .group_by(TABLE.c.customer_id)
+        .subquery("each_customer")
+    )
+    is_nobody = each.c.customer_id.is_(None)
+    sums = {
+        "customer_count": sa.func.count(each.c.customer_id),
+        "all_orders": sa.func.sum(each.c.order_count),
+        "all_revenue": sa.func.sum(each.c.revenue),
+        "unassigned_orders": sa.func.sum(sa.case((is_nobody, each.c.order_count), else_=0)),
+        "unassigned_revenue": sa.func.sum(sa.case((is_nobody, each.c.revenue), else_=0)),
+    }
+    place = is_nobody, each.c.revenue.desc(), each.c.customer_id
+    best = sa.select(*each.c, *(value.over().label(name) for name, value in sums.items()))
+    best_ones = best.order_by(*place).limit(bindparam("limit")).subquery("best")
+    return (
+        sa.select(*best_ones.c, CUSTOMERS.c.name, CUSTOMERS.c.email)
+        .outerjoin(CUSTOMERS, CUSTOMERS.c.id == best_ones.c.customer_id)
+        .order_by(best_ones.c.customer_id.is_(None), best_ones.c.revenue.desc(), best_ones.c.customer_id)
+    )
+
+
+BY_CUSTOMER = _by_customer()

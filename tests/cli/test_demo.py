@@ -115,7 +115,7 @@ class TestLaterRuns:
         outcome = distribu("demo", "--json")
 
         assert outcome.json == first | {"created": False}
-        assert "nothing was changed" in outcome.err
+        assert "was not changed" in outcome.err
         assert dump(fresh_database) == before
 
     def test_say_how_to_get_a_key_when_the_file_is_gone(self, distribu: Command, key_file: Path) -> None:

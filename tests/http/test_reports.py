@@ -1,9 +1,12 @@
-"""Reports over HTTP (contract, section 7); that their figures add up is in tests/services/test_reports.py."""
+"""The three reports over HTTP (contract, section 7)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from app.context import now
 from app.db import Database
 from models import Scope
 from tests.support import factories
@@ -11,90 +14,218 @@ from tests.support.client import Client, Contract
 from tests.support.factories import Tenant
 from tests.support.servers import Server
 
+REPORTS = ["sales", "customers", "inventory"]
+ENDS = ["/reports/sales", "/reports/customers"]
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
 
 @pytest.fixture
-def order(client: Client, database: Database, tenant: Tenant) -> str:
-    """Place an order of 17.00; return the customer."""
-    customer = factories.customer(database, tenant.company_id, name="Acme")
-    product = factories.product(database, tenant.company_id, stock=42)
-    client.post("/orders", json=factories.draft(customer, (product, 2))).raise_for_status()
+def april(database: Database, tenant: Tenant) -> str:
+    """Three orders in April 2026 and one in May; return the id of the customer of two of them."""
+    customer = factories.customer(database, tenant.company_id, name="Harbour Grill", email="kitchen@harbour.example")
+    orders = [
+        {"created_at": at("2026-04-01T00:00:00"), "total": Decimal("1200.10"), "customer_id": customer},
+        {"created_at": at("2026-04-01T23:59:59.999"), "total": Decimal("39.90"), "status": "CANCELLED"},
+        {"created_at": at("2026-04-03T12:00:00"), "total": Decimal("0.05"), "customer_id": customer},
+        {"created_at": at("2026-05-01T00:00:00"), "total": Decimal(9), "customer_id": customer},
+    ]
+    factories.history(database, tenant.company_id, orders)
     return customer
 
 
+APRIL = {"from": "2026-04-01", "to": "2026-04-03T23:59:59.999Z"}
+
+
+@pytest.mark.usefixtures("april")
 class TestSales:
-    def test_counts_what_was_ordered_today(self, client: Client, order: str) -> None:
-        data = client.get("/reports/sales", params={"preset": "today"}).json()["data"]
+    def test_answers_totals_days_and_statuses(self, client: Client) -> None:
+        data = client.get("/reports/sales", params=APRIL).json()["data"]
 
-        today = datetime.now(UTC).date().isoformat()
-        assert data["range"]["from"] == f"{today}T00:00:00.000Z"
-        assert data["range"]["to"] == f"{today}T23:59:59.999Z"
-        assert data["totals"] == {"orderCount": 1, "revenue": 17.0, "averageOrderValue": 17.0}
-        assert data["daily"] == [{"date": today, "orderCount": 1, "revenue": 17.0}]
-        assert [each["status"] for each in data["byStatus"]] == [
-            "SUBMITTED",
-            "CONFIRMED",
-            "SHIPPED",
-            "DELIVERED",
-            "CANCELLED",
-        ]
+        assert data == {
+            "range": {
+                "from": "2026-04-01T00:00:00.000Z",
+                "to": "2026-04-03T23:59:59.999Z",
+                "preset": "custom",
+                "label": "1 April 2026 to 3 April 2026",
+            },
+            "totals": {"orderCount": 3, "revenue": 1240.05, "averageOrderValue": 413.35},
+            "daily": [
+                {"date": "2026-04-01", "orderCount": 2, "revenue": 1240.0},
+                {"date": "2026-04-02", "orderCount": 0, "revenue": 0.0},
+                {"date": "2026-04-03", "orderCount": 1, "revenue": 0.05},
+            ],
+            "byStatus": [
+                {"status": "SUBMITTED", "orderCount": 2, "revenue": 1200.15},
+                {"status": "CONFIRMED", "orderCount": 0, "revenue": 0.0},
+                {"status": "SHIPPED", "orderCount": 0, "revenue": 0.0},
+                {"status": "DELIVERED", "orderCount": 0, "revenue": 0.0},
+                {"status": "CANCELLED", "orderCount": 1, "revenue": 39.9},
+            ],
+        }
 
-    def test_a_company_with_nothing_gets_zeros(self, client: Client) -> None:
-        for preset in ("today", "week", "month", "quarter", "year", "all"):
-            data = client.get("/reports/sales", params={"preset": preset}).json()["data"]
-            assert data["totals"] == {"orderCount": 0, "revenue": 0.0, "averageOrderValue": 0.0}
-            assert data["range"]["preset"] == preset
+    def test_a_date_alone_is_its_midnight(self, client: Client) -> None:
+        data = client.get("/reports/sales", params={"from": "2026-04-01", "to": "2026-04-03"}).json()["data"]
+
+        assert data["range"]["to"] == "2026-04-03T00:00:00.000Z"
+        assert data["totals"]["orderCount"] == 2
+        assert [day["date"] for day in data["daily"]] == ["2026-04-01", "2026-04-02", "2026-04-03"]
+
+    def test_offsets_and_microseconds_become_utc_milliseconds(self, client: Client) -> None:
+        query = {"from": "2026-04-01T02:00:00.000999+02:00", "to": "2026-04-01T00:00:00.000001Z"}
+        data = client.get("/reports/sales", params=query).json()["data"]
+
+        assert (data["range"]["from"], data["range"]["to"]) == ("2026-04-01T00:00:00.000Z",) * 2
+        assert data["totals"]["orderCount"] == 1
+
+    def test_the_month_is_what_is_meant_without_a_preset(self, client: Client) -> None:
         assert client.get("/reports/sales").json()["data"]["range"]["preset"] == "month"
 
-    @pytest.mark.parametrize(
-        ("query", "message"),
-        [
-            ({"preset": "decade"}, "preset must be one of today, week, month, quarter, year, all"),
-            ({"from": "soon"}, "from must be a date or a time in ISO 8601"),
-            ({"to": "2026-02-30"}, "to must be a date or a time in ISO 8601"),
-            ({"from": "2026-04-02", "to": "2026-04-01"}, "from must not be after to"),
-        ],
-    )
-    def test_refuses_a_range_that_is_none(self, client: Client, query: dict[str, str], message: str) -> None:
-        answer = client.get("/reports/sales", params=query)
+    @pytest.mark.parametrize("preset", ["today", "week", "month", "quarter", "year", "all"])
+    def test_every_preset_counts_what_was_just_placed(
+        self, client: Client, database: Database, tenant: Tenant, preset: str
+    ) -> None:
+        factories.history(database, tenant.company_id, [{"created_at": now(), "total": Decimal("2.50")}])
+        data = client.get("/reports/sales", params={"preset": preset}).json()["data"]
 
-        assert (answer.status_code, answer.json()["error"]) == (400, message)
+        assert data["range"]["preset"] == preset
+        assert data["range"]["to"].endswith("T23:59:59.999Z")
+        assert data["daily"][-1] == {"date": data["range"]["to"][:10], "orderCount": 1, "revenue": 2.5}
+        assert data["totals"]["orderCount"] == (5 if preset == "all" else data["totals"]["orderCount"])
 
-    def test_the_longest_range_lists_days_with_orders_only(self, client: Client, order: str) -> None:
-        data = client.get("/reports/sales", params={"from": "0001-01-01", "to": "9999-12-31"}).json()["data"]
+    def test_all_begins_with_the_day_of_the_first_order(self, client: Client) -> None:
+        data = client.get("/reports/sales", params={"preset": "all"}).json()["data"]
 
-        assert data["range"]["preset"] == "custom"
-        assert len(data["daily"]) == 1
+        assert data["range"]["from"] == "2026-04-01T00:00:00.000Z"
+        assert data["range"]["label"] == "All time"
 
 
 class TestCustomers:
-    def test_names_who_ordered(self, client: Client, order: str) -> None:
-        data = client.get("/reports/customers", params={"limit": 0}).json()["data"]
+    def test_answers_who_ordered(self, client: Client, april: str) -> None:
+        data = client.get("/reports/customers", params=APRIL).json()["data"]
 
-        nothing = {"orderCount": 0, "revenue": 0.0}
-        assert data["totals"] == {"customerCount": 1, "orderCount": 1, "revenue": 17.0, "unassigned": nothing}
-        (only,) = data["customers"]
-        assert (only["customerId"], only["name"], only["averageOrderValue"]) == (order, "Acme", 17.0)
+        assert data["totals"] == {
+            "customerCount": 1,
+            "orderCount": 3,
+            "revenue": 1240.05,
+            "unassigned": {"orderCount": 1, "revenue": 39.9},
+        }
+        assert data["customers"] == [
+            {
+                "customerId": april,
+                "name": "Harbour Grill",
+                "email": "kitchen@harbour.example",
+                "orderCount": 2,
+                "revenue": 1200.15,
+                "averageOrderValue": 600.08,
+                "lastOrderAt": "2026-04-03T12:00:00.000Z",
+            }
+        ]
+        assert data["range"]["preset"] == "custom"
+
+    def test_is_empty_where_nothing_was_ordered(self, client: Client) -> None:
+        data = client.get("/reports/customers", params={"preset": "all"}).json()["data"]
+
+        assert data["customers"] == []
+        assert data["totals"]["unassigned"] == {"orderCount": 0, "revenue": 0.0}
+
+    @pytest.mark.parametrize(("limit", "listed"), [("-5", 1), ("0", 1), ("2", 2), ("5000", 3)])
+    def test_a_limit_is_clamped_and_leaves_the_totals_alone(
+        self, client: Client, database: Database, tenant: Tenant, limit: str, listed: int
+    ) -> None:
+        buyers = [factories.customer(database, tenant.company_id) for _ in range(3)]
+        orders = [{"created_at": now(), "total": Decimal(10), "customer_id": each} for each in buyers]
+        factories.history(database, tenant.company_id, orders)
+        data = client.get("/reports/customers", params={"limit": limit}).json()["data"]
+
+        assert [each["customerId"] for each in data["customers"]] == sorted(buyers)[:listed]
+        assert (data["totals"]["customerCount"], data["totals"]["revenue"]) == (3, 30.0)
 
 
 class TestInventory:
-    def test_values_what_is_in_stock(self, client: Client, order: str) -> None:
+    def test_answers_what_is_in_stock(self, client: Client, database: Database, tenant: Tenant) -> None:
+        flour = factories.product(database, tenant.company_id, name="Flour", sku="F", category="Baking", stock=10)
+        factories.product(database, tenant.company_id, name="Gloves", sku=None, category=None, stock=5, is_active=False)
+        factories.product(database, tenant.company_id, name="Yeast", sku="Y", category="Baking", stock=0)
+        data = client.get("/reports/inventory", params={"limit": "1"}).json()["data"]
+
+        assert abs(datetime.fromisoformat(data["generatedAt"]) - now()) < timedelta(minutes=1)
+        assert data["totals"] == {
+            "productCount": 3,
+            "unitCount": 15,
+            "value": 127.5,
+            "lowStockCount": 2,
+            "outOfStockCount": 1,
+        }
+        assert [(each["category"], each["value"]) for each in data["byCategory"]] == [("Baking", 85.0), (None, 42.5)]
+        assert data["products"] == [
+            {
+                "productId": flour,
+                "name": "Flour",
+                "sku": "F",
+                "category": "Baking",
+                "stock": 10,
+                "price": 8.5,
+                "value": 85.0,
+                "isLowStock": False,
+            }
+        ]
+
+    def test_is_empty_without_products(self, client: Client) -> None:
         data = client.get("/reports/inventory").json()["data"]
 
-        assert data["totals"]["unitCount"] == 40
-        assert data["products"][0]["value"] == data["totals"]["value"] == 340.0
-
-    def test_only_the_whole_limit_counts(self, client: Client) -> None:
-        assert client.get("/reports/inventory", params={"limit": "1.5"}).status_code == 400
-        assert client.get("/reports/inventory", params={"limit": "-1"}).status_code == 200
+        assert (data["totals"]["value"], data["byCategory"], data["products"]) == (0.0, [], [])
 
 
-def test_reports_have_a_scope_of_their_own(
-    server: Server, database: Database, tenant: Tenant, contract: Contract
-) -> None:
-    _, reading = factories.api_key(database, tenant.company_id, scopes=[Scope.ORDERS_READ])
-    _, reporting = factories.api_key(database, tenant.company_id, scopes=[Scope.REPORTS_READ])
+class TestRefusals:
+    @pytest.mark.parametrize("path", ENDS)
+    @pytest.mark.parametrize(
+        ("query", "pointer", "message"),
+        [
+            ({"from": "2026-04-02", "to": "2026-04-01"}, "from", "from must not be after to"),
+            ({"to": "1999-01-01"}, "to", "from must not be after to"),
+            ({"from": "April"}, "from", "from must be a date or a time in ISO 8601"),
+            ({"to": "2026-02-30"}, "to", "to must be a date or a time in ISO 8601"),
+            ({"preset": "custom"}, "preset", "preset must be one of today, week, month, quarter, year, all"),
+            ({"preset": ""}, "preset", "preset must be one of today, week, month, quarter, year, all"),
+        ],
+    )
+    def test_a_range_that_makes_no_sense(
+        self, client: Client, path: str, query: dict[str, str], pointer: str, message: str
+    ) -> None:
+        answer = client.get(path, params=query)
 
-    with Client(server.url, reading, contract) as reader, Client(server.url, reporting, contract) as reporter:
-        for name in ("sales", "customers", "inventory"):
-            assert reader.get(f"/reports/{name}").status_code == 403
-            assert reporter.get(f"/reports/{name}").status_code == 200
+        assert answer.status_code == 400
+        assert answer.json()["error"] == message
+        assert answer.json()["details"] == [{"pointer": f"/query/{pointer}", "message": message}]
+
+    @pytest.mark.parametrize("path", ["/reports/customers", "/reports/inventory"])
+    def test_a_limit_that_is_no_number(self, client: Client, path: str) -> None:
+        answer = client.get(path, params={"limit": "ten"})
+
+        assert (answer.status_code, answer.json()["error"]) == (400, "limit must be a whole number")
+
+    @pytest.mark.parametrize("report", REPORTS)
+    def test_a_key_without_the_scope(
+        self, server: Server, database: Database, tenant: Tenant, contract: Contract, report: str
+    ) -> None:
+        others = [scope for scope in Scope if scope is not Scope.REPORTS_READ]
+        _, token = factories.api_key(database, tenant.company_id, scopes=others)
+        with Client(server.url, token, contract) as client:
+            answer = client.get(f"/reports/{report}")
+
+        assert answer.status_code == 403
+        assert 'This key lacks the "reports:read" scope.' in answer.json()["error"]
+
+    @pytest.mark.parametrize("report", REPORTS)
+    def test_another_company_s_figures_stay_its_own(self, client: Client, database: Database, report: str) -> None:
+        other = factories.tenant(database)
+        customer = factories.customer(database, other.company_id)
+        order: dict[str, Any] = {"created_at": now(), "total": Decimal(5), "customer_id": customer}
+        factories.history(database, other.company_id, [order])
+        factories.product(database, other.company_id, stock=9)
+        totals = client.get(f"/reports/{report}").json()["data"]["totals"]
+
+        assert {value for value in totals.values() if not isinstance(value, dict)} == {0}

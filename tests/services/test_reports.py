@@ -1,250 +1,284 @@
-"""Reports against a brute-force sum over the orders, on both databases."""
+"""Every figure of a report is what a plain sum over the orders gives, to the cent, on both databases."""
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
-from hypothesis import HealthCheck, example, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.context import Context
 from app.db import Database
 from app.errors import InvalidParameterError
-from app.schemas import reports as schemas
-from app.services import ranges, reports
-from app.services.ranges import Preset
-from models import Order, OrderStatus, Product, new_id
-from models.base import table
+from app.services import ranges, reports, stocktaking
+from app.services.ranges import Range
+from models import MAX_AMOUNT, OrderStatus
 from tests.support import factories
 
-LEAP_DAY = datetime(2028, 2, 29, 12, tzinfo=UTC)
+CENT = Decimal("0.01")
+MILLISECOND = timedelta(milliseconds=1)
 EDGES = [
-    datetime(*day, tzinfo=UTC) + timedelta(milliseconds=offset)
-    for day in ((2027, 1, 1), (2027, 4, 1), (2028, 2, 29), (2028, 3, 1), (2028, 12, 31), (2028, 2, 28))
-    for offset in (-1, 0, 1)
+    datetime(2023, 12, 31, 23, 59, 59, 999_000, UTC),
+    datetime(2024, 1, 1, tzinfo=UTC),
+    datetime(2024, 2, 28, 23, 59, 59, 999_000, UTC),
+    datetime(2024, 2, 29, tzinfo=UTC),
+    datetime(2024, 2, 29, 23, 59, 59, 999_000, UTC),
+    datetime(2024, 3, 1, tzinfo=UTC),
+    datetime(2024, 3, 31, 23, 59, 59, 999_000, UTC),
+    datetime(2024, 4, 1, tzinfo=UTC),
+    datetime(2024, 12, 31, 23, 59, 59, 999_000, UTC),
+    datetime(2025, 1, 1, tzinfo=UTC),
 ]
-MOMENTS = st.sampled_from(EDGES) | st.datetimes(
-    datetime.fromisoformat("2026-12-01"),
-    datetime.fromisoformat("2029-02-01"),
-    timezones=st.just(UTC),
-).map(lambda at: at.replace(microsecond=at.microsecond // 1000 * 1000))
-AMOUNTS = st.decimals(0, 10**7, places=2) | st.just(Decimal("999999999999.99"))
-ORDERS = st.lists(st.tuples(MOMENTS, st.sampled_from(OrderStatus), AMOUNTS, st.integers(0, 3)), max_size=25)
-ENDS = st.none() | MOMENTS
-Placed = Sequence[tuple[datetime, OrderStatus, Decimal, int]]
-
-
-def cents(value: Decimal | int) -> Decimal:
-    return Decimal(value).quantize(Decimal("0.01"), ROUND_HALF_UP)
-
-
-def fill(ctx: Context, placed: Placed, buyers: Sequence[str | None]) -> None:
-    rows = [
-        {
-            "id": new_id(at),
-            "company_id": ctx.company_id,
-            "customer_id": buyers[buyer],
-            "status": status,
-            "subtotal": total,
-            "tax": 0,
-            "shipping": 0,
-            "total": total,
-            "created_at": at,
-            "updated_at": at,
-        }
-        for at, status, total, buyer in placed
-    ]
-    if rows:
-        ctx.session.connection().execute(table(Order).insert(), rows)
-
-
-class Company:
-    """A company whose orders are replaced for every example, and another one that must never show."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.id = factories.tenant(database).company_id
-        self.buyers: list[str | None] = [None, *(factories.customer(database, self.id) for _ in range(3))]
-        other = factories.tenant(database).company_id
-        with database.transaction(write=True) as session:
-            ctx = factories.context(session, other)
-            fill(ctx, [(at, OrderStatus.SHIPPED, Decimal(7), 0) for at in EDGES], [None])
-
-    def report(self, placed: Placed, now: datetime, preset: Preset, ends: tuple[Any, Any]) -> tuple[Any, Any]:
-        with self.database.transaction(write=True) as session:
-            session.execute(sa.delete(table(Order)).where(table(Order).c.company_id == self.id))
-            ctx = replace(factories.context(session, self.id), now=now)
-            fill(ctx, placed, self.buyers)
-            within = reports.find_range(ctx, preset=preset, start=ends[0], end=ends[1])
-            return reports.sales(ctx, within), reports.by_customer(ctx, within)
-
-
-@pytest.fixture
-def company(fresh_database: Database) -> Company:
-    return Company(fresh_database)
-
-
-@hypothesis_settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(placed=ORDERS, now=MOMENTS, preset=st.sampled_from(Preset), ends=st.tuples(ENDS, ENDS))
-@example(placed=[], now=LEAP_DAY, preset=Preset.ALL, ends=(None, None))
-@example(placed=[], now=LEAP_DAY, preset=Preset.YEAR, ends=(None, None))
-@example(
-    placed=[(at, OrderStatus.CANCELLED, Decimal("0.01"), 1) for at in EDGES],
-    now=LEAP_DAY,
-    preset=Preset.ALL,
-    ends=(None, None),
+MOMENTS = st.sampled_from(EDGES) | st.integers(0, 730 * 86_400_000).map(
+    lambda milliseconds: datetime(2023, 6, 1, tzinfo=UTC) + milliseconds * MILLISECOND
 )
-def test_every_figure_is_a_plain_sum(
-    company: Company, placed: Placed, now: datetime, preset: Preset, ends: tuple[Any, Any]
-) -> None:
-    try:
-        sales, customers = company.report(placed, now, preset, ends)
-    except InvalidParameterError:
-        assert ends != (None, None)
-        return
-    within = sales.range
-    inside = [each for each in placed if within.start <= each[0] <= within.end]
-    revenue = sum((total for _, _, total, _ in inside), Decimal(0))
-
-    assert (sales.totals.order_count, sales.totals.revenue) == (len(inside), revenue)
-    assert sales.totals.average_order_value == cents(revenue / len(inside) if inside else 0)
-    for status, tally in sales.by_status.items():
-        of_status = [total for _, each, total, _ in inside if each is status]
-        assert (tally.order_count, tally.revenue) == (len(of_status), sum(of_status))
-    assert list(sales.by_status) == list(OrderStatus)
-    _check_days(sales, inside)
-    _check_customers(company, customers, inside)
-    shown = schemas.sales(sales)
-    assert shown["totals"]["revenue"] == float(revenue)
+TOTALS = st.decimals(0, 100_000, places=2) | st.sampled_from([Decimal("0.01"), Decimal(0), MAX_AMOUNT])
+ORDERS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "created_at": MOMENTS,
+            "total": TOTALS,
+            "status": st.sampled_from(OrderStatus),
+            "customer": st.sampled_from([None, 0, 1, 2]),
+        }
+    ),
+    max_size=25,
+)
+PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+Orders = list[dict[str, Any]]
 
 
-def _check_days(sales: reports.Sales, inside: Placed) -> None:
-    first, last = sales.range.start.date(), sales.range.end.date()
-    days = (last - first).days + 1
-    by_day: dict[Any, list[Decimal]] = defaultdict(list)
-    for at, _, total, _ in inside:
-        by_day[at.date()].append(total)
-    expected = {first + timedelta(days=number) for number in range(days)} if days <= 366 else set(by_day)
-    assert set(sales.daily) == expected
-    for day, tally in sales.daily.items():
-        assert (tally.order_count, tally.revenue) == (len(by_day[day]), sum(by_day[day]))
-    assert [each["date"] for each in schemas.sales(sales)["daily"]] == [day.isoformat() for day in sorted(expected)]
+@contextmanager
+def company(database: Database, orders: Orders, *, now: datetime | None = None) -> Iterator[tuple[Context, Orders]]:
+    """Yield a context for a new company with these orders, and the orders as they were made."""
+    tenant, foreign = factories.tenant(database), factories.tenant(database)
+    buyers = [factories.customer(database, tenant.company_id) for _ in range(3)]
+    made = [
+        {**{name: value for name, value in each.items() if name != "customer"}, "customer_id": buyer}
+        for each in orders
+        for buyer in [None if each.get("customer") is None else buyers[each["customer"]]]
+    ]
+    factories.history(database, tenant.company_id, made)
+    factories.history(database, foreign.company_id, [{"created_at": EDGES[3], "total": Decimal(7)}])
+    with database.transaction() as session:
+        ctx = factories.context(session, tenant.company_id)
+        yield (dataclasses.replace(ctx, now=now) if now else ctx), made
 
 
-def _check_customers(company: Company, report: reports.Customers, inside: Placed) -> None:
-    expected = {}
-    for number, buyer in enumerate(company.buyers):
-        of_buyer = [(total, at) for at, _, total, each in inside if each == number]
-        if of_buyer:
-            totals = [total for total, _ in of_buyer]
-            expected[buyer] = (len(totals), sum(totals), max(at for _, at in of_buyer))
-    nobody = expected.pop(None, (0, Decimal(0), None))
-    assert (report.unassigned.order_count, report.unassigned.revenue) == nobody[:2]
-    assert report.customer_count == len(expected)
-    assert (report.totals.order_count, report.totals.revenue) == (len(inside), sum(each[2] for each in inside))
-    found = {row.customer_id: (tally.order_count, tally.revenue, row.last_order_at) for row, tally in report.rows}
-    assert found == expected
-    revenues = [tally.revenue for _, tally in report.rows]
-    assert revenues == sorted(revenues, reverse=True)
+def between(orders: Orders, period: Range) -> Orders:
+    return [each for each in orders if period.start <= each["created_at"] <= period.end]
 
 
-class TestRange:
-    NOW = datetime(2026, 4, 17, 10, 30, tzinfo=UTC)  # a Friday
+def figures(orders: Orders) -> tuple[int, Decimal]:
+    return len(orders), sum((each["total"] for each in orders), Decimal(0))
 
-    def find(self, preset: Preset, now: datetime = NOW, **ends: Any) -> tuple[str, str, str, str]:
-        given = {"start": None, "end": None, "first": None, **ends}
-        found = ranges.find(now, preset, **given)
-        return (
-            found.start.isoformat()[:19],
-            found.end.isoformat(timespec="milliseconds")[:23],
-            found.preset,
-            found.label,
+
+def custom(start: datetime, end: datetime) -> Range:
+    return Range(start=start, end=end, preset="custom", label="")
+
+
+class TestSales:
+    @PROPERTY
+    @given(orders=ORDERS, ends=st.tuples(MOMENTS, MOMENTS).map(sorted))
+    @example(orders=[], ends=[EDGES[0], EDGES[1]])
+    @example(
+        orders=[{"created_at": each, "total": MAX_AMOUNT, "status": "SHIPPED", "customer": None} for each in EDGES],
+        ends=[EDGES[0], EDGES[-1]],
+    )
+    def test_every_figure_is_the_plain_sum(self, database: Database, orders: Orders, ends: list[datetime]) -> None:
+        period = custom(*ends)
+        with company(database, orders) as (ctx, made):
+            report = reports.sales(ctx, period)
+
+        inside = between(made, period)
+        assert report.totals == figures(inside)
+        assert [status for status, _ in report.by_status] == list(OrderStatus)
+        for status, of_status in report.by_status:
+            assert of_status == figures([each for each in inside if each["status"] == status])
+        for day, of_day in report.daily:
+            assert of_day == figures([each for each in inside if each["created_at"].date() == day])
+        listed = [day for day, _ in report.daily]
+        every_day = list(ranges.days(period.start.date(), period.end.date()))
+        assert listed == (
+            every_day if len(every_day) <= 366 else sorted({each["created_at"].date() for each in inside})
         )
 
     @pytest.mark.parametrize(
-        ("preset", "start", "label"),
-        [
-            (Preset.TODAY, "2026-04-17", "17 April 2026"),
-            (Preset.WEEK, "2026-04-13", "Week of 13 April 2026"),
-            (Preset.MONTH, "2026-04-01", "April 2026"),
-            (Preset.QUARTER, "2026-04-01", "Q2 2026"),
-            (Preset.YEAR, "2026-01-01", "2026"),
-            (Preset.ALL, "2026-04-17", "All time"),
-        ],
+        ("end", "count"), [(datetime(2025, 3, 1, tzinfo=UTC), 366), (datetime(2025, 3, 2, tzinfo=UTC), 1)]
     )
-    def test_presets_end_with_today(self, preset: Preset, start: str, label: str) -> None:
-        assert self.find(preset) == (f"{start}T00:00:00", "2026-04-17T23:59:59.999", preset, label)
+    def test_lists_days_without_orders_up_to_366_days(self, database: Database, end: datetime, count: int) -> None:
+        with company(database, [{"created_at": EDGES[6], "total": Decimal(1)}]) as (ctx, _):
+            report = reports.sales(ctx, custom(datetime(2024, 3, 1, tzinfo=UTC), end))
 
-    @pytest.mark.parametrize(("month", "start"), [(1, 1), (3, 1), (4, 4), (6, 4), (7, 7), (9, 7), (10, 10), (12, 10)])
-    def test_quarters(self, month: int, start: int) -> None:
-        now = self.NOW.replace(month=month, day=30)
+        assert len(report.daily) == count
 
-        assert self.find(Preset.QUARTER, now)[0] == f"2026-{start:02}-01T00:00:00"
+    def test_sums_have_no_limit_of_their_own(self, database: Database) -> None:
+        """A hundred of the largest orders: more cents than a binary float is exact for."""
+        with company(database, [{"created_at": EDGES[4], "total": MAX_AMOUNT}] * 100) as (ctx, _):
+            report = reports.sales(ctx, custom(EDGES[3], EDGES[4]))
 
-    def test_all_begins_with_the_day_of_the_first_order(self) -> None:
-        first = datetime(2020, 2, 29, 23, 59, tzinfo=UTC)
+        assert report.totals == (100, 100 * MAX_AMOUNT)
 
-        assert self.find(Preset.ALL, first=first)[0] == "2020-02-29T00:00:00"
+    def test_the_widest_range_there_is(self, database: Database) -> None:
+        widest = custom(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC))
+        with company(database, [{"created_at": EDGES[0], "total": Decimal(3)}]) as (ctx, _):
+            report = reports.sales(ctx, widest)
 
-    def test_a_first_order_after_today_moves_nothing(self) -> None:
-        first = self.NOW + timedelta(days=2)
+        assert report.daily == [(EDGES[0].date(), (1, Decimal(3)))]
 
-        assert self.find(Preset.ALL, first=first)[0] == "2026-04-17T00:00:00"
+    @pytest.mark.parametrize(
+        ("totals", "average"),
+        [(["0.01", "0.02"], "0.02"), (["0.01", "0.01", "0.02"], "0.01"), (["10", "10", "11"], "10.33"), ([], "0")],
+    )
+    def test_the_average_is_rounded_half_up_to_the_cent(
+        self, database: Database, totals: list[str], average: str
+    ) -> None:
+        with company(database, [{"created_at": EDGES[1], "total": Decimal(each)} for each in totals]) as (ctx, _):
+            report = reports.sales(ctx, custom(EDGES[1], EDGES[2]))
 
-    def test_each_end_can_be_given_alone(self) -> None:
-        first = datetime(2026, 4, 10, tzinfo=UTC)
+        assert report.totals.average == Decimal(average)
 
-        start, end, preset, label = self.find(Preset.MONTH, start=first)
-        assert (start, end[:10], preset, label) == (
-            "2026-04-10T00:00:00",
-            "2026-04-17",
-            "custom",
-            "10 April 2026 to 17 April 2026",
-        )
-        assert self.find(Preset.MONTH, end=first)[:2] == ("2026-04-01T00:00:00", "2026-04-10T00:00:00.000")
 
-    def test_an_end_before_its_beginning_is_refused(self) -> None:
-        with pytest.raises(InvalidParameterError, match="from must not be after to"):
-            self.find(Preset.MONTH, end=datetime(2026, 3, 31, tzinfo=UTC))
+class TestCustomers:
+    @PROPERTY
+    @given(orders=ORDERS, ends=st.tuples(MOMENTS, MOMENTS).map(sorted), limit=st.sampled_from([-1, 1, 2, 100, 10**9]))
+    @example(orders=[], ends=[EDGES[0], EDGES[1]], limit=100)
+    @example(
+        orders=[{"created_at": EDGES[0], "total": Decimal(1), "status": "SHIPPED", "customer": None}],
+        ends=[EDGES[0], EDGES[1]],
+        limit=1,
+    )
+    def test_every_figure_is_the_plain_sum(
+        self, database: Database, orders: Orders, ends: list[datetime], limit: int
+    ) -> None:
+        period = custom(*ends)
+        with company(database, orders) as (ctx, made):
+            report = reports.customers(ctx, period, limit=limit)
+
+        inside = between(made, period)
+        buyers = {each["customer_id"] for each in inside} - {None}
+        by_buyer = {buyer: [each for each in inside if each["customer_id"] == buyer] for buyer in buyers}
+        ranking = sorted(buyers, key=lambda buyer: (-figures(by_buyer[buyer])[1], buyer))
+        assert report.customer_count == len(buyers)
+        assert report.totals == figures(inside)
+        assert report.unassigned == figures([each for each in inside if each["customer_id"] is None])
+        assert [row.customer_id for row, _ in report.rows] == ranking[: max(limit, 1)]
+        for row, of_buyer in report.rows:
+            count, revenue = figures(by_buyer[row.customer_id])
+            assert of_buyer == (count, revenue)
+            assert of_buyer.average == (revenue / count).quantize(CENT, ROUND_HALF_UP)
+            assert row.last_order_at == max(each["created_at"] for each in by_buyer[row.customer_id])
+
+    def test_equals_the_sales_report(self, database: Database) -> None:
+        orders = [
+            {"created_at": at, "total": Decimal("1.23"), "customer": each}
+            for each, at in zip([None, 0, 1], EDGES, strict=False)
+        ]
+        with company(database, orders) as (ctx, _):
+            period = custom(EDGES[0], EDGES[-1])
+            assert reports.customers(ctx, period, limit=1).totals == reports.sales(ctx, period).totals
+
+
+GOODS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "stock": st.integers(0, 50) | st.sampled_from([0, 5, 6, 1_000_000, 2**53 - 1]),
+            "price": st.decimals(0, 1000, places=2) | st.sampled_from([Decimal("99999999.99"), Decimal("0.01")]),
+            "category": st.sampled_from([None, "Baking", "Hygiene", "baking"]),
+            "is_active": st.booleans(),
+        }
+    ),
+    max_size=12,
+)
 
 
 class TestInventory:
-    @hypothesis_settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(
-        goods=st.lists(
-            st.tuples(
-                st.integers(0, 10**6), st.decimals(0, 10**5, places=2), st.sampled_from(["A", "B", None]), st.booleans()
-            ),
-            max_size=15,
-        ),
-        limit=st.integers(-5, 12),
-    )
-    def test_every_figure_is_a_plain_sum(self, company: Company, goods: list[Any], limit: int) -> None:
-        with company.database.transaction(write=True) as session:
-            session.execute(sa.delete(table(Product)).where(table(Product).c.company_id == company.id))
-        for stock, price, category, active in goods:
-            values = {"stock": stock, "price": price, "category": category, "is_active": active}
-            factories.product(company.database, company.id, low_stock_threshold=10, **values)
-        with company.database.transaction() as session:
-            report = schemas.inventory(reports.inventory(factories.context(session, company.id), limit))
+    @PROPERTY
+    @given(goods=GOODS, limit=st.sampled_from([0, 1, 3, 1000]))
+    @example(goods=[], limit=100)
+    @example(goods=[{"stock": 2**53 - 1, "price": Decimal("99999999.99"), "category": None}] * 3, limit=2)
+    def test_every_figure_is_the_plain_sum(self, database: Database, goods: Orders, limit: int) -> None:
+        tenant = factories.tenant(database)
+        for each in goods:
+            factories.product(database, tenant.company_id, **each)
+        with database.transaction() as session:
+            report = stocktaking.inventory(factories.context(session, tenant.company_id), limit=limit)
 
-        value = sum((stock * price for stock, price, *_ in goods), Decimal(0))
-        assert report["totals"] == {
-            "productCount": len(goods),
-            "unitCount": sum(stock for stock, *_ in goods),
-            "value": float(value),
-            "lowStockCount": sum(stock <= 10 for stock, *_ in goods),
-            "outOfStockCount": sum(stock == 0 for stock, *_ in goods),
-        }
-        assert {each["category"] for each in report["byCategory"]} == {category for *_, category, _ in goods}
-        assert sum(Decimal(str(each["value"])) for each in report["byCategory"]) == value
-        values_shown = [each["value"] for each in report["products"]]
-        assert (
-            values_shown == sorted((float(stock * price) for stock, price, *_ in goods), reverse=True)[: max(limit, 1)]
-        )
+        def holdings(some: Orders) -> tuple[int, int, Decimal, int, int]:
+            units = [each["stock"] for each in some]
+            value = sum((each["stock"] * each["price"] for each in some), Decimal(0))
+            return len(some), sum(units), value, sum(unit <= 5 for unit in units), units.count(0)
+
+        assert report.totals == holdings(goods)
+        categories = {each["category"] for each in goods}
+        assert {name for name, _ in report.by_category} == categories
+        for name, of_category in report.by_category:
+            assert of_category == holdings([each for each in goods if each["category"] == name])
+        values = sorted((each["stock"] * each["price"] for each in goods), reverse=True)
+        assert [row.stock * row.price for row in report.products] == values[: max(limit, 1)]
+        assert all(row.is_low == (row.stock <= 5) for row in report.products)
+
+
+NOW = datetime(2026, 4, 17, 14, 22, 5, 123_000, UTC)  # a Friday
+TODAY_ENDS = datetime(2026, 4, 17, 23, 59, 59, 999_000, UTC)
+
+
+class TestRanges:
+    @pytest.mark.parametrize(
+        ("preset", "start", "label"),
+        [
+            ("today", date(2026, 4, 17), "17 April 2026"),
+            ("week", date(2026, 4, 13), "Week of 13 April 2026"),
+            ("month", date(2026, 4, 1), "April 2026"),
+            ("quarter", date(2026, 4, 1), "Q2 2026"),
+            ("year", date(2026, 1, 1), "2026"),
+            ("all", date(2024, 2, 29), "All time"),
+        ],
+    )
+    def test_a_preset_ends_with_today(self, database: Database, preset: str, start: date, label: str) -> None:
+        with company(database, [{"created_at": EDGES[4], "total": Decimal(1)}], now=NOW) as (ctx, _):
+            period = ranges.resolve(ctx, preset=preset)
+
+        assert period == Range(start=ranges.midnight(start), end=TODAY_ENDS, preset=preset, label=label)
+
+    @pytest.mark.parametrize(
+        ("now", "preset", "start"),
+        [
+            (datetime(2024, 2, 29, 23, 59, 59, 999_000, UTC), "month", date(2024, 2, 1)),
+            (datetime(2025, 1, 1, tzinfo=UTC), "year", date(2025, 1, 1)),
+            (datetime(2025, 1, 1, tzinfo=UTC), "week", date(2024, 12, 30)),
+            (datetime(2024, 12, 31, 23, tzinfo=UTC), "quarter", date(2024, 10, 1)),
+            (datetime(2024, 4, 1, tzinfo=UTC), "quarter", date(2024, 4, 1)),
+            (datetime(2024, 4, 7, tzinfo=UTC), "week", date(2024, 4, 1)),
+            (datetime(2024, 4, 8, tzinfo=UTC), "week", date(2024, 4, 8)),
+            (datetime(2024, 4, 8, 9, tzinfo=UTC), "all", date(2024, 4, 8)),
+        ],
+    )
+    def test_a_preset_begins_where_the_calendar_says(
+        self, database: Database, now: datetime, preset: str, start: date
+    ) -> None:
+        with company(database, [], now=now) as (ctx, _):
+            assert ranges.resolve(ctx, preset=preset).start == ranges.midnight(start)
+
+    def test_either_end_replaces_its_own_alone(self, database: Database) -> None:
+        with company(database, [], now=NOW) as (ctx, _):
+            later = ranges.resolve(ctx, start=datetime(2026, 4, 10, tzinfo=UTC))
+            earlier = ranges.resolve(ctx, preset="year", end=datetime(2026, 2, 1, tzinfo=UTC))
+
+        assert (later.start.day, later.end, later.preset) == (10, TODAY_ENDS, "custom")
+        assert later.label == "10 April 2026 to 17 April 2026"
+        assert (earlier.start, earlier.end) == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
+
+    def test_names_the_end_that_makes_no_sense(self, database: Database) -> None:
+        with company(database, [], now=NOW) as (ctx, _):
+            with pytest.raises(InvalidParameterError, match="from must not be after to") as caught:
+                ranges.resolve(ctx, start=TODAY_ENDS + MILLISECOND)
+            assert caught.value.pointer == "/query/from"
+            with pytest.raises(InvalidParameterError, match="from must not be after to") as caught:
+                ranges.resolve(ctx, end=datetime(2026, 3, 31, tzinfo=UTC))
+            assert caught.value.pointer == "/query/to"
+            assert ranges.resolve(ctx, start=TODAY_ENDS).label == "17 April 2026"

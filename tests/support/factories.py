@@ -76,7 +76,7 @@ def products(database: Database, company_id: str, count: int, **fields: Any) -> 
             "price": Decimal("8.50"),
         }
         rows.append(
-            Product(id=new_id(at), company_id=company_id, created_at=at, updated_at=at, **{**defaults, **fields})
+            Product(id=new_id(at), company_id=company_id, created_at=at, **{"updated_at": at, **defaults, **fields})
         )
     with database.transaction(write=True) as session:
         session.add_all(rows)
@@ -87,7 +87,8 @@ def customer(database: Database, company_id: str, **fields: Any) -> str:
     """Make a customer; return its id."""
     at: datetime = fields.pop("created_at", now())
     defaults = {"email": f"buyer{next(COUNTER)}@example.com"}
-    row = Customer(id=new_id(at), company_id=company_id, created_at=at, updated_at=at, **{**defaults, **fields})
+    values = {"updated_at": at, **defaults, **fields}
+    row = Customer(id=new_id(at), company_id=company_id, created_at=at, **values)
     with database.transaction(write=True) as session:
         session.add(row)
     return row.id
@@ -130,6 +131,18 @@ def orders(database: Database, company_id: str, customer_id: str, number: int) -
     ]
     with database.transaction(write=True) as session:
         session.add_all(rows)
+
+
+def history(database: Database, company_id: str, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Make orders without items, each with `created_at`, `total` and whatever else matters; return their ids."""
+    made = []
+    for row in rows:
+        at, total = row["created_at"], row["total"]
+        amounts = {"subtotal": total, "tax": Decimal(0), "shipping": Decimal(0)}
+        made.append({"id": new_id(at), "company_id": company_id, "updated_at": at, **amounts, **row})
+    with database.transaction(write=True) as session:
+        session.add_all([Order(**each) for each in made])
+    return [each["id"] for each in made]
 
 
 def audited(database: Database, company_id: str) -> list[str]:

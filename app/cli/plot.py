@@ -1,0 +1,116 @@
+"""A picture of daily revenue, as SVG or PNG. Not here: the figures (`app/services/reports.py`)."""
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import date
+from html import escape
+from pathlib import Path
+
+import click
+
+from app.schemas.base import Json
+
+FORMATS = (".svg", ".png")
+WIDTH, HEIGHT = 1200, 520
+LEFT, RIGHT, TOP, BOTTOM = 90, 24, 84, 44  # margins of the plot
+INNER_WIDTH, INNER_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+SCALE = 2  # pixels of a PNG for each unit: sharp on today's screens
+GRID_LINES = 5
+DATE_LABELS, DATE_LABELS_WITH_YEAR = 14, 9  # at most, so that they keep their distance
+STEPS = (1, 2, 2.5, 5, 10)
+GAP = 0.2  # of a day, between two bars
+STYLE = """
+text { font-family: 'DejaVu Sans', 'Segoe UI', Helvetica, Arial, sans-serif; font-size: 14px; fill: #444 }
+.title { font-size: 22px; font-weight: bold; fill: #111 } .end { text-anchor: end } .middle { text-anchor: middle }
+.grid { stroke: #ddd } .axis { stroke: #888 } .bar { fill: #1f6f8b }
+"""
+
+
+def save(file: Path, report: Json, company: str) -> None:
+    """Write the picture of a sales report. Raises OSError."""
+    picture = svg(report, company)
+    if file.suffix.lower() == ".svg":
+        file.write_text(picture, "utf-8")
+        return
+    import resvg_py  # noqa: PLC0415 - only a PNG needs it
+
+    file.write_bytes(bytes(resvg_py.svg_to_bytes(svg_string=picture, width=WIDTH * SCALE)))
+
+
+def check(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Refuse a name that says no format, before anything is computed."""
+    if value is not None and value.suffix.lower() not in FORMATS:
+        raise click.BadParameter("the name must end in .svg or .png.")
+    return value
+
+
+def svg(report: Json, company: str) -> str:
+    """Draw a bar for each day; days that a long range leaves out are gaps."""
+    days = [(date.fromisoformat(each["date"]), each["revenue"]) for each in report["daily"]]
+    top = _top(max((revenue for _, revenue in days), default=0))
+    parts = [*_headings(report, company), *_grid(top), *_dates(days), *_bars(days, top)]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">'
+        f'<style>{STYLE}</style><rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
+    )
+
+
+def _headings(report: Json, company: str) -> Iterator[str]:
+    totals, label = report["totals"], report["range"]["label"]
+    figures = (
+        f"{totals['orderCount']:,} orders, {totals['revenue']:,.2f} in all, {totals['averageOrderValue']:,.2f} each"
+    )
+    yield _text(LEFT, 36, f"{company}: revenue by day, {label}", "title")
+    yield _text(LEFT, 60, f"{figures}. Cancelled orders are included; days are those of UTC.")
+
+
+def _grid(top: float) -> Iterator[str]:
+    for number in range(GRID_LINES + 1):
+        value = top * number / GRID_LINES
+        y = _y(value, top)
+        kind = "grid" if number else "axis"
+        yield f'<line class="{kind}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        yield _text(LEFT - 10, y + 5, f"{value:,.0f}" if top >= GRID_LINES else f"{value:,.2f}", "end")
+
+
+def _dates(days: Sequence[tuple[date, float]]) -> Iterator[str]:
+    if not days:
+        yield _text(WIDTH / 2, TOP + INNER_HEIGHT / 2, "No orders", "middle")
+        return
+    first, last = days[0][0], days[-1][0]
+    count = (last - first).days + 1
+    has_year = first.year != last.year
+    step = max(1, math.ceil(count / (DATE_LABELS_WITH_YEAR if has_year else DATE_LABELS)))
+    for offset in range(0, count, step):
+        day = date.fromordinal(first.toordinal() + offset)
+        x = LEFT + (offset + 0.5) * INNER_WIDTH / count
+        yield _text(x, HEIGHT - BOTTOM + 24, f"{day.day} {day:%b}" + (f" {day.year}" if has_year else ""), "middle")
+
+
+def _bars(days: Sequence[tuple[date, float]], top: float) -> Iterator[str]:
+    if not days:
+        return
+    first = days[0][0]
+    width = INNER_WIDTH / ((days[-1][0] - first).days + 1)
+    for day, revenue in days:
+        if revenue:
+            x, y = LEFT + ((day - first).days + GAP / 2) * width, _y(revenue, top)
+            size = f'width="{width * (1 - GAP):.2f}" height="{TOP + INNER_HEIGHT - y:.2f}"'
+            yield f'<rect class="bar" x="{x:.2f}" y="{y:.2f}" {size}><title>{day}: {revenue:,.2f}</title></rect>'
+
+
+def _y(value: float, top: float) -> float:
+    return TOP + INNER_HEIGHT * (1 - value / top)
+
+
+def _top(highest: float) -> float:
+    """Return a round number above the highest bar, so that the lines stand at round numbers too."""
+    if highest <= 0:
+        return float(GRID_LINES)
+    step = highest / GRID_LINES
+    unit = 10 ** math.floor(math.log10(step))
+    return float(GRID_LINES * next(unit * each for each in STEPS if unit * each >= step))
+
+
+def _text(x: float, y: float, content: str, kind: str = "") -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(content)}</text>'

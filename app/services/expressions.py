@@ -1,0 +1,131 @@
+"""SQL that the two databases word differently. Not here: which rows are meant (the services), and column types."""
+
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Dialect, FromClause
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+from models.base import Instant
+
+LIMB = 1_000_000  # sums on SQLite are taken in parts of this size: together they never overflow 64 bits
+ZERO = Decimal(0)
+CENTS = 2  # places of Money, which SQLite counts in cents
+
+
+class Tally(TypeDecorator[tuple[int, Decimal]]):
+    """How many, and how much: `3,131.25`, on SQLite `3,0,13125` for two limbs of cents. Exact at any size."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[int, Decimal] | None:
+        """Return count and amount."""
+        if value is None:
+            return None
+        if value.startswith("0,"):  # most days of most statuses
+            return 0, ZERO
+        count, *parts = value.split(",")
+        if dialect.name == "postgresql":
+            return int(count), Decimal(parts[0])
+        cents = 0
+        for part in parts:
+            cents = cents * LIMB + int(part)
+        return int(count), Decimal(cents).scaleb(-CENTS)
+
+
+class tally(FunctionElement[tuple[int, Decimal]]):  # noqa: N801 - reads as an SQL function
+    """Count the rows and add up a column of Money, both in one value: a subquery has only one."""
+
+    type = Tally()
+    inherit_cache = True
+
+
+class worth(FunctionElement[tuple[int, Decimal]]):  # noqa: N801 - reads as an SQL function
+    """Count the rows and add up a whole number times a column of Money."""
+
+    type = Tally()
+    inherit_cache = True
+
+
+class aside(FunctionElement[Any]):  # noqa: N801 - reads as an SQL function
+    """A column as it is, but SQLite looks for no index on it: it has no statistics to choose a good one by."""
+
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        """Keep the column's type."""
+        super().__init__(column)
+        self.type = column.type
+
+
+@compiles(tally, "postgresql")
+def _tally(element: Any, compiler: Any, **options: Any) -> str:
+    return f"count(*) || ',' || coalesce(sum({compiler.process(element.clauses, **options)}), 0)"
+
+
+@compiles(tally, "sqlite")
+def _tally_in_limbs(element: Any, compiler: Any, **options: Any) -> str:
+    amount = compiler.process(element.clauses, **options)
+    return _row("count(*)", f"sum({amount} / {LIMB})", f"sum({amount} % {LIMB})")
+
+
+@compiles(worth, "postgresql")
+def _worth(element: Any, compiler: Any, **options: Any) -> str:
+    number, price = (compiler.process(each, **options) for each in element.clauses)
+    return f"count(*) || ',' || coalesce(sum({number} * {price}), 0)"
+
+
+@compiles(worth, "sqlite")
+def _worth_in_limbs(element: Any, compiler: Any, **options: Any) -> str:
+    """Multiply as on paper: a large stock at a high price has more than 64 bits."""
+    factors = (compiler.process(each, **options) for each in element.clauses)
+    (a, b), (c, d) = ((f"{each} / {LIMB}", f"{each} % {LIMB}") for each in factors)
+    return _row("count(*)", f"sum({a} * ({c}))", f"sum({a} * ({d}) + {b} * ({c}))", f"sum({b} * ({d}))")
+
+
+@compiles(aside, "postgresql")
+def _aside(element: Any, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(aside, "sqlite")
+def _aside_of_indexes(element: Any, compiler: Any, **options: Any) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
+def _row(*values: str) -> str:
+    return " || ',' || ".join(f"coalesce({value}, 0)" for value in values)
+
+
+class Spans:
+    """The bound parameter `spans` as a table: JSON `[[start, end], ...]` in milliseconds, a row for each from 0 on."""
+
+    def __init__(self, dialect: str) -> None:
+        """Word it for one database."""
+        given = sa.bindparam("spans", type_=sa.Text)
+        self.table: FromClause
+        self.start: ColumnElement[Any]
+        self.end: ColumnElement[Any]
+        if dialect == "postgresql":
+            elements = sa.func.jsonb_array_elements(sa.cast(given, postgresql.JSONB))
+            value = sa.column("value", postgresql.JSONB)
+            self.table = elements.table_valued(value, with_ordinality="ordinal").render_derived()
+            self.number: Any = self.table.c.ordinal - 1
+            self.start, self.end = (_moment(self.table.c.value[each].astext) for each in (0, 1))
+        else:
+            self.table = sa.func.json_each(given).table_valued("key", "value")
+            self.number = self.table.c.key
+            self.start, self.end = (
+                sa.func.json_extract(self.table.c.value, path, type_=Instant) for path in ("$[0]", "$[1]")
+            )
+
+
+def _moment(milliseconds: ColumnElement[str]) -> ColumnElement[Any]:
+    """Return the moment on PostgreSQL; its type cuts what the division left of a microsecond."""
+    seconds = sa.cast(milliseconds, sa.Double) / sa.literal_column("1000", sa.Double)
+    return sa.cast(sa.func.to_timestamp(seconds), Instant)

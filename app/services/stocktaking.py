@@ -1,0 +1,82 @@
+"""The inventory report: what is on the shelves, and what it is worth at the catalogue's prices (contract, section 7).
+
+It tells of every product of the company, those that cannot be ordered included: they stand on the shelf all the same.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import Row, bindparam
+
+from app.context import Context
+from app.services.expressions import worth
+from app.services.products import TABLE
+from app.services.reports import clamped
+from app.services.tenant import bound, mine, owned
+
+IS_LOW = TABLE.c.stock <= TABLE.c.low_stock_threshold
+
+
+def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.count(sa.case((condition, 1)))
+
+
+BY_CATEGORY = (
+    sa.select(
+        TABLE.c.category,
+        worth(TABLE.c.stock, TABLE.c.price).label("worth"),
+        sa.func.sum(TABLE.c.stock).label("unit_count"),
+        _count(IS_LOW).label("low_stock_count"),
+        _count(TABLE.c.stock == 0).label("out_of_stock_count"),
+    )
+    .where(mine(TABLE))
+    .group_by(TABLE.c.category)
+)
+MOST_VALUABLE = (
+    owned(TABLE.c.id, TABLE.c.name, TABLE.c.sku, TABLE.c.category, TABLE.c.stock, TABLE.c.price, IS_LOW.label("is_low"))
+    .order_by((TABLE.c.stock * TABLE.c.price).desc(), TABLE.c.id)
+    .limit(bindparam("limit"))
+)
+
+
+class Holdings(NamedTuple):
+    """What some products come to. Low means at its threshold or below, so what is out of stock is low too."""
+
+    product_count: int
+    unit_count: int
+    value: Decimal
+    low_stock_count: int
+    out_of_stock_count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inventory:
+    """All products by category, and those with the highest value one by one."""
+
+    totals: Holdings
+    by_category: Sequence[tuple[str | None, Holdings]]
+    products: Sequence[Row[Any]]
+
+
+def inventory(ctx: Context, *, limit: int = 100) -> Inventory:
+    """Take stock as it is now. Two statements. `limit` is clamped to 1..1000."""
+    categories = [_holdings(row) for row in ctx.session.execute(BY_CATEGORY, bound(ctx))]
+    categories.sort(key=lambda each: (-each[1].value, each[0] is None, each[0] or ""))
+    return Inventory(
+        totals=_add(holdings for _, holdings in categories),
+        by_category=categories,
+        products=ctx.session.execute(MOST_VALUABLE, bound(ctx, limit=clamped(limit))).all(),
+    )
+
+
+def _holdings(row: Row[Any]) -> tuple[str | None, Holdings]:
+    count, value = row.worth
+    return row.category, Holdings(count, int(row.unit_count), value, row.low_stock_count, row.out_of_stock_count)
+
+
+def _add(holdings: Iterable[Holdings]) -> Holdings:
+    nothing = Holdings(0, 0, Decimal(0), 0, 0)
+    return Holdings(*(sum(each, start) for start, *each in zip(nothing, *holdings, strict=True)))
