@@ -13,7 +13,6 @@ from sqlalchemy.types import TypeDecorator
 from models.base import Instant
 
 LIMB = 1_000_000  # sums on SQLite are taken in parts of this size: together they never overflow 64 bits
-ZERO = Decimal(0)
 CENTS = 2  # places of Money, which SQLite counts in cents
 
 
@@ -25,17 +24,32 @@ class Tally(TypeDecorator[tuple[int, Decimal]]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[int, Decimal] | None:
         """Return count and amount."""
-        if value is None:
-            return None
-        if value.startswith("0,"):  # most days of most statuses
-            return 0, ZERO
-        count, *parts = value.split(",")
-        if dialect.name == "postgresql":
-            return int(count), Decimal(parts[0])
-        cents = 0
-        for part in parts:
-            cents = cents * LIMB + int(part)
-        return int(count), Decimal(cents).scaleb(-CENTS)
+        return None if value is None else _counted(value, dialect)
+
+
+class Tallies(TypeDecorator[list[tuple[int, str, tuple[int, Decimal]]]]):
+    """Many of them in one value, each after a number and a name: `0,SUBMITTED,3,131.25;1,SHIPPED,…`.
+
+    A row costs the interpreter's lock, and orders that are placed meanwhile wait for it: one row costs it once.
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> list[tuple[int, str, tuple[int, Decimal]]]:
+        """Return number, name, count and amount of those that count any."""
+        entries = (entry.split(",", 2) for entry in (value or "").split(";") if entry)
+        return [(int(number), name, _counted(tally, dialect)) for number, name, tally in entries if tally[:2] != "0,"]
+
+
+def _counted(tally: str, dialect: Dialect) -> tuple[int, Decimal]:
+    count, *parts = tally.split(",")
+    if dialect.name == "postgresql":
+        return int(count), Decimal(parts[0])
+    cents = 0
+    for part in parts:
+        cents = cents * LIMB + int(part)
+    return int(count), Decimal(cents).scaleb(-CENTS)
 
 
 class tally(FunctionElement[tuple[int, Decimal]]):  # noqa: N801 - reads as an SQL function
@@ -50,6 +64,14 @@ class worth(FunctionElement[tuple[int, Decimal]]):  # noqa: N801 - reads as an S
 
     type = Tally()
     inherit_cache = True
+
+
+def tallies(
+    number: ColumnElement[int], name: ColumnElement[str], tally: ColumnElement[Any]
+) -> ColumnElement[list[tuple[int, str, tuple[int, Decimal]]]]:
+    """Return the tallies of all rows, each with its number and name, as one value."""
+    entry = sa.cast(number, sa.Text) + "," + name + "," + sa.type_coerce(tally, sa.Text)
+    return sa.type_coerce(sa.func.aggregate_strings(entry, ";"), Tallies())
 
 
 class aside(FunctionElement[Any]):  # noqa: N801 - reads as an SQL function

@@ -18,7 +18,7 @@ from sqlalchemy import Row, Select, bindparam
 from app.context import Context
 from app.services import ranges
 from app.services.customers import TABLE as CUSTOMERS
-from app.services.expressions import Spans, tally
+from app.services.expressions import Spans, tallies, tally
 from app.services.orders import TABLE
 from app.services.pricing import CENT
 from app.services.ranges import Range
@@ -119,10 +119,9 @@ def _tallies(ctx: Context, period: Range) -> Iterator[tuple[date, OrderStatus, F
         return
     days = list(ranges.days(first.date(), last.date()))
     parameters = bound(ctx, spans=_spans(days, period))
-    rows = ctx.session.execute(_by_day_and_status(ctx.session.get_bind().dialect.name), parameters)
-    for number, status, (count, revenue) in rows:
-        if count:
-            yield days[number], OrderStatus(status), Figures(count, revenue)
+    found = ctx.session.execute(_by_day_and_status(ctx.session.get_bind().dialect.name), parameters).scalar_one()
+    for number, status, (count, revenue) in found:
+        yield days[number], OrderStatus(status), Figures(count, revenue)
 
 
 def _spans(days: Sequence[date], period: Range) -> str:
@@ -146,7 +145,7 @@ def _by_day_and_status(dialect: str) -> Select[Any]:
     )
     both = spans.table.join(statuses, sa.true())
     correlated = figures.correlate(spans.table, statuses).scalar_subquery()
-    return sa.select(spans.number, statuses.c.status, correlated).select_from(both)
+    return sa.select(tallies(spans.number, statuses.c.status, correlated)).select_from(both)
 
 
 def _by_customer() -> Select[Any]:
