@@ -7,7 +7,9 @@ fixed pool of ten. Handlers never read the request from Flask, so the WSGI envir
 import asyncio
 import contextvars
 import io
+import os
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +19,9 @@ from starlette.types import Receive, Scope, Send
 from app.errors import DatabaseUnavailableError
 from app.http.call import KEY, Headers, call_of
 
+REPORTERS = 2  # threads that reports have for themselves, so that they take none from shorter requests
+NICENESS = 10  # of these threads: whoever waits for an order goes first when both want a processor
+REPORTS = "Reports"  # the tag of their operations
 ANSWER_SECONDS = 10.0  # waiting for a thread included; what has not begun by then never does
 
 Environ = dict[str, Any]
@@ -30,18 +35,19 @@ class Bridge:
     def __init__(self, app: WsgiApp, *, readers: int, writers: int) -> None:
         """Take the WSGI application, and how many requests may read and write at once.
 
-        Those that write have threads of their own: however many wait for their turn, reading goes on.
+        Those that write have threads of their own: however many wait for their turn, reading goes on. So have
+        reports, taken from the readers'.
         """
         self.app = app
-        self._readers = ThreadPoolExecutor(max_workers=readers, thread_name_prefix="reader")
+        self._reporters = ThreadPoolExecutor(REPORTERS, thread_name_prefix="reporter", initializer=_give_way)
+        self._readers = ThreadPoolExecutor(max_workers=readers - REPORTERS, thread_name_prefix="reader")
         self._writers = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="writer")
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Run the request in a thread and send what it answered."""
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        threads = self._readers if scope["method"] in {"GET", "HEAD"} else self._writers
-        running = loop.run_in_executor(threads, context.run, self._answer, _environ(scope))
+        running = loop.run_in_executor(self._threads(scope), context.run, self._answer, _environ(scope))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 status, headers, body = await running
@@ -50,6 +56,12 @@ class Bridge:
         headers.extend(call_of(scope).headers)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    def _threads(self, scope: Scope) -> ThreadPoolExecutor:
+        if scope["method"] not in {"GET", "HEAD"}:
+            return self._writers
+        operation = call_of(scope).operation
+        return self._reporters if operation is not None and operation.tag == REPORTS else self._readers
 
     def _answer(self, environ: Environ) -> Sent:
         started: list[tuple[int, Headers]] = []
@@ -65,6 +77,12 @@ class Bridge:
             if hasattr(chunks, "close"):
                 chunks.close()
         return *started[-1], body
+
+
+def _give_way() -> None:
+    """Lower the priority of this thread, where threads have one of their own (Linux)."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
 
 
 def _environ(scope: Scope) -> Environ:
