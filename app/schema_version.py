@@ -6,6 +6,7 @@ Alembic is configured here, in code; the revisions are in `migrations/versions/`
 import functools
 import sqlite3
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from alembic import command
@@ -13,6 +14,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from app import search_index
 from app.db import Database
 from app.errors import DatabaseUnavailableError, StartError
 
@@ -21,13 +23,21 @@ UPGRADE_HINT = "Run: distribu db upgrade"
 ADVISORY_LOCK = 0x64697374  # 'dist': one upgrade at a time on a PostgreSQL server
 
 
+class Upgrade(NamedTuple):
+    """The revisions before and after an upgrade, and whether search has its indexes since."""
+
+    before: str | None
+    after: str
+    has_search_index: bool
+
+
 def scripts() -> ScriptDirectory:
     """Return the revisions this code knows."""
     return ScriptDirectory.from_config(_config())
 
 
-def upgrade(database: Database) -> tuple[str | None, str]:
-    """Apply every missing revision in one transaction; return the revisions before and after.
+def upgrade(database: Database) -> Upgrade:
+    """Apply every missing revision and make the indexes of search, where they can be had, in one transaction.
 
     Raises StartError when the database cannot be made or reached, or is newer than this code.
     """
@@ -42,7 +52,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             before = _current(connection)
             _refuse_newer(database, before)
             command.upgrade(_config(connection), "head")
-            return before, _head()
+            return Upgrade(before, _head(), search_index.ensure(connection))
     except (DatabaseUnavailableError, sa.exc.DatabaseError) as error:
         raise StartError(_unusable(database, error)) from error
 

@@ -20,6 +20,7 @@ from benchmarks.stores import Site
 PAGE = 100
 POSITIONS = (10_000, 500_000, 1_000_000)
 LISTINGS = {"all": None, "common category": catalogue.COMMON, "rare category": catalogue.RARE}
+SEARCHES = {"one product": "sku-00000987", "one of 1,000": "curiosities", "most": "hexagon"}
 SINGLES = 200  # different products that are asked for one by one
 
 
@@ -76,6 +77,8 @@ def _figures(site: Site, pages: list[Page], workload: Workload, progress: Progre
 def _others(site: Site) -> Iterator[Case]:
     """Yield what has no position: the answers that callers ask for most."""
     yield Case(name="list 50", paths=["/products?limit=50"])
+    for name, text in SEARCHES.items():
+        yield Case(name=f"search, found in {name}", paths=[f"/products?limit={PAGE}&search={text}"])
     yield Case(name="get one", paths=[f"/products/{each}" for each in _ids(site, None, 0, SINGLES)])
 
 

@@ -5,6 +5,11 @@ import click
 from app import schema_version
 from app.cli import options, output, runtime
 
+UNINDEXED = (
+    "Search has no index here and reads lists from end to end. For an index, SQLite needs FTS5 (3.34 or later); on"
+    " PostgreSQL have CREATE EXTENSION pg_trgm run by a role that may. Then run this command again."
+)
+
 
 @click.group()
 def db() -> None:
@@ -16,10 +21,12 @@ def db() -> None:
 def upgrade(as_json: bool) -> None:
     """Create the database, or apply what is missing of its schema. Safe to run at every start."""
     with runtime.any_database() as database:
-        before, after = schema_version.upgrade(database)
+        before, after, has_search_index = schema_version.upgrade(database)
     if before == after:
         output.note(f"The database is up to date at revision {after}.")
     else:
         output.note(f"The database was brought from {before or 'nothing'} to revision {after}.")
+    if not has_search_index:
+        output.note(UNINDEXED)
     if as_json:
-        output.document({"from": before, "to": after})
+        output.document({"from": before, "to": after, "searchIndex": has_search_index})

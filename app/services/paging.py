@@ -13,13 +13,13 @@ from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, func, tuple
 
 from app.context import Context
 from app.errors import InvalidCursorError
+from app.services import search
 from app.services.expressions import aside
 from app.services.tenant import bound, owned
-from models import searchable
 
 MAX_LIMIT = 100
-ESCAPE = "\\"
 CHANGED = "updated_since"
+SEARCH = "search"
 
 Condition = ColumnElement[bool]
 Comparison = Callable[[Any, Any], Condition]
@@ -37,12 +37,14 @@ class Part(Enum):
     """Which rows of a list a statement reads. What was changed since a moment is read in two parts, each by its index.
 
     What was made since then comes first, in the order of the list. What is older and was changed since is found by when
-    it was changed, and sorted; a walk down the list for it would end only with the company's history.
+    it was changed, and sorted; a walk down the list for it would end only with the company's history. So is what an
+    index found by its text: it is in one part, whatever is asked besides.
     """
 
     WHOLE = auto()
     NEWER = auto()
     OLDER = auto()
+    FOUND = auto()
 
 
 class Listing:
@@ -57,7 +59,8 @@ class Listing:
     ) -> None:
         """Take the columns of a row and a condition on a bound parameter for each filter by its name.
 
-        `created` names filters that compare `created_at` to a moment. Every list has the filter `updated_since`.
+        `created` names filters that compare `created_at` to a moment. Every list has the filter `updated_since`, and
+        those of tables with a `search_text` have `search`.
         """
         self._table = table
         self._columns = columns
@@ -69,8 +72,8 @@ class Listing:
     def page(self, ctx: Context, *, limit: int, cursor: str | None, **filters: Any) -> Page:
         """Return the page after `cursor` of the rows that pass each filter that is not None.
 
-        `limit` is clamped to 1..100. One statement; with a cursor a second one, which finds its place; with
-        `updated_since` one more where what is new does not fill the page.
+        `limit` is clamped to 1..100. One statement; with a cursor one more, which finds its place; with `updated_since`
+        one more where what is new does not fill the page; with `search` one more, which asks the index.
         Raises InvalidCursorError when the company has no such row.
         """
         limit = min(max(limit, 1), MAX_LIMIT)
@@ -78,8 +81,13 @@ class Listing:
         values = bound(ctx, **used)
         if cursor is not None:
             values |= {"cursor": cursor, "created_at": self._created_at(ctx, cursor)}
+        if SEARCH in used:
+            values |= {
+                "candidates": search.candidates(ctx, self._table, used[SEARCH]),
+                SEARCH: search.like(used[SEARCH]),
+            }
         rows: list[Row[Any]] = []
-        for part in (Part.NEWER, Part.OLDER) if CHANGED in used else (Part.WHOLE,):
+        for part in _parts(values):
             if len(rows) <= limit:
                 statement = self._statement(part, cursor is not None, *sorted(used))
                 rows += ctx.session.execute(statement, {**values, "limit": limit + 1 - len(rows)})
@@ -93,24 +101,31 @@ class Listing:
 
     def _build(self, part: Part, after_cursor: bool, *names: str) -> Select[Any]:  # noqa: FBT001 - a cache key
         table = self._table
-        created: ColumnElement[Any] = aside(table.c.created_at) if part is Part.OLDER else table.c.created_at
+        is_sorted = part in {Part.OLDER, Part.FOUND}
+        created: ColumnElement[Any] = aside(table.c.created_at) if is_sorted else table.c.created_at
         statement = owned(*self._columns).where(*(self._condition(name, created) for name in names if name != CHANGED))
-        if part is not Part.WHOLE:
+        if CHANGED in names:
             statement = statement.where(*self._changed(part, created))
+        if part is Part.FOUND:
+            statement = statement.where(table.c.id.in_(bindparam("candidates", expanding=True)))
         if after_cursor:
             place = tuple_(self._moment("created_at"), bindparam("cursor", type_=table.c.id.type))
             statement = statement.where(tuple_(created, table.c.id) < place)
-        if part is Part.OLDER:
+        if is_sorted:
             created = _indexless(table.c.created_at)
         return statement.order_by(created.desc(), table.c.id.desc()).limit(bindparam("limit"))
 
     def _condition(self, name: str, created: ColumnElement[Any]) -> Condition:
+        if name == SEARCH:
+            return self._table.c.search_text.contains(bindparam(SEARCH), escape=search.ESCAPE)
         if name in self._created:
             return self._created[name](created, self._moment(name))
         return self._filters[name]
 
-    def _changed(self, part: Part, created: ColumnElement[Any]) -> tuple[Condition, Condition]:
+    def _changed(self, part: Part, created: ColumnElement[Any]) -> Sequence[Condition]:
         updated_at, since = self._table.c.updated_at, self._moment(CHANGED)
+        if part is Part.FOUND:
+            return [_indexless(updated_at) >= since]
         if part is Part.NEWER:
             return _indexless(updated_at) >= since, created >= since
         return updated_at >= since, created < since
@@ -119,14 +134,12 @@ class Listing:
         return bindparam(name, type_=self._table.c.created_at.type)
 
 
+def _parts(values: Mapping[str, Any]) -> Sequence[Part]:
+    if values.get("candidates") is not None:
+        return [Part.FOUND]
+    return [Part.NEWER, Part.OLDER] if CHANGED in values else [Part.WHOLE]
+
+
 def _indexless(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the same value as an expression, for which no database takes an index."""
     return func.coalesce(column, column)
-
-
-def like(text: str | None) -> str | None:
-    """Fold a search text and escape what LIKE would take for a wildcard; None stays None."""
-    if text is None:
-        return None
-    folded = searchable(text).replace(ESCAPE, ESCAPE + ESCAPE)
-    return folded.replace("%", ESCAPE + "%").replace("_", ESCAPE + "_")

@@ -23,7 +23,6 @@ LISTING = paging.Listing(
     {
         "category": TABLE.c.category == bindparam("category"),
         "active": TABLE.c.is_active == bindparam("active"),
-        "search": TABLE.c.search_text.contains(bindparam("search"), escape=paging.ESCAPE),
     },
 )
 
@@ -53,5 +52,5 @@ def page(
     updated_since: datetime | None = None,
 ) -> paging.Page:
     """Return a page of products, newest first. `search` is a substring of name, sku or category, in any case."""
-    filters = {"category": category, "search": paging.like(search), "active": active}
+    filters = {"category": category, "search": search, "active": active}
     return LISTING.page(ctx, limit=limit, cursor=cursor, updated_since=updated_since, **filters)

@@ -16,9 +16,14 @@ from models import Base
 from tests.support import factories
 
 
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Leave out the indexes of search, which are made beside the revisions."""
+    return kind != "table" or not str(name).startswith("search_")
+
+
 def test_the_revisions_make_what_the_models_describe(fresh_database: Database) -> None:
     with fresh_database.connection() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_ours})
         assert compare_metadata(context, Base.metadata) == []
 
 

@@ -1,6 +1,7 @@
 """Whatever filters are combined, a list is served by an index, and so is every statement of a report."""
 
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -129,6 +130,37 @@ def test_every_combination_of_filters_is_served_by_an_index(fresh_database: Data
                 bad[table, *given] = pages
 
     assert bad == {}
+
+
+ASKED = {"sqlite": "SCAN search_{} VIRTUAL TABLE INDEX", "postgresql": "Bitmap Index Scan on search_{}_search_text"}
+BY_ID = re.compile(
+    r"sqlite_autoindex_\w+ \((company_id=\? AND )?id=\?\)|Scan (using|on) (pk_\w+|uq_\w+_company_id_id)\b"
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "page", "filters"),
+    [
+        ("products", products.page, {"category": "A", "active": True, "updated_since": RECENTLY}),
+        ("customers", customers.page, {"status": "ACTIVE", "updated_since": RECENTLY}),
+    ],
+    ids=("products", "customers"),
+)
+def test_search_is_served_by_indexes_whatever_else_is_asked(
+    fresh_database: Database, table: str, page: Callable[..., object], filters: dict[str, Any]
+) -> None:
+    tenant = factories.tenant(fresh_database)
+    fill(fresh_database, tenant.company_id)
+    vacuum(fresh_database)
+    plans(fresh_database, tenant.company_id, partial(run_page, page, {"search": "abc"}))  # finds out about the index
+    for given in combined(filters):
+        rare = plans(fresh_database, tenant.company_id, partial(run_page, page, {**given, "search": "00000003210"}))
+        common = plans(fresh_database, tenant.company_id, partial(run_page, page, {**given, "search": "c000"}))
+
+        asked, read = rare
+        assert ASKED[fresh_database.url.get_backend_name()].format(table) in asked, asked
+        assert BY_ID.search(read), read
+        assert all(is_indexed(plan, table) for plan in common[1:]), (given, common)
 
 
 @pytest.mark.parametrize("length", [timedelta(hours=6), timedelta(days=1)])

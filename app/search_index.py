@@ -1,0 +1,101 @@
+"""The indexes that find a part of a text, where the database can have them: FTS5 on SQLite, pg_trgm on PostgreSQL.
+
+Each is a table `search_…` of its own, which triggers keep: an index on the searched table itself would be written anew
+whenever a stock changes. They are no part of the schema's revisions, because whether a database can have them may
+change. A revision that makes a searched table anew has to drop its `search_…` table, and it is made again.
+Not here: how they are asked (`app/services/search.py`).
+"""
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+SEARCHED = ("products", "customers")
+OLDEST_SQLITE = (3, 34)  # the first one whose FTS5 knows trigrams
+FTS5 = sa.text("SELECT count(*) FROM pragma_compile_options WHERE compile_options = 'ENABLE_FTS5'")
+PG_TRGM = sa.text("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'")
+
+# Without a copy of the texts. VACUUM may renumber the rows of a table, so they get numbers that stay.
+SQLITE = (
+    "CREATE TABLE search_{table}_rows (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)",
+    """CREATE VIRTUAL TABLE search_{table} USING fts5
+        (search_text, content='', detail=none, tokenize='trigram case_sensitive 1')""",
+    """CREATE TRIGGER search_{table}_insert AFTER INSERT ON {table} BEGIN
+        INSERT INTO search_{table}_rows (id) VALUES (new.id);
+        INSERT INTO search_{table} (rowid, search_text)
+            SELECT number, new.search_text FROM search_{table}_rows WHERE id = new.id;
+        END""",
+    """CREATE TRIGGER search_{table}_update AFTER UPDATE OF search_text ON {table}
+        WHEN old.search_text IS NOT new.search_text BEGIN
+        INSERT INTO search_{table} (search_{table}, rowid, search_text)
+            SELECT 'delete', number, old.search_text FROM search_{table}_rows WHERE id = new.id;
+        INSERT INTO search_{table} (rowid, search_text)
+            SELECT number, new.search_text FROM search_{table}_rows WHERE id = new.id;
+        END""",
+    """CREATE TRIGGER search_{table}_delete AFTER DELETE ON {table} BEGIN
+        INSERT INTO search_{table} (search_{table}, rowid, search_text)
+            SELECT 'delete', number, old.search_text FROM search_{table}_rows WHERE id = old.id;
+        DELETE FROM search_{table}_rows WHERE id = old.id;
+        END""",
+    "INSERT INTO search_{table}_rows (id) SELECT id FROM {table} ORDER BY id",
+    """INSERT INTO search_{table} (rowid, search_text)
+        SELECT number, search_text FROM search_{table}_rows JOIN {table} USING (id) ORDER BY number""",
+)
+# The triggers come before the copy: whoever writes waits from then on until all is done.
+POSTGRESQL = (
+    """CREATE TABLE search_{table} (id varchar(25) COLLATE "C" PRIMARY KEY, search_text text NOT NULL)""",
+    """CREATE FUNCTION search_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF TG_OP <> 'INSERT' THEN DELETE FROM search_{table} WHERE id = OLD.id; END IF;
+        IF TG_OP <> 'DELETE' THEN INSERT INTO search_{table} VALUES (NEW.id, NEW.search_text); END IF;
+        RETURN NULL;
+        END $$""",
+    """CREATE TRIGGER search_{table} AFTER INSERT OR DELETE ON {table}
+        FOR EACH ROW EXECUTE FUNCTION search_{table}()""",
+    """CREATE TRIGGER search_{table}_update AFTER UPDATE OF search_text ON {table}
+        FOR EACH ROW WHEN (OLD.search_text IS DISTINCT FROM NEW.search_text) EXECUTE FUNCTION search_{table}()""",
+    "INSERT INTO search_{table} SELECT id, search_text FROM {table}",
+    "CREATE INDEX search_{table}_search_text ON search_{table} USING gin (search_text gin_trgm_ops)",
+)
+
+
+def name(table: str) -> str:
+    """Return the name of the index of a table."""
+    return f"search_{table}"
+
+
+def exists(connection: Connection) -> bool:
+    """Tell whether the database has the indexes."""
+    return not _missing(connection)
+
+
+def ensure(connection: Connection) -> bool:
+    """Make the indexes that are missing, where the database can have them; tell whether it has all of them now."""
+    missing = _missing(connection)
+    is_sqlite = connection.dialect.name == "sqlite"
+    if missing and not (_has_fts5(connection) if is_sqlite else _has_pg_trgm(connection)):
+        return False
+    for table in missing:
+        for statement in SQLITE if is_sqlite else POSTGRESQL:
+            connection.exec_driver_sql(statement.format(table=table))
+    return True
+
+
+def _missing(connection: Connection) -> list[str]:
+    there = sa.inspect(connection)
+    return [table for table in SEARCHED if not there.has_table(name(table))]
+
+
+def _has_fts5(connection: Connection) -> bool:
+    version = connection.dialect.server_version_info
+    return version is not None and version >= OLDEST_SQLITE and bool(connection.scalar(FTS5))
+
+
+def _has_pg_trgm(connection: Connection) -> bool:
+    """Tell whether pg_trgm is there; any role that may make schemas in the database may make it."""
+    if not connection.scalar(PG_TRGM):
+        return False
+    try:
+        with connection.begin_nested():
+            connection.execute(sa.text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
+    except sa.exc.ProgrammingError:  # permission denied
+        return False
+    return True

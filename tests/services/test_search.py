@@ -1,0 +1,198 @@
+"""Search finds what a plain look at the texts finds, whatever was changed before, with an index and without one."""
+
+import io
+import string
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app import schema_version, search_index
+from app.db import Database
+from app.services import customers, imports, products, search
+from app.services.search import FEW
+from models import Customer, Product, searchable
+from tests.support import factories
+from tests.support.servers import PostgresqlStore, open_database
+
+FEW_LETTERS = "aAbßẞİǆ %_\\\"'*()^:-+😀Σς"
+TEXTS = st.text(FEW_LETTERS, min_size=1, max_size=12)
+# Parts of these texts occur again and again; the others hardly ever.
+NEEDLES = TEXTS | st.text(FEW_LETTERS, max_size=4) | st.text(string.printable.strip(), min_size=1, max_size=20)
+
+
+def remove_index(database: Database) -> None:
+    """Leave the database as one of its kind without trigrams has it."""
+    with database.transaction(write=True) as session:
+        for index in map(search_index.name, search_index.SEARCHED):
+            if database.is_sqlite:
+                statements = [f"DROP TRIGGER {index}_{event}" for event in ("insert", "update", "delete")]
+                statements.append(f"DROP TABLE {index}_rows")
+            else:
+                statements = [f"DROP FUNCTION {index} CASCADE"]
+            for statement in (*statements, f"DROP TABLE {index}"):
+                session.execute(sa.text(statement))
+
+
+@pytest.fixture(params=["with an index", "without"])
+def searched(fresh_database: Database, request: pytest.FixtureRequest) -> Database:
+    if request.param == "without":
+        remove_index(fresh_database)
+    return fresh_database
+
+
+def found(database: Database, company_id: str, page: Callable[..., Any], **filters: Any) -> list[str]:
+    """Return the ids of all pages."""
+    ids: list[str] = []
+    cursor = None
+    with database.transaction() as session:
+        ctx = factories.context(session, company_id)
+        while True:
+            one = page(ctx, limit=3, cursor=cursor, **filters)
+            ids += [row.id for row in one.rows]
+            cursor = one.next_cursor
+            if cursor is None:
+                return ids
+
+
+def expected(database: Database, company_id: str, model: type[Any], needle: str) -> list[str]:
+    """Return the same by comparing the texts one by one."""
+    fields = ("name", "sku", "category") if model is Product else ("email", "name")
+    with database.transaction() as session:
+        rows = session.scalars(sa.select(model).where(model.company_id == company_id)).all()
+        rows = sorted(rows, key=lambda row: (row.created_at, row.id), reverse=True)
+        texts = {row.id: [searchable(getattr(row, field)) for field in fields] for row in rows}
+        return [each for each, parts in texts.items() if any(searchable(needle) in part for part in parts)]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_what_is_found_holds_the_text(searched: Database, data: st.DataObject) -> None:
+    tenant, other = factories.tenant(searched), factories.tenant(searched)
+    names = data.draw(st.lists(TEXTS, min_size=1, max_size=8))
+    for company in (tenant.company_id, other.company_id):
+        made = [factories.product(searched, company, name=name, sku=None, category=None) for name in names]
+    made = made[: data.draw(st.integers(0, len(made)))]
+    with searched.transaction(write=True) as session:  # `made` are the other company's: theirs change, ours stay
+        for product in made[::2]:
+            values = {"name": "bbb", "search_text": "bbb"}
+            session.execute(sa.update(Product).where(Product.id == product).values(values))
+        session.execute(sa.delete(Product).where(Product.id.in_(made[1::2])))
+
+    for needle in data.draw(st.lists(NEEDLES, min_size=1, max_size=5)):
+        for company in (tenant.company_id, other.company_id):
+            wanted = expected(searched, company, Product, needle)
+            assert found(searched, company, products.page, search=needle) == wanted, needle
+
+
+@pytest.mark.parametrize(
+    "needle", ["gouda", "OUD", "ud", "100% gouda", "old gouda from the far north of holland", "😀😀"]
+)
+def test_a_changed_text_is_found_by_what_it_says_now(searched: Database, needle: str) -> None:
+    tenant = factories.tenant(searched)
+    factories.products(searched, tenant.company_id, 5)
+    before = "Old gouda from the far north of Holland"
+
+    for name in (before, "100% Gouda 😀😀", before, "Edam"):
+        sheet = io.BytesIO(f"sku,name,price\nG-1,{name},1\n".encode())
+        with searched.transaction(write=True) as session:
+            imports.run(factories.context(session, tenant.company_id), sheet)
+        assert found(searched, tenant.company_id, products.page, search=needle) == expected(
+            searched, tenant.company_id, Product, needle
+        )
+
+
+def test_a_changed_customer_is_found_by_the_new_name(searched: Database) -> None:
+    tenant = factories.tenant(searched)
+    with searched.transaction(write=True) as session:
+        ctx = factories.context(session, tenant.company_id)
+        made = customers.create(ctx, {"email": "anna@example.com", "name": "Anna"})
+        customers.update(ctx, made.id, {"name": "Berta"})
+
+    for needle in ("anna", "berta", "ann", "nobody", "example.com"):
+        wanted = expected(searched, tenant.company_id, Customer, needle)
+        assert found(searched, tenant.company_id, customers.page, search=needle) == wanted
+
+
+def test_an_index_is_asked_for_texts_that_few_rows_hold(searched: Database, request: pytest.FixtureRequest) -> None:
+    tenant = factories.tenant(searched)
+    made = factories.products(searched, tenant.company_id, FEW + 1, name="Common")
+    rare = factories.product(searched, tenant.company_id, name="Rare")
+
+    with searched.transaction() as session:
+        ctx = factories.context(session, tenant.company_id)
+        answers = {text: search.candidates(ctx, products.TABLE, text) for text in ("RARE", "nowhere", "common", "ra")}
+
+    known = {"RARE": [rare], "nowhere": [], "common": None, "ra": None}
+    assert answers == (known if "without" not in request.node.name else dict.fromkeys(known)), len(made)
+
+
+def test_a_text_in_more_rows_than_are_asked_for_is_found_in_all(searched: Database) -> None:
+    tenant = factories.tenant(searched)
+    made = factories.products(searched, tenant.company_id, FEW + 1, name="Common")
+
+    with searched.transaction() as session:
+        ctx = factories.context(session, tenant.company_id)
+        page = products.page(ctx, limit=100, search="common")
+        rest = products.page(ctx, limit=100, search="common", cursor=made[50])
+
+    assert [row.id for row in page.rows] == made[:-101:-1]
+    assert [row.id for row in rest.rows] == made[49::-1]
+
+
+def test_search_combines_with_every_other_filter(searched: Database) -> None:
+    tenant = factories.tenant(searched)
+    old, new = (datetime(year, 1, 1, tzinfo=UTC) for year in (2024, 2025))
+    wanted = [
+        factories.product(searched, tenant.company_id, name="Rare rye", category="Flour", created_at=at, updated_at=new)
+        for at in (old, new)
+    ]
+    for fields in ({"category": "Dairy"}, {"is_active": False}, {"updated_at": old}, {"name": "Wheat"}):
+        values = {"name": "Rare rye", "category": "Flour", "updated_at": new, **fields}
+        factories.product(searched, tenant.company_id, created_at=old, **values)
+
+    filters = {"search": "rare", "category": "Flour", "active": True, "updated_since": new}
+    assert found(searched, tenant.company_id, products.page, **filters) == wanted[::-1]
+
+
+def test_vacuum_leaves_the_index_right(searched: Database) -> None:
+    tenant = factories.tenant(searched)
+    made = factories.products(searched, tenant.company_id, 30)
+    with searched.transaction(write=True) as session:
+        session.execute(sa.delete(Product).where(Product.id.in_(made[:20])))
+    engine = sa.create_engine(searched.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("VACUUM"))
+    engine.dispose()
+
+    for row in expected(searched, tenant.company_id, Product, "product"):
+        with searched.transaction() as session:
+            name = session.scalars(sa.select(Product.name).where(Product.id == row)).one()
+        assert row in found(searched, tenant.company_id, products.page, search=name)
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_a_role_that_may_not_make_extensions_gets_a_database_without_the_index(store: PostgresqlStore) -> None:
+    with store.restricted("plain_role") as url:
+        database = open_database(url)
+        assert not schema_version.upgrade(database).has_search_index
+        tenant = factories.tenant(database)
+        made = factories.product(database, tenant.company_id, name="Gouda")
+        assert found(database, tenant.company_id, products.page, search="oud") == [made]
+        database.dispose()
+
+
+def test_an_upgrade_makes_an_index_of_what_is_there_and_keeps_it(fresh_database: Database) -> None:
+    remove_index(fresh_database)
+    tenant = factories.tenant(fresh_database)
+    made = factories.product(fresh_database, tenant.company_id, name="Gouda")
+
+    for _ in range(2):
+        assert schema_version.upgrade(fresh_database).has_search_index
+        with fresh_database.transaction() as session:
+            ctx = factories.context(session, tenant.company_id)
+            assert search.candidates(ctx, products.TABLE, "gouda") == [made]
