@@ -1,7 +1,7 @@
 """A picture of daily revenue, as SVG or PNG. Not here: the figures (`app/services/reports.py`)."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date
 from html import escape
 from pathlib import Path
@@ -17,8 +17,11 @@ INNER_WIDTH, INNER_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 SCALE = 2  # pixels of a PNG for each unit: sharp on today's screens
 GRID_LINES = 5
 DATE_LABELS, DATE_LABELS_WITH_YEAR = 14, 9  # at most, so that they keep their distance
-STEPS = (1, 2, 2.5, 5, 10)
+STEPS = (1, 2, 2.5, 3, 4, 5, 6, 8, 10)
+MILLION = 1_000_000
+TITLE_LENGTH = 78  # letters that fit above the plot
 GAP = 0.2  # of a day, between two bars
+THINNEST = 0.5  # bar that can still be seen
 STYLE = """
 text { font-family: 'DejaVu Sans', 'Segoe UI', Helvetica, Arial, sans-serif; font-size: 14px; fill: #444 }
 .title { font-size: 22px; font-weight: bold; fill: #111 } .end { text-anchor: end } .middle { text-anchor: middle }
@@ -27,14 +30,19 @@ text { font-family: 'DejaVu Sans', 'Segoe UI', Helvetica, Arial, sans-serif; fon
 
 
 def save(file: Path, report: Json, company: str) -> None:
-    """Write the picture of a sales report. Raises OSError."""
-    picture = svg(report, company)
-    if file.suffix.lower() == ".svg":
-        file.write_text(picture, "utf-8")
-        return
-    import resvg_py  # noqa: PLC0415 - only a PNG needs it
+    """Write the picture of a sales report; what was there is replaced by a whole one or not at all. Raises OSError."""
+    content = svg(report, company).encode()
+    if file.suffix.lower() == ".png":
+        import resvg_py  # noqa: PLC0415 - only a PNG needs it
 
-    file.write_bytes(bytes(resvg_py.svg_to_bytes(svg_string=picture, width=WIDTH * SCALE)))
+        content = bytes(resvg_py.svg_to_bytes(svg_string=content.decode(), width=WIDTH * SCALE))
+    part = file.with_name(f"{file.name}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(file)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(file)) from error
 
 
 def check(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
@@ -45,10 +53,11 @@ def check(_context: click.Context, _parameter: click.Parameter, value: Path | No
 
 
 def svg(report: Json, company: str) -> str:
-    """Draw a bar for each day; days that a long range leaves out are gaps."""
-    days = [(date.fromisoformat(each["date"]), each["revenue"]) for each in report["daily"]]
-    top = _top(max((revenue for _, revenue in days), default=0))
-    parts = [*_headings(report, company), *_grid(top), *_dates(days), *_bars(days, top)]
+    """Draw a bar for each day of the range that has revenue."""
+    days = {date.fromisoformat(each["date"]): each["revenue"] for each in report["daily"]}
+    first, last = (date.fromisoformat(report["range"][end][:10]) for end in ("from", "to"))
+    top = _top(max(days.values(), default=0))
+    parts = [*_headings(report, company), *_grid(top), *_dates(first, last), *_bars(days, first, last, top)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">'
         f'<style>{STYLE}</style><rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
@@ -56,12 +65,18 @@ def svg(report: Json, company: str) -> str:
 
 
 def _headings(report: Json, company: str) -> Iterator[str]:
-    totals, label = report["totals"], report["range"]["label"]
-    figures = (
-        f"{totals['orderCount']:,} orders, {totals['revenue']:,.2f} in all, {totals['averageOrderValue']:,.2f} each"
-    )
-    yield _text(LEFT, 36, f"{company}: revenue by day, {label}", "title")
-    yield _text(LEFT, 60, f"{figures}. Cancelled orders are included; days are those of UTC.")
+    totals, what = report["totals"], f": revenue by day, {report['range']['label']}"
+    count = totals["orderCount"]
+    figures = f"{totals['revenue']:,.2f} in all, {totals['averageOrderValue']:,.2f} each"
+    yield _text(LEFT, 36, _shortened(company, TITLE_LENGTH - len(what)) + what, "title")
+    words = f"{count:,} {'order' if count == 1 else 'orders'}, {figures}"
+    yield _text(LEFT, 60, f"{words}. Cancelled orders are included; days are those of UTC.")
+    if not count:
+        yield _text(WIDTH / 2, TOP + INNER_HEIGHT / 2, "No orders", "middle")
+
+
+def _shortened(content: str, length: int) -> str:
+    return content if len(content) <= length else content[: length - 1] + "…"
 
 
 def _grid(top: float) -> Iterator[str]:
@@ -70,14 +85,17 @@ def _grid(top: float) -> Iterator[str]:
         y = _y(value, top)
         kind = "grid" if number else "axis"
         yield f'<line class="{kind}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield _text(LEFT - 10, y + 5, f"{value:,.0f}" if top >= GRID_LINES else f"{value:,.2f}", "end")
+        yield _text(LEFT - 10, y + 5, _scale(value, top), "end")
 
 
-def _dates(days: Sequence[tuple[date, float]]) -> Iterator[str]:
-    if not days:
-        yield _text(WIDTH / 2, TOP + INNER_HEIGHT / 2, "No orders", "middle")
-        return
-    first, last = days[0][0], days[-1][0]
+def _scale(value: float, top: float) -> str:
+    """Return a number on the scale that ends with `top`, no longer than there is room for."""
+    if top >= 10 * MILLION:
+        return f"{value / MILLION:,.10g} M"
+    return f"{value:,.0f}" if top >= GRID_LINES else f"{value:,.2f}"
+
+
+def _dates(first: date, last: date) -> Iterator[str]:
     count = (last - first).days + 1
     has_year = first.year != last.year
     step = max(1, math.ceil(count / (DATE_LABELS_WITH_YEAR if has_year else DATE_LABELS)))
@@ -87,15 +105,12 @@ def _dates(days: Sequence[tuple[date, float]]) -> Iterator[str]:
         yield _text(x, HEIGHT - BOTTOM + 24, f"{day.day} {day:%b}" + (f" {day.year}" if has_year else ""), "middle")
 
 
-def _bars(days: Sequence[tuple[date, float]], top: float) -> Iterator[str]:
-    if not days:
-        return
-    first = days[0][0]
-    width = INNER_WIDTH / ((days[-1][0] - first).days + 1)
-    for day, revenue in days:
+def _bars(days: Mapping[date, float], first: date, last: date, top: float) -> Iterator[str]:
+    width = INNER_WIDTH / ((last - first).days + 1)
+    for day, revenue in days.items():
         if revenue:
             x, y = LEFT + ((day - first).days + GAP / 2) * width, _y(revenue, top)
-            size = f'width="{width * (1 - GAP):.2f}" height="{TOP + INNER_HEIGHT - y:.2f}"'
+            size = f'width="{max(width * (1 - GAP), THINNEST):.2f}" height="{TOP + INNER_HEIGHT - y:.2f}"'
             yield f'<rect class="bar" x="{x:.2f}" y="{y:.2f}" {size}><title>{day}: {revenue:,.2f}</title></rect>'
 
 

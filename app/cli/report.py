@@ -31,7 +31,7 @@ picture = click.option(
     metavar="FILE.png|FILE.svg",
     type=click.Path(dir_okay=False, path_type=Path),
     callback=plot.check,
-    help="Write a picture of daily revenue, and print nothing.",
+    help="Write a picture of daily revenue instead of the table.",
 )
 
 DAILY = ["date", "orderCount", "revenue"]
@@ -63,7 +63,7 @@ def sales(slug: str, as_csv: bool, as_json: bool, file: Path | None, **wanted: A
     if file is not None:
         plot.save(file, content, name)
         output.note(f"The picture is in {file}.")
-    elif not _is_printed(content, content["daily"], DAILY, as_csv=as_csv, as_json=as_json):
+    if not _is_printed(content, content["daily"], DAILY, as_csv=as_csv, as_json=as_json) and file is None:
         _show(content, content["totals"])
         output.records(content["byStatus"], as_json=False, columns=STATUSES)
         output.records(content["daily"], as_json=False, columns=DAILY)

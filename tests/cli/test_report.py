@@ -2,6 +2,7 @@
 
 import csv
 import io
+import resource
 import struct
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,12 +14,30 @@ import pytest
 from app.cli import plot
 from app.context import now
 from app.db import Database
+from app.schemas.base import Json
 from tests.cli.conftest import Command
 from tests.support import factories
 from tests.support.factories import Tenant
 
 SVG = "{http://www.w3.org/2000/svg}"
 MARCH = ("--from", "2026-03-01", "--to", "2026-03-03T23:59:59.999Z")
+
+
+def drawn(*daily: tuple[str, float], first: str = "2026-01-01", last: str = "2026-12-31") -> Json:
+    """Return what a picture needs of a report."""
+    return {
+        "range": {"label": "2026", "from": f"{first}T00:00:00.000Z", "to": f"{last}T23:59:59.999Z"},
+        "totals": {"orderCount": len(daily), "revenue": 1.0, "averageOrderValue": 1.0},
+        "daily": [{"date": day, "orderCount": 1, "revenue": revenue} for day, revenue in daily],
+    }
+
+
+def texts(report: Json, company: str = "A") -> list[str]:
+    return [str(each.text) for each in ET.fromstring(plot.svg(report, company)).iter(f"{SVG}text")]
+
+
+def bars(report: Json) -> list[ET.Element]:
+    return [each for each in ET.fromstring(plot.svg(report, "A")).iter(f"{SVG}rect") if each.get("class") == "bar"]
 
 
 @pytest.fixture
@@ -104,26 +123,54 @@ class TestPlot:
         assert "No orders" in texts
 
     def test_a_name_that_looks_like_markup_stays_text(self) -> None:
-        report = {
-            "range": {"label": "2026"},
-            "totals": {"orderCount": 0, "revenue": 0.0, "averageOrderValue": 0.0},
-            "daily": [],
-        }
+        assert "A &amp; &lt;b&gt;: revenue by day, 2026" in plot.svg(drawn(), "A & <b>")
 
-        assert "A &amp; &lt;b&gt;: revenue by day, 2026" in plot.svg(report, "A & <b>")
+    def test_a_long_name_leaves_room_for_the_range(self) -> None:
+        title = texts(drawn(), "Long" * 30)[0]
+
+        assert len(title) == plot.TITLE_LENGTH
+        assert title.endswith("…: revenue by day, 2026")
 
     @pytest.mark.parametrize("highest", [0.01, 0.4, 3, 9.99, 10, 1234.5, 99_999_999.0])
     def test_no_bar_is_higher_than_the_scale(self, highest: float) -> None:
-        report = {
-            "range": {"label": "2026"},
-            "totals": {"orderCount": 1, "revenue": highest, "averageOrderValue": highest},
-            "daily": [{"date": "2026-03-01", "orderCount": 1, "revenue": highest}],
-        }
-        (bar,) = (
-            each for each in ET.fromstring(plot.svg(report, "A")).iter(f"{SVG}rect") if each.get("class") == "bar"
-        )
+        (bar,) = bars(drawn(("2026-03-01", highest)))
 
         assert plot.INNER_HEIGHT / 2 <= float(bar.get("height", "0")) <= plot.INNER_HEIGHT
+
+    @pytest.mark.parametrize("highest", [0.01, 9_999_999.0, 10_000_001.0, 123_456_789_012.0, 9e12])
+    def test_the_numbers_of_the_scale_have_room(self, highest: float) -> None:
+        scale = texts(drawn(("2026-03-01", highest)))[2 : 3 + plot.GRID_LINES]
+
+        assert scale[0].startswith("0")
+        assert max(map(len, scale)) <= len("10,000,000 M")
+
+    def test_the_picture_covers_the_whole_range(self) -> None:
+        report = drawn(("2024-01-01", 1.0), ("2025-12-31", 2.0), first="2024-01-01", last="2027-12-31")
+        first, second = (float(bar.get("x", "0")) for bar in bars(report))
+
+        assert first == pytest.approx(plot.LEFT, abs=1)
+        assert second == pytest.approx(plot.LEFT + plot.INNER_WIDTH / 2, abs=1)
+
+    def test_csv_goes_beside_a_picture(self, distribu: Command, sold: Tenant, tmp_path: Path) -> None:
+        outcome = distribu("report", "sales", "--company", sold.slug, *MARCH, "--csv", "--plot", "march.svg")
+
+        assert outcome.out.startswith("date,orderCount,revenue\n")
+        assert (tmp_path / "march.svg").exists()
+
+    def test_a_picture_that_cannot_be_finished_leaves_the_old_one(self, tmp_path: Path) -> None:
+        file = tmp_path / "kept.svg"
+        file.write_text("old")
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        try:
+            with pytest.raises(OSError, match=r"too large.*kept\.svg'$"):
+                plot.save(file, drawn(), "A")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+        assert file.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [file]
 
     def test_a_place_that_cannot_be_written_is_one_line(self, distribu: Command, sold: Tenant) -> None:
         assert "No such file" in distribu("report", "sales", "--company", sold.slug, "--plot", "no/where.svg").refusal

@@ -18,6 +18,7 @@ from app.cli import program
 from app.db import Database
 from models import Company
 from tests.cli.conftest import Command, environment
+from tests.support import factories
 from tests.support.factories import Tenant
 
 DATABASE_COMMANDS = [
@@ -183,6 +184,23 @@ class TestEnd:
 
         assert process.stderr == b""
         assert process.returncode == 1
+
+    def test_a_terminal_without_a_letter_shows_another(
+        self, database_url: str, fresh_database: Database, shop: Tenant, tmp_path: Path
+    ) -> None:
+        factories.customer(fresh_database, shop.company_id, name="Crêperie")
+
+        process = subprocess.run(
+            [sys.executable, "-m", "app.cli", "customer", "list", "--company", shop.slug],
+            cwd=tmp_path,
+            env=environment(database_url) | {"PYTHONIOENCODING": "ascii"},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+
+        assert (process.returncode, process.stderr) == (0, b"")
+        assert b"Cr?perie" in process.stdout
 
     def test_ctrl_c_ends_quietly_with_130(self, database_url: str, shop: Tenant, tmp_path: Path) -> None:
         process = subprocess.Popen(
