@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from app.config import Settings
-from app.errors import DatabaseUnavailableError
+from app.errors import DatabaseUnavailableError, TooLargeError
 
 SQLITE_READERS, SQLITE_WRITERS = 16, 1  # SQLite has one writer; a queue in the process is fairer than its lock
 POSTGRESQL_READERS, POSTGRESQL_WRITERS = 12, 8
@@ -109,7 +109,7 @@ def retrying(attempt: Callable[[], T]) -> T:
 
 @contextmanager
 def unavailability() -> Iterator[None]:
-    """Turn what drivers say of an absent or busy database into DatabaseUnavailableError."""
+    """Turn what drivers say of an absent or busy database, or of too large a sum, into an error of ours."""
     try:
         yield
     except PoolTimeoutError as error:
@@ -117,9 +117,16 @@ def unavailability() -> Iterator[None]:
     except DBAPIError as error:
         if str(getattr(error.orig, "sqlstate", "")).startswith(CONFLICTS):
             raise ConflictError(str(error.orig).partition("\n")[0]) from error
+        if _is_overflow(error):
+            raise TooLargeError from error
         if _is_unavailability(error):
             raise DatabaseUnavailableError(str(error.orig).partition("\n")[0]) from error
         raise
+
+
+def _is_overflow(error: DBAPIError) -> bool:
+    """Tell a sum that has more than 64 bits."""
+    return getattr(error.orig, "sqlstate", None) == "22003" or str(error.orig) == "integer overflow"
 
 
 def _is_unavailability(error: DBAPIError) -> bool:

@@ -22,6 +22,14 @@ class NotFoundError(DomainError):
         super().__init__(f"{noun} not found.")
 
 
+class TooLargeError(DomainError):
+    """A sum has more than the 64 bits that databases and JSON count with."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("The figures are too large to be added up.")
+
+
 class InvalidParameterError(DomainError):
     """A parameter has the right form, but no meaning. `pointer` leads to it."""
 

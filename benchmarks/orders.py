@@ -74,8 +74,8 @@ def _cases(site: Site, count: int) -> Iterator[Case]:
     deep = [f"/orders?limit={PAGE}&cursor={cursor}"]
     yield Case(name=f"position {position:,}", paths=deep, baseline="second page")
     yield Case(name="first page", paths=[f"/orders?limit={PAGE}"], baseline="second page")
-    hour = (now() - timedelta(days=10)).isoformat()[:19]
-    yield Case(name="updatedSince, ten days ago", paths=[f"/orders?limit={PAGE}&updatedSince={hour}"])
+    since = (now() - timedelta(days=10)).isoformat()[:19]
+    yield Case(name="updatedSince, ten days ago", paths=[f"/orders?limit={PAGE}&updatedSince={since}"])
 
 
 def _reports(site: Site) -> Iterator[Check]:
@@ -84,10 +84,9 @@ def _reports(site: Site) -> Iterator[Check]:
     first = ranges.midnight((last - YEAR).date())
     year = f"from={first:%Y-%m-%d}"
     ways = handwritten.fastest_ms(site.database, site.tenant.company_id, first, last)
-    way, best = min(ways.items(), key=lambda each: each[1])
+    best = min(ways.values())
     names = f"sales of a year (by hand: {', '.join(f'{name} {value:.0f} ms' for name, value in ways.items())})"
     yield Check(name=names, value=_ms(site.target, f"/reports/sales?{year}"), allowed=FACTOR_OF_HAND * best, unit="ms")
-    assert way in ways
     recent = f"from={last - timedelta(days=30):%Y-%m-%d}"
     yield Check(
         name="sales of 30 days", value=_ms(site.target, f"/reports/sales?{recent}"), allowed=MONTH_MS, unit="ms"

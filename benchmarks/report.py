@@ -80,7 +80,7 @@ class Result:
     def _slow(self) -> Iterator[str]:
         for each in self.figures:
             if each.ratio is not None and each.ratio > LIMIT:
-                yield f"{each.case}: {each.ratio:.2f} times the CPU time of the first page, {LIMIT} are allowed"
+                yield f"{each.case}: {each.ratio:.2f} times the CPU time it is compared to, {LIMIT} are allowed"
 
     def _beyond(self) -> Iterator[str]:
         for each in self.checks:

@@ -9,11 +9,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Integer, MetaData, Numeric, String, Table
+from sqlalchemy import BigInteger, Dialect, MetaData, Numeric, String, Table
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.sql import expression
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 ID_LENGTH = 25
@@ -138,23 +136,6 @@ class Base(DeclarativeBase):
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, sort_order=-1)
-
-
-class day_number(expression.FunctionElement[int]):  # noqa: N801 - it is written like the functions of `sqlalchemy.func`
-    """The day of an Instant column in UTC, counted from 1970-01-01."""
-
-    type = Integer()
-    inherit_cache = True
-
-
-@compiles(day_number, "sqlite")
-def _day_number_sqlite(element: day_number, compiler: Any, **options: Any) -> str:
-    return f"({compiler.process(element.clauses, **options)} / 86400000)"
-
-
-@compiles(day_number, "postgresql")
-def _day_number_postgresql(element: day_number, compiler: Any, **options: Any) -> str:
-    return f"CAST(floor(extract(epoch FROM {compiler.process(element.clauses, **options)}) / 86400) AS integer)"
 
 
 def table(model: type[Base]) -> Table:

@@ -8,12 +8,10 @@ from typing import Any
 
 import click
 from rich import box
-from rich.bar import Bar
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-DRAWN_WIDTH = 100  # of a picture that goes into a file
 UNLIMITED = 10_000  # characters of a line that no terminal will fold
 
 Record = Mapping[str, Any]
@@ -72,21 +70,6 @@ def details(row: Record) -> None:
     for name, value in row.items():
         table.add_row(_heading(name), Text(_cell(value)))
     _print(table)
-
-
-def bars(title: str, amounts: Mapping[str, float]) -> None:
-    """Draw amounts as bars under each other, the largest one as long as there is room."""
-    table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
-    for justify in ("left", "right"):
-        table.add_column(justify=justify, no_wrap=True)
-    table.add_column(ratio=1)
-    largest = max(amounts.values())
-    for name, amount in amounts.items():
-        table.add_row(name, f"{amount:,.2f}", Bar(size=largest or 1, begin=0, end=amount))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = DRAWN_WIDTH
-    console.print(table)
 
 
 def terminal() -> Console:

@@ -90,9 +90,7 @@ def _grid(top: float) -> Iterator[str]:
 
 def _scale(value: float, top: float) -> str:
     """Return a number on the scale that ends with `top`, no longer than there is room for."""
-    if top >= 10 * MILLION:
-        return f"{value / MILLION:,.10g} M"
-    return f"{value:,.0f}" if top >= GRID_LINES else f"{value:,.2f}"
+    return f"{value / MILLION:,.10g} M" if top >= 10 * MILLION else f"{value:,.10g}"
 
 
 def _dates(first: date, last: date) -> Iterator[str]:

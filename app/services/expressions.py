@@ -12,23 +12,31 @@ from sqlalchemy.types import TypeDecorator
 
 from models.base import Instant
 
-LIMB = 1_000_000  # sums on SQLite are taken in parts of this size: together they never overflow 64 bits
+LIMB = 1_000_000  # what stock is worth is added up in parts of this size on SQLite: they do not overflow 64 bits
 CENTS = 2  # places of Money, which SQLite counts in cents
 
 
-class Tally(TypeDecorator[tuple[int, Decimal]]):
-    """How many, and how much: `3,131.25`, on SQLite `3,0,13125` for two limbs of cents. Exact at any size."""
+class Worth(TypeDecorator[tuple[int, Decimal]]):
+    """How many, and how much: `3,131.25`, on SQLite `3,0,0,13125` for limbs of cents. Exact at any size."""
 
     impl = sa.Text
     cache_ok = True
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[int, Decimal] | None:
         """Return count and amount."""
-        return None if value is None else _counted(value, dialect)
+        if value is None:
+            return None
+        count, *parts = value.split(",")
+        if dialect.name == "postgresql":
+            return int(count), Decimal(parts[0])
+        cents = 0
+        for part in parts:
+            cents = cents * LIMB + int(part)
+        return int(count), Decimal(cents).scaleb(-CENTS)
 
 
-class Tallies(TypeDecorator[list[tuple[int, str, tuple[int, Decimal]]]]):
-    """Many of them in one value, each after a number and a name: `0,SUBMITTED,3,131.25;1,SHIPPED,…`.
+class Tallies(TypeDecorator[list[tuple[int, str, int, int]]]):
+    """Many numbers of rows and sums in cents in one value: `0,SUBMITTED,3,13125;1,SHIPPED,…`.
 
     A row costs the interpreter's lock, and orders that are placed meanwhile wait for it: one row costs it once.
     """
@@ -36,64 +44,42 @@ class Tallies(TypeDecorator[list[tuple[int, str, tuple[int, Decimal]]]]):
     impl = sa.Text
     cache_ok = True
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> list[tuple[int, str, tuple[int, Decimal]]]:
-        """Return number, name, count and amount of those that count any."""
-        entries = (entry.split(",", 2) for entry in (value or "").split(";") if entry)
-        return [(int(number), name, _counted(tally, dialect)) for number, name, tally in entries if tally[:2] != "0,"]
+    def process_result_value(self, value: str | None, dialect: Dialect) -> list[tuple[int, str, int, int]]:  # noqa: ARG002
+        """Return number, name, count and cents of those that count any."""
+        entries = (entry.split(",") for entry in value.split(";")) if value else ()
+        return [(int(number), name, int(count), int(cents)) for number, name, count, cents in entries if count != "0"]
 
 
-def _counted(tally: str, dialect: Dialect) -> tuple[int, Decimal]:
-    count, *parts = tally.split(",")
-    if dialect.name == "postgresql":
-        return int(count), Decimal(parts[0])
-    cents = 0
-    for part in parts:
-        cents = cents * LIMB + int(part)
-    return int(count), Decimal(cents).scaleb(-CENTS)
+class tally(FunctionElement[str]):  # noqa: N801 - reads as an SQL function
+    """Count the rows and add up a column of Money in cents, both in one value: a subquery has only one."""
 
-
-class tally(FunctionElement[tuple[int, Decimal]]):  # noqa: N801 - reads as an SQL function
-    """Count the rows and add up a column of Money, both in one value: a subquery has only one."""
-
-    type = Tally()
+    type = sa.Text()
     inherit_cache = True
 
 
 class worth(FunctionElement[tuple[int, Decimal]]):  # noqa: N801 - reads as an SQL function
     """Count the rows and add up a whole number times a column of Money."""
 
-    type = Tally()
+    type = Worth()
     inherit_cache = True
 
 
 def tallies(
-    number: ColumnElement[int], name: ColumnElement[str], tally: ColumnElement[Any]
-) -> ColumnElement[list[tuple[int, str, tuple[int, Decimal]]]]:
+    number: ColumnElement[int], name: ColumnElement[str], tally: ColumnElement[str]
+) -> ColumnElement[list[tuple[int, str, int, int]]]:
     """Return the tallies of all rows, each with its number and name, as one value."""
-    entry = sa.cast(number, sa.Text) + "," + name + "," + sa.type_coerce(tally, sa.Text)
+    entry = sa.cast(number, sa.Text) + "," + name + "," + tally
     return sa.type_coerce(sa.func.aggregate_strings(entry, ";"), Tallies())
-
-
-class aside(FunctionElement[Any]):  # noqa: N801 - reads as an SQL function
-    """A column as it is, but SQLite looks for no index on it: it has no statistics to choose a good one by."""
-
-    inherit_cache = True
-
-    def __init__(self, column: ColumnElement[Any]) -> None:
-        """Keep the column's type."""
-        super().__init__(column)
-        self.type = column.type
 
 
 @compiles(tally, "postgresql")
 def _tally(element: Any, compiler: Any, **options: Any) -> str:
-    return f"count(*) || ',' || coalesce(sum({compiler.process(element.clauses, **options)}), 0)"
+    return f"count(*) || ',' || round(coalesce(sum({compiler.process(element.clauses, **options)}), 0) * 100)"
 
 
 @compiles(tally, "sqlite")
-def _tally_in_limbs(element: Any, compiler: Any, **options: Any) -> str:
-    amount = compiler.process(element.clauses, **options)
-    return _row("count(*)", f"sum({amount} / {LIMB})", f"sum({amount} % {LIMB})")
+def _tally_of_cents(element: Any, compiler: Any, **options: Any) -> str:
+    return _row("count(*)", f"sum({compiler.process(element.clauses, **options)})")
 
 
 @compiles(worth, "postgresql")
@@ -108,16 +94,6 @@ def _worth_in_limbs(element: Any, compiler: Any, **options: Any) -> str:
     factors = (compiler.process(each, **options) for each in element.clauses)
     (a, b), (c, d) = ((f"{each} / {LIMB}", f"{each} % {LIMB}") for each in factors)
     return _row("count(*)", f"sum({a} * ({c}))", f"sum({a} * ({d}) + {b} * ({c}))", f"sum({b} * ({d}))")
-
-
-@compiles(aside, "postgresql")
-def _aside(element: Any, compiler: Any, **options: Any) -> str:
-    return str(compiler.process(element.clauses, **options))
-
-
-@compiles(aside, "sqlite")
-def _aside_of_indexes(element: Any, compiler: Any, **options: Any) -> str:
-    return f"+{compiler.process(element.clauses, **options)}"
 
 
 def _row(*values: str) -> str:
@@ -148,6 +124,6 @@ class Spans:
 
 
 def _moment(milliseconds: ColumnElement[str]) -> ColumnElement[Any]:
-    """Return the moment on PostgreSQL; its type cuts what the division left of a microsecond."""
+    """Return the moment on PostgreSQL; the cast rounds what the division left of a microsecond."""
     seconds = sa.cast(milliseconds, sa.Double) / sa.literal_column("1000", sa.Double)
     return sa.cast(sa.func.to_timestamp(seconds), Instant)

@@ -14,7 +14,6 @@ from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, func, tuple
 from app.context import Context
 from app.errors import InvalidCursorError
 from app.services import search
-from app.services.expressions import aside
 from app.services.tenant import bound, owned
 
 MAX_LIMIT = 100
@@ -102,7 +101,7 @@ class Listing:
     def _build(self, part: Part, after_cursor: bool, *names: str) -> Select[Any]:  # noqa: FBT001 - a cache key
         table = self._table
         is_sorted = part in {Part.OLDER, Part.FOUND}
-        created: ColumnElement[Any] = aside(table.c.created_at) if is_sorted else table.c.created_at
+        created = _indexless(table.c.created_at) if is_sorted else table.c.created_at
         statement = owned(*self._columns).where(*(self._condition(name, created) for name in names if name != CHANGED))
         if CHANGED in names:
             statement = statement.where(*self._changed(part, created))
@@ -111,8 +110,6 @@ class Listing:
         if after_cursor:
             place = tuple_(self._moment("created_at"), bindparam("cursor", type_=table.c.id.type))
             statement = statement.where(tuple_(created, table.c.id) < place)
-        if is_sorted:
-            created = _indexless(table.c.created_at)
         return statement.order_by(created.desc(), table.c.id.desc()).limit(bindparam("limit"))
 
     def _condition(self, name: str, created: ColumnElement[Any]) -> Condition:

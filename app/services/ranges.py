@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
-from sqlalchemy import bindparam
-
 from app.context import Context
 from app.errors import InvalidParameterError
 from app.services import orders
@@ -19,7 +17,7 @@ DAY = timedelta(days=1)
 MILLISECOND = timedelta(milliseconds=1)
 CUSTOM = "custom"
 CREATED = orders.TABLE.c.created_at
-FIRST = owned(CREATED).order_by(CREATED).limit(bindparam("limit"))
+FIRST = owned(CREATED).order_by(CREATED).limit(1)
 
 
 class Preset(StrEnum):
@@ -56,8 +54,8 @@ def resolve(
     Raises InvalidParameterError when it would start after it ends.
     """
     today, wanted = ctx.now.date(), Preset(preset)
-    first = _cut(start) if start else midnight(_first_day(ctx, wanted, today))
     last = _cut(end) if end else end_of(today)
+    first = _cut(start) if start else midnight(_first_day(ctx, wanted, today, last.date()))
     if first > last:
         raise InvalidParameterError("from" if start else "to", "from must not be after to")
     if start or end:
@@ -86,7 +84,7 @@ def _cut(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _first_day(ctx: Context, preset: Preset, today: date) -> date:
+def _first_day(ctx: Context, preset: Preset, today: date, last: date) -> date:
     match preset:
         case Preset.TODAY:
             return today
@@ -98,8 +96,8 @@ def _first_day(ctx: Context, preset: Preset, today: date) -> date:
             return today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1)
         case Preset.YEAR:
             return today.replace(month=1, day=1)
-    first: datetime | None = ctx.session.execute(FIRST, bound(ctx, limit=1)).scalar_one_or_none()
-    return first.date() if first else today
+    first: datetime | None = ctx.session.execute(FIRST, bound(ctx)).scalar_one_or_none()
+    return min(first.date() if first else today, last)
 
 
 def _label(preset: Preset, first: date) -> str:

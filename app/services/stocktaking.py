@@ -12,11 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy import Row, bindparam
 
 from app.context import Context
+from app.errors import TooLargeError
 from app.services.expressions import worth
 from app.services.products import TABLE
 from app.services.reports import clamped
 from app.services.tenant import bound, mine, owned
 
+MAX_COUNT = 2**63 - 1
 IS_LOW = TABLE.c.stock <= TABLE.c.low_stock_threshold
 
 
@@ -62,11 +64,14 @@ class Inventory:
 
 
 def inventory(ctx: Context, *, limit: int = 100) -> Inventory:
-    """Take stock as it is now. Two statements. `limit` is clamped to 1..1000."""
+    """Take stock as it is now. Two statements. `limit` is clamped to 1..1000. Raises TooLargeError."""
     categories = [_holdings(row) for row in ctx.session.execute(BY_CATEGORY, bound(ctx))]
     categories.sort(key=lambda each: (-each[1].value, each[0] is None, each[0] or ""))
+    totals = _add(holdings for _, holdings in categories)
+    if totals.unit_count > MAX_COUNT:
+        raise TooLargeError
     return Inventory(
-        totals=_add(holdings for _, holdings in categories),
+        totals=totals,
         by_category=categories,
         products=ctx.session.execute(MOST_VALUABLE, bound(ctx, limit=clamped(limit))).all(),
     )

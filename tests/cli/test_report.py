@@ -137,6 +137,12 @@ class TestPlot:
 
         assert plot.INNER_HEIGHT / 2 <= float(bar.get("height", "0")) <= plot.INNER_HEIGHT
 
+    @pytest.mark.parametrize("highest", [0.01, 1, 4, 9, 11, 13, 24, 101, 12_000_000])
+    def test_the_numbers_of_the_scale_are_exact(self, highest: float) -> None:
+        scale = [float(each.removesuffix(" M").replace(",", "")) for each in texts(drawn(("2026-03-01", highest)))[2:8]]
+
+        assert [round(each - scale[1], 6) for each in scale[1:]] == pytest.approx(scale[:5])
+
     @pytest.mark.parametrize("highest", [0.01, 9_999_999.0, 10_000_001.0, 123_456_789_012.0, 9e12])
     def test_the_numbers_of_the_scale_have_room(self, highest: float) -> None:
         scale = texts(drawn(("2026-03-01", highest)))[2 : 3 + plot.GRID_LINES]

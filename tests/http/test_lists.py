@@ -71,11 +71,11 @@ class TestLink:
         assert "Link" not in client.get(path).headers
 
 
-def test_a_single_resource_and_a_report_have_no_link(client: Client, database: Database, tenant: Tenant) -> None:
+def test_what_has_no_next_page_has_no_link(client: Client, database: Database, tenant: Tenant) -> None:
     product = factories.product(database, tenant.company_id)
 
-    assert "Link" not in client.get(f"/products/{product}").headers
-    assert "Link" not in client.get("/reports/sales").headers
+    for path in (f"/products/{product}", "/reports/sales", "/events", "/webhooks"):
+        assert "Link" not in client.get(path).headers
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -12,7 +12,6 @@ from app.db import Database
 from models import Product
 from tests.support import factories
 from tests.support.client import Client, Contract
-from tests.support.factories import Tenant
 from tests.support.servers import Server
 
 MOMENTS = st.integers(0, 2)  # few, so that many products are made at the same moment
@@ -71,24 +70,3 @@ def test_a_walk_ends_where_the_list_does(database: Database, server: Server, con
         walked = [item["id"] for item in client.walk("/products", limit=100)]
 
     assert walked == sorted(made, reverse=True)
-
-
-class TestLink:
-    def test_leads_through_the_list_with_the_same_filters(
-        self, server: Server, client: Client, database: Database, tenant: Tenant
-    ) -> None:
-        made = factories.products(database, tenant.company_id, 5, category="A & B / ü")
-        factories.products(database, tenant.company_id, 2, category="Other")
-        answer = client.get("/products", params={"limit": 2, "category": "A & B / ü"})
-        seen = answer.json()["data"]
-        while "link" in answer.headers:
-            assert answer.headers["link"].endswith('>; rel="next"')
-            answer = client.get(server.url + answer.links["next"]["url"])
-            seen += answer.json()["data"]
-
-        assert [each["id"] for each in seen] == made[::-1]
-        assert answer.json()["pagination"]["hasMore"] is False
-
-    def test_is_absent_where_nothing_follows(self, client: Client) -> None:
-        for path in ("/products", "/orders", "/customers", "/events", "/webhooks"):
-            assert "link" not in client.get(path).headers

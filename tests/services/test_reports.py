@@ -21,6 +21,7 @@ from tests.support import factories
 
 CENT = Decimal("0.01")
 MILLISECOND = timedelta(milliseconds=1)
+HOUR = timedelta(hours=1)
 EDGES = [
     datetime(2023, 12, 31, 23, 59, 59, 999_000, UTC),
     datetime(2024, 1, 1, tzinfo=UTC),
@@ -89,6 +90,10 @@ class TestSales:
         orders=[{"created_at": each, "total": MAX_AMOUNT, "status": "SHIPPED", "customer": None} for each in EDGES],
         ends=[EDGES[0], EDGES[-1]],
     )
+    @example(
+        orders=[{"created_at": EDGES[3] + hour * HOUR, "total": Decimal(1)} for hour in (0, 6, 12, 18)],
+        ends=[EDGES[3] + 3 * HOUR, EDGES[3] + 15 * HOUR],
+    )
     def test_every_figure_is_the_plain_sum(self, database: Database, orders: Orders, ends: list[datetime]) -> None:
         period = custom(*ends)
         with company(database, orders) as (ctx, made):
@@ -98,11 +103,12 @@ class TestSales:
         assert report.totals == figures(inside)
         assert [status for status, _ in report.by_status] == list(OrderStatus)
         for status, of_status in report.by_status:
-            assert of_status == figures([each for each in inside if each["status"] == status])
+            assert of_status == figures([each for each in inside if each.get("status", "SUBMITTED") == status])
         for day, of_day in report.daily:
             assert of_day == figures([each for each in inside if each["created_at"].date() == day])
         listed = [day for day, _ in report.daily]
-        every_day = list(ranges.days(period.start.date(), period.end.date()))
+        first, last = (each.date().toordinal() for each in ends)
+        every_day = [date.fromordinal(number) for number in range(first, last + 1)]
         assert listed == (
             every_day if len(every_day) <= 366 else sorted({each["created_at"].date() for each in inside})
         )
@@ -132,7 +138,13 @@ class TestSales:
 
     @pytest.mark.parametrize(
         ("totals", "average"),
-        [(["0.01", "0.02"], "0.02"), (["0.01", "0.01", "0.02"], "0.01"), (["10", "10", "11"], "10.33"), ([], "0")],
+        [
+            (["0.01", "0.02"], "0.02"),
+            (["0.02", "0.03"], "0.03"),
+            (["0.01", "0.01", "0.02"], "0.01"),
+            (["10", "10", "11"], "10.33"),
+            ([], "0"),
+        ],
     )
     def test_the_average_is_rounded_half_up_to_the_cent(
         self, database: Database, totals: list[str], average: str
@@ -182,11 +194,16 @@ class TestCustomers:
             period = custom(EDGES[0], EDGES[-1])
             assert reports.customers(ctx, period, limit=1).totals == reports.sales(ctx, period).totals
 
+    @pytest.mark.parametrize(("limit", "listed"), [(-1, 1), (0, 1), (1000, 1000), (1001, 1000)])
+    def test_a_limit_stands_for_1_to_1000(self, limit: int, listed: int) -> None:
+        assert reports.clamped(limit) == listed
+
 
 GOODS = st.lists(
     st.fixed_dictionaries(
         {
             "stock": st.integers(0, 50) | st.sampled_from([0, 5, 6, 1_000_000, 2**53 - 1]),
+            "low_stock_threshold": st.integers(0, 7),
             "price": st.decimals(0, 1000, places=2) | st.sampled_from([Decimal("99999999.99"), Decimal("0.01")]),
             "category": st.sampled_from([None, "Baking", "Hygiene", "baking"]),
             "is_active": st.booleans(),
@@ -200,18 +217,23 @@ class TestInventory:
     @PROPERTY
     @given(goods=GOODS, limit=st.sampled_from([0, 1, 3, 1000]))
     @example(goods=[], limit=100)
-    @example(goods=[{"stock": 2**53 - 1, "price": Decimal("99999999.99"), "category": None}] * 3, limit=2)
+    @example(
+        goods=[{"stock": 2**53 - 1, "price": Decimal("99999999.99"), "category": None, "low_stock_threshold": 5}] * 3,
+        limit=2,
+    )
     def test_every_figure_is_the_plain_sum(self, database: Database, goods: Orders, limit: int) -> None:
         tenant = factories.tenant(database)
-        for each in goods:
-            factories.product(database, tenant.company_id, **each)
+        goods = [each | {"id": factories.product(database, tenant.company_id, **each)} for each in goods]
         with database.transaction() as session:
             report = stocktaking.inventory(factories.context(session, tenant.company_id), limit=limit)
 
         def holdings(some: Orders) -> tuple[int, int, Decimal, int, int]:
             units = [each["stock"] for each in some]
             value = sum((each["stock"] * each["price"] for each in some), Decimal(0))
-            return len(some), sum(units), value, sum(unit <= 5 for unit in units), units.count(0)
+            return len(some), sum(units), value, sum(map(is_low, some)), units.count(0)
+
+        def is_low(one: dict[str, Any]) -> bool:
+            return bool(one["stock"] <= one["low_stock_threshold"])
 
         assert report.totals == holdings(goods)
         categories = {each["category"] for each in goods}
@@ -220,7 +242,8 @@ class TestInventory:
             assert of_category == holdings([each for each in goods if each["category"] == name])
         values = sorted((each["stock"] * each["price"] for each in goods), reverse=True)
         assert [row.stock * row.price for row in report.products] == values[: max(limit, 1)]
-        assert all(row.is_low == (row.stock <= 5) for row in report.products)
+        low = {each["id"]: is_low(each) for each in goods}
+        assert all(row.is_low == low[row.id] for row in report.products)
 
 
 NOW = datetime(2026, 4, 17, 14, 22, 5, 123_000, UTC)  # a Friday
@@ -272,6 +295,20 @@ class TestRanges:
         assert (later.start.day, later.end, later.preset) == (10, TODAY_ENDS, "custom")
         assert later.label == "10 April 2026 to 17 April 2026"
         assert (earlier.start, earlier.end) == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
+
+    @pytest.mark.parametrize("now", [NOW, datetime(2020, 1, 1, tzinfo=UTC)])
+    def test_all_time_ends_where_the_caller_says_even_before_the_first_order(
+        self, database: Database, now: datetime
+    ) -> None:
+        with company(database, [{"created_at": EDGES[4], "total": Decimal(1)}], now=now) as (ctx, _):
+            period = ranges.resolve(ctx, preset="all", end=datetime(2019, 5, 6, 7, tzinfo=UTC))
+
+        assert period.start == datetime(2019, 5, 6, tzinfo=UTC)
+        assert period.label == "6 May 2019"
+
+    def test_a_first_order_after_today_moves_no_range(self, database: Database) -> None:
+        with company(database, [{"created_at": NOW + timedelta(days=2), "total": Decimal(1)}], now=NOW) as (ctx, _):
+            assert ranges.resolve(ctx, preset="all").start == ranges.midnight(NOW.date())
 
     def test_names_the_end_that_makes_no_sense(self, database: Database) -> None:
         with company(database, [], now=NOW) as (ctx, _):
