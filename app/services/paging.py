@@ -1,6 +1,7 @@
 """Keyset pages, newest first (contract, section 3): a page costs the same wherever it stands in the list.
 
-A list is ordered by `created_at`, then `id`, both descending; the cursor is the id of the last row seen.
+A list is ordered by `created_at`, then `id`, both descending; the cursor is the id of the last row seen. Two kinds of
+pages cost what they choose from: what was changed after it was made, and what an index found by its text.
 """
 
 import functools
@@ -17,8 +18,7 @@ from app.services import search
 from app.services.tenant import bound, owned
 
 MAX_LIMIT = 100
-CHANGED = "updated_since"
-SEARCH = "search"
+CHANGED, CURSOR, SEARCH = "updated_since", "cursor", "search"
 
 Condition = ColumnElement[bool]
 Comparison = Callable[[Any, Any], Condition]
@@ -66,7 +66,7 @@ class Listing:
         self._filters = filters
         self._created = created or {}
         self._statement = functools.cache(self._build)
-        self._place = owned(table.c.created_at).where(table.c.id == bindparam("cursor"))
+        self._place = owned(table.c.created_at).where(table.c.id == bindparam(CURSOR))
 
     def page(self, ctx: Context, *, limit: int, cursor: str | None, **filters: Any) -> Page:
         """Return the page after `cursor` of the rows that pass each filter that is not None.
@@ -76,19 +76,17 @@ class Listing:
         Raises InvalidCursorError when the company has no such row.
         """
         limit = min(max(limit, 1), MAX_LIMIT)
-        used = {name: value for name, value in filters.items() if value is not None}
-        values = bound(ctx, **used)
+        given = {name: value for name, value in {**filters, CURSOR: cursor}.items() if value is not None}
+        values = bound(ctx, **given)
         if cursor is not None:
-            values |= {"cursor": cursor, "created_at": self._created_at(ctx, cursor)}
-        if SEARCH in used:
-            values |= {
-                "candidates": search.candidates(ctx, self._table, used[SEARCH]),
-                SEARCH: search.like(used[SEARCH]),
-            }
+            values["created_at"] = self._created_at(ctx, cursor)
+        if SEARCH in given:
+            values[SEARCH] = search.like(given[SEARCH])
+            values["candidates"] = search.candidates(ctx, self._table, given[SEARCH])
         rows: list[Row[Any]] = []
         for part in _parts(values):
             if len(rows) <= limit:
-                statement = self._statement(part, cursor is not None, *sorted(used))
+                statement = self._statement(part, *sorted(given))
                 rows += ctx.session.execute(statement, {**values, "limit": limit + 1 - len(rows)})
         return Page(rows=rows[:limit], next_cursor=rows[limit - 1].id if len(rows) > limit else None)
 
@@ -98,23 +96,34 @@ class Listing:
             raise InvalidCursorError
         return place
 
-    def _build(self, part: Part, after_cursor: bool, *names: str) -> Select[Any]:  # noqa: FBT001 - a cache key
+    def _build(self, part: Part, *names: str) -> Select[Any]:
         table = self._table
-        is_sorted = part in {Part.OLDER, Part.FOUND}
-        created = _indexless(table.c.created_at) if is_sorted else table.c.created_at
-        statement = owned(*self._columns).where(*(self._condition(name, created) for name in names if name != CHANGED))
+        if part in {Part.WHOLE, Part.NEWER}:
+            return self._next(part, names, table.c.created_at, self._columns)
+        # What has to be sorted is sorted without its columns: those are read for the page alone.
+        created = _indexless(table.c.created_at)
+        ids = self._next(part, names, created, [table.c.id]).scalar_subquery()
+        return owned(*self._columns).where(table.c.id.in_(ids)).order_by(created.desc(), table.c.id.desc())
+
+    def _next(
+        self, part: Part, names: Sequence[str], created: ColumnElement[Any], columns: Sequence[Any]
+    ) -> Select[Any]:
+        """Select columns of the part's next rows; `created` is `created_at`, or stands for it without its index."""
+        table = self._table
+        statement = owned(*columns).where(*(self._condition(name, created) for name in names if name != CHANGED))
         if CHANGED in names:
             statement = statement.where(*self._changed(part, created))
         if part is Part.FOUND:
             statement = statement.where(table.c.id.in_(bindparam("candidates", expanding=True)))
-        if after_cursor:
-            place = tuple_(self._moment("created_at"), bindparam("cursor", type_=table.c.id.type))
-            statement = statement.where(tuple_(created, table.c.id) < place)
         return statement.order_by(created.desc(), table.c.id.desc()).limit(bindparam("limit"))
 
     def _condition(self, name: str, created: ColumnElement[Any]) -> Condition:
+        table = self._table
         if name == SEARCH:
-            return self._table.c.search_text.contains(bindparam(SEARCH), escape=search.ESCAPE)
+            return table.c.search_text.contains(bindparam(SEARCH), escape=search.ESCAPE)
+        if name == CURSOR:
+            place = tuple_(self._moment("created_at"), bindparam(CURSOR, type_=table.c.id.type))
+            return tuple_(created, table.c.id) < place
         if name in self._created:
             return self._created[name](created, self._moment(name))
         return self._filters[name]

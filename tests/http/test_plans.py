@@ -1,5 +1,7 @@
-"""Whatever filters are combined, a list is served by an index, and so is every statement of a report."""
+"""Whatever filters are combined, a list is served by an index, and so is a report on orders."""
 
+import functools
+import operator
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +20,11 @@ from app.services import customers, orders, products, ranges, reports, stocktaki
 from models import OrderStatus
 from tests.support import factories
 
-ROWS = 4000
+ROWS = 20_000  # so many that PostgreSQL reads no table of them from end to end for a page
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 RECENTLY = START + (ROWS - 100) * MINUTE
+AFTERWARDS = START + ROWS * MINUTE  # some were changed after the last one was made
 Run = Callable[[Context], object]
 
 
@@ -30,33 +33,31 @@ def fill(database: Database, company_id: str) -> str:
     chance = random.Random(1)
     moments = [START + number * MINUTE for number in range(ROWS)]
     buyers = [factories.customer(database, company_id, created_at=START) for _ in range(30)]
-    factories.history(
-        database,
-        company_id,
-        [
-            {
-                "created_at": at,
-                "total": Decimal(chance.randint(1, 999)),
-                "customer_id": chance.choice(buyers),
-                "status": chance.choice(list(OrderStatus)),
-            }
-            for at in moments
-        ],
-    )
+    common = [
+        {
+            "id": f"c{number:024}",
+            "company_id": company_id,
+            "created_at": at,
+            "updated_at": AFTERWARDS if number < 60 else at,
+        }
+        for number, at in enumerate(moments)
+    ]
+    bought: list[dict[str, Any]] = [
+        {"customer_id": chance.choice(buyers), "status": chance.choice(list(OrderStatus)), "total": total}
+        for total in (Decimal(chance.randint(1, 999)) for _ in common)
+    ]
+    amounts = [{"subtotal": each["total"], "tax": 0, "shipping": 0} for each in bought]
+    goods: list[dict[str, Any]] = [
+        {"name": each["id"], "category": chance.choice("ABCDEFGH"), "is_active": chance.random() < 0.5, "price": 1}
+        for each in common
+    ]
+    people: list[dict[str, Any]] = [
+        {"email": f"{each['id']}@example.com", "status": chance.choice(STATES)} for each in common
+    ]
     with database.transaction(write=True) as session:
-        common = [{"id": f"c{number:024}", "company_id": company_id} for number in range(ROWS)]
-        times = [{"created_at": at, "updated_at": at} for at in moments]
-        goods: list[dict[str, Any]] = [
-            {"name": each["id"], "category": chance.choice("ABCDEFGH"), "is_active": chance.random() < 0.5, "price": 1}
-            for each in common
-        ]
-        people: list[dict[str, Any]] = [
-            {"email": f"{each['id']}@example.com", "status": chance.choice(STATES)} for each in common
-        ]
-        for table, rows in ((products.TABLE, goods), (customers.TABLE, people)):
-            values = [{**a, **b, **c} for a, b, c in zip(common, times, rows, strict=True)]
-            session.connection().execute(table.insert(), values)
-        session.execute(sa.text("ANALYZE"))
+        for table, *parts in ((orders.TABLE, bought, amounts), (products.TABLE, goods), (customers.TABLE, people)):
+            rows = [functools.reduce(operator.or_, each) for each in zip(common, *parts, strict=True)]
+            session.connection().execute(table.insert(), rows)
     return buyers[0]
 
 
@@ -109,7 +110,7 @@ def test_every_combination_of_filters_is_served_by_an_index(fresh_database: Data
     tenant = factories.tenant(fresh_database)
     buyer = fill(fresh_database, tenant.company_id)
     vacuum(fresh_database)
-    since = {"updated_since": RECENTLY}
+    since = {"updated_since": AFTERWARDS}
     lists: Sequence[tuple[str, Callable[..., object], dict[str, Any]]] = [
         (
             "orders",
@@ -124,6 +125,8 @@ def test_every_combination_of_filters_is_served_by_an_index(fresh_database: Data
         for given in combined(filters):
             found = plans(fresh_database, tenant.company_id, partial(run_page, page, given))
             pages = [plan for plan in found if "order_items" not in plan]
+            if "updated_since" in given and "company_id_updated_at_" not in pages[-1]:
+                bad[table, *given, "older"] = pages
             # What is older and was changed is sorted. PostgreSQL also sorts where it expects less than a page.
             may_sort = "updated_since" in given or (len(given) > 1 and not fresh_database.is_sqlite)
             if not all(is_indexed(plan, table) and (may_sort or not is_sorted(plan)) for plan in pages):
@@ -154,7 +157,7 @@ def test_search_is_served_by_indexes_whatever_else_is_asked(
     vacuum(fresh_database)
     plans(fresh_database, tenant.company_id, partial(run_page, page, {"search": "abc"}))  # finds out about the index
     for given in combined(filters):
-        rare = plans(fresh_database, tenant.company_id, partial(run_page, page, {**given, "search": "00000003210"}))
+        rare = plans(fresh_database, tenant.company_id, partial(run_page, page, {**given, "search": "000000013210"}))
         common = plans(fresh_database, tenant.company_id, partial(run_page, page, {**given, "search": "c000"}))
 
         asked, read = rare
@@ -186,11 +189,7 @@ def test_a_report_reads_nothing_but_an_index(fresh_database: Database, length: t
     assert "status_created_at_id_total" in by_day[1]
 
 
-def test_an_inventory_takes_two_statements_on_the_company_s_products(fresh_database: Database) -> None:
+def test_an_inventory_takes_two_statements(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
-    fill(fresh_database, tenant.company_id)
 
-    found = plans(fresh_database, tenant.company_id, stocktaking.inventory)
-
-    assert len(found) == 2
-    assert all("company_id" in plan for plan in found)
+    assert len(plans(fresh_database, tenant.company_id, stocktaking.inventory)) == 2
