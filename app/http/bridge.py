@@ -7,9 +7,7 @@ fixed pool of ten. Handlers never read the request from Flask, so the WSGI envir
 import asyncio
 import contextvars
 import io
-import os
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,7 +18,6 @@ from app.errors import DatabaseUnavailableError
 from app.http.call import KEY, Headers, call_of
 
 REPORTERS = 2  # threads that reports have for themselves, so that they take none from shorter requests
-NICENESS = 10  # of these threads: whoever waits for an order goes first when both want a processor
 REPORTS = "Reports"  # the tag of their operations
 ANSWER_SECONDS = 10.0  # waiting for a thread included; what has not begun by then never does
 
@@ -39,7 +36,7 @@ class Bridge:
         reports, taken from the readers'.
         """
         self.app = app
-        self._reporters = ThreadPoolExecutor(REPORTERS, thread_name_prefix="reporter", initializer=_give_way)
+        self._reporters = ThreadPoolExecutor(REPORTERS, thread_name_prefix="reporter")
         self._readers = ThreadPoolExecutor(max_workers=readers - REPORTERS, thread_name_prefix="reader")
         self._writers = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="writer")
 
@@ -77,12 +74,6 @@ class Bridge:
             if hasattr(chunks, "close"):
                 chunks.close()
         return *started[-1], body
-
-
-def _give_way() -> None:
-    """Lower the priority of this thread, where threads have one of their own (Linux)."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
 
 
 def _environ(scope: Scope) -> Environ:

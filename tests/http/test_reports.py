@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from app import spec
 from app.context import now
 from app.db import Database
+from app.http import bridge
 from models import Scope
 from tests.support import factories
 from tests.support.client import Client, Contract
@@ -179,6 +181,14 @@ class TestInventory:
         data = client.get("/reports/inventory").json()["data"]
 
         assert (data["totals"]["value"], data["byCategory"], data["products"]) == (0.0, [], [])
+
+
+def test_reports_have_threads_of_their_own() -> None:
+    tags = {path: operation["tags"] for path, item in spec.document()["paths"].items() for operation in item.values()}
+
+    assert [path for path, each in tags.items() if each == [bridge.REPORTS]] == [
+        path for path in tags if path.startswith("/reports/")
+    ]
 
 
 class TestRefusals:
