@@ -52,7 +52,7 @@ def upgrade(database: Database) -> Upgrade:
             before = _current(connection)
             _refuse_newer(database, before)
             command.upgrade(_config(connection), "head")
-            return Upgrade(before, _head(), search_index.ensure(connection))
+            return Upgrade(before, _head(), search_index.ensure(connection, anew=before != _head()))
     except (DatabaseUnavailableError, sa.exc.DatabaseError) as error:
         raise StartError(_unusable(database, error)) from error
 

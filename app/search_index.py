@@ -2,7 +2,7 @@
 
 Each is a table `search_…` of its own, which triggers keep: an index on the searched table itself would be written anew
 whenever a stock changes. They are no part of the schema's revisions, because whether a database can have them may
-change. A revision that makes a searched table anew has to drop its `search_…` table, and it is made again.
+change; after a revision they are made anew, whatever it did to the searched tables and their triggers.
 Not here: how they are asked (`app/services/search.py`).
 """
 
@@ -10,12 +10,17 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 SEARCHED = ("products", "customers")
-OLDEST_SQLITE = (3, 34)  # the first one whose FTS5 knows trigrams
 FTS5 = sa.text("SELECT count(*) FROM pragma_compile_options WHERE compile_options = 'ENABLE_FTS5'")
 PG_TRGM = sa.text("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'")
+OPERATORS = sa.text("SELECT count(*) FROM pg_opclass WHERE opcname = 'gin_trgm_ops' AND pg_opclass_is_visible(oid)")
 
 # Without a copy of the texts. VACUUM may renumber the rows of a table, so they get numbers that stay.
 SQLITE = (
+    "DROP TABLE IF EXISTS search_{table}",
+    "DROP TABLE IF EXISTS search_{table}_rows",
+    "DROP TRIGGER IF EXISTS search_{table}_insert",
+    "DROP TRIGGER IF EXISTS search_{table}_update",
+    "DROP TRIGGER IF EXISTS search_{table}_delete",
     "CREATE TABLE search_{table}_rows (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)",
     """CREATE VIRTUAL TABLE search_{table} USING fts5
         (search_text, content='', detail=none, tokenize='trigram case_sensitive 1')""",
@@ -42,6 +47,8 @@ SQLITE = (
 )
 # The triggers come before the copy: whoever writes waits from then on until all is done.
 POSTGRESQL = (
+    "DROP FUNCTION IF EXISTS search_{table} CASCADE",
+    "DROP TABLE IF EXISTS search_{table}",
     """CREATE TABLE search_{table} (id varchar(25) COLLATE "C" PRIMARY KEY, search_text text NOT NULL)""",
     """CREATE FUNCTION search_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         IF TG_OP <> 'INSERT' THEN DELETE FROM search_{table} WHERE id = OLD.id; END IF;
@@ -64,33 +71,25 @@ def name(table: str) -> str:
 
 def exists(connection: Connection) -> bool:
     """Tell whether the database has the indexes."""
-    return not _missing(connection)
+    there = sa.inspect(connection)
+    return all(there.has_table(name(table)) for table in SEARCHED)
 
 
-def ensure(connection: Connection) -> bool:
-    """Make the indexes that are missing, where the database can have them; tell whether it has all of them now."""
-    missing = _missing(connection)
+def ensure(connection: Connection, *, anew: bool) -> bool:
+    """Make the indexes, those that are there only when `anew`; tell whether the database has them now."""
+    if exists(connection) and not anew:
+        return True
     is_sqlite = connection.dialect.name == "sqlite"
-    if missing and not (_has_fts5(connection) if is_sqlite else _has_pg_trgm(connection)):
+    if not (connection.scalar(FTS5) if is_sqlite else _has_pg_trgm(connection)):
         return False
-    for table in missing:
+    for table in SEARCHED:
         for statement in SQLITE if is_sqlite else POSTGRESQL:
             connection.exec_driver_sql(statement.format(table=table))
     return True
 
 
-def _missing(connection: Connection) -> list[str]:
-    there = sa.inspect(connection)
-    return [table for table in SEARCHED if not there.has_table(name(table))]
-
-
-def _has_fts5(connection: Connection) -> bool:
-    version = connection.dialect.server_version_info
-    return version is not None and version >= OLDEST_SQLITE and bool(connection.scalar(FTS5))
-
-
 def _has_pg_trgm(connection: Connection) -> bool:
-    """Tell whether pg_trgm is there; any role that may make schemas in the database may make it."""
+    """Tell whether pg_trgm is there and in reach; any role that may make schemas in the database may make it."""
     if not connection.scalar(PG_TRGM):
         return False
     try:
@@ -98,4 +97,4 @@ def _has_pg_trgm(connection: Connection) -> bool:
             connection.execute(sa.text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
     except sa.exc.ProgrammingError:  # permission denied
         return False
-    return True
+    return bool(connection.scalar(OPERATORS))  # somebody may have made it in a schema that is not searched

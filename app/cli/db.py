@@ -6,8 +6,8 @@ from app import schema_version
 from app.cli import options, output, runtime
 
 UNINDEXED = (
-    "Search has no index here and reads lists from end to end. For an index, SQLite needs FTS5 (3.34 or later); on"
-    " PostgreSQL have CREATE EXTENSION pg_trgm run by a role that may. Then run this command again."
+    "Search has no index here and reads lists from end to end. For an index, SQLite needs FTS5; on PostgreSQL have"
+    " CREATE EXTENSION pg_trgm run by a role that may, in a schema of the search path. Then run this command again."
 )
 
 

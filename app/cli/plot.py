@@ -1,6 +1,7 @@
 """A picture of daily revenue, as SVG or PNG. Not here: the figures (`app/services/reports.py`)."""
 
 import math
+import secrets
 from collections.abc import Iterator, Mapping
 from datetime import date
 from html import escape
@@ -19,7 +20,7 @@ GRID_LINES = 5
 DATE_LABELS, DATE_LABELS_WITH_YEAR = 14, 9  # at most, so that they keep their distance
 STEPS = (1, 2, 2.5, 3, 4, 5, 6, 8, 10)
 MILLION = 1_000_000
-TITLE_LENGTH = 78  # letters that fit above the plot
+NAME_LENGTH = 52  # letters that have room above the plot, even wide ones
 GAP = 0.2  # of a day, between two bars
 THINNEST = 0.5  # bar that can still be seen
 STYLE = """
@@ -36,10 +37,11 @@ def save(file: Path, report: Json, company: str) -> None:
         import resvg_py  # noqa: PLC0415 - only a PNG needs it
 
         content = bytes(resvg_py.svg_to_bytes(svg_string=content.decode(), width=WIDTH * SCALE))
-    part = file.with_name(f"{file.name}.part")
+    target = file.resolve()
+    part = target.with_name(f"{secrets.token_hex(8)}.part")
     try:
         part.write_bytes(content)
-        part.replace(file)
+        part.replace(target)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(file)) from error
@@ -65,12 +67,11 @@ def svg(report: Json, company: str) -> str:
 
 
 def _headings(report: Json, company: str) -> Iterator[str]:
-    totals, what = report["totals"], f": revenue by day, {report['range']['label']}"
-    count = totals["orderCount"]
+    totals, count = report["totals"], report["totals"]["orderCount"]
     figures = f"{totals['revenue']:,.2f} in all, {totals['averageOrderValue']:,.2f} each"
-    yield _text(LEFT, 36, _shortened(company, TITLE_LENGTH - len(what)) + what, "title")
-    words = f"{count:,} {'order' if count == 1 else 'orders'}, {figures}"
-    yield _text(LEFT, 60, f"{words}. Cancelled orders are included; days are those of UTC.")
+    orders = f"{count:,} {'order' if count == 1 else 'orders'}"
+    yield _text(LEFT, 36, _shortened(company, NAME_LENGTH) + ": revenue by day", "title")
+    yield _text(LEFT, 60, f"{report['range']['label']}: {orders}, {figures}. Cancelled ones included, days in UTC.")
     if not count:
         yield _text(WIDTH / 2, TOP + INNER_HEIGHT / 2, "No orders", "middle")
 

@@ -18,7 +18,7 @@ from models import searchable
 ESCAPE = "\\"
 FEW = 3000  # a text that more rows hold fills a page soon enough when the list is walked
 GRAM = 3  # letters: the shortest text that an index knows of
-MOST_GRAMS = 12  # of a long text; what they find is compared with all of it anyway
+MOST_GRAMS = 12  # of a long text, and its last one; what they find is compared with all of it anyway
 # Of too many rows, not even the ids are read.
 SQLITE = """
     WITH found AS MATERIALIZED (SELECT rowid FROM {index} WHERE {index} MATCH :wanted LIMIT :most + 1)
@@ -62,8 +62,10 @@ def _is_indexed(ctx: Context, engine: Engine) -> bool:
 
 
 def _match(folded: str) -> str:
-    """Return the full-text query for rows that hold the first trigrams of a text, wherever they are in it."""
-    grams = {folded[at : at + GRAM] for at in range(min(len(folded) - GRAM + 1, MOST_GRAMS))}
+    """Return the full-text query for rows that hold trigrams from all over a text, wherever they are in it."""
+    last = len(folded) - GRAM
+    places = {*range(0, last, -(-last // MOST_GRAMS) or 1), last}
+    grams = {folded[at : at + GRAM] for at in places}
     return " AND ".join('"' + gram.replace('"', '""') + '"' for gram in sorted(grams))
 
 

@@ -123,13 +123,22 @@ class TestPlot:
         assert "No orders" in texts
 
     def test_a_name_that_looks_like_markup_stays_text(self) -> None:
-        assert "A &amp; &lt;b&gt;: revenue by day, 2026" in plot.svg(drawn(), "A & <b>")
+        assert "A &amp; &lt;b&gt;: revenue by day" in plot.svg(drawn(), "A & <b>")
 
-    def test_a_long_name_leaves_room_for_the_range(self) -> None:
-        title = texts(drawn(), "Long" * 30)[0]
+    def test_a_long_name_is_cut(self) -> None:
+        title, figures, *_ = texts(drawn(("2026-03-01", 1.0)), "Long" * 30)
 
-        assert len(title) == plot.TITLE_LENGTH
-        assert title.endswith("…: revenue by day, 2026")
+        assert len(title) == plot.NAME_LENGTH + len(": revenue by day")
+        assert title.endswith("…: revenue by day")
+        assert figures.startswith("2026: 1 order, 1.00 in all, 1.00 each.")
+
+    def test_a_link_is_written_through(self, tmp_path: Path) -> None:
+        (tmp_path / "link.svg").symlink_to("real.svg")
+
+        plot.save(tmp_path / "link.svg", drawn(), "A")
+
+        assert (tmp_path / "real.svg").read_text().startswith("<svg")
+        assert (tmp_path / "link.svg").is_symlink()
 
     @pytest.mark.parametrize("highest", [0.01, 0.4, 3, 9.99, 10, 1234.5, 99_999_999.0])
     def test_no_bar_is_higher_than_the_scale(self, highest: float) -> None:

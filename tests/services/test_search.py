@@ -59,6 +59,12 @@ def found(database: Database, company_id: str, page: Callable[..., Any], **filte
                 return ids
 
 
+def asked(database: Database, company_id: str, text: str) -> list[str]:
+    """Return what the index of products knows of a text."""
+    with database.transaction() as session:
+        return sorted(search.candidates(factories.context(session, company_id), products.TABLE, text) or [])
+
+
 def expected(database: Database, company_id: str, model: type[Any], needle: str) -> list[str]:
     """Return the same by comparing the texts one by one."""
     fields = ("name", "sku", "category") if model is Product else ("email", "name")
@@ -120,15 +126,26 @@ def test_a_changed_customer_is_found_by_the_new_name(searched: Database) -> None
 
 def test_an_index_is_asked_for_texts_that_few_rows_hold(searched: Database, request: pytest.FixtureRequest) -> None:
     tenant = factories.tenant(searched)
-    made = factories.products(searched, tenant.company_id, FEW + 1, name="Common")
-    rare = factories.product(searched, tenant.company_id, name="Rare")
+    beginning = "Stainless hexagon bolt, box of"
+    few = factories.products(searched, tenant.company_id, FEW, name=f"{beginning} few, common")
+    one = factories.product(searched, tenant.company_id, name=f"{beginning} one, common")
 
     with searched.transaction() as session:
         ctx = factories.context(session, tenant.company_id)
-        answers = {text: search.candidates(ctx, products.TABLE, text) for text in ("RARE", "nowhere", "common", "ra")}
+        texts = ("ONE,", f"{beginning} one", "nowhere", "few", "common", beginning, "on")
+        answers = {text: search.candidates(ctx, products.TABLE, text) for text in texts}
 
-    known = {"RARE": [rare], "nowhere": [], "common": None, "ra": None}
-    assert answers == (known if "without" not in request.node.name else dict.fromkeys(known)), len(made)
+    known = {
+        "ONE,": [one],
+        f"{beginning} one": [one],
+        "nowhere": [],
+        "few": few,
+        "common": None,
+        beginning: None,
+        "on": None,
+    }
+    found = {text: answer and sorted(answer) for text, answer in answers.items()}
+    assert found == (known if "without" not in request.node.name else dict.fromkeys(known))
 
 
 def test_a_text_in_more_rows_than_are_asked_for_is_found_in_all(searched: Database) -> None:
@@ -193,6 +210,38 @@ def test_an_upgrade_makes_an_index_of_what_is_there_and_keeps_it(fresh_database:
 
     for _ in range(2):
         assert schema_version.upgrade(fresh_database).has_search_index
-        with fresh_database.transaction() as session:
-            ctx = factories.context(session, tenant.company_id)
-            assert search.candidates(ctx, products.TABLE, "gouda") == [made]
+        assert asked(fresh_database, tenant.company_id, "gouda") == [made]
+
+
+def test_an_upgrade_makes_a_lost_index_anew(fresh_database: Database) -> None:
+    tenant = factories.tenant(fresh_database)
+    made = factories.product(fresh_database, tenant.company_id, name="Gouda")
+    with fresh_database.transaction(write=True) as session:
+        session.execute(sa.text("DROP TABLE search_products"))
+
+    assert schema_version.upgrade(fresh_database).has_search_index
+    another = factories.product(fresh_database, tenant.company_id, name="Gouda")
+    assert asked(fresh_database, tenant.company_id, "gouda") == [made, another]
+
+
+def test_after_a_revision_an_index_is_made_anew(fresh_database: Database) -> None:
+    tenant = factories.tenant(fresh_database)
+    trigger = "search_products_insert" if fresh_database.is_sqlite else "search_products ON products"
+    with fresh_database.transaction(write=True) as session:
+        session.execute(sa.text(f"DROP TRIGGER {trigger}"))
+    made = factories.product(fresh_database, tenant.company_id, name="Gouda")
+    assert asked(fresh_database, tenant.company_id, "gouda") == []
+
+    with fresh_database.connection() as connection:
+        search_index.ensure(connection, anew=True)
+
+    assert asked(fresh_database, tenant.company_id, "gouda") == [made]
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_an_extension_out_of_reach_leaves_a_database_without_the_index(store: PostgresqlStore) -> None:
+    with store.restricted("reached") as url:
+        store.execute_in("reached", "CREATE SCHEMA elsewhere", "CREATE EXTENSION pg_trgm SCHEMA elsewhere")
+        database = open_database(url)
+        assert not schema_version.upgrade(database).has_search_index
+        database.dispose()

@@ -82,13 +82,17 @@ class PostgresqlStore:
     def restricted(self, name: str) -> Iterator[str]:
         """Yield the URL of an empty database in which a role may make tables, but no extensions."""
         self._execute(f"CREATE ROLE {name} LOGIN", f"CREATE DATABASE {name} TEMPLATE template0")
-        url = self._url.set(database=name)
-        engine = sa.create_engine(url.set(drivername="postgresql+psycopg"))
-        with engine.begin() as connection:
-            connection.execute(sa.text(f"GRANT CREATE ON SCHEMA public TO {name}"))
-        engine.dispose()
-        yield url.set(username=name).render_as_string(hide_password=False)
+        self.execute_in(name, f"GRANT CREATE ON SCHEMA public TO {name}")
+        yield self._url.set(database=name, username=name).render_as_string(hide_password=False)
         self._execute(f"DROP DATABASE {name} WITH (FORCE)", f"DROP ROLE {name}")
+
+    def execute_in(self, name: str, *statements: str) -> None:
+        """Run statements in a database as its administrator."""
+        engine = sa.create_engine(self._url.set(database=name, drivername="postgresql+psycopg"))
+        with engine.begin() as connection:
+            for statement in statements:
+                connection.execute(sa.text(statement))
+        engine.dispose()
 
     def drop(self, url: str) -> None:
         """Remove a database and whoever is still connected to it."""
