@@ -1,0 +1,40 @@
+"""Programs that come as Debian packages only (nginx, PgBouncer): found, or installed once for the whole run."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+INSTALL_SECONDS = 300
+
+
+def program(name: str, package: str) -> str:
+    """Return the path of a program; install its Debian package when it is absent.
+
+    Fails the test with one line that names the package where installing it is impossible.
+    """
+    with (Path(tempfile.gettempdir()) / "distribu-tests-apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test processes run side by side; apt refuses a second one
+        found = shutil.which(name, path=SEARCH_PATH)
+        if found is None:
+            _install(package)
+            found = shutil.which(name, path=SEARCH_PATH)
+    if found is None:
+        pytest.fail(f"This test needs {name}. Install the Debian package {package}.", pytrace=False)
+    return found
+
+
+def _install(package: str) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # installs no running service
+    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", package]):
+        try:
+            subprocess.run(command, env=environment, check=True, capture_output=True, timeout=INSTALL_SECONDS)
+        except (OSError, subprocess.SubprocessError) as error:
+            pytest.fail(
+                f"This test needs the Debian package {package}, and installing it failed: {error}", pytrace=False
+            )
