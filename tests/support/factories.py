@@ -9,7 +9,7 @@ from typing import Any
 
 from app.context import Actor, ActorType, Context, now
 from app.db import Database
-from app.services import companies, keys
+from app.services import companies, demo, keys
 from models import AuditEntry, Company, Customer, Order, PriceOverride, Product, Scope, new_id
 
 COUNTER = itertools.count(1)
@@ -40,6 +40,17 @@ def tenant(database: Database) -> Tenant:
         ctx = context(session, company.id)
         key, token = keys.create(ctx, name="Everything", scopes=list(Scope), rate_limit=UNLIMITED)
         return Tenant(company_id=company.id, slug=company.slug, key=token, key_id=key.id)
+
+
+def demo_key(database: Database) -> str:
+    """Make the demo company unless it is there; return the plaintext of one more key of it."""
+    with database.transaction(write=True) as session:
+        company = demo.find(session)
+        if company is None:
+            company = demo.create_company(session, now=now())
+            session.flush()
+            demo.fill(context(session, company.id))
+    return api_key(database, company.id)[1]
 
 
 def api_key(
