@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import idna
 
-from app.errors import DomainError
+from app.errors import RefusalError
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -44,8 +44,11 @@ NAME = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z
 NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)\Z")  # how the last label of a name never ends, but an odd IPv4 address does
 
 
-class DestinationError(DomainError):
+class DestinationError(RefusalError):
     """A URL, or what its name stands for, is not where a webhook may go."""
+
+    code = "destination_not_allowed"
+    pointer = "/url"
 
 
 @dataclass(frozen=True, slots=True)

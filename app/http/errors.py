@@ -6,7 +6,7 @@ caller's input than SHOWN characters, and an unknown exception shows nothing of 
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -29,10 +29,20 @@ Path = Sequence[str | int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """One thing wrong with a request: where, as a JSON pointer, and what the rule is."""
+    """One thing wrong with a request: where, as a JSON pointer, and what the rule is.
+
+    A refusal has a code of its own; `data` holds further members, by their JSON names.
+    """
 
     pointer: str
     message: str
+    code: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def shown(self) -> dict[str, Any]:
+        """Return an entry of `details`."""
+        code = {} if self.code is None else {"code": self.code}
+        return {"pointer": self.pointer, **code, "message": self.message, **self.data}
 
 
 class ApiError(Exception):
@@ -62,7 +72,7 @@ class ApiError(Exception):
         """Return the JSON of the answer."""
         content: dict[str, Any] = {"error": str(self), "code": self.code}
         if self.faults:
-            content["details"] = [{"pointer": fault.pointer, "message": fault.message} for fault in self.faults]
+            content["details"] = [fault.shown() for fault in self.faults]
         if self.retry_after is not None and self.status == HTTPStatus.TOO_MANY_REQUESTS:
             content["retryAfter"] = self.retry_after
         return orjson.dumps(content)
@@ -106,8 +116,13 @@ def internal() -> ApiError:
 
 def translate(error: Exception) -> ApiError:
     """Return the answer to any exception; those nobody planned are logged with their trace."""
-    if isinstance(error, errors.DomainError):
-        return _refusal(error)
+    if isinstance(error, errors.RefusalError):
+        faults = [_fault(each) for each in error.refusals]
+        return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error), faults=faults)
+    if isinstance(error, errors.InvalidParameterError):
+        return invalid([Fault(pointer=error.pointer, message=str(error))])
+    if isinstance(error, errors.NotFoundError):
+        return ApiError(HTTPStatus.NOT_FOUND, error.code, str(error))
     if isinstance(error, errors.DatabaseUnavailableError):
         LOG.warning("database unavailable: %s", error)
         return unavailable()
@@ -117,11 +132,8 @@ def translate(error: Exception) -> ApiError:
     return internal()
 
 
-def _refusal(error: errors.DomainError) -> ApiError:
-    if isinstance(error, errors.InvalidParameterError):
-        return invalid([Fault(pointer=error.pointer, message=str(error))])
-    is_missing = isinstance(error, errors.NotFoundError)
-    return ApiError(HTTPStatus.NOT_FOUND if is_missing else HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error))
+def _fault(refusal: errors.RefusalError) -> Fault:
+    return Fault(pointer=refusal.pointer, code=refusal.code, message=str(refusal), data=refusal.data)
 
 
 class ErrorMiddleware:

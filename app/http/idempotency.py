@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, delete, text
 from sqlalchemy.orm import Session
 
 from app.context import Context
-from app.errors import DomainError
+from app.errors import DomainError, RefusalError
 from app.http.errors import ApiError, translate
 from app.services.tenant import bound, mine, owned
 from models import StoredAnswer, new_id
@@ -44,9 +44,15 @@ class Answer:
     body: bytes
 
 
-def _reused() -> ApiError:
-    message = "This Idempotency-Key was used for another request."
-    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", message)
+class IdempotencyKeyReusedError(RefusalError):
+    """The key was used for another request."""
+
+    code = "idempotency_key_reused"
+    pointer = "/header/Idempotency-Key"
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("This Idempotency-Key was used for another request.")
 
 
 def _in_use() -> ApiError:
@@ -69,14 +75,14 @@ def fingerprint(arguments: Mapping[str, Any]) -> bytes:
 def once(ctx: Context, operation: str, key: str, request: bytes, act: Callable[[], Answer]) -> Answer:
     """Answer as the first request with this key was answered, or `act` and store the answer.
 
-    Raises ApiError: 422 for another request with the same key, 409 while the first one is running.
+    Raises IdempotencyKeyReusedError for another request with the same key, ApiError 409 while the first one is running.
     """
     place = bound(ctx, operation=operation, key=key)
     _claim(ctx.session, f"{ctx.company_id} {operation} {key}")
     stored = ctx.session.execute(STORED, place).one_or_none()
     if stored is not None and stored.expires_at > ctx.now:
         if stored.fingerprint != request:
-            raise _reused()
+            raise IdempotencyKeyReusedError
         return Answer(
             status=stored.status, headers={**stored.headers, "Idempotency-Replayed": "true"}, body=stored.body
         )

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.context import Actor, ActorType, Context
-from app.errors import DomainError, NotFoundError
+from app.errors import InvalidValueError, NotFoundError
 from app.services import audit
 from app.services.pricing import MAX_AMOUNT_GIVEN
 from models import Company, new_id
@@ -28,13 +28,13 @@ def slugify(name: str) -> str:
 
 
 def create(session: Session, name: str, *, now: datetime, slug: str | None = None, actor: Actor = SYSTEM) -> Company:
-    """Make a company. Raises DomainError when the name will not do or its slug is taken."""
+    """Make a company. Raises InvalidValueError when the name will not do or its slug is taken."""
     name = _checked_name(name)
     slug = slug or slugify(name)
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug):
-        raise DomainError("The name needs a slug of letters a-z, digits and hyphens: give one with --slug.")
+        raise InvalidValueError("The name needs a slug of letters a-z, digits and hyphens: give one with --slug.")
     if _by_slug(session, slug) is not None:
-        raise DomainError(f"A company with the slug '{slug}' already exists.")
+        raise InvalidValueError(f"A company with the slug '{slug}' already exists.")
     company = Company(id=new_id(now), name=name, slug=slug, created_at=now)
     session.add(company)
     session.flush()  # its audit entry refers to it
@@ -48,7 +48,7 @@ def update(
 ) -> Company:
     """Change what is given of the context's company; what changes nothing leaves no trace.
 
-    Orders that are placed keep their amounts. Raises DomainError when a value will not do.
+    Orders that are placed keep their amounts. Raises InvalidValueError when a value will not do.
     """
     values = {
         "name": None if name is None else _checked_name(name),
@@ -83,16 +83,16 @@ def list_all(session: Session) -> Sequence[Company]:
 def _checked_name(name: str) -> str:
     name = name.strip()
     if not 1 <= len(name) <= 200:
-        raise DomainError("The name must be between 1 and 200 characters.")
+        raise InvalidValueError("The name must be between 1 and 200 characters.")
     return name
 
 
 def _checked(noun: str, value: Decimal | None, *, most: Decimal, places: int) -> Decimal | None:
     """Return `value` unless it is out of range, or finer than its column."""
     if value is not None and not 0 <= value <= most:
-        raise DomainError(f"{noun} must be between 0 and {most}.")
+        raise InvalidValueError(f"{noun} must be between 0 and {most}.")
     if value is not None and value != round(value, places):
-        raise DomainError(f"{noun} must have at most {places} decimal places.")
+        raise InvalidValueError(f"{noun} must have at most {places} decimal places.")
     return value
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Row, bindparam
 from sqlalchemy.exc import IntegrityError
 
 from app.context import Context, not_before
-from app.errors import DomainError, NotFoundError
+from app.errors import EmailTakenError, NotFoundError
 from app.schemas.customers import CustomerSchema
 from app.services import audit, events, paging
 from app.services.tenant import bound, change, owned
@@ -47,7 +47,7 @@ def page(
 
 
 def create(ctx: Context, values: Values) -> Row[Any]:
-    """Make a customer. Raises DomainError when the email is taken."""
+    """Make a customer. Raises EmailTakenError."""
     row = {
         **values,
         "id": new_id(ctx.now),
@@ -62,7 +62,7 @@ def create(ctx: Context, values: Values) -> Row[Any]:
 
 
 def update(ctx: Context, customer_id: str, values: Values) -> Row[Any]:
-    """Change a customer; what changes nothing leaves no trace. Raises NotFoundError, and DomainError as `create`."""
+    """Change a customer; what changes nothing leaves no trace. Raises NotFoundError and EmailTakenError."""
     before = _found(ctx.session.execute(LOCKED, bound(ctx, id=customer_id)).one_or_none())
     ctx = not_before(ctx, before.updated_at)
     changed = {name: value for name, value in values.items() if getattr(before, name) != value}
@@ -97,5 +97,5 @@ def _write(ctx: Context, statement: Any, parameters: Values) -> Row[Any]:
     except IntegrityError as error:
         if "email" not in str(error.orig):
             raise
-        raise DomainError("A customer with this email already exists.") from error
+        raise EmailTakenError from error
     return row

@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from sqlalchemy import Row, bindparam
 
 from app.context import Context
-from app.errors import DomainError
 from app.schemas.base import timestamp
 from app.schemas.products import ProductSchema
 from app.services import events
@@ -47,14 +46,7 @@ def for_order(ctx: Context, product_ids: Sequence[str], customer_id: str) -> dic
 
 
 def take(ctx: Context, products: Mapping[str, Row[Any]], quantities: Quantities) -> None:
-    """Take quantities of locked products, all or none; tell of those that fall to their threshold.
-
-    Raises DomainError naming the first product there is not enough of.
-    """
-    for product_id, quantity in quantities.items():
-        product = products[product_id]
-        if product.stock < quantity:
-            raise DomainError(f"Not enough stock for {product.name}. Only {product.stock} available.")
+    """Take quantities of locked products, which have as much; publish those that fall to their threshold."""
     _move(ctx, TAKE, quantities)
     for product_id, quantity in sorted(quantities.items()):
         _tell_if_low(ctx, products[product_id], products[product_id].stock - quantity)

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.context import Actor, Context
-from app.errors import DomainError, NotFoundError
+from app.errors import InvalidValueError, NotFoundError
 from app.services import audit
 from app.services.companies import SYSTEM
 from app.services.tenant import bound, mine
@@ -40,14 +40,14 @@ def create(
 ) -> tuple[ApiKey, str]:
     """Make a key for the context's company; return its record and, for the only time, its plaintext.
 
-    Raises DomainError for a name that is empty or over 100 characters, no scope, or an expiry in the past.
+    Raises InvalidValueError for a name that is empty or over 100 characters, no scope, or an expiry in the past.
     """
     if not 1 <= len(name) <= 100:
-        raise DomainError("name must be between 1 and 100 characters.")
+        raise InvalidValueError("name must be between 1 and 100 characters.")
     if not scopes:
-        raise DomainError("At least one scope is required.")
+        raise InvalidValueError("At least one scope is required.")
     if expires_at is not None and expires_at <= ctx.now:
-        raise DomainError("The expiry must lie in the future.")
+        raise InvalidValueError("The expiry must lie in the future.")
     token = PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
     key = ApiKey(
         id=new_id(ctx.now),
@@ -82,7 +82,7 @@ def revoke(
 ) -> ApiKey:
     """Revoke the key with this id or 12-character prefix, of whatever company unless one is given.
 
-    Raises NotFoundError when there is none, DomainError when a prefix stands for several keys.
+    Raises NotFoundError when there is none, InvalidValueError when a prefix stands for several keys.
     """
     key = _identified(session, identifier, company_id)
     ctx = Context(session=session, actor=actor, company_id=key.company_id, request_id=new_id(now), now=now)
@@ -105,7 +105,7 @@ def _identified(session: Session, identifier: str, company_id: str | None) -> Ap
     if not matches:
         raise NotFoundError("Key")
     if len(matches) > 1:
-        raise DomainError(f"{identifier} stands for {len(matches)} keys. Use the id, or name the company.")
+        raise InvalidValueError(f"{identifier} stands for {len(matches)} keys. Use the id, or name the company.")
     return matches[0]
 
 

@@ -2,7 +2,7 @@
 
 import operator
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,18 @@ import sqlalchemy as sa
 from sqlalchemy import Row, bindparam
 
 from app.context import Context, not_before
-from app.errors import DomainError, NotFoundError
+from app.errors import (
+    CustomerBlockedError,
+    CustomerNotFoundError,
+    InsufficientStockError,
+    NotFoundError,
+    ProductInactiveError,
+    ProductNotFoundError,
+    RefusalError,
+    RestockWithoutCancelError,
+    StatusTransitionError,
+    refuse,
+)
 from app.schemas.orders import ITEM, OrderSchema
 from app.services import audit, customers, events, inventory, paging, pricing, products
 from app.services.tenant import bound, change, owned
@@ -98,15 +109,16 @@ def page(
 def place(ctx: Context, draft: Draft) -> tuple[Row[Any], Items]:
     """Place an order: take the stock, freeze the prices, tell everybody. All of it or nothing.
 
-    Raises DomainError for an unknown or blocked customer, an unknown or inactive product, and a shortage.
+    Raises RefusalError with every reason: an unknown or blocked customer, unknown and inactive products, shortages.
     """
-    terms = _terms(ctx, draft["customer_id"])
     lines = draft["items"]
-    found = inventory.for_order(ctx, [line["product_id"] for line in lines], draft["customer_id"])
-    _check_products(found, lines)
     quantities: Counter[str] = Counter()
     for line in lines:
         quantities[line["product_id"]] += line["quantity"]
+    terms = ctx.session.execute(TERMS, bound(ctx, id=draft["customer_id"])).one_or_none()
+    found = inventory.for_order(ctx, list(quantities), draft["customer_id"])
+    refuse([*_customer_refusals(terms), *_line_refusals(lines, quantities, found)])
+    assert terms is not None  # or the customer would have been refused
     inventory.take(ctx, found, quantities)
     prices = {each.id: each.price if each.agreed_price is None else each.agreed_price for each in found.values()}
     priced = [(line["quantity"], prices[line["product_id"]]) for line in lines]
@@ -120,13 +132,10 @@ def place(ctx: Context, draft: Draft) -> tuple[Row[Any], Items]:
 
 
 def change_status(ctx: Context, order_id: str, status: OrderStatus, *, restock: bool = False) -> tuple[Row[Any], Items]:
-    """Move an order on. Raises NotFoundError, and DomainError for a move that its status does not allow."""
+    """Move an order on. Raises NotFoundError, StatusTransitionError and RestockWithoutCancelError."""
     before, items = _one(ctx, LOCKED, order_id)
     ctx = not_before(ctx, before.updated_at)
-    if status not in NEXT[OrderStatus(before.status)]:
-        raise DomainError(f"Cannot change order status from {before.status} to {status}.")
-    if restock and status is not OrderStatus.CANCELLED:
-        raise DomainError("restock is only possible together with the status CANCELLED.")
+    refuse(_move_refusals(before.status, status, restock=restock))
     statement = change(TABLE).where(TABLE.c.status == before.status).values(status=status, updated_at=ctx.now)
     after = ctx.session.execute(statement.returning(*COLUMNS), bound(ctx, row_id=order_id)).one()
     if restock:
@@ -140,22 +149,33 @@ def change_status(ctx: Context, order_id: str, status: OrderStatus, *, restock: 
     return after, items
 
 
-def _terms(ctx: Context, customer_id: str) -> Row[Any]:
-    terms = ctx.session.execute(TERMS, bound(ctx, id=customer_id)).one_or_none()
+def _customer_refusals(terms: Row[Any] | None) -> Iterator[RefusalError]:
     if terms is None:
-        raise DomainError("Customer not found.")
-    if terms.status == CustomerStatus.BLOCKED:
-        raise DomainError("Customer is blocked.")
-    return terms
+        yield CustomerNotFoundError()
+    elif terms.status == CustomerStatus.BLOCKED:
+        yield CustomerBlockedError()
 
 
-def _check_products(found: Mapping[str, Row[Any]], lines: Sequence[Draft]) -> None:
-    for line in lines:
-        product = found.get(line["product_id"])
+def _line_refusals(
+    lines: Sequence[Draft], quantities: Mapping[str, int], found: Mapping[str, Row[Any]]
+) -> Iterator[RefusalError]:
+    """Yield what is wrong with each product, at the first line that names it."""
+    first = {line["product_id"]: f"/items/{index}" for index, line in reversed([*enumerate(lines)])}
+    for product_id, quantity in quantities.items():
+        line, product = first[product_id], found.get(product_id)
         if product is None:
-            raise DomainError("Product not found.")
-        if not product.is_active:
-            raise DomainError(f"{product.name} is not available.")
+            yield ProductNotFoundError(line)
+        elif not product.is_active:
+            yield ProductInactiveError(line, product.name)
+        elif product.stock < quantity:
+            yield InsufficientStockError(line, product.name, product.stock)
+
+
+def _move_refusals(current: str, wanted: OrderStatus, *, restock: bool) -> Iterator[RefusalError]:
+    if wanted not in NEXT[OrderStatus(current)]:
+        yield StatusTransitionError(current, wanted)
+    if restock and wanted is not OrderStatus.CANCELLED:
+        yield RestockWithoutCancelError()
 
 
 def _insert(ctx: Context, draft: Draft, amounts: pricing.Amounts) -> str:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Row, bindparam
 
 from app.context import Context
-from app.errors import DomainError, NotFoundError
+from app.errors import InvalidValueError, NotFoundError, OrderTotalError
 from app.services import audit
 from app.services.tenant import bound, change, mine, owned
 from models import MAX_AMOUNT, Customer, PriceOverride, Product, new_id
@@ -55,23 +55,23 @@ class Amounts:
 def amounts(lines: Iterable[tuple[int, Decimal]], tax_rate: Decimal, shipping: Decimal) -> Amounts:
     """Add up lines of quantity and unit price. Tax is rounded half up to the cent, once, on the subtotal.
 
-    Raises DomainError for a total that no column holds.
+    Raises OrderTotalError for a total that no column holds.
     """
     subtotal = sum((quantity * price for quantity, price in lines), Decimal(0))
     tax = (subtotal * tax_rate).quantize(CENT, ROUND_HALF_UP)
     result = Amounts(subtotal=subtotal, tax=tax, shipping=shipping)
     if result.total > MAX_AMOUNT:
-        raise DomainError(f"The total of an order must be at most {MAX_AMOUNT}.")
+        raise OrderTotalError(MAX_AMOUNT)
     return result
 
 
 def agree(ctx: Context, customer_id: str, product_id: str, price: Decimal) -> Decimal | None:
     """Set the price of a product for a customer, both of the company; return the one that was agreed before.
 
-    The same price again changes nothing. Raises DomainError for a price that is no amount of money.
+    The same price again changes nothing. Raises InvalidValueError for a price that is no amount of money.
     """
     if not 0 <= price <= MAX_AMOUNT_GIVEN or price != round(price, 2):
-        raise DomainError(f"The price must be between 0 and {MAX_AMOUNT_GIVEN}, with at most 2 decimal places.")
+        raise InvalidValueError(f"The price must be between 0 and {MAX_AMOUNT_GIVEN}, with at most 2 decimal places.")
     price = price.quantize(CENT)
     before = _agreed(ctx, customer_id, product_id)
     if before is None:

@@ -62,8 +62,6 @@ class RowError:
 class RejectedFileError(DomainError):
     """Some rows break a rule, so that none may be imported. `errors` has all of them in the order of the file."""
 
-    code = "file_rejected"
-
     def __init__(self, errors: Sequence[RowError]) -> None:
         """Take every error of the file."""
         super().__init__(f"The file has {len(errors)} errors. Nothing was imported.")

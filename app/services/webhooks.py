@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import egress
 from app.context import Context, not_before
-from app.errors import DomainError, NotFoundError
+from app.errors import NotFoundError, WebhookLimitError
 from app.schemas.webhooks import WebhookSchema
 from app.services import audit
 from app.services.tenant import bound, change, mine, owned
@@ -61,11 +61,11 @@ def lock(ctx: Context, webhook_id: str) -> Row[Any]:
 
 
 def create(ctx: Context, values: Values) -> Row[Any]:
-    """Add a webhook with a fresh secret. Raises DomainError for a URL that is not allowed, and beyond MAX_WEBHOOKS."""
+    """Add a webhook with a fresh secret. Raises DestinationError, and WebhookLimitError beyond MAX_WEBHOOKS."""
     egress.parse(values["url"], ctx.egress)
     ctx.session.execute(ADDING, {"own_id": ctx.company_id})
     if ctx.session.execute(COUNT, bound(ctx)).scalar_one() >= MAX_WEBHOOKS:
-        raise DomainError(f"Webhook limit reached. A company can have at most {MAX_WEBHOOKS}.")
+        raise WebhookLimitError(MAX_WEBHOOKS)
     webhook_id = new_id(ctx.now)
     row = {
         "is_active": True,
@@ -83,7 +83,7 @@ def create(ctx: Context, values: Values) -> Row[Any]:
 
 
 def update(ctx: Context, webhook_id: str, values: Values) -> Row[Any]:
-    """Change a webhook; what changes nothing leaves no trace. Raises NotFoundError, and DomainError as `create`.
+    """Change a webhook; what changes nothing leaves no trace. Raises NotFoundError and DestinationError.
 
     Switching it on begins anew: it is not blamed for what failed before.
     """

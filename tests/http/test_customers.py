@@ -9,7 +9,7 @@ import pytest
 from app.db import Database
 from models import AuditEntry, Customer, Event, Scope
 from tests.support import factories
-from tests.support.client import Client, Contract
+from tests.support.client import Client, Contract, refusals
 from tests.support.factories import Tenant
 from tests.support.servers import Server
 
@@ -105,7 +105,8 @@ class TestCreateCustomer:
 
         response = client.post("/customers", json={"email": " BUYER@acme.com"})
 
-        assert (response.status_code, response.json()["error"]) == (422, "A customer with this email already exists.")
+        message = "A customer with this email already exists."
+        assert refusals(response) == [{"pointer": "/email", "code": "email_taken", "message": message}]
         assert factories.count(database, Customer, tenant.company_id) == 1
 
     def test_one_of_many_racing_for_an_email_wins(
@@ -207,7 +208,8 @@ class TestUpdateCustomer:
 
         response = client.patch(f"/customers/{data['id']}", json={"email": "ONE@example.com"})
 
-        assert (response.status_code, response.json()["error"]) == (422, "A customer with this email already exists.")
+        message = "A customer with this email already exists."
+        assert refusals(response) == [{"pointer": "/email", "code": "email_taken", "message": message}]
         assert client.get(f"/customers/{data['id']}").json()["data"] == data
 
     def test_an_empty_change_is_refused(self, client: Client) -> None:

@@ -74,9 +74,11 @@ class TestReplay:
         response = client.post("/customers", json={"email": "two@example.com"}, headers=headers)
 
         assert response.status_code == 422
+        message, code = "This Idempotency-Key was used for another request.", "idempotency_key_reused"
         assert response.json() == {
-            "error": "This Idempotency-Key was used for another request.",
-            "code": "idempotency_key_reused",
+            "error": message,
+            "code": code,
+            "details": [{"pointer": "/header/Idempotency-Key", "code": code, "message": message}],
         }
         assert factories.count(database, Customer, tenant.company_id) == 1
 

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.db import Database
-from app.errors import DomainError
+from app.errors import OrderTotalError
 from app.services import pricing
 from models import AuditEntry, Event, Order, OrderItem, OrderStatus, Product, Scope, StoredAnswer
 from tests.support import factories
-from tests.support.client import Client, Contract
+from tests.support.client import Client, Contract, refusals
 from tests.support.factories import Tenant, draft
 
 ADDRESS = {"name": "Acme", "street": "1 Dock Road", "city": "Hull", "postalCode": "HU1 1AA", "country": "GB"}
@@ -168,29 +168,70 @@ class TestCreateOrder:
 
         for customer in (foreign, "c" + "0" * 24, "x"):
             response = shop.client.post("/orders", json=draft(customer, (product, 1)))
-            assert error(response) == "Customer not found."
+            assert refusals(response) == [
+                {"pointer": "/customerId", "code": "customer_not_found", "message": "Customer not found."}
+            ]
 
     def test_a_blocked_customer_is_refused(self, shop: Shop) -> None:
         shop.customer = factories.customer(shop.database, shop.company_id, status="BLOCKED")
 
-        assert error(shop.place((shop.product(), 1))) == "Customer is blocked."
+        assert refusals(shop.place((shop.product(), 1))) == [
+            {"pointer": "/customerId", "code": "customer_blocked", "message": "Customer is blocked."}
+        ]
 
     def test_an_unknown_or_foreign_product_is_refused(self, shop: Shop) -> None:
         mine = shop.product()
         foreign = factories.product(shop.database, factories.tenant(shop.database).company_id, stock=5)
 
         for product in (foreign, "c" + "0" * 24, "x"):
-            assert error(shop.place((mine, 1), (product, 1))) == "Product not found."
+            assert refusals(shop.place((mine, 1), (product, 1))) == [
+                {"pointer": "/items/1/productId", "code": "product_not_found", "message": "Product not found."}
+            ]
         assert shop.stock(mine) == 100
 
     def test_an_inactive_product_is_refused_by_name(self, shop: Shop) -> None:
-        assert error(shop.place((shop.product(name="Old Tea", is_active=False), 1))) == "Old Tea is not available."
+        assert refusals(shop.place((shop.product(name="Old Tea", is_active=False), 1))) == [
+            {"pointer": "/items/0/productId", "code": "product_inactive", "message": "Old Tea is not available."}
+        ]
 
     def test_one_shortage_refuses_everything(self, shop: Shop) -> None:
         plenty, few = shop.product(stock=10), shop.product(name="Rare", stock=3)
 
         assert error(shop.place((plenty, 5), (few, 4))) == "Not enough stock for Rare. Only 3 available."
         assert (shop.stock(plenty), shop.stock(few)) == (10, 3)
+
+    def test_every_reason_is_given_in_the_order_of_the_request_once_for_each_product(self, shop: Shop) -> None:
+        plenty, rare = shop.product(), shop.product(name="Rare", stock=3)
+        gone, old = shop.product(name="Gone", stock=0), shop.product(name="Old", stock=0, is_active=False)
+        lines = [(plenty, 1), (rare, 2), ("unknown", 1), (rare, 2), (old, 5), ("unknown", 9), (gone, 1), (rare, 9)]
+
+        response = shop.place(*lines)
+
+        assert refusals(response) == [
+            {
+                "pointer": "/items/1/quantity",
+                "code": "insufficient_stock",
+                "message": "Not enough stock for Rare. Only 3 available.",
+                "available": 3,
+            },
+            {"pointer": "/items/2/productId", "code": "product_not_found", "message": "Product not found."},
+            {"pointer": "/items/4/productId", "code": "product_inactive", "message": "Old is not available."},
+            {
+                "pointer": "/items/6/quantity",
+                "code": "insufficient_stock",
+                "message": "Not enough stock for Gone. Only 0 available.",
+                "available": 0,
+            },
+        ]
+        assert (shop.stock(plenty), shop.stock(rare)) == (100, 3)
+
+    def test_a_customer_and_two_hundred_products_are_refused_at_once(self, shop: Shop) -> None:
+        products = factories.products(shop.database, shop.company_id, 200, stock=0)
+
+        found = refusals(shop.client.post("/orders", json=draft("unknown", *[(each, 1) for each in products])))
+
+        assert [each["code"] for each in found] == ["customer_not_found", *["insufficient_stock"] * 200]
+        assert [each["pointer"] for each in found[1:]] == [f"/items/{index}/quantity" for index in range(200)]
 
     def test_the_same_product_twice_is_checked_on_the_sum(self, shop: Shop) -> None:
         product = shop.product(name="Twin", stock=5)
@@ -242,7 +283,13 @@ class TestCreateOrder:
     def test_a_total_no_column_holds_is_refused(self, shop: Shop) -> None:
         product = shop.product(price=Decimal("9999999999.99"), stock=1_000_000)
 
-        assert error(shop.place((product, 1_000_000))) == "The total of an order must be at most 999999999999.99."
+        assert refusals(shop.place((product, 1_000_000))) == [
+            {
+                "pointer": "/items",
+                "code": "order_total_too_large",
+                "message": "The total of an order must be at most 999999999999.99.",
+            }
+        ]
         assert shop.stock(product) == 1_000_000
 
     def test_a_refused_order_leaves_nothing(self, shop: Shop) -> None:
@@ -317,7 +364,7 @@ class TestAmounts:
         tax = Fraction((2 * cents.numerator + cents.denominator) // (2 * cents.denominator), 100)
         total = subtotal + tax + Fraction(shipping)
         if total > Fraction("999999999999.99"):
-            with pytest.raises(DomainError):
+            with pytest.raises(OrderTotalError):
                 pricing.amounts(lines, rate, shipping)
             return
 
@@ -359,7 +406,14 @@ class TestUpdateOrderStatus:
                 "updatedAt": response.json()["data"]["updatedAt"],
             }
         else:
-            assert error(response) == f"Cannot change order status from {old} to {new}."
+            assert refusals(response) == [
+                {
+                    "pointer": "/status",
+                    "code": "invalid_status_transition",
+                    "message": f"Cannot change order status from {old} to {new}.",
+                    "currentStatus": old,
+                }
+            ]
             assert shop.client.get(f"/orders/{order['id']}").json()["data"]["status"] == old
 
     @pytest.mark.parametrize(
@@ -400,7 +454,10 @@ class TestUpdateOrderStatus:
         order = shop.place((product, 4)).json()["data"]
         response = shop.client.patch(f"/orders/{order['id']}", json={"status": "CONFIRMED", "restock": True})
 
-        assert error(response) == "restock is only possible together with the status CANCELLED."
+        message = "restock is only possible together with the status CANCELLED."
+        assert refusals(response) == [{"pointer": "/restock", "code": "restock_without_cancel", "message": message}]
+        both = shop.client.patch(f"/orders/{order['id']}", json={"status": "SUBMITTED", "restock": True})
+        assert [each["code"] for each in refusals(both)] == ["invalid_status_transition", "restock_without_cancel"]
         assert shop.client.get(f"/orders/{order['id']}").json()["data"]["status"] == "SUBMITTED"
 
     def test_each_change_is_told_with_its_companion(self, shop: Shop) -> None:

@@ -12,7 +12,7 @@ from app.db import Database
 from app.http import bridge
 from models import Scope
 from tests.support import factories
-from tests.support.client import Client, Contract
+from tests.support.client import Client, Contract, refusals
 from tests.support.factories import Tenant
 from tests.support.servers import Server
 
@@ -196,7 +196,8 @@ class TestRefusals:
         factories.products(database, tenant.company_id, 1025, stock=2**53 - 1)
         answer = client.get("/reports/inventory")
 
-        assert (answer.status_code, answer.json()["error"]) == (422, "The figures are too large to be added up.")
+        message = "The figures are too large to be added up."
+        assert refusals(answer) == [{"pointer": "", "code": "figures_too_large", "message": message}]
 
     @pytest.mark.parametrize("path", ENDS)
     @pytest.mark.parametrize(

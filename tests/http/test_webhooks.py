@@ -11,7 +11,7 @@ import pytest
 from app.db import Database
 from models import AuditEntry, EventType, Scope
 from tests.support import factories
-from tests.support.client import Client, Contract
+from tests.support.client import Client, Contract, refusals
 from tests.support.factories import Tenant
 from tests.support.servers import Server
 
@@ -64,7 +64,7 @@ class TestCreate:
     def test_refuses_the_eleventh(self, client: Client) -> None:
         def attempt(_: int) -> tuple[int, str | None]:
             answer = client.post("/webhooks", json={"url": URL, "events": ["order.created"]})
-            return answer.status_code, answer.json().get("error")
+            return answer.status_code, None if answer.is_success else refusals(answer)[0]["message"]
 
         with ThreadPoolExecutor(6) as threads:
             answers = Counter(threads.map(attempt, range(14)))
@@ -74,6 +74,8 @@ class TestCreate:
             (422, "Webhook limit reached. A company can have at most 10."): 4,
         }
         assert len(client.get("/webhooks").json()["data"]) == 10
+        (refusal,) = refusals(client.post("/webhooks", json={"url": URL, "events": ["order.created"]}))
+        assert (refusal["pointer"], refusal["code"]) == ("", "webhook_limit_reached")
 
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -196,7 +198,7 @@ class TestUpdate:
 
         answer = client.patch(f"/webhooks/{webhook}", json={"url": "http://192.168.0.1/"})
 
-        assert answer.status_code == 422
+        assert [(each["pointer"], each["code"]) for each in refusals(answer)] == [("/url", "destination_not_allowed")]
         assert client.get(f"/webhooks/{webhook}").json()["data"]["url"] == URL
 
     def test_an_empty_change_is_refused(self, client: Client) -> None:

@@ -101,3 +101,11 @@ class Client(httpx.Client):
             if not page["pagination"]["hasMore"]:
                 return
             cursor = {"cursor": page["pagination"]["nextCursor"]}
+
+
+def refusals(response: Any) -> list[dict[str, Any]]:
+    """Return every reason of a refusal; the answer as a whole says what the first of them says."""
+    assert response.status_code == 422, response.text
+    body = response.json()
+    assert (body["error"], body["code"]) == (body["details"][0]["message"], body["details"][0]["code"])
+    return list(body["details"])
