@@ -1,6 +1,7 @@
 """What a command prints: the result on stdout as a table or as JSON, everything else on stderr."""
 
 import json
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+C1 = re.compile(r"[\x7f-\x9f]")  # controls that JSON leaves as they are and a terminal may obey
 UNLIMITED = 10_000  # characters of a line that no terminal will fold
 
 Record = Mapping[str, Any]
@@ -29,7 +31,7 @@ def error(message: str) -> None:
 
 def document(content: Any) -> None:
     """Print one JSON document, in UTF-8 whatever the terminal speaks (RFC 8259, section 8.1)."""
-    text(json.dumps(content, ensure_ascii=False, indent=2))
+    text(C1.sub(_escape, json.dumps(content, ensure_ascii=False, indent=2)))
 
 
 def text(content: str) -> None:
@@ -114,8 +116,12 @@ def _cell(value: Any) -> str:
         case float():
             return _amount(value)
         case list():
-            return " ".join(value)
+            return _printable(" ".join(value))
     return _printable(str(value))
+
+
+def _escape(character: re.Match[str]) -> str:
+    return f"\\u{ord(character[0]):04x}"
 
 
 def _amount(value: float) -> str:

@@ -1,7 +1,5 @@
 """`distribu report`: the figures of the API's reports (contract, section 7) as a table, CSV, JSON or a picture."""
 
-import csv
-import io
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +7,7 @@ from typing import Any
 
 import click
 
-from app.cli import options, output, plot, runtime
+from app.cli import options, output, plot, runtime, spreadsheet
 from app.context import Context
 from app.schemas import reports as shown
 from app.schemas.base import Json
@@ -116,19 +114,8 @@ def _is_printed(content: Json, rows: Sequence[Json], columns: Sequence[str], *, 
     if as_json:
         output.document(content)
     elif as_csv:
-        table = io.StringIO()
-        writer = csv.DictWriter(table, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: _cell(row[name]) for name in columns} for row in rows)
-        output.text(table.getvalue())
+        output.text(spreadsheet.render(rows, columns))
     return as_csv or as_json
-
-
-def _cell(value: Any) -> Any:
-    """Show amounts with their cents, and never with an exponent."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:.2f}" if isinstance(value, float) else value
 
 
 def _show(content: Json, totals: Json) -> None:

@@ -67,3 +67,13 @@ class TestList:
         factories.customer(fresh_database, other.company_id)
 
         assert listed(distribu, shop) == []
+
+    def test_json_has_no_character_that_a_terminal_obeys(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
+        factories.customer(fresh_database, shop.company_id, name="Evil \x1b[31m \x7f \x9b31m")
+
+        outcome = distribu("customer", "list", "--company", shop.slug, "--json")
+
+        assert "Evil \\u001b[31m \\u007f \\u009b31m" in outcome.out
+        assert outcome.json[0]["name"] == "Evil \x1b[31m \x7f \x9b31m"
