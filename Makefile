@@ -16,8 +16,8 @@ install: .venv/installed ## Set up .venv with the locked dependencies and the di
 
 ##@ Develop
 .PHONY: test
-test: .venv/tested ## Run the whole test suite, on SQLite and on PostgreSQL
-	@$(BIN)/python -m pytest
+test: .venv/tested ## Run the whole test suite on all cores, on SQLite and on PostgreSQL
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 .PHONY: check
 check: lint types imports spec ## Everything but the tests
