@@ -2,13 +2,14 @@
 
 import re
 import unicodedata
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import click
 
 from app import config
 from app.schemas.times import parse_time
+from app.services import ranges
 
 
 class _Words(click.ParamType[str]):
@@ -26,10 +27,27 @@ class _Moment(click.ParamType[datetime]):
 
     def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Read an ISO 8601 time; a date alone is its midnight, and no offset means UTC."""
+        if isinstance(value, datetime):
+            return value
         try:
-            return parse_time(str(value))
+            return self.parse(value)
         except ValueError:
             self.fail(f"'{value}' is not an ISO 8601 time like 2027-04-16 or 2027-04-16T14:22:00Z.", param, ctx)
+
+    def parse(self, text: str) -> datetime:
+        """Return the moment that `text` stands for. Raises ValueError."""
+        return parse_time(text)
+
+
+class _End(_Moment):
+    """The end of a range, as people mean it: a date alone includes the whole day (contract, section 7)."""
+
+    def parse(self, text: str) -> datetime:
+        """Return the last millisecond of a day, or the time itself. Raises ValueError."""
+        try:
+            return ranges.end_of(date.fromisoformat(text))
+        except ValueError:
+            return super().parse(text)
 
 
 class _Number(click.ParamType[Decimal]):
@@ -55,6 +73,7 @@ class _RateLimit(click.ParamType[str]):
 
 TEXT = _Words()
 MOMENT = _Moment()
+END = _End()
 NUMBER = _Number()
 RATE_LIMIT = _RateLimit()
 

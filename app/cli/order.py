@@ -28,7 +28,7 @@ def order() -> None:
 @click.option("--status", type=click.Choice([each.value for each in OrderStatus]))
 @click.option("--customer", metavar="EMAIL_OR_ID", type=options.TEXT, help="Only the orders of this customer.")
 @click.option("--since", type=options.MOMENT, help="Placed then or later: an ISO 8601 time, UTC by default.")
-@click.option("--until", type=options.MOMENT, help="Placed then or earlier; a date alone is its midnight.")
+@click.option("--until", type=options.END, help="Placed then or earlier; a date alone includes the whole day.")
 @options.limit
 @options.as_json
 def list_all(slug: str, customer: str | None, limit: int, as_json: bool, **filters: Any) -> None:

@@ -2,14 +2,15 @@
 
 import math
 import secrets
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
 from html import escape
 from pathlib import Path
 
 import click
 
 from app.schemas.base import Json
+from app.services.ranges import last_day
 
 FORMATS = (".svg", ".png")
 WIDTH, HEIGHT = 1200, 520
@@ -57,13 +58,19 @@ def check(_context: click.Context, _parameter: click.Parameter, value: Path | No
 def svg(report: Json, company: str) -> str:
     """Draw a bar for each day of the range that has revenue."""
     days = {date.fromisoformat(each["date"]): each["revenue"] for each in report["daily"]}
-    first, last = (date.fromisoformat(report["range"][end][:10]) for end in ("from", "to"))
+    first, last = _first_and_last(report, days)
     top = _top(max(days.values(), default=0))
     parts = [*_headings(report, company), *_grid(top), *_dates(first, last), *_bars(days, first, last, top)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">'
         f'<style>{STYLE}</style><rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
     )
+
+
+def _first_and_last(report: Json, days: Iterable[date]) -> tuple[date, date]:
+    """Return the days that the picture begins and ends with: those of the range, and any other that has orders."""
+    start, end = (datetime.fromisoformat(report["range"][name]) for name in ("from", "to"))
+    return start.date(), max([last_day(start, end), *days])
 
 
 def _headings(report: Json, company: str) -> Iterator[str]:

@@ -1,39 +1,56 @@
-"""Put the commands together, and turn every refusal into one line on stderr and an exit code.
+"""The root command: which commands there are, and how each of them ends.
 
+A command's module is imported when the command runs; help and completion need its name and summary only.
 Exit codes: 1 when a rule or the database refuses, 2 when the command, a setting or the schema is wrong, 130 for Ctrl-C.
 """
 
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
-from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from app.cli import (
-    INTERRUPTED,
-    audit,
-    company,
-    customer,
-    db,
-    demo,
-    key,
-    openapi,
-    order,
-    output,
-    price,
-    product,
-    report,
-    serve,
-    webhook,
-)
-from app.errors import DatabaseUnavailableError, DomainError, StartError
-from app.spec import SpecError
+from app.cli import INTERRUPTED, UNUSABLE
 
-REFUSED = 1
-UNUSABLE = 2
-RIVALRIES = {"23503", "23505"} | {f"SQLITE_CONSTRAINT_{name}" for name in ("FOREIGNKEY", "PRIMARYKEY", "UNIQUE")}
+COMMANDS = {  # name: (module of this package, summary); a test keeps the summaries equal to those of the commands
+    "serve": ("serve", "Serve the API and deliver webhooks until a signal ends it."),
+    "worker": ("serve", "Deliver webhooks until a signal ends it."),
+    "db": ("db", "Bring the database up to this version of Distribu."),
+    "company": ("company", "Create, list and change companies."),
+    "key": ("key", "Create, list and revoke API keys."),
+    "product": ("product", "Import and list products."),
+    "customer": ("customer", "List customers."),
+    "price": ("price", "Agree prices with single customers, list and remove them."),
+    "order": ("order", "List and show orders."),
+    "webhook": ("webhook", "Look after webhooks and what was sent to them."),
+    "report": ("report", "Add up orders and stock, to the cent."),
+    "audit": ("audit", "Read the audit log."),
+    "demo": ("demo", "Create the demo company with goods, customers, orders and an API key."),
+    "openapi": ("openapi", "Print the OpenAPI document in one piece, as the server answers it."),
+}
+
+
+class DeferredCommand(click.Command):
+    """A command known by its name and summary, which is imported when it is parsed."""
+
+    def __init__(self, name: str, module: str, summary: str) -> None:
+        """Take the module of this package that defines the command under its own name."""
+        super().__init__(name, help=summary, short_help=summary)
+        self._module = module
+
+    def load(self) -> click.Command:
+        """Return the command itself."""
+        command: click.Command = getattr(importlib.import_module(f"app.cli.{self._module}"), str(self.name))
+        return command
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Return the context of the command itself: from here on, click works with that one."""
+        return self.load().make_context(info_name, args, parent, **extra)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,24 +61,8 @@ def distribu() -> None:
     """
 
 
-COMMANDS = (
-    serve.serve,
-    serve.worker,
-    db.db,
-    company.company,
-    key.key,
-    product.product,
-    customer.customer,
-    price.price,
-    order.order,
-    webhook.webhook,
-    report.report,
-    audit.audit,
-    demo.demo,
-    openapi.openapi,
-)
-for each in COMMANDS:
-    distribu.add_command(each)
+for name, (module, summary) in COMMANDS.items():
+    distribu.add_command(DeferredCommand(name, module, summary))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -70,49 +71,24 @@ def run(arguments: Sequence[str]) -> int:
         code = distribu.main(list(arguments), prog_name="distribu", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        return _leave_pipe()
+        return _close_pipe()
     except click.Abort:
         return INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return UNUSABLE
     except Exception as error:
-        message = explain(error)
+        from app.cli import failures  # noqa: PLC0415 - it knows the database's errors, whose import takes time
+
+        message = failures.explain(error)
         if message is None:
             raise  # a bug: its trace is what a report of it needs
-        output.error(message)
-        return _exit_code(error)
+        return failures.report(error, message)
     return code if isinstance(code, int) else 0
 
 
-def explain(error: Exception) -> str | None:
-    """Return what to tell a person, None for an error that nobody expected."""
-    match error:
-        case click.ClickException():
-            return error.format_message()
-        case StartError() | DomainError() | DatabaseUnavailableError() | SpecError():
-            return str(error)
-        case IntegrityError() if _is_rivalry(error):
-            return "Somebody else changed the same data at the same moment. Nothing was changed; try again."
-        case DBAPIError():
-            return f"The database refused: {str(error.orig).partition(chr(10))[0]}. Nothing was changed."
-        case OSError():
-            return f"{error.filename or 'Input or output'}: {error.strerror or error}."
-    return None
-
-
-def _is_rivalry(error: IntegrityError) -> bool:
-    """Tell what only another change can cause, after our checks, from a rule that a row of ours breaks."""
-    cause = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
-    return cause in RIVALRIES
-
-
-def _exit_code(error: Exception) -> int:
-    return UNUSABLE if isinstance(error, (click.UsageError, StartError, SpecError)) else REFUSED
-
-
-def _leave_pipe() -> int:
-    """Nobody reads any more: send what is still buffered nowhere, so that the interpreter can end quietly."""
+def _close_pipe() -> int:
+    """Send what is still buffered nowhere: the reader has gone, and the interpreter would fail to flush at its end."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return REFUSED
+    return 1

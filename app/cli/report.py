@@ -18,7 +18,7 @@ preset = click.option(
     "--preset", type=click.Choice([each.value for each in Preset]), default=Preset.MONTH.value, show_default=True
 )
 start = click.option("--from", "start", type=options.MOMENT, help="Where it begins, instead of where the preset does.")
-end = click.option("--to", "end", type=options.MOMENT, help="Where it ends; a date alone is its midnight.")
+end = click.option("--to", "end", type=options.END, help="Where it ends; a date alone includes the whole day.")
 limit = click.option(
     "--limit", type=click.IntRange(1, reports.MAX_LIMIT), default=100, show_default=True, help="How many to list."
 )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
 
-from app import config, context, schema_version
+from app import config, context
 from app.cli import output
 from app.config import Settings
 from app.context import Actor, ActorType, Context
@@ -37,6 +37,8 @@ def any_database() -> Iterator[Database]:
 @contextmanager
 def current_database() -> Iterator[Database]:
     """Yield the database and close it. Raises StartError unless its schema is what this code expects."""
+    from app import schema_version  # noqa: PLC0415 - Alembic takes time to import, which help need not wait for
+
     with any_database() as database:
         schema_version.check(database)
         yield database

@@ -33,7 +33,10 @@ class Preset(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Range:
-    """Both ends belong to it. `preset` is `custom` when the caller gave one of them; `label` is for people."""
+    """Both ends belong to it. `preset` is `custom` when the caller gave one of them; `label` is for people.
+
+    A range that ends at midnight ends with the day before: only the first millisecond of the next day belongs to it.
+    """
 
     start: datetime
     end: datetime
@@ -41,9 +44,14 @@ class Range:
     label: str
 
     @property
+    def last_day(self) -> date:
+        """Return the day that the range ends with."""
+        return last_day(self.start, self.end)
+
+    @property
     def day_count(self) -> int:
-        """Return how many days of the calendar it touches."""
-        return (self.end.date() - self.start.date()).days + 1
+        """Return how many days the range has."""
+        return (self.last_day - self.start.date()).days + 1
 
 
 def resolve(
@@ -59,8 +67,13 @@ def resolve(
     if first > last:
         raise InvalidParameterError("from" if start else "to", "from must not be after to")
     if start or end:
-        return Range(start=first, end=last, preset=CUSTOM, label=_between(first.date(), last.date()))
+        return Range(start=first, end=last, preset=CUSTOM, label=_between(first.date(), last_day(first, last)))
     return Range(start=first, end=last, preset=wanted, label=_label(wanted, first.date()))
+
+
+def last_day(start: datetime, end: datetime) -> date:
+    """Return the last day between two moments: an end at midnight belongs to the day before, unless it is `start`."""
+    return end.date() - DAY if start < end == midnight(end.date()) else end.date()
 
 
 def midnight(day: date) -> datetime:

@@ -6,7 +6,7 @@ Not here: which moments a preset means (`app/services/ranges.py`).
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -80,12 +80,12 @@ def sales(ctx: Context, period: Range) -> Sales:
     """Add up the orders of a range. Two statements: between which days there are any, then all figures."""
     tallied = _tallies(ctx, period)
     by_day, by_status = _sums(tallied, 0), _sums(tallied, 1)
-    days: Iterable[date] = sorted(by_day)
+    days = set(by_day)  # with the first millisecond after the last day, if an order was placed in it
     if period.day_count <= MAX_ZEROS:
-        days = ranges.days(period.start.date(), period.end.date())
+        days |= set(ranges.days(period.start.date(), period.last_day))
     return Sales(
         totals=functools.reduce(_plus, by_status.values(), NOTHING),
-        daily=[(day, by_day.get(day, NOTHING)) for day in days],
+        daily=[(day, by_day.get(day, NOTHING)) for day in sorted(days)],
         by_status=[(status, by_status.get(status, NOTHING)) for status in OrderStatus],
     )
 

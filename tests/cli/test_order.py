@@ -76,7 +76,8 @@ class TestList:
         assert ids("--since", "2026-01-01T12:00:00.001") == [newer]
         assert ids("--since", "2026-01-01T12:00:00Z") == [newer, older]
         assert ids("--until", "2026-01-01T12:00:00Z") == [older]
-        assert ids("--until", "2026-01-01") == []
+        assert ids("--until", "2025-12-31") == []
+        assert ids("--until", "2026-01-01") == [older]  # the whole day, as people mean it
         assert ids("--limit", "1") == [newer]
 
     def test_refuses_an_unknown_customer(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:

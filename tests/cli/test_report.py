@@ -57,6 +57,14 @@ def sold(fresh_database: Database, shop: Tenant) -> Tenant:
 
 
 class TestSales:
+    def test_a_date_as_the_end_includes_the_whole_day(self, distribu: Command, sold: Tenant) -> None:
+        data = distribu(
+            "report", "sales", "--company", sold.slug, "--from", "2026-03-01", "--to", "2026-03-03", "--json"
+        ).json
+
+        assert data["range"]["to"] == "2026-03-03T23:59:59.999Z"
+        assert [day["orderCount"] for day in data["daily"]] == [1, 0, 1]
+
     def test_shows_totals_statuses_and_days(self, distribu: Command, sold: Tenant) -> None:
         out = distribu("report", "sales", "--company", sold.slug, *MARCH).out
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from app import context
-from app.cli import program
+from app.cli import failures
 from app.db import Database
 from models import Company
 from tests.cli.conftest import Command, environment
@@ -224,7 +224,7 @@ class TestExplanation:
         row = {"id": "c1", "name": name, "slug": slug, "tax_rate": 0, "shipping": 0, "created_at": context.now()}
         with pytest.raises(IntegrityError) as caught, database.connection() as connection:
             connection.execute(sa.insert(Company), row)
-        return program.explain(caught.value)
+        return failures.explain(caught.value)
 
     def test_a_rival_is_told_from_a_row_that_breaks_a_rule(self, fresh_database: Database, shop: Tenant) -> None:
         assert "Somebody else" in (self.statement(fresh_database, shop.slug, "Twin") or "")

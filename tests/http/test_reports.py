@@ -74,7 +74,21 @@ class TestSales:
 
         assert data["range"]["to"] == "2026-04-03T00:00:00.000Z"
         assert data["totals"]["orderCount"] == 2
-        assert [day["date"] for day in data["daily"]] == ["2026-04-01", "2026-04-02", "2026-04-03"]
+        assert [day["date"] for day in data["daily"]] == ["2026-04-01", "2026-04-02"]
+        assert data["range"]["label"] == "1 April 2026 to 2 April 2026"
+
+    def test_an_order_at_the_very_end_of_a_range_is_in_its_sums(self, client: Client) -> None:
+        data = client.get("/reports/sales", params={"from": "2026-04-29", "to": "2026-05-01"}).json()["data"]
+
+        assert data["range"]["label"] == "29 April 2026 to 30 April 2026"
+        assert data["totals"]["orderCount"] == sum(day["orderCount"] for day in data["daily"]) == 1
+        assert [day["date"] for day in data["daily"]] == ["2026-04-29", "2026-04-30", "2026-05-01"]
+
+    @pytest.mark.parametrize("moment", ["0001-01-01", "2026-04-01", "9999-12-31"])
+    def test_a_range_of_one_moment_is_its_day(self, client: Client, moment: str) -> None:
+        data = client.get("/reports/sales", params={"from": moment, "to": moment}).json()["data"]
+
+        assert [day["date"] for day in data["daily"]] == [moment]
 
     def test_offsets_and_microseconds_become_utc_milliseconds(self, client: Client) -> None:
         query = {"from": "2026-04-01T02:00:00.000999+02:00", "to": "2026-04-01T00:00:00.000001Z"}
