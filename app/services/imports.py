@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import IO, Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import ColumnDefault, Row, bindparam, select
 
 from app.context import Context
 from app.services import audit
@@ -18,6 +18,7 @@ from app.services.tenant import bound, change, owned
 from models import Company, new_id, searchable
 
 BATCH = 500
+DEFAULTS = {each.name: each.default.arg for each in TABLE.c if isinstance(each.default, ColumnDefault)}
 LOCK = select(Company.id).where(Company.id == bindparam("own_id")).with_for_update(key_share=True)
 EXISTING = (
     owned(TABLE.c.id, *(TABLE.c[field] for field in FIELDS.values()))
@@ -47,7 +48,7 @@ def run(ctx: Context, stream: IO[bytes]) -> Report:
     ctx.session.execute(
         LOCK, {"own_id": ctx.company_id}
     )  # one import per company at a time: two could wait for each other's rows
-    records = sheet.records()
+    records = map(_completed, sheet.records())
     while batch := list(islice(records, BATCH)):
         if not sheet.errors:
             _upsert(ctx, batch, report)
@@ -56,6 +57,11 @@ def run(ctx: Context, stream: IO[bytes]) -> Report:
     if report.created or report.updated:
         audit.record(ctx, "product.imported", "company", ctx.company_id, asdict(report))
     return report
+
+
+def _completed(record: Record) -> Record:
+    """Put the default of a product where a cell is empty."""
+    return {field: DEFAULTS.get(field) if value is None else value for field, value in record.items()}
 
 
 def _upsert(ctx: Context, records: Sequence[Record], report: Report) -> None:

@@ -14,7 +14,6 @@ from typing import IO, Any
 
 from app import spec
 from app.errors import DomainError
-from models import Product
 
 FIELDS = {
     "sku": "sku",
@@ -80,7 +79,7 @@ class Sheet:
         self._parsers = [_parser(column) for column in self._columns]
 
     def records(self) -> Iterator[Record]:
-        """Yield the fields of each good row; what is wrong with a bad one is added to `errors`."""
+        """Yield the fields of each good row, None for an empty cell; what is wrong with a bad one goes to `errors`."""
         for line, cells in self._rows:
             faults = len(self.errors)
             record = self._parse(line, cells)
@@ -176,17 +175,15 @@ def _parser(column: str) -> Parse:
     document = spec.document()
     schema = spec.resolve(document, document["components"]["schemas"]["Product"]["properties"][column])
     parse = {"price": _price(schema), "stock": _stock(schema), "isActive": _truth}.get(column) or _text(column, schema)
-    default = Product.__table__.c[FIELDS[column]].default
-    when_empty = None if default is None else default.arg
 
-    def parse_or_default(cell: str) -> Any:
+    def parse_unless_empty(cell: str) -> Any:
         if cell:
             return parse(cell)
         if column in REQUIRED:
             raise ValueError("is required")
-        return when_empty
+        return None
 
-    return parse_or_default
+    return parse_unless_empty
 
 
 def _text(column: str, schema: Mapping[str, Any]) -> Parse:

@@ -187,12 +187,9 @@ class TestText:
     def test_sku_name_and_price_are_required_in_every_row(self, column: str) -> None:
         assert error(**{column: "  "}) == f"{column} is required"
 
-    @pytest.mark.parametrize(
-        ("column", "expected"),
-        [("description", None), ("category", None), ("unit", "each"), ("stock", 0), ("isActive", True)],
-    )
-    def test_an_empty_cell_is_null_or_the_default(self, column: str, expected: Any) -> None:
-        assert value(column, "") == expected
+    @pytest.mark.parametrize("column", ["description", "category", "unit", "stock", "isActive"])
+    def test_an_empty_cell_is_none(self, column: str) -> None:
+        assert value(column, " ") is None
 
 
 class TestPrice:
