@@ -29,7 +29,7 @@ from app.http.bridge import Bridge
 from app.http.errors import ErrorMiddleware
 from app.http.guard import GuardMiddleware
 from app.http.methods import AllowMiddleware, OperationMiddleware
-from app.http.protocol import BoundedProtocol
+from app.http.protocol import EdgeProtocol
 from app.http.ratelimit import RateLimiter
 from app.http.system import SystemMiddleware
 from app.http.usage import Usage, UsageMiddleware
@@ -125,7 +125,8 @@ def run(settings: Settings, database: Database, companion: AbstractContextManage
         app if settings.workers == 1 else "app.http.server:app_from_environment",
         factory=settings.workers > 1,
         workers=settings.workers,
-        http=BoundedProtocol,
+        http=EdgeProtocol,
+        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -1,10 +1,13 @@
 """A server that serves the probe document, and a raw connection to it."""
 
 import contextlib
+import json
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -45,6 +48,44 @@ class Probe:
         return bytes(answer)
 
 
+class Connection:
+    """A raw connection, and a reader of the answers that come over it."""
+
+    def __init__(self, probe: Probe) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", probe.server.port), timeout=60)
+        self._answers = self.socket.makefile("rb")
+
+    def send(self, *parts: bytes, pause: float = 0.02) -> None:
+        """Send each part in a segment of its own."""
+        for part in parts:
+            self.socket.sendall(part)
+            time.sleep(pause)
+
+    def answer(self) -> tuple[int, Any]:
+        """Return the status and the JSON of the next answer."""
+        status = int(self._answers.readline().split()[1])
+        lines = list(iter(self._answers.readline, b"\r\n"))
+        length = next(int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:"))
+        return status, json.loads(self._answers.read(length))
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes as they come."""
+        return self._answers.read(size)
+
+    def rest(self) -> bytes:
+        """Return what comes before the server closes."""
+        return self._answers.read()
+
+    def is_silent(self) -> bool:
+        """Tell whether no other answer comes before the server closes."""
+        self.socket.shutdown(socket.SHUT_WR)
+        return self.rest() == b""
+
+    def close(self) -> None:
+        self._answers.close()
+        self.socket.close()
+
+
 @pytest.fixture(scope="session")
 def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
     """Serve tests/support/probe/openapi.yaml with the real edge, on SQLite."""
@@ -57,3 +98,9 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
         headers = {"Authorization": f"Bearer {tenant.key}"}
         with httpx.Client(base_url=server.url + "/api/v1", headers=headers, timeout=30) as http:
             yield Probe(server, tenant, http)
+
+
+@pytest.fixture
+def connection(probe: Probe) -> Iterator[Connection]:
+    with contextlib.closing(Connection(probe)) as connection:
+        yield connection
