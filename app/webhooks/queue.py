@@ -6,7 +6,7 @@ companies at once, so it does not start from `app/services/tenant.py`; what it c
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -78,6 +78,8 @@ OWN = WEBHOOKS.c.id == bindparam("own_id")
 WELL = update(WEBHOOKS).where(OWN, WEBHOOKS.c.failing_since.is_not(None)).values(failing_since=None)
 FAILING = update(WEBHOOKS).where(OWN, WEBHOOKS.c.failing_since.is_(None)).values(failing_since=NOW)
 
+UNRECORDED = "The answer could not be stored."
+
 Job = Row[Any]
 
 
@@ -88,6 +90,11 @@ class Outcome:
     job: Job
     result: Result
     attempted_at: datetime
+
+    def without_answer(self) -> "Outcome":
+        """Return what is left to record when the database refuses what the receiver sent: whether it arrived."""
+        error = self.result.error and UNRECORDED
+        return replace(self, result=replace(self.result, body=UNRECORDED, error=error, retry_after=None))
 
 
 def due_webhooks(session: Session, now: datetime) -> Sequence[str]:

@@ -10,6 +10,7 @@ GONE = HTTPStatus.GONE
 JITTER = 0.2  # a wait is up to this share shorter or longer, so that what failed together does not return together
 LONGEST_ASKED = timedelta(hours=24)  # a receiver cannot put us off for longer
 GIVEN_UP_AFTER = timedelta(days=5)
+MOST_DIGITS = 9  # more seconds than these can count are beyond LONGEST_ASKED
 
 
 def next_wait(waits: Sequence[int], attempt: int, retry_after: str | None, now: datetime) -> timedelta | None:
@@ -33,11 +34,12 @@ def reason_to_disable(status: int | None, failing_since: datetime | None, now: d
 
 
 def _asked(retry_after: str | None, now: datetime) -> timedelta:
-    """Read seconds or a date; what is neither asks for nothing."""
+    """Read seconds or a date; what is neither asks for nothing, whatever a receiver sends."""
     text = (retry_after or "").strip()
     if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text[:9]), LONGEST_ASKED.total_seconds()))
+        digits = text.lstrip("0") or "0"
+        return LONGEST_ASKED if len(digits) > MOST_DIGITS else timedelta(seconds=int(digits))
     try:
         return parsedate_to_datetime(text) - now
-    except (ValueError, TypeError):  # no date, or one without a time zone
+    except (ValueError, TypeError, ArithmeticError, LookupError):  # all that parsing and counting can raise
         return timedelta()

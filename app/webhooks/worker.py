@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.config import Settings
 from app.context import now
@@ -20,13 +20,14 @@ from app.services.webhooks import signing_secrets
 from app.webhooks import queue, signing
 from app.webhooks.pace import Pace
 from app.webhooks.queue import Job, Outcome
-from app.webhooks.sender import Sender
+from app.webhooks.sender import Result, Sender
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 GATHER_SECONDS = 0.01  # what comes back within this time is recorded together
 LEASE = timedelta(seconds=30)  # three times what an attempt may take
 PAUSE_SECONDS = 2.0  # after a round that failed
+NOT_SENT = "The delivery could not be sent. The operator of this server finds the reason in the log."
 
 
 class Worker:
@@ -57,7 +58,7 @@ class Worker:
             await self._round(thread, takes=False)
 
     async def _round(self, thread: ThreadPoolExecutor, *, takes: bool = True) -> Sequence[Job]:
-        """Record and take. When that fails nothing is lost: it is recorded in a later round, or sent again."""
+        """Record and take. While the database is away nothing is lost: it is recorded in a later round."""
         outcomes, self._outcomes = self._outcomes, []
         under_way = Counter(self._under_way.values())
         loop = asyncio.get_running_loop()
@@ -67,11 +68,25 @@ class Worker:
             LOG.warning("the database is away, trying again in %.0f s: %s", PAUSE_SECONDS, error)
             self._outcomes = outcomes + self._outcomes
         except Exception:
-            LOG.exception("%d deliveries were not recorded; they will be sent again", len(outcomes))
+            LOG.exception("no deliveries could be taken, trying again in %.0f s", PAUSE_SECONDS)
         await asyncio.sleep(PAUSE_SECONDS)
         return []
 
     def _work(self, outcomes: Sequence[Outcome], under_way: Counter[str] | None) -> Sequence[Job]:
+        """Record and take in one transaction. When that fails, record one by one: one outcome never costs another."""
+        try:
+            return self._record_and_take(outcomes, under_way)
+        except DatabaseUnavailableError:
+            raise
+        except Exception:
+            if not outcomes:
+                raise
+            LOG.warning("%d outcomes could not be recorded together, recording one by one", len(outcomes))
+        for outcome in outcomes:
+            self._record_alone(outcome)
+        return []
+
+    def _record_and_take(self, outcomes: Sequence[Outcome], under_way: Counter[str] | None) -> Sequence[Job]:
         shares = {} if under_way is None else self._shares(under_way)
         if not outcomes and not shares:
             return []
@@ -84,6 +99,18 @@ class Worker:
 
         return retrying(attempt)
 
+    def _record_alone(self, outcome: Outcome) -> None:
+        """Record one outcome; one that the database refuses without what the receiver sent, so that it ends."""
+        for each in (outcome, outcome.without_answer()):
+            try:
+                self._record_and_take([each], None)
+            except DatabaseUnavailableError:
+                raise
+            except Exception:
+                LOG.exception("the outcome of delivery %s could not be recorded", outcome.job.id)
+            else:
+                return
+
     def _shares(self, under_way: Counter[str]) -> dict[str, int]:
         with self._database.transaction() as session:
             return self._pace.shares(queue.due_webhooks(session, now()), under_way)
@@ -94,18 +121,13 @@ class Worker:
         task.add_done_callback(self._under_way.pop)
 
     async def _deliver(self, sender: Sender, job: Job) -> None:
+        """Send one delivery and keep how it went; a fault of ours is an outcome too, so that the delivery ends."""
         moment = now()
-        body = job.payload.encode()
-        secret, previous = signing_secrets(job, moment)
-        headers = signing.headers(
-            message_id=job.event_id,
-            event=job.event,
-            timestamp=int(moment.timestamp()),
-            body=body,
-            secret=secret,
-            previous_secret=previous,
-        )
-        result = await sender.post(job.url, headers | _traced(job), body)
+        try:
+            result = await _send(sender, job, moment)
+        except Exception:
+            LOG.exception("delivery %s could not be sent", job.id)
+            result = Result(error=NOT_SENT)
         self._pace.note(job.webhook_id, success=result.succeeded)
         self._outcomes.append(Outcome(job=job, result=result, attempted_at=moment))
         self._news.set()
@@ -123,6 +145,20 @@ class Worker:
         if self._news.is_set():
             await asyncio.sleep(GATHER_SECONDS)
         self._news.clear()
+
+
+async def _send(sender: Sender, job: Job, moment: datetime) -> Result:
+    body = job.payload.encode()
+    secret, previous = signing_secrets(job, moment)
+    headers = signing.headers(
+        message_id=job.event_id,
+        event=job.event,
+        timestamp=int(moment.timestamp()),
+        body=body,
+        secret=secret,
+        previous_secret=previous,
+    )
+    return await sender.post(job.url, headers | _traced(job), body)
 
 
 def _traced(job: Job) -> dict[str, str]:

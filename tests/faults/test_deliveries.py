@@ -11,13 +11,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from standardwebhooks import Webhook
 
 from app.context import now
@@ -32,6 +33,7 @@ from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, op
 OPEN = {"webhook_allowed_networks": "127.0.0.0/8", "webhook_allowed_ports": "1-65535"}
 RETRIES = {"webhook_retry_schedule": "1,1"}
 LEASE = 2.0
+T = TypeVar("T")
 
 
 class Site:
@@ -113,12 +115,30 @@ def serving(
 def site(serving: tuple[Server, Database], receiver: Receiver, tmp_path: Path) -> Iterator[Site]:
     receiver.received.clear()
     receiver.answers.clear()
+    receiver.bodies.clear()
     receiver.delay = 0.0
     site = Site(serving[0], receiver, serving[1], tmp_path)
     yield site
     site.client.close()
     with site.database.transaction(write=True) as session:  # what is left would keep later workers busy
         session.query(WebhookRow).delete()
+
+
+@pytest.fixture
+def other(site: Site) -> Iterator[Site]:
+    """Return the same site as another company uses it."""
+    other = Site(site.server, site.receiver, site.database, site.log.parent)
+    yield other
+    other.client.close()
+
+
+def wait_until(ask: Callable[[], T]) -> T:
+    """Return the first answer that is not empty."""
+    deadline = time.monotonic() + 60
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.05)
+    return answer
 
 
 def verify(request: Received, secret: str) -> None:
@@ -334,6 +354,83 @@ class TestRetries:
 
         assert failed[0]["statusCode"] is None
         assert failed[0]["responseBody"] == "The destination is not allowed or cannot be reached."
+
+
+@contextlib.contextmanager
+def refusing(database: Database, word: str) -> Iterator[None]:
+    """Let the database refuse deliveries whose answer contains a word, as it refuses what it cannot store."""
+    if database.is_sqlite:
+        make = f"""CREATE TRIGGER refusing BEFORE UPDATE ON deliveries WHEN NEW.response_body LIKE '%{word}%'
+                   BEGIN SELECT RAISE(ABORT, 'refused'); END"""
+        end = "DROP TRIGGER refusing"
+    else:
+        make = f"ALTER TABLE deliveries ADD CONSTRAINT refusing CHECK (response_body NOT LIKE '%{word}%')"
+        end = "ALTER TABLE deliveries DROP CONSTRAINT refusing"
+    with database.connection() as connection:
+        connection.execute(sa.text(make))
+    try:
+        yield
+    finally:
+        with database.connection() as connection:
+            connection.execute(sa.text(end))
+
+
+class TestIsolation:
+    """An outcome that cannot be recorded costs no other one, and ends."""
+
+    def check(self, site: Site, webhook: str, count: int) -> None:
+        """See that everything of another company arrived once, and is known to have arrived."""
+        assert [each["outcome"] for each in site.settle(webhook)] == ["SUCCEEDED"] * count
+        assert set(Counter(each.id for each in site.receiver.on("/well")).values()) == {1}
+        assert len(site.receiver.on("/well")) == count
+
+    def test_a_time_beyond_all_calendars_asks_for_nothing(self, site: Site, other: Site) -> None:
+        site.receiver.answers["/later"] = [(503, {"Retry-After": "Mon, 20 Nov 9999999999 12:00:00 +0000"})]
+        site.receiver.delay = 0.3  # so that the answers come together
+        bad, well = site.webhook("/later"), other.webhook("/well")
+        site.customers(4)
+        other.customers(15)
+
+        with site.worker():
+            self.check(other, well["id"], 15)
+            attempts = site.settle(bad["id"])
+
+        assert [(each["outcome"], each["statusCode"]) for each in attempts] == [("FAILED", 503)] * 12
+        assert set(Counter(each.id for each in site.receiver.on("/later")).values()) == {3}
+
+    def test_an_answer_that_cannot_be_stored(self, site: Site, other: Site) -> None:
+        site.receiver.answers["/bad"] = [(500, {}), (200, {})]
+        site.receiver.bodies["/bad"] = "unstorable"
+        site.receiver.delay = 0.3
+        bad, well = site.webhook("/bad"), other.webhook("/well")
+        site.customers(1)
+        other.customers(15)
+
+        with refusing(site.database, "unstorable"), site.worker():
+            self.check(other, well["id"], 15)
+            site.receiver.wait("/bad", 2)
+            second, first = site.settle(bad["id"])
+
+        assert (first["outcome"], first["statusCode"], first["attempt"]) == ("FAILED", 500, 1)
+        assert (second["outcome"], second["statusCode"], second["attempt"]) == ("SUCCEEDED", 200, 2)
+        assert {first["responseBody"], second["responseBody"]} == {"The answer could not be stored."}
+        assert len(site.receiver.on("/bad")) == 2
+        assert first["id"] in site.log.read_text()
+
+    def test_a_delivery_that_cannot_be_signed_ends(self, site: Site) -> None:
+        webhook = site.webhook("/unsigned")
+        with site.database.transaction(write=True) as session:
+            session.get_one(WebhookRow, webhook["id"]).secret = "x" * 38
+        site.customers(1)
+
+        with site.worker():
+            failed = wait_until(lambda: [each for each in site.deliveries(webhook["id"]) if each["attempt"] == 3])
+            attempts = site.settle(webhook["id"])
+
+        assert len(failed) == 1
+        assert [each["outcome"] for each in attempts] == ["FAILED"] * 3
+        assert {each["responseBody"].partition(".")[0] for each in attempts} == {"The delivery could not be sent"}
+        assert site.receiver.on("/unsigned") == []
 
 
 class TestFairness:

@@ -74,11 +74,15 @@ MISBEHAVIOUR: dict[str, Callable[[Writer], Awaitable[None]]] = {
 
 
 class Receiver:
-    """Answer 200, or what `answers` holds for a path: statuses and headers, the last one for ever."""
+    """Answer 200, or what `answers` holds for a path: statuses and headers, the last one for ever.
+
+    `bodies` holds what the answer says, for a path that says something else than `ok`.
+    """
 
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.answers: dict[str, list[tuple[int, dict[str, str]]]] = {}
+        self.bodies: dict[str, str] = {}
         self.delay = 0.0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -140,12 +144,13 @@ class Receiver:
         await asyncio.sleep(self.delay)
         queue = self.answers.get(path, [(200, {})])
         status, headers = queue.pop(0) if len(queue) > 1 else queue[0]
+        body = self.bodies.get(path, "ok")
         lines = [
             f"HTTP/1.1 {status} Answer",
-            "Content-Length: 2",
+            f"Content-Length: {len(body.encode())}",
             *(f"{name}: {value}" for name, value in headers.items()),
         ]
-        writer.write("\r\n".join([*lines, "", "ok"]).encode())
+        writer.write("\r\n".join([*lines, "", body]).encode())
         await writer.drain()
 
 

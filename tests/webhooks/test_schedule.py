@@ -4,6 +4,8 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.webhooks import pace
 from app.webhooks.pace import Pace
@@ -34,6 +36,7 @@ class TestNextWait:
             (" 7200 ", 7200),
             ("315360000", 86_400),
             ("9" * 5000, 86_400),
+            ("0" * 12 + "3600", 3600),
             ("Thu, 16 Apr 2126 15:22:00 GMT", 86_400),
         ],
     )
@@ -41,13 +44,35 @@ class TestNextWait:
         assert next_wait(WAITS, 1, retry_after, NOW) == timedelta(seconds=seconds)
 
     @pytest.mark.parametrize(
-        "retry_after", ["0", "-5", "soon", "", "1e9", "Thu, 16 Apr 2020 15:22:00 GMT", "٣٦٠٠", "16 Apr 2026 15:22"]
+        "retry_after",
+        [
+            *("0", "000", "-5", "soon", "", "1e9", "٣٦٠٠", "²", "\x00", "3600, 3600", "Thu, 16 Apr 2020 15:22:00 GMT"),
+            *("16 Apr 2026 15:22", "Thu, 16 Apr 2026 15:22:00 -0000", "Thu, 16 Apr 0000 15:22:00 GMT"),
+            "Mon, 20 Nov 9999999999 12:00:00 +0000",
+            f"Mon, 20 Nov {'9' * 4000} 12:00:00 GMT",
+            f"Mon, {'9' * 4000} Nov 2026 12:00:00 GMT",
+            f"Mon, 20 Nov 2026 {'9' * 4000}:00:00 GMT",
+            "Thu, 16 Apr 2026 15:22:00 +99999999999999",
+            f"Thu, 16 Apr 2026 15:22:00 +{'9' * 4000}",
+            "Thu, 16 Apr 2026 15:22:00 +9900",
+            "Thu, 16 Apr -2026 15:22:00 GMT",
+        ],
     )
     def test_the_receiver_can_not_make_it_sooner(self, retry_after: str) -> None:
         wait = next_wait(WAITS, 1, retry_after, NOW)
 
         assert wait is not None
         assert 80 <= wait.total_seconds() <= 120
+
+    @given(
+        st.text(max_size=60)
+        | st.from_regex(r"Mon, [0-9-]{1,12} Nov [0-9-]{1,12} [0-9:-]{1,12} [+-]?[0-9A-Z]{1,12}", fullmatch=True)
+    )
+    def test_nothing_that_a_receiver_sends_is_an_error(self, retry_after: str) -> None:
+        wait = next_wait(WAITS, 1, retry_after, NOW)
+
+        assert wait is not None
+        assert timedelta(seconds=80) <= wait <= timedelta(days=1)
 
 
 class TestDisable:
