@@ -4,6 +4,7 @@ Alembic is configured here, in code; the revisions are in `migrations/versions/`
 """
 
 import functools
+import os
 import sqlite3
 from pathlib import Path
 from typing import NamedTuple
@@ -121,13 +122,15 @@ def _refuse_newer(database: Database, current: str | None) -> None:
 
 
 def _make_file(database: Database) -> None:
-    """Create the directory and an empty file: connections never create one by themselves."""
+    """Create the directory and an empty file that only their owner can read: connections never create one.
+
+    SQLite gives its journal and shared memory the permissions of the file.
+    """
     if database.file is None:
         return
     try:
-        database.file.parent.mkdir(parents=True, exist_ok=True)
-        with database.file.open("ab"):
-            pass
+        database.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(database.file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600))
     except OSError as error:
         raise StartError(
             f"The database {database.file} cannot be written: {error.strerror}. Set DISTRIBU_DATABASE_URL."

@@ -40,4 +40,4 @@ def list_all(slug: str, limit: int, as_json: bool) -> None:
     with runtime.company_context(slug) as ctx:
         rows = [SCHEMA.dump(each) for each in audits.newest(ctx, (limit or ALL) + 1)]
     columns = ["createdAt", "action", "actorType", "actorId", "entityType", "entityId"]
-    output.listing(rows, limit, as_json=as_json, columns=columns)
+    output.listing(rows, limit, as_json=as_json, columns=columns, empty="No changes recorded yet.")

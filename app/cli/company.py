@@ -47,9 +47,8 @@ def list_all(as_json: bool) -> None:
     """List every company."""
     with runtime.transaction() as session:
         rows = [SCHEMA.dump(each) for each in companies.list_all(session)]
-    if not rows:
-        output.note("There is no company yet. Run: distribu company create NAME")
-    output.records(rows, as_json=as_json, columns=["id", "name", "slug", "taxRate", "shipping"])
+    empty = "There is no company yet. Run: distribu company create NAME"
+    output.records(rows, as_json=as_json, columns=["slug", "name", "id", "taxRate", "shipping"], empty=empty)
 
 
 @company.command()

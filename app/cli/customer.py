@@ -30,8 +30,8 @@ def list_all(slug: str, limit: int, as_json: bool, **filters: Any) -> None:
     """List customers, newest first."""
     with runtime.company_context(slug) as ctx:
         rows = listing.rows(partial(_page, ctx, filters), limit)
-    columns = ["email", "name", "status", "creditLimit", "taxRateOverride", "createdAt", "id"]
-    output.listing(rows, limit, as_json=as_json, columns=columns)
+    columns = ["email", "name", "id", "status", "creditLimit", "taxRateOverride", "createdAt"]
+    output.listing(rows, limit, as_json=as_json, columns=columns, empty="No customers found.")
 
 
 def _page(ctx: Context, filters: dict[str, Any], cursor: str | None) -> listing.Page:

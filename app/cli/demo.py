@@ -93,7 +93,7 @@ def _key_file(database: Database) -> Path:
 def _keep(file: Path, token: str) -> None:
     """Write the key where only this user can read it. Raises StartError, before anything is committed."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.unlink(missing_ok=True)  # whatever its mode was, and whatever it pointed to
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
             opened.write(f"{token}\n")

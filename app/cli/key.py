@@ -1,6 +1,7 @@
 """`distribu key`: who may call the API, for which company, and for what (contract, section 1)."""
 
 from datetime import datetime
+from typing import Any
 
 import click
 from marshmallow import fields
@@ -26,16 +27,25 @@ class KeySchema(Schema):
     created_by = fields.String()
     expires_at = Timestamp()
     status = fields.Function(lambda key: key.status(context.now()).value)
+    rate_limit = fields.Function(lambda key: key.rate_limit and key.rate_limit.replace(" per 1 ", "/"))
 
 
 LISTED = KeySchema()
 CREATED = KeySchema(only=("id", "name", "prefix", "scopes", "expires_at"))
 REVOKED = KeySchema(only=("id", "name", "prefix", "status"))
+UPDATED = KeySchema(only=("id", "name", "prefix", "rate_limit"))
+DEFAULT_LIMIT = "default"  # what people write and read for a key without a rate limit of its own
+
+
+identifier = click.argument("identifier", metavar="PREFIX_OR_ID", type=options.TEXT)
+company = click.option(
+    "--company", "slug", metavar="SLUG", type=options.TEXT, help="The company, where a prefix is not enough."
+)
 
 
 @click.group()
 def key() -> None:
-    """Create, list and revoke API keys."""
+    """Create, list, change and revoke API keys."""
 
 
 @key.command()
@@ -74,15 +84,40 @@ def list_all(slug: str, as_json: bool) -> None:
     """List the keys of a company, newest first; revoked and expired ones stay listed."""
     with runtime.company_context(slug) as ctx:
         rows = [LISTED.dump(each) for each in keys.list_all(ctx)]
-    if not rows:
-        output.note(f"There is no key yet. Run: distribu key create --company {slug} --name NAME --scope SCOPE")
-    columns = ["id", "name", "prefix", "status", "scopes", "lastUsedAt", "expiresAt", "createdAt", "createdBy"]
-    output.records(rows, as_json=as_json, columns=columns)
+    empty = f"There is no key yet. Run: distribu key create --company {slug} --name NAME --scope SCOPE"
+    columns = ["id", "name", "prefix", "status", "rateLimit", "scopes", "lastUsedAt", "expiresAt"]
+    output.records(
+        rows if as_json else [_shown(row) for row in rows],
+        as_json=as_json,
+        columns=[*columns, "createdAt", "createdBy"],
+        empty=empty,
+    )
 
 
 @key.command()
-@click.argument("identifier", metavar="PREFIX_OR_ID", type=options.TEXT)
-@click.option("--company", "slug", metavar="SLUG", type=options.TEXT, help="The company, where a prefix is not enough.")
+@identifier
+@company
+@click.option(
+    "--rate-limit",
+    type=options.RATE_LIMIT_OR_DEFAULT,
+    required=True,
+    help=f"Its own limit, like 600/minute, or '{DEFAULT_LIMIT}' for that of the server.",
+)
+@options.as_json
+def update(identifier: str, slug: str | None, rate_limit: str | None, as_json: bool) -> None:
+    """Change the rate limit of a key; within 5 seconds every server applies it."""
+    with runtime.transaction(write=True) as session:
+        company_id = None if slug is None else companies.find(session, slug).id
+        updated = keys.set_rate_limit(
+            session, identifier, rate_limit, company_id=company_id, now=context.now(), actor=runtime.actor()
+        )
+    row = UPDATED.dump(updated)
+    output.record(row if as_json else _shown(row), as_json=as_json)
+
+
+@key.command()
+@identifier
+@company
 @options.as_json
 def revoke(identifier: str, slug: str | None, as_json: bool) -> None:
     """Revoke a key for good; within 5 seconds no server accepts it."""
@@ -90,6 +125,11 @@ def revoke(identifier: str, slug: str | None, as_json: bool) -> None:
         company_id = None if slug is None else companies.find(session, slug).id
         revoked = keys.revoke(session, identifier, company_id=company_id, now=context.now(), actor=runtime.actor())
     output.record(REVOKED.dump(revoked), as_json=as_json)
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a record for people: a key without a limit of its own has the default."""
+    return {**row, "rateLimit": row["rateLimit"] or DEFAULT_LIMIT}
 
 
 def _show_created(created: ApiKey, token: str, *, as_json: bool) -> None:

@@ -71,11 +71,20 @@ class _RateLimit(click.ParamType[str]):
             self.fail(f"'{value}' is not a number of requests per period, like 600/minute.", param, ctx)
 
 
+class _RateLimitOrDefault(click.ParamType[str | None]):
+    name = "limit"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str | None:
+        """Return the limit as RATE_LIMIT does, None for the word `default`: that of the server."""
+        return None if value == "default" else RATE_LIMIT.convert(value, param, ctx)
+
+
 TEXT = _Words()
 MOMENT = _Moment()
 END = _End()
 NUMBER = _Number()
 RATE_LIMIT = _RateLimit()
+RATE_LIMIT_OR_DEFAULT = _RateLimitOrDefault()
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 limit = click.option(

@@ -36,8 +36,8 @@ def list_all(slug: str, customer: str | None, limit: int, as_json: bool, **filte
     with runtime.company_context(slug) as ctx:
         customer_id = None if customer is None else customers.find(ctx, customer).id
         rows = listing.rows(partial(_page, ctx, {"customer_id": customer_id, **filters}), limit)
-    columns = ["createdAt", "status", "poNumber", "customerId", "total", "id"]
-    output.listing(rows, limit, as_json=as_json, columns=columns)
+    columns = ["createdAt", "status", "total", "id", "poNumber", "customerId"]
+    output.listing(rows, limit, as_json=as_json, columns=columns, empty="No orders found.")
 
 
 @order.command()
@@ -54,9 +54,8 @@ def show(order_id: str, slug: str, as_json: bool) -> None:
         output.document(detail)
         return
     output.details(_header(detail, buyer))
-    output.records(
-        [_line(item) for item in items], as_json=False, columns=["sku", "product", "quantity", "unitPrice", "amount"]
-    )
+    columns = ["sku", "product", "quantity", "unitPrice", "amount"]
+    output.records([_line(item) for item in items], as_json=False, columns=columns, empty="No items.")
     output.details({name: detail[name] for name in AMOUNTS})
 
 

@@ -8,13 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+from app.cli import tables
 
 C1 = re.compile(r"[\x7f-\x9f]")  # controls that JSON leaves as they are and a terminal may obey
-UNLIMITED = 10_000  # characters of a line that no terminal will fold
 
 Record = Mapping[str, Any]
 
@@ -40,38 +38,37 @@ def text(content: str) -> None:
     sys.stdout.buffer.flush()  # in order with what rich and stderr say
 
 
-def records(rows: Sequence[Record], *, as_json: bool, columns: Sequence[str]) -> None:
-    """Print rows as a JSON list, or as a table of some of their members."""
+def records(rows: Sequence[Record], *, as_json: bool, columns: Sequence[str], empty: str) -> None:
+    """Print rows as a JSON list, or as a table of some of their members. Says `empty` when there are none."""
+    if not rows:
+        note(empty)
     if as_json:
         document(rows)
     elif rows:
-        _print(_table(rows, columns))
+        _print(rows, columns)
 
 
-def listing(found: Sequence[Record], limit: int, *, as_json: bool, columns: Sequence[str]) -> None:
+def listing(found: Sequence[Record], limit: int, *, as_json: bool, columns: Sequence[str], empty: str) -> None:
     """Print the first `limit` of the rows found, all for 0, and say when there are more."""
     is_cut = 0 < limit < len(found)
-    records(found[:limit] if is_cut else found, as_json=as_json, columns=columns)
+    records(found[:limit] if is_cut else found, as_json=as_json, columns=columns, empty=empty)
     if is_cut:
         note(f"There are more than these {limit}. Use --limit 0 to list all.")
 
 
 def record(row: Record, *, as_json: bool) -> None:
-    """Print one row as a JSON object, or as a table of its members."""
+    """Print one row as a JSON object, or as a table of its members: below each other where there is no room."""
     if as_json:
         document(row)
+    elif tables.fits(tables.output_console(), [_cells(row)]):
+        _print([row], list(row))
     else:
-        _print(_table([row], list(row)))
+        details(row)
 
 
 def details(row: Record) -> None:
     """Print a name and a value on each line, numbers under each other."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column()
-    table.add_column(justify="right" if _is_number(row.values()) else "left", overflow="fold")
-    for name, value in row.items():
-        table.add_row(_heading(name), Text(_cell(value)))
-    _print(table)
+    tables.print_members(tables.output_console(), _cells(row), are_numbers=_is_number(row.values()))
 
 
 def terminal() -> Console:
@@ -79,32 +76,22 @@ def terminal() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def _print(table: Table) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = UNLIMITED
-    console.print(table)
+def _print(rows: Sequence[Record], columns: Sequence[str]) -> None:
+    numbers = {name for name in columns if _is_number(row[name] for row in rows)}
+    cells = [_cells({name: row[name] for name in columns}) for row in rows]
+    hidden = tables.print_rows(tables.output_console(), cells, numbers)
+    if hidden:
+        names = ", ".join(tables.heading(name) for name in hidden)
+        note(f"Not shown for lack of room: {names}. Use a wider terminal or --json.")
 
 
-def _table(rows: Sequence[Record], columns: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        is_number = _is_number(row[name] for row in rows)
-        table.add_column(_heading(name), justify="right" if is_number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(row[name])) for name in columns))
-    return table
+def _cells(row: Record) -> dict[str, str]:
+    return {name: _cell(value) for name, value in row.items()}
 
 
 def _is_number(values: Iterable[Any]) -> bool:
     """Tell whether all values that are there are numbers."""
     return {type(value) for value in values} - {type(None)} in ({int}, {float}, {int, float})
-
-
-def _heading(name: str) -> str:
-    """Make 'Last used at' of 'lastUsedAt'."""
-    words = "".join(" " + letter.lower() if letter.isupper() else letter for letter in name)
-    return words[0].upper() + words[1:]
 
 
 def _cell(value: Any) -> str:

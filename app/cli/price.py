@@ -59,9 +59,9 @@ def list_all(slug: str, as_json: bool) -> None:
     """List every agreed price of a company, by customer and product."""
     with runtime.company_context(slug) as ctx:
         rows = [SCHEMA.dump(each) for each in pricing.list_all(ctx)]
-    if not rows:
-        output.note("No price is agreed with any customer; the catalogue holds for all.")
-    output.records(rows, as_json=as_json, columns=["customer", "sku", "product", "price", "cataloguePrice"])
+    columns = ["customer", "sku", "product", "price", "cataloguePrice"]
+    empty = "No price is agreed with any customer; catalogue prices apply."
+    output.records(rows, as_json=as_json, columns=columns, empty=empty)
 
 
 @price.command()

@@ -58,8 +58,8 @@ def list_all(slug: str, limit: int, as_json: bool, **filters: Any) -> None:
     """List products, newest first."""
     with runtime.company_context(slug) as ctx:
         rows = listing.rows(partial(_page, ctx, filters), limit)
-    columns = ["sku", "name", "category", "unit", "price", "stock", "isActive", "id"]
-    output.listing(rows, limit, as_json=as_json, columns=columns)
+    columns = ["sku", "name", "price", "stock", "id", "isActive", "unit", "category"]
+    output.listing(rows, limit, as_json=as_json, columns=columns, empty="No products found.")
 
 
 def _page(ctx: Context, filters: dict[str, Any], cursor: str | None) -> listing.Page:

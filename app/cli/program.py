@@ -20,7 +20,7 @@ COMMANDS = {  # name: (module of this package, summary); a test keeps the summar
     "worker": ("serve", "Deliver webhooks until a signal ends it."),
     "db": ("db", "Bring the database up to this version of Distribu."),
     "company": ("company", "Create, list and change companies."),
-    "key": ("key", "Create, list and revoke API keys."),
+    "key": ("key", "Create, list, change and revoke API keys."),
     "product": ("product", "Import and list products."),
     "customer": ("customer", "List customers."),
     "price": ("price", "Agree prices with single customers, list and remove them."),

@@ -63,8 +63,8 @@ def sales(slug: str, as_csv: bool, as_json: bool, file: Path | None, **wanted: A
         output.note(f"The picture is in {file}.")
     if not _is_printed(content, content["daily"], DAILY, as_csv=as_csv, as_json=as_json) and file is None:
         _show(content, content["totals"])
-        output.records(content["byStatus"], as_json=False, columns=STATUSES)
-        output.records(content["daily"], as_json=False, columns=DAILY)
+        output.records(content["byStatus"], as_json=False, columns=STATUSES, empty="No orders.")
+        output.records(content["daily"], as_json=False, columns=DAILY, empty="No orders in this range.")
 
 
 @report.command()
@@ -85,7 +85,9 @@ def customers(slug: str, limit: int, as_csv: bool, as_json: bool, **wanted: Any)
         unassigned = totals.pop("unassigned")
         unassigned = {"unassignedOrders": unassigned["orderCount"], "unassignedRevenue": unassigned["revenue"]}
         _show(content, totals | unassigned)
-        output.records(content["customers"], as_json=False, columns=BUYERS[1:])
+        output.records(
+            content["customers"], as_json=False, columns=BUYERS[1:], empty="No customer ordered in this range."
+        )
 
 
 @report.command()
@@ -99,8 +101,8 @@ def inventory(slug: str, limit: int, as_csv: bool, as_json: bool) -> None:
         content = shown.inventory(ctx.now, stocktaking.inventory(ctx, limit=limit))
     if not _is_printed(content, content["products"], STOCK, as_csv=as_csv, as_json=as_json):
         _show(content, content["totals"])
-        output.records(content["byCategory"], as_json=False, columns=CATEGORIES)
-        output.records(content["products"], as_json=False, columns=STOCK[1:])
+        output.records(content["byCategory"], as_json=False, columns=CATEGORIES, empty="No categories.")
+        output.records(content["products"], as_json=False, columns=STOCK[1:], empty="No products.")
 
 
 def _range(ctx: Context, *, preset: str, start: datetime | None, end: datetime | None) -> Range:

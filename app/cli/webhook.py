@@ -29,9 +29,8 @@ def list_all(slug: str, as_json: bool) -> None:
     """List the webhooks of a company."""
     with runtime.company_context(slug) as ctx:
         rows = [SCHEMA.render(each) for each in webhooks.list_all(ctx)]
-    if not rows:
-        output.note("The company has no webhook. Its programs make them with POST /webhooks.")
-    output.records(rows, as_json=as_json, columns=["id", "url", "events", "isActive", "createdAt"])
+    empty = "The company has no webhook. Programs create them with POST /webhooks."
+    output.records(rows, as_json=as_json, columns=["id", "url", "isActive", "events", "createdAt"], empty=empty)
 
 
 @webhook.command(name="deliveries")
@@ -50,9 +49,8 @@ def list_deliveries(webhook_id: str, slug: str, failed: bool, limit: int, as_jso
             return [DELIVERY.render(each) for each in page.rows], page.next_cursor
 
         rows = listing.rows(fetch, limit)
-    if not rows:
-        output.note("Nothing failed." if failed else "Nothing was sent to this webhook yet.")
-    output.listing(rows, limit, as_json=as_json, columns=ATTEMPT_COLUMNS)
+    empty = "No delivery failed." if failed else "Nothing was sent to this webhook yet."
+    output.listing(rows, limit, as_json=as_json, columns=ATTEMPT_COLUMNS, empty=empty)
 
 
 @webhook.command()

@@ -90,6 +90,28 @@ def revoke(
     return key
 
 
+def set_rate_limit(
+    session: Session,
+    identifier: str,
+    rate_limit: str | None,
+    *,
+    company_id: str | None,
+    now: datetime,
+    actor: Actor = SYSTEM,
+) -> ApiKey:
+    """Give the key with this id or prefix a rate limit of its own, or the server's for None; return its record.
+
+    A limit that it has already leaves no trace. Raises as `revoke`.
+    """
+    key = _identified(session, identifier, company_id)
+    if key.rate_limit != rate_limit:
+        ctx = Context(session=session, actor=actor, company_id=key.company_id, request_id=new_id(now), now=now)
+        details = audit.changes({"rateLimit": key.rate_limit}, {"rateLimit": rate_limit})
+        audit.record(ctx, "api_key.updated", "api_key", key.id, details)
+        key.rate_limit = rate_limit
+    return key
+
+
 def end(ctx: Context, key: ApiKey) -> None:
     """Revoke a key of the context's company; one that is revoked already stays as it is and leaves no trace."""
     if key.revoked_at is None:

@@ -14,7 +14,10 @@ from tests.support import factories
 from tests.support.factories import Tenant
 
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
-LISTED = ["id", "name", "prefix", "scopes", "lastUsedAt", "createdAt", "createdBy", "expiresAt", "status"]
+LISTED = [
+    *("id", "name", "prefix", "scopes", "lastUsedAt", "createdAt", "createdBy", "expiresAt", "status"),
+    "rateLimit",
+]
 
 
 def create(shop: Tenant, *more: str) -> list[str]:
@@ -148,6 +151,48 @@ class TestList:
 
         assert shop.key_id in outcome.out
         assert other.key_id not in outcome.out
+
+
+class TestUpdate:
+    def test_changes_the_rate_limit(self, distribu: Command, shop: Tenant) -> None:
+        updated = distribu("key", "update", shop.key_id, "--rate-limit", "600/minute", "--json").json
+
+        assert list(updated) == ["id", "name", "prefix", "rateLimit"]
+        assert (updated["id"], updated["rateLimit"]) == (shop.key_id, "600/minute")
+        (listed,) = distribu("key", "list", "--company", shop.slug, "--json").json
+        assert listed["rateLimit"] == "600/minute"
+        assert "600/minute" in distribu("key", "list", "--company", shop.slug).out
+
+    def test_default_is_the_limit_of_the_server(self, distribu: Command, shop: Tenant) -> None:
+        distribu("key", "update", shop.key_id, "--rate-limit", "5/second")
+
+        assert distribu("key", "update", shop.key_id, "--rate-limit", "default", "--json").json["rateLimit"] is None
+        assert "default" in distribu("key", "list", "--company", shop.slug).out
+
+    def test_is_audited_once(self, distribu: Command, shop: Tenant) -> None:
+        for _ in range(2):
+            assert distribu("key", "update", shop.key_id, "--rate-limit", "600/minute").code == 0
+
+        entries = distribu("audit", "list", "--company", shop.slug, "--json").json
+        (entry,) = [each for each in entries if each["action"] == "api_key.updated"]
+        assert entry["entityId"] == shop.key_id
+        assert entry["metadata"]["before"] == {"rateLimit": factories.UNLIMITED}
+        assert entry["metadata"]["after"] == {"rateLimit": "600 per 1 minute"}
+
+    @pytest.mark.parametrize("limit", ["many", "0/minute", "60/minute;1/second", ""])
+    def test_refuses_what_is_no_limit(self, bare: Command, limit: str) -> None:
+        outcome = bare("key", "update", "dk_123456789", "--rate-limit", limit)
+
+        assert "is not a number of requests per period, like 600/minute." in outcome.refusal
+        assert outcome.code == 2
+
+    def test_a_key_of_another_company_is_unknown(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
+        other = factories.tenant(fresh_database)
+        command = ("key", "update", other.key_id, "--company", shop.slug, "--rate-limit", "1/minute")
+
+        assert distribu(*command).refusal == "Key not found."
 
 
 class TestRevoke:

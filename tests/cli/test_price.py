@@ -144,7 +144,7 @@ class TestList:
         outcome = distribu("price", "list", "--company", shop.slug)
 
         assert (outcome.out, outcome.code) == ("", 0)
-        assert outcome.err == "No price is agreed with any customer; the catalogue holds for all.\n"
+        assert outcome.err == "No price is agreed with any customer; catalogue prices apply.\n"
 
 
 class TestRemove:

@@ -60,7 +60,7 @@ class TestDeliveries:
         answer = distribu("webhook", "deliveries", webhook, "--failed", "--company", shop.slug, "--json")
 
         assert answer.json == []
-        assert "Nothing failed." in answer.err
+        assert "No delivery failed." in answer.err
 
     def test_what_does_not_exist_is_refused(self, distribu: Command, shop: Tenant, webhook: str) -> None:
         for arguments in (["test", "none"], ["deliveries", "none"], ["rotate", "none"], ["redeliver", "none", "none"]):

@@ -50,7 +50,7 @@ class SqliteStore:
     def create(self, name: str) -> str:
         """Return the URL of a fresh database."""
         file = self._directory / f"{name}.sqlite3"
-        shutil.copyfile(self._template, file)
+        shutil.copy(self._template, file)  # with its permissions
         return f"sqlite:///{file}"
 
     def drop(self, url: str) -> None:
