@@ -32,7 +32,7 @@ def upgrade(as_json: bool) -> None:
         output.note(f"The database is up to date at revision {after}.")
     else:
         output.note(f"The database was brought from {before or 'nothing'} to revision {after}.")
-        _warn_of_readers(database.file)
+    _warn_of_readers(database.file)
     if not has_search_index:
         output.note(UNINDEXED)
     if as_json:
