@@ -36,7 +36,7 @@ imports: .venv/tested ## Imports run one way (import-linter)
 
 .PHONY: spec
 spec: .venv/tested ## The OpenAPI document: Spectral, OWASP and Redocly rules (needs Node.js)
-	@mkdir -p build && $(BIN)/distribu openapi > build/openapi.yaml && openapi/lint/run.sh build/openapi.yaml
+	@mkdir -p build && DISTRIBU_PUBLIC_URL=https://distribu.example $(BIN)/distribu openapi > build/openapi.yaml && openapi/lint/run.sh build/openapi.yaml
 
 .PHONY: bench
 bench: .venv/tested ## Measure what must stay fast, on both databases

@@ -16,7 +16,7 @@ from dotenv import dotenv_values
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from app import egress
+from app import address, egress
 from app.errors import StartError
 
 PREFIX = "DISTRIBU_"
@@ -105,6 +105,11 @@ class Settings:
     )
     host: str = setting("127.0.0.1", _host, "a host name or an address to listen on")
     port: int = setting("8000", _whole_number(1, 65535), "a port number from 1 to 65535")
+    public_url: str = setting(
+        "",
+        address.parse_public,
+        "the http or https address of the server without /api/v1, like https://shop.example/shop",
+    )
     workers: int = setting("1", _whole_number(1, 64), "a number of processes from 1 to 64")
     rate_limit: limits.RateLimitItem = setting(
         "60/minute", rate_limit, "a number of requests per period, like 60/minute"
@@ -126,6 +131,11 @@ class Settings:
     metrics_port: int = setting(
         "0", _whole_number(0, 65535), "a port number for /metrics alone, or 0 for the port of the API"
     )
+
+    @property
+    def site_url(self) -> str:
+        """Return the public address, or that at which this machine reaches the server."""
+        return self.public_url or address.listening(self.host, self.port)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from app.address import BASE_PATH
+
 SOURCE = Path(__file__).resolve().parent.parent / "openapi"
 METHODS = ("get", "put", "post", "delete", "patch")
 
@@ -56,6 +58,12 @@ def load(source: Path = SOURCE) -> Document:
 def document() -> Document:
     """Return the project's own document, bundled once per process. Callers must not change it."""
     return load()
+
+
+def served(site_url: str) -> Document:
+    """Return the project's own document as a server at an address hands it out: clients need not guess where it is."""
+    (server,) = document()["servers"]
+    return {**document(), "servers": [{**server, "url": site_url + BASE_PATH}]}
 
 
 def operations(document: Document) -> Iterator[Operation]:

@@ -9,6 +9,7 @@ from rich.progress import Progress
 from sqlalchemy.orm import Session
 
 from app import config, context
+from app.address import BASE_PATH
 from app.cli import options, output, runtime
 from app.cli.company import CREATED
 from app.config import Settings
@@ -19,7 +20,6 @@ from app.services import demo as demos
 from app.services import demo_volume
 
 FILE = "demo-key"
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - listening everywhere includes this machine
 NEW_KEY = f"distribu key create --company {demos.SLUG} --name NAME --scope all"
 
 
@@ -111,9 +111,7 @@ def _kept_key(ctx: Context, file: Path) -> str | None:
 
 
 def _curl(settings: Settings, key: str) -> str:
-    host = ANYWHERE.get(settings.host, settings.host)
-    address = f"[{host}]" if ":" in host else host
-    return f"curl -H 'Authorization: Bearer {key}' 'http://{address}:{settings.port}/api/v1/products?limit=3'"
+    return f"curl -H 'Authorization: Bearer {key}' '{settings.site_url}{BASE_PATH}/products?limit=3'"
 
 
 def _show(result: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from app import __version__
 from app.cli import INTERRUPTED, UNUSABLE
 
 COMMANDS = {  # name: (module of this package, summary); a test keeps the summaries equal to those of the commands
@@ -54,6 +55,7 @@ class DeferredCommand(click.Command):
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def distribu() -> None:
     """Run a Distribu server: the REST API of a wholesale distributor.
 

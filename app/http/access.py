@@ -29,7 +29,9 @@ class AccessMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        call = Call(request_id=_request_id(scope), address=(scope.get("client") or (None,))[0])
+        call = Call(
+            request_id=_request_id(scope), address=(scope.get("client") or (None,))[0], server=tuple(scope["server"])
+        )
         scope[KEY] = call
         status = 0
 

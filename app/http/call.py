@@ -32,6 +32,7 @@ class Call:
     """One request: its id, then what routing, authentication and validation found out."""
 
     request_id: str
+    server: tuple[str, int]  # the address and port at which its connection arrived
     address: str | None = None
     started: float = field(default_factory=time.perf_counter)
     operation: Operation | None = None

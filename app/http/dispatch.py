@@ -12,6 +12,7 @@ from typing import Any
 import flask
 from connexion.resolver import Resolution, Resolver
 
+from app import address
 from app.context import Actor, ActorType, Context, now
 from app.db import Database, retrying
 from app.egress import Rules
@@ -32,6 +33,16 @@ class Site:
 
     database: Database
     rules: Rules
+    public_url: str
+
+    def url(self, call: Call) -> str:
+        """Return the address of this server for whoever made a call: the public one, or the socket that it reached."""
+        return self.public_url or address.reached(*call.server)
+
+    @property
+    def prefix(self) -> str:
+        """Return the path below which clients see this server."""
+        return address.prefix(self.public_url)
 
 
 class HandlerResolver(Resolver):  # type: ignore[misc]  # Connexion is not typed
@@ -56,8 +67,7 @@ def install(
     app: flask.Flask,
     operations: Iterable[Operation],
     handlers: Mapping[str, Handler],
-    database: Database,
-    rules: Rules,
+    site: Site,
 ) -> None:
     """Put our views where Connexion registered its own, which build their decorators anew for every request."""
     by_id = {operation.id: operation for operation in operations}
@@ -65,7 +75,7 @@ def install(
     assert {endpoint.rpartition(".")[2] for endpoint in endpoints} == by_id.keys()  # or Connexion names them otherwise
     for endpoint in endpoints:
         operation = by_id[endpoint.rpartition(".")[2]]
-        app.view_functions[endpoint] = _view(operation, handlers[operation.id], Site(database=database, rules=rules))
+        app.view_functions[endpoint] = _view(operation, handlers[operation.id], site)
 
 
 def _find(operation: Operation, package: str) -> Handler:
@@ -80,7 +90,7 @@ def _find(operation: Operation, package: str) -> Handler:
 
 def _view(operation: Operation, handler: Handler, site: Site) -> Handler:
     if operation.scope is None:
-        return lambda **_path: handler(**_call().arguments)
+        return lambda **_path: handler(site.url(_call()), **_call().arguments)
     if operation.method in READING:
         return lambda **_path: _read(handler, _call(), site)
     return lambda **_path: _write(operation, handler, _call(), site)
@@ -90,8 +100,8 @@ def _read(handler: Handler, call: Call, site: Site) -> flask.Response:
     with site.database.transaction() as session:
         result = handler(_context(call, session, site.rules), **call.arguments)
     answer = to_answer(result)
-    answer.headers.update(links.to_next_page(flask.request.path, call.query, result))
-    return _response(answer)
+    answer.headers.update(links.to_next_page(site.prefix + flask.request.path, call.query, result))
+    return _response(answer, site)
 
 
 def _write(operation: Operation, handler: Handler, call: Call, site: Site) -> flask.Response:
@@ -111,11 +121,15 @@ def _write(operation: Operation, handler: Handler, call: Call, site: Site) -> fl
                 return act()
             return idempotency.once(ctx, operation.id, idempotency.clean(key), fingerprint, act)
 
-    return _response(retrying(attempt))
+    return _response(retrying(attempt), site)
 
 
-def _response(answer: Answer) -> flask.Response:
-    return flask.Response(answer.body, status=answer.status, headers=answer.headers)
+def _response(answer: Answer, site: Site) -> flask.Response:
+    """Return the answer of Flask. Locations are kept without the prefix, which may change while they are stored."""
+    headers = dict(answer.headers)
+    if "Location" in headers:
+        headers["Location"] = site.prefix + headers["Location"]
+    return flask.Response(answer.body, status=answer.status, headers=headers)
 
 
 def _call() -> Call:

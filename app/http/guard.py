@@ -10,9 +10,11 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.address import BASE_PATH
 from app.http.call import Headers, call_of
 from app.http.errors import malformed, not_found
 
+INDEXES = frozenset({"/", BASE_PATH + "/"})  # nothing else ends with a slash
 MAX_SEGMENT = 200
 MAX_PATH = 2_000
 MAX_QUERY = 8_000
@@ -42,11 +44,11 @@ class GuardMiddleware:
 def _check_path(scope: Scope) -> None:
     """Answer 404 instead of redirecting, folding or guessing: one resource has one spelling."""
     path: str = scope["path"]
-    segments = path.split("/")[1:]
+    segments = [] if path in INDEXES else path.split("/")[1:]
     if (
         not path.startswith("/")
         or len(path) > MAX_PATH
-        or (path != "/" and any(segment in {"", ".", ".."} or len(segment) > MAX_SEGMENT for segment in segments))
+        or any(segment in {"", ".", ".."} or len(segment) > MAX_SEGMENT for segment in segments)
         or CONTROL.search(path)
         or ENCODED_DOT_OR_SLASH.search(scope.get("raw_path") or b"")
     ):

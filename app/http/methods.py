@@ -24,7 +24,6 @@ class AllowMiddleware:
     def __init__(self, app: ASGIApp, *, operations: Iterable[Operation], base_path: str) -> None:
         """Learn the methods of each path."""
         self.app = app
-        self._base_path = base_path
         methods: dict[str, set[str]] = {}
         for operation in operations:
             methods.setdefault(base_path + operation.path, set()).add(operation.method)
@@ -40,8 +39,6 @@ class AllowMiddleware:
             await self._route(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == self._base_path:  # the router would redirect to a slash that nobody answers
-            raise not_found()
         try:
             await self.app(scope, receive, send)
         except starlette.exceptions.HTTPException as error:

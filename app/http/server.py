@@ -17,7 +17,8 @@ from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.routing import RoutingMiddleware
 from uvicorn.supervisors import Multiprocess
 
-from app import logging, spec
+from app import __version__, address, logging, spec
+from app.address import BASE_PATH
 from app.config import Settings
 from app.db import Database
 from app.egress import Rules
@@ -26,6 +27,7 @@ from app.http import dispatch, housekeeping, metrics
 from app.http.access import AccessMiddleware
 from app.http.auth import AuthMiddleware, KeyRing
 from app.http.bridge import Bridge
+from app.http.dispatch import Site
 from app.http.errors import ErrorMiddleware
 from app.http.guard import GuardMiddleware
 from app.http.methods import AllowMiddleware, OperationMiddleware
@@ -36,7 +38,6 @@ from app.http.usage import Usage, UsageMiddleware
 from app.http.validation import ValidationMiddleware
 from app.spec import Document
 
-BASE_PATH = "/api/v1"
 SHUTDOWN_SECONDS = 30
 IDLE_SECONDS = 30
 SWITCH_SECONDS = 0.0003  # Python's own is 0.005: an order waits for a report's turn at each of its statements
@@ -56,13 +57,15 @@ def create_app(
         raise StartError(f"The OpenAPI document cannot be served: {error}") from error
     functions = dispatch.find_handlers(operations, handlers)
     usage = Usage(database)
-    rules = Rules(networks=settings.webhook_allowed_networks, ports=settings.webhook_allowed_ports)
+    site = Site(
+        database=database,
+        rules=Rules(networks=settings.webhook_allowed_networks, ports=settings.webhook_allowed_ports),
+        public_url=settings.public_url,
+    )
 
     app = connexion.FlaskApp(
         __name__,
-        lifespan=lambda _: _running(
-            lambda: dispatch.install(app.app, operations, functions, database, rules), usage, database
-        ),
+        lifespan=lambda _: _running(lambda: dispatch.install(app.app, operations, functions, site), usage, database),
         middlewares=[  # the order in which a request is judged (contract, section 1)
             AccessMiddleware,  # gives it an id; counts and logs the answer, whatever it was
             ErrorMiddleware,  # renders every exception of the rest
@@ -136,7 +139,11 @@ def run(settings: Settings, database: Database, companion: AbstractContextManage
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     logging.configure(settings.log_level)
-    print(f"Distribu listens on http://{settings.host}:{settings.port}{BASE_PATH}/ (reference: /docs)", file=sys.stderr)
+    print(
+        f"Distribu {__version__} listens on {address.reached(settings.host, settings.port)}. "
+        f"API: {settings.site_url}{BASE_PATH}/, reference: {settings.site_url}/docs",
+        file=sys.stderr,
+    )
     signal.signal(signal.SIGTERM, _leave)  # uvicorn repeats the signal when it has stopped
     with listening, _shared_metrics(settings), companion:
         if settings.workers > 1:

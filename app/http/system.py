@@ -5,12 +5,14 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 from swagger_ui_bundle import swagger_ui_path
 
-from app import schema_version
+from app import __version__, schema_version
+from app.address import BASE_PATH
 from app.db import Database
 from app.http import metrics
 from app.http.methods import method_not_allowed
@@ -38,15 +40,29 @@ PAGE = """<!doctype html>
 </body>
 </html>
 """
-START = """SwaggerUIBundle({
+# Requests go to where the page came from: under any host name, and below any path prefix.
+START = """const servers = [{url: new URL("api/v1", location.href).href}];
+const sameOrigin = () => ({statePlugins: {spec: {wrapActions: {
+  updateJsonSpec: (update) => (document) => update({...document, servers})
+}}}});
+SwaggerUIBundle({
   url: "api/v1/openapi.json", dom_id: "#reference", deepLinking: true, defaultModelsExpandDepth: 0,
-  displayRequestDuration: true, persistAuthorization: false, validatorUrl: null
+  displayRequestDuration: true, persistAuthorization: false, validatorUrl: null, plugins: [sameOrigin]
 });
 """
 # Swagger UI draws with inline styles and data: images; nothing may come from another host.
 POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
-Content = tuple[int, str, bytes]
+
+class Content(NamedTuple):
+    """An answer."""
+
+    status: int
+    media_type: str
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
 Source = Callable[[], Awaitable[Content]]
 
 
@@ -58,6 +74,8 @@ class SystemMiddleware:
         self.app = app
         self._database = database
         self._sources: dict[str, Source] = {
+            "/": _redirect("docs"),
+            BASE_PATH: _redirect("v1/"),
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/docs": _fixed("text/html; charset=utf-8", PAGE.encode()),
@@ -77,17 +95,18 @@ class SystemMiddleware:
         elif scope["method"] not in {"GET", "HEAD"}:
             raise method_not_allowed(ALLOW)
         else:
-            status, media_type, body = await self._sources[scope["path"]]()
+            content = await self._sources[scope["path"]]()
             headers = [
-                (b"content-type", media_type.encode()),
-                (b"content-length", str(len(body)).encode()),
+                (b"content-type", content.media_type.encode()),
+                (b"content-length", str(len(content.body)).encode()),
                 (b"content-security-policy", POLICY.encode()),
                 (b"x-content-type-options", b"nosniff"),
+                *content.headers,
             ]
-            await _send(send, status, b"" if scope["method"] == "HEAD" else body, headers)
+            await _send(send, content.status, b"" if scope["method"] == "HEAD" else content.body, headers)
 
     async def _healthz(self) -> Content:
-        return _json(HTTPStatus.OK, {"status": "ok"})
+        return _json(HTTPStatus.OK, {"status": "ok", "version": __version__})
 
     async def _readyz(self) -> Content:
         with contextlib.suppress(TimeoutError):
@@ -100,17 +119,27 @@ class SystemMiddleware:
 
 def _fixed(media_type: str, body: bytes) -> Source:
     async def source() -> Content:
-        return HTTPStatus.OK, media_type, body
+        return Content(HTTPStatus.OK, media_type, body)
+
+    return source
+
+
+def _redirect(target: str) -> Source:
+    """Lead on to a relative address, which is right below a path prefix, too."""
+
+    async def source() -> Content:
+        body = f"See {target}\n".encode()
+        return Content(HTTPStatus.FOUND, "text/plain; charset=utf-8", body, ((b"location", target.encode()),))
 
     return source
 
 
 async def _metrics() -> Content:
-    return HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", await asyncio.to_thread(metrics.render)
+    return Content(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", await asyncio.to_thread(metrics.render))
 
 
 def _json(status: int, content: dict[str, str]) -> Content:
-    return status, "application/json", orjson.dumps(content)
+    return Content(status, "application/json", orjson.dumps(content))
 
 
 async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:

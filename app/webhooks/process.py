@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
 
+from app import __version__
 from app.config import Settings
 from app.db import Database
 from app.logging import configure
@@ -52,7 +53,7 @@ async def work(worker: Worker) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:  # it may be killed without a chance to stop us
         loop.add_reader(parent.sentinel, stop.set)
-    LOG.info("delivering webhooks until a signal ends it")
+    LOG.info("Distribu %s delivers webhooks until a signal ends it", __version__)
     await worker.run(stop)
 
 

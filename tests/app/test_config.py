@@ -18,6 +18,17 @@ WRONG = [
     ("PORT", "8_000"),
     ("PORT", "٨٠"),
     ("PORT", "http"),
+    ("PUBLIC_URL", "shop.example"),
+    ("PUBLIC_URL", "/shop"),
+    ("PUBLIC_URL", "ftp://shop.example"),
+    ("PUBLIC_URL", "https://"),
+    ("PUBLIC_URL", "https://shop.example:99999"),
+    ("PUBLIC_URL", "https://u:secretpw@shop.example"),
+    ("PUBLIC_URL", "https://shop.example/?x=1"),
+    ("PUBLIC_URL", "https://shop.example/#x"),
+    ("PUBLIC_URL", "https://shop.example/a b"),
+    ("PUBLIC_URL", "https://shop.example/shop/api/v1"),
+    ("PUBLIC_URL", "https://shop.example/\r\nX: y"),
     ("WORKERS", "0"),
     ("WORKERS", "many"),
     ("RATE_LIMIT", "lots"),
@@ -58,6 +69,8 @@ def test_a_wrong_value_is_named_in_one_line(name: str, value: str) -> None:
         ("DATABASE_URL", "sqlite:////srv/a#b%41.sqlite3"),
         ("HOST", "0.0.0.0"),
         ("HOST", "::1"),
+        ("PUBLIC_URL", "http://[::1]:8000"),
+        ("PUBLIC_URL", "https://shop.example/a/b_c~d"),
         ("RATE_LIMIT", "600/hour"),
         ("RATE_LIMIT", "10 per 5 seconds"),
         ("RATE_LIMIT_STORAGE", "redis://h:6379/1"),
@@ -68,6 +81,24 @@ def test_a_wrong_value_is_named_in_one_line(name: str, value: str) -> None:
 )
 def test_a_right_value_is_taken(name: str, value: str) -> None:
     assert Settings.from_environment({f"DISTRIBU_{name}": value})
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"HOST": "0.0.0.0", "PORT": "9000"}, "http://127.0.0.1:9000"),
+        ({"HOST": "::"}, "http://[::1]:8000"),
+        ({"HOST": "fe80::1%eth0"}, "http://[fe80::1%25eth0]:8000"),
+        ({"HOST": "shop.internal"}, "http://shop.internal:8000"),
+        ({"PUBLIC_URL": "https://shop.example/"}, "https://shop.example"),
+        ({"PUBLIC_URL": "https://shop.example/shop/", "PORT": "9000"}, "https://shop.example/shop"),
+    ],
+)
+def test_the_address_of_the_server_is_the_public_one_or_that_of_its_socket(
+    values: dict[str, str], expected: str
+) -> None:
+    assert Settings.from_environment({f"DISTRIBU_{name}": value for name, value in values.items()}).site_url == expected
 
 
 def test_an_empty_variable_is_the_default() -> None:

@@ -67,6 +67,11 @@ class TestFirstRun:
         assert f"curl -H 'Authorization: Bearer {token}' 'http://[::1]:8000/api/v1/products?limit=3'" in outcome.out
         assert outcome.err == ""
 
+    def test_the_curl_line_goes_to_the_public_address(self, distribu: Command) -> None:
+        result = distribu("demo", "--json", public_url="https://shop.example/shop").json
+
+        assert result["curl"].endswith("'https://shop.example/shop/api/v1/products?limit=3'")
+
     def test_the_key_file_is_for_its_owner_only(self, distribu: Command, key_file: Path) -> None:
         key_file.parent.mkdir(exist_ok=True)
         key_file.write_text("old")

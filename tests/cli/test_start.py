@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+import app
 from app import context
 from app.cli import failures
 from app.db import Database
@@ -229,6 +230,13 @@ class TestExplanation:
     def test_a_rival_is_told_from_a_row_that_breaks_a_rule(self, fresh_database: Database, shop: Tenant) -> None:
         assert "Somebody else" in (self.statement(fresh_database, shop.slug, "Twin") or "")
         assert "The database refused" in (self.statement(fresh_database, "new", None) or "")
+
+
+class TestVersion:
+    def test_needs_neither_a_database_nor_settings(self, bare: Command) -> None:
+        outcome = bare("--version", port="eighty")
+
+        assert (outcome.code, outcome.out, outcome.err) == (0, f"distribu {app.__version__}\n", "")
 
 
 class TestServe:

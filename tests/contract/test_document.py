@@ -109,7 +109,7 @@ class TestFiles:
         paths = yaml.safe_load((ROOT / "openapi/openapi.yaml").read_text())["paths"]
 
         assert {url: each["$ref"] for url, each in paths.items()} == {
-            url: f"paths/{url[1:].replace('/', '_')}.yaml" for url in paths
+            url: f"paths/{url[1:].replace('/', '_') or 'index'}.yaml" for url in paths
         }
 
     def test_a_reference_that_leads_nowhere_is_named(self, tmp_path: Path) -> None:

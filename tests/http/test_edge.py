@@ -297,10 +297,8 @@ class TestPath:
     @pytest.mark.parametrize(
         "path",
         [
-            "/",
             "/nope",
             "/api",
-            "/api/v1",
             "/api/v1/",
             "/api/v1/nope",
             "//api/v1/echo",

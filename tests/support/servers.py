@@ -179,14 +179,14 @@ def redis_server(directory: Path) -> Iterator[str]:
     with (directory / "redis.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        _await_port(port)
+        await_port(port)
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         process.terminate()
         process.wait(timeout=START_SECONDS)
 
 
-def _await_port(port: int) -> None:
+def await_port(port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):

@@ -1,0 +1,63 @@
+"""A real browser without a window: Chromium, driven over WebDriver (https://www.w3.org/TR/webdriver2/)."""
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.debian import program
+from tests.support.servers import await_port, free_port
+
+SECONDS = 60
+ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]  # root in a container
+
+
+class Browser:
+    """One window."""
+
+    def __init__(self, http: httpx.Client, session: str) -> None:
+        self._http = http
+        self._session = session
+
+    def open(self, url: str) -> None:
+        """Load a page."""
+        self._send("url", {"url": url})
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Run the body of an async function in the page; return what it returns."""
+        body = f"(async function () {{ {script} }}).apply(null, arguments).then(arguments[arguments.length - 1]);"
+        return self._send("execute/async", {"script": body, "args": list(arguments)})
+
+    def _send(self, command: str, content: Any) -> Any:
+        answer = self._http.post(f"/session/{self._session}/{command}", json=content)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["value"]
+
+
+@contextlib.contextmanager
+def browser(directory: Path) -> Iterator[Browser]:
+    """Run Chromium; end it with the block."""
+    port = free_port()
+    command = [program("chromedriver", "chromium-driver"), f"--port={port}"]
+    with (
+        (directory / "chromedriver.log").open("wb") as log,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS) as http,
+    ):
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            await_port(port)
+            options = {"args": [*ARGUMENTS, f"--user-data-dir={directory / 'profile'}"]}
+            wanted = {"browserName": "chrome", "goog:chromeOptions": options, "timeouts": {"script": SECONDS * 1000}}
+            answer = http.post("/session", json={"capabilities": {"alwaysMatch": wanted}})
+            assert answer.status_code == 200, answer.text
+            session = answer.json()["value"]["sessionId"]
+            try:
+                yield Browser(http, session)
+            finally:
+                http.delete(f"/session/{session}")
+        finally:
+            process.terminate()
+            process.wait(timeout=SECONDS)
