@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     String,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -56,6 +57,15 @@ class Order(Base):
         Index(None, "company_id", "customer_id", "created_at", "id"),
         Index(None, "company_id", "updated_at", "created_at", "id"),
         Index(None, "company_id", "created_at", "customer_id", "status", "total"),  # reports read nothing else
+        Index(
+            None,
+            "company_id",
+            "po_number",
+            "created_at",
+            "id",
+            postgresql_where=text("po_number IS NOT NULL"),
+            sqlite_where=text("po_number IS NOT NULL"),
+        ),
     )
 
     company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))

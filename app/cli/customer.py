@@ -23,6 +23,7 @@ def customer() -> None:
 @customer.command(name="list")
 @options.company
 @click.option("--status", type=click.Choice([each.value for each in CustomerStatus]))
+@click.option("--email", type=options.TEXT, help="The customer with this email, in any case.")
 @click.option("--search", type=options.TEXT, help="A part of the email or the name, in any case.")
 @options.limit
 @options.as_json

@@ -27,6 +27,7 @@ def order() -> None:
 @options.company
 @click.option("--status", type=click.Choice([each.value for each in OrderStatus]))
 @click.option("--customer", metavar="EMAIL_OR_ID", type=options.TEXT, help="Only the orders of this customer.")
+@click.option("--po-number", type=options.TEXT, help="Exactly this purchase order number.")
 @click.option("--since", type=options.MOMENT, help="Placed then or later: an ISO 8601 time, UTC by default.")
 @click.option("--until", type=options.END, help="Placed then or earlier; a date alone includes the whole day.")
 @options.limit

@@ -50,6 +50,7 @@ def import_file(file: BinaryIO, slug: str, as_json: bool) -> None:
 @product.command(name="list")
 @options.company
 @click.option("--search", type=options.TEXT, help="A part of the name, sku or category, in any case.")
+@click.option("--sku", type=options.TEXT, help="The product with exactly this sku.")
 @click.option("--category", type=options.TEXT, help="Exactly this category.")
 @click.option("--active/--inactive", default=None, help="Only what can be ordered, or only what cannot.")
 @options.limit

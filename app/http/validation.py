@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import spec
 from app.http.body import has_body, read_json
 from app.http.call import Call, call_of
-from app.http.errors import ApiError, Fault, invalid
+from app.http.errors import ApiError, Fault, invalid, pointer, shown
 from app.http.faults import Rules
 from app.spec import Document, Operation
 
@@ -37,6 +37,7 @@ class RequestRules:
         required = [each["name"] for each in self._parameters if each.get("required")]
         schema = {"type": "object", "properties": properties} | ({"required": required} if required else {})
         self._rules = Rules(schema, kinds={each["name"]: each["in"] for each in self._parameters})
+        self._known = [each["name"] for each in self._parameters if each["in"] == "query"]
         self._produces = _media_types(definition, document)
         self._body = _body_rules(definition, document)
         self._needs_body = spec.resolve(document, definition.get("requestBody", {})).get("required", False)
@@ -70,7 +71,12 @@ class RequestRules:
             elif "default" in schema:
                 values[name] = schema["default"]
         call.arguments = {_snake(name): value for name, value in values.items()}
-        return faults + self._rules.faults(values)
+        unknown = [self._unknown(name) for name in call.query if name not in self._known]
+        return faults + self._rules.faults(values) + unknown
+
+    def _unknown(self, name: str) -> Fault:
+        message = f"{shown(name) or 'An empty name'} is not a known parameter"
+        return Fault(pointer=pointer(("query", name)), message=message, data={"known": self._known})
 
     def _check_accept(self, scope: Scope) -> None:
         accepted = b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.context import Context, not_before
 from app.errors import EmailTakenError, NotFoundError
+from app.schemas.base import stored_email
 from app.schemas.customers import CustomerSchema
 from app.services import audit, events, paging
 from app.services.tenant import bound, change, owned
@@ -21,7 +22,9 @@ COLUMNS = SCHEMA.columns(TABLE)
 ONE = owned(*COLUMNS).where(TABLE.c.id == bindparam("id"))
 LOCKED = ONE.with_for_update(key_share=True)
 BY_EMAIL = owned(TABLE.c.id).where(TABLE.c.email == bindparam("email"))
-LISTING = paging.Listing(TABLE, COLUMNS, {"status": TABLE.c.status == bindparam("status")})
+LISTING = paging.Listing(
+    TABLE, COLUMNS, {"status": TABLE.c.status == bindparam("status")}, lookups={"email": TABLE.c.email}
+)
 RENDER = SCHEMA.render
 
 Values = dict[str, Any]
@@ -38,11 +41,13 @@ def page(
     limit: int = 50,
     cursor: str | None = None,
     status: str | None = None,
+    email: str | None = None,
     search: str | None = None,
     updated_since: datetime | None = None,
 ) -> paging.Page:
     """Return a page of customers, newest first. `search` is a substring of email or name, in any case."""
-    filters = {"status": status, "search": search, "updated_since": updated_since}
+    email = None if email is None else stored_email(email)
+    filters = {"status": status, "email": email, "search": search, "updated_since": updated_since}
     return LISTING.page(ctx, limit=limit, cursor=cursor, **filters)
 
 
@@ -80,7 +85,7 @@ def update(ctx: Context, customer_id: str, values: Values) -> Row[Any]:
 
 def find(ctx: Context, identifier: str) -> Row[Any]:
     """Return the customer with this id or email. Raises NotFoundError."""
-    by_email = ctx.session.execute(BY_EMAIL, bound(ctx, email=identifier.strip().lower())).scalar_one_or_none()
+    by_email = ctx.session.execute(BY_EMAIL, bound(ctx, email=stored_email(identifier))).scalar_one_or_none()
     return get(ctx, by_email or identifier)
 
 

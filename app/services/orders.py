@@ -67,6 +67,7 @@ LISTING = paging.Listing(
         "customer_id": TABLE.c.customer_id == bindparam("customer_id"),
     },
     created={"since": operator.ge, "until": operator.le},
+    lookups={"po_number": TABLE.c.po_number},
 )
 COMPANIONS = {
     OrderStatus.SHIPPED: EventType.ORDER_SHIPPED,
@@ -96,12 +97,13 @@ def page(
     cursor: str | None = None,
     status: str | None = None,
     customer_id: str | None = None,
+    po_number: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     updated_since: datetime | None = None,
 ) -> OrderPage:
     """Return a page of orders, newest first, with all their items in one more statement."""
-    filters = {"status": status, "customer_id": customer_id, "since": since, "until": until}
+    filters = {"status": status, "customer_id": customer_id, "po_number": po_number, "since": since, "until": until}
     found = LISTING.page(ctx, limit=limit, cursor=cursor, updated_since=updated_since, **filters)
     return OrderPage(page=found, items=_items(ctx, [row.id for row in found.rows]))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, func, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, false, func, tuple_
 
 from app.context import Context
 from app.errors import InvalidCursorError
@@ -37,10 +37,12 @@ class Part(Enum):
 
     What was made since then comes first, in the order of the list. What is older and was changed since is found by when
     it was changed, and sorted; a walk down the list for it would end only with the company's history. So is what an
-    index found by its text: it is in one part, whatever is asked besides.
+    index found by its text: it is in one part, whatever is asked besides. A look-up is in one part too, in the order of
+    the index of its column.
     """
 
     WHOLE = auto()
+    EXACT = auto()
     NEWER = auto()
     OLDER = auto()
     FOUND = auto()
@@ -55,16 +57,19 @@ class Listing:
         columns: Sequence[Any],
         filters: Mapping[str, Condition],
         created: Mapping[str, Comparison] | None = None,
+        lookups: Mapping[str, ColumnElement[Any]] | None = None,
     ) -> None:
         """Take the columns of a row and a condition on a bound parameter for each filter by its name.
 
-        `created` names filters that compare `created_at` to a moment. Every list has the filter `updated_since`, and
-        those of tables with a `search_text` have `search`.
+        `created` names filters that compare `created_at` to a moment; `lookups` names columns with an index of their
+        own, which serves them whatever else is asked. Every list has the filter `updated_since`, and those of tables
+        with a `search_text` have `search`.
         """
         self._table = table
         self._columns = columns
         self._filters = filters
         self._created = created or {}
+        self._lookups = lookups or {}
         self._statement = functools.cache(self._build)
         self._place = owned(table.c.created_at).where(table.c.id == bindparam(CURSOR))
 
@@ -80,11 +85,12 @@ class Listing:
         values = bound(ctx, **given)
         if cursor is not None:
             values["created_at"] = self._created_at(ctx, cursor)
+        is_lookup = not self._lookups.keys().isdisjoint(given)
         if SEARCH in given:
             values[SEARCH] = search.like(given[SEARCH])
-            values["candidates"] = search.candidates(ctx, self._table, given[SEARCH])
+            values["candidates"] = None if is_lookup else search.candidates(ctx, self._table, given[SEARCH])
         rows: list[Row[Any]] = []
-        for part in _parts(values):
+        for part in [Part.EXACT] if is_lookup else _parts(values):
             if len(rows) <= limit:
                 statement = self._statement(part, *sorted(given))
                 rows += ctx.session.execute(statement, {**values, "limit": limit + 1 - len(rows)})
@@ -98,7 +104,7 @@ class Listing:
 
     def _build(self, part: Part, *names: str) -> Select[Any]:
         table = self._table
-        if part in {Part.WHOLE, Part.NEWER}:
+        if part in {Part.WHOLE, Part.EXACT, Part.NEWER}:
             return self._next(part, names, table.c.created_at, self._columns)
         # What has to be sorted is sorted without its columns: those are read for the page alone.
         created = _indexless(table.c.created_at)
@@ -110,14 +116,14 @@ class Listing:
     ) -> Select[Any]:
         """Select columns of the part's next rows; `created` is `created_at`, or stands for it without its index."""
         table = self._table
-        statement = owned(*columns).where(*(self._condition(name, created) for name in names if name != CHANGED))
+        statement = owned(*columns).where(*(self._condition(part, name, created) for name in names if name != CHANGED))
         if CHANGED in names:
             statement = statement.where(*self._changed(part, created))
         if part is Part.FOUND:
             statement = statement.where(table.c.id.in_(bindparam("candidates", expanding=True)))
         return statement.order_by(created.desc(), table.c.id.desc()).limit(bindparam("limit"))
 
-    def _condition(self, name: str, created: ColumnElement[Any]) -> Condition:
+    def _condition(self, part: Part, name: str, created: ColumnElement[Any]) -> Condition:
         table = self._table
         if name == SEARCH:
             return table.c.search_text.contains(bindparam(SEARCH), escape=search.ESCAPE)
@@ -126,11 +132,14 @@ class Listing:
             return tuple_(created, table.c.id) < place
         if name in self._created:
             return self._created[name](created, self._moment(name))
-        return self._filters[name]
+        if name in self._lookups:
+            return self._lookups[name] == bindparam(name)
+        filtered = self._filters[name]
+        return func.coalesce(filtered, false()) if part is Part.EXACT else filtered  # without its index
 
     def _changed(self, part: Part, created: ColumnElement[Any]) -> Sequence[Condition]:
         updated_at, since = self._table.c.updated_at, self._moment(CHANGED)
-        if part is Part.FOUND:
+        if part in {Part.FOUND, Part.EXACT}:
             return [_indexless(updated_at) >= since]
         if part is Part.NEWER:
             return _indexless(updated_at) >= since, created >= since

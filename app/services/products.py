@@ -7,6 +7,7 @@ from sqlalchemy import Row, bindparam
 
 from app.context import Context
 from app.errors import NotFoundError
+from app.schemas.base import stored_sku
 from app.schemas.products import ProductSchema
 from app.services import paging
 from app.services.tenant import bound, owned
@@ -24,6 +25,7 @@ LISTING = paging.Listing(
         "category": TABLE.c.category == bindparam("category"),
         "active": TABLE.c.is_active == bindparam("active"),
     },
+    lookups={"sku": TABLE.c.sku},
 )
 
 
@@ -37,7 +39,7 @@ def get(ctx: Context, product_id: str) -> Row[Any]:
 
 def find(ctx: Context, identifier: str) -> Row[Any]:
     """Return the product with this sku or id. Raises NotFoundError."""
-    by_sku = ctx.session.execute(BY_SKU, bound(ctx, sku=identifier)).scalar_one_or_none()
+    by_sku = ctx.session.execute(BY_SKU, bound(ctx, sku=stored_sku(identifier))).scalar_one_or_none()
     return get(ctx, by_sku or identifier)
 
 
@@ -47,10 +49,12 @@ def page(
     limit: int = 50,
     cursor: str | None = None,
     category: str | None = None,
+    sku: str | None = None,
     search: str | None = None,
     active: bool | None = None,
     updated_since: datetime | None = None,
 ) -> paging.Page:
     """Return a page of products, newest first. `search` is a substring of name, sku or category, in any case."""
-    filters = {"category": category, "search": search, "active": active}
+    sku = None if sku is None else stored_sku(sku)
+    filters = {"category": category, "sku": sku, "search": search, "active": active}
     return LISTING.page(ctx, limit=limit, cursor=cursor, updated_since=updated_since, **filters)

@@ -32,7 +32,7 @@ class TestList:
 
     def test_filters(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         older = factories.customer(fresh_database, shop.company_id, name="Äpfel & Co", created_at=LONG_AGO)
-        newer = factories.customer(fresh_database, shop.company_id, status="BLOCKED")
+        newer = factories.customer(fresh_database, shop.company_id, status="BLOCKED", email="newer@example.com")
 
         def ids(*options: str) -> list[str]:
             return [each["id"] for each in listed(distribu, shop, *options)]
@@ -41,6 +41,7 @@ class TestList:
         assert ids("--status", "ACTIVE") == [older]
         assert ids("--status", "BLOCKED") == [newer]
         assert ids("--search", "ÄPF") == [older]
+        assert ids("--email", "NEWER@example.com") == [newer]
         assert ids("--limit", "1") == [newer]
 
     def test_fetches_as_many_pages_as_it_takes(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:

@@ -63,7 +63,7 @@ class TestList:
     def test_filters(self, distribu: Command, shop: Tenant, fresh_database: Database, buyer: str, place: Place) -> None:
         other = factories.customer(fresh_database, shop.company_id)
         older = place(at=LONG_AGO)
-        newer = place(other)
+        newer = place(other, poNumber="PO-1")
         with fresh_database.transaction(write=True) as session:
             orders.change_status(factories.context(session, shop.company_id), newer, OrderStatus.CONFIRMED)
 
@@ -79,6 +79,8 @@ class TestList:
         assert ids("--until", "2025-12-31") == []
         assert ids("--until", "2026-01-01") == [older]  # the whole day, as people mean it
         assert ids("--limit", "1") == [newer]
+        assert ids("--po-number", "PO-1") == [newer]
+        assert ids("--po-number", "PO-12") == []
 
     def test_refuses_an_unknown_customer(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         other = factories.tenant(fresh_database)

@@ -153,7 +153,7 @@ class TestList:
         assert [each["id"] for each in listed] == newest_first[:expected]
 
     def test_filters(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
-        factories.product(fresh_database, shop.company_id, name="Äpfel", category="Obst")
+        factories.product(fresh_database, shop.company_id, name="Äpfel", category="Obst", sku="Ä-1")
         factories.product(fresh_database, shop.company_id, name="Nägel", is_active=False)
 
         def names(*options: str) -> list[str]:
@@ -161,6 +161,7 @@ class TestList:
 
         assert names("--search", "ÄPF") == ["Äpfel"]
         assert names("--category", "Obst") == ["Äpfel"]
+        assert names("--sku", "Ä-1") == ["Äpfel"]
         assert names("--active") == ["Äpfel"]
         assert names("--inactive") == ["Nägel"]
 

@@ -144,6 +144,23 @@ class TestCreateCustomer:
         assert '"customers:write"' in response.json()["error"]
 
 
+class TestLookUp:
+    def test_an_email_is_looked_up_in_any_spelling(self, client: Client, database: Database, tenant: Tenant) -> None:
+        wanted = client.post("/customers", json=FULL).json()["data"]
+        client.post("/customers", json={"email": "xbuyer@acme.com"})
+        factories.customer(database, factories.tenant(database).company_id, email="foreign@acme.com")
+
+        for email in ("buyer@acme.com", " BUYER@Acme.com\t"):
+            assert client.get("/customers", params={"email": email}).json() == {
+                "data": [wanted],
+                "pagination": {"hasMore": False, "nextCursor": None},
+            }
+        for email in ("buyer", "foreign@acme.com", "nobody@acme.com", "%", " "):
+            assert client.get("/customers", params={"email": email}).json()["data"] == []
+        assert client.get("/customers", params={"email": "buyer@acme.com", "status": "ACTIVE"}).json()["data"] == []
+        assert client.get("/customers", params={"email": ""}).json()["error"] == "email must be at least 1 character"
+
+
 class TestUpdateCustomer:
     def test_changes_what_is_given_and_null_clears(self, client: Client) -> None:
         data = client.post("/customers", json=FULL).json()["data"]

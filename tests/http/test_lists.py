@@ -21,12 +21,18 @@ START = datetime(2026, 4, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def make(database: Database, tenant: Tenant, path: str, created: datetime, updated: datetime) -> str:
-    times = {"created_at": created, "updated_at": updated}
+TEXT = 'ä &"<>;%'
+TEXT_FILTER = {"/products": "search", "/orders": "poNumber", "/customers": "search"}
+
+
+def make(
+    database: Database, tenant: Tenant, path: str, created: datetime, updated: datetime, text: str | None = None
+) -> str:
+    values: dict[str, Any] = {"created_at": created, "updated_at": updated}
     if path == "/orders":
-        return factories.history(database, tenant.company_id, [{**times, "total": Decimal(1)}])[0]
+        return factories.history(database, tenant.company_id, [{**values, "total": Decimal(1), "po_number": text}])[0]
     one = factories.product if path == "/products" else factories.customer
-    return one(database, tenant.company_id, **times)
+    return one(database, tenant.company_id, **values, **({"name": text} if text else {}))
 
 
 def target(link: str) -> str:
@@ -57,8 +63,8 @@ class TestLink:
         self, client: Client, database: Database, tenant: Tenant, path: str
     ) -> None:
         for each in range(3):
-            make(database, tenant, path, START + each * HOUR, START + each * HOUR)
-        query = {"unknown": 'ä &"<>;%', "updatedSince": "2026-04-01T02:00:00+02:00", "limit": "1"}
+            make(database, tenant, path, START + each * HOUR, START + each * HOUR, TEXT)
+        query = {TEXT_FILTER[path]: TEXT, "updatedSince": "2026-04-01T02:00:00+02:00", "limit": "1"}
         first = client.get(path, params=query)
         second = client.get(target(first.headers["Link"]).removeprefix("/api/v1"))
 

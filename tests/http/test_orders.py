@@ -520,6 +520,26 @@ class TestListOrders:
         assert found(customerId=shop.customer, status="CONFIRMED") == []
         assert found(customerId="c" + "0" * 24) == []
 
+    def test_a_purchase_order_number_finds_all_its_orders_page_by_page(self, shop: Shop) -> None:
+        product = shop.product()
+        made = [
+            shop.place((product, 1), poNumber=number).json()["data"] for number in ["PO 1"] * 5 + ["PO 12", " PO 1", ""]
+        ]
+        shop.place((product, 1))
+        shop.client.patch(f"/orders/{made[0]['id']}", json={"status": "CANCELLED"})
+        wanted = sorted((order["createdAt"], order["id"]) for order in made[:5])
+
+        def found(**query: str) -> list[str]:
+            return [each["id"] for each in shop.client.walk("/orders", limit=2, **query)]
+
+        assert found(poNumber="PO 1") == [order_id for _, order_id in reversed(wanted)]
+        assert found(poNumber="PO 1", updatedSince=wanted[0][0]) == [order_id for _, order_id in reversed(wanted)]
+        assert found(poNumber="PO 1", status="CANCELLED") == [made[0]["id"]]
+        assert found(poNumber="PO 1", customerId="c" + "0" * 24) == []
+        assert found(poNumber="PO 1", until="2026-01-01") == []
+        assert found(poNumber="po 1") == []
+        assert found(poNumber="") == [made[-1]["id"]]
+
     def test_since_and_until_include_their_moment(self, shop: Shop) -> None:
         order = shop.place((shop.product(), 1)).json()["data"]
         at = datetime.fromisoformat(order["createdAt"])

@@ -260,8 +260,32 @@ class TestListProducts:
             "active must be true or false",
         ]
 
-    def test_unknown_parameters_are_ignored(self, client: Client) -> None:
-        assert client.get("/products", params={"_": "1764000000"}).status_code == 200
+    def test_an_sku_is_looked_up_as_it_is_stored(self, client: Client, database: Database, tenant: Tenant) -> None:
+        wanted = factories.product(database, tenant.company_id, sku="Caf\u00e9/1", category="Tea", is_active=False)
+        factories.product(database, tenant.company_id, sku="caf\u00e9/1")
+        factories.product(database, tenant.company_id, sku=None)
+        factories.product(database, factories.tenant(database).company_id, sku="Foreign")
+
+        for sku in ("Caf\u00e9/1", " Caf\u00e9/1 ", "Cafe\u0301/1"):
+            assert ids(client.get("/products", params={"sku": sku})) == [wanted]
+        for sku in ("Caf", "Foreign", "CAF\u00c9/1", "%", " "):
+            assert ids(client.get("/products", params={"sku": sku})) == []
+        response = client.get("/products", params={"sku": ""})
+        assert (response.status_code, response.json()["error"]) == (400, "sku must be at least 1 character")
+
+    def test_a_look_up_combines_with_every_other_filter(
+        self, client: Client, database: Database, tenant: Tenant
+    ) -> None:
+        wanted = factories.product(database, tenant.company_id, sku="A", name="Rare", category="Tea")
+        other = factories.product(database, tenant.company_id, sku="B", name="Rare", category="Tea")
+        matching = {"category": "Tea", "active": "true", "search": "rar", "updatedSince": "2026-01-01", "limit": "1"}
+        others = {"category": "Cocoa", "active": "false", "search": "nowhere", "updatedSince": "2999-01-01"}
+
+        assert ids(client.get("/products", params={"sku": "A", **matching})) == [wanted]
+        for name, value in others.items():
+            assert ids(client.get("/products", params={"sku": "A", **matching, name: value})) == [], name
+        assert ids(client.get("/products", params={"sku": "A", "cursor": wanted})) == []
+        assert ids(client.get("/products", params={"sku": "A", "cursor": other})) == [wanted]
 
 
 class TestProductTable:
