@@ -11,13 +11,14 @@ from typing import IO, Any, BinaryIO
 import click
 from rich.progress import Progress
 
-from app.cli import listing, options, output, runtime
+from app.cli import listing, options, output, reading, runtime
 from app.context import Context
 from app.schemas.products import ProductSchema
 from app.services import imports, products
+from app.services.csv_table import Reading
 from app.services.imports import Report
 from app.services.paging import MAX_LIMIT
-from app.services.sheets import RejectedFileError, RowError
+from app.services.sheets import RejectedFileError, RowError, Sheet
 
 SCHEMA = ProductSchema()
 SHOWN_ERRORS = 50
@@ -31,16 +32,20 @@ def product() -> None:
 @product.command(name="import")
 @click.argument("file", metavar="FILE.csv", type=click.File("rb"))
 @options.company
+@reading.options
 @options.as_json
-def import_file(file: BinaryIO, slug: str, as_json: bool) -> None:
+def import_file(file: BinaryIO, slug: str, as_json: bool, names: Sequence[tuple[str, str]], **given: Any) -> None:
     """Create or update products from FILE.csv ('-' for standard input), matched by their sku.
 
     The first line names the columns: sku, name and price, and any of description, category, unit, stock and
     isActive; what has no column stays as it is. All rows are imported, or none when one of them is wrong.
+
+    Delimiter, decimal mark and encoding are those of the file where they are certain. Where they are not, nothing is
+    imported, and a line says which option settles it.
     """
     with _seekable(file) as stream:
         try:
-            report = _import(stream, slug)
+            report = _import(stream, slug, Reading(names=dict(names), **given))
         except RejectedFileError as error:
             _show_errors(error.errors, as_json=as_json)
             raise click.exceptions.Exit(1) from None
@@ -80,13 +85,16 @@ def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
         yield copy
 
 
-def _import(stream: BinaryIO, slug: str) -> Report:
+def _import(stream: BinaryIO, slug: str, how: Reading) -> Report:
     """Import in one transaction, with a progress bar where somebody is looking."""
     console = output.terminal()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         reader: IO[bytes] = progress.wrap_file(stream, os.fstat(stream.fileno()).st_size, description="Importing")
+        sheet = Sheet(reader, how)
+        for warning in sheet.warnings:
+            output.note(warning)
         with runtime.company_context(slug, write=True) as ctx:
-            return imports.run(ctx, reader)
+            return imports.run(ctx, sheet)
 
 
 def _result(report: Report, errors: Sequence[RowError] = ()) -> dict[str, Any]:
@@ -105,4 +113,4 @@ def _show_errors(errors: Sequence[RowError], *, as_json: bool) -> None:
             output.note(f"line {each.line}: {each.error}")
         if len(errors) > SHOWN_ERRORS:
             output.note(f"... and {len(errors) - SHOWN_ERRORS} more")
-    output.note("Nothing was imported. Correct these lines and run the same command again.")
+    output.note("Nothing was imported. Correct this and run the command again.")

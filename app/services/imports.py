@@ -6,7 +6,7 @@ Not here: what a file may look like (`app/services/sheets.py`), progress and the
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import IO, Any
+from typing import Any
 
 from sqlalchemy import ColumnDefault, Row, bindparam, select
 
@@ -37,13 +37,12 @@ class Report:
     unchanged: int = 0
 
 
-def run(ctx: Context, stream: IO[bytes]) -> Report:
-    """Create or update the products of a CSV file in UTF-8, and return what was done.
+def run(ctx: Context, sheet: Sheet) -> Report:
+    """Create or update the products of a sheet, and return what was done.
 
-    The file is read once, line by line; each batch of rows costs at most three statements. Raises
+    Its rows are read once, line by line; each batch of rows costs at most three statements. Raises
     RejectedFileError after reading to the end when rows are wrong: the caller's transaction must then roll back.
     """
-    sheet = Sheet(stream)
     report = Report()
     ctx.session.execute(
         LOCK, {"own_id": ctx.company_id}

@@ -1,19 +1,24 @@
-"""A CSV file of products: find its rows, check every cell, and tell all that is wrong with it.
+"""A CSV file of products: check every cell, and collect all that is wrong with the file.
 
-Not here: what the database knows (`app/services/imports.py`). What a cell may hold is read from the OpenAPI
-document; only the spelling of numbers and truth values is decided here.
+Not here: how a spreadsheet wrote it (`csv_text`, `csv_table`, `csv_numbers`), and what the database knows
+(`app/services/imports.py`). What a cell may hold is read from the OpenAPI document.
 """
 
-import csv
 import re
+import sqlite3
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import IO, Any
 
 from app import spec
 from app.errors import DomainError
+from app.services import csv_numbers
+from app.services.csv_numbers import EXAMPLES, Survey
+from app.services.csv_table import Cells, Columns, Reading, Table, listed
+from app.services.csv_text import Text, UnreadableError, shown
 
 FIELDS = {
     "sku": "sku",
@@ -26,25 +31,17 @@ FIELDS = {
     "isActive": "is_active",
 }
 REQUIRED = ("sku", "name", "price")
-TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+NUMBERS = ("price", "stock")
+COLUMNS = Columns(known=tuple(FIELDS), required=REQUIRED)
+# The words of the English, German, French, Spanish, Italian, Portuguese, Dutch and Polish editions of spreadsheets.
+TRUE = ("true", "1", "yes", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "prawda")
+FALSE = ("false", "0", "no", "falsch", "faux", "falso", "onwaar", "fałsz")
+TRUTH = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
 MULTILINE = "description"
+CENT = Decimal("0.01")
 
-LINE_BYTES = 1_000_000  # far beyond any row that could pass
-BOM = b"\xef\xbb\xbf"
-SHOWN = 100  # characters of a cell that an error repeats
-
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-NOT_UTF8 = re.compile(r"[\udc80-\udcff]")
-NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-
-# What Python's csv module says, and what to tell the person who made the file.
-SYNTAX = {
-    "unexpected end": "a quotation mark opens a cell here and is never closed",
-    "expected after": 'something follows a closing quotation mark; a quotation mark inside a cell is written ""',
-    "new-line": "lines must end with LF or CRLF, not with CR alone",
-    "field limit": "a cell is too long; is a closing quotation mark missing?",
-}
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Parse = Callable[[str], Any]
 Record = dict[str, Any]
@@ -68,60 +65,67 @@ class RejectedFileError(DomainError):
 
 
 class Sheet:
-    """A file being read: its columns, the good rows, and what is wrong with the others."""
+    """A file being read: its columns, the good rows, and what is wrong with the others.
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        """Read the header. Raises RejectedFileError when it will not do."""
+    Memory does not grow with the number of rows, but for those that are wrong.
+    """
+
+    def __init__(self, stream: IO[bytes], reading: Reading | None = None) -> None:
+        """Look through the seekable file. Raises RejectedFileError when it cannot be read as a table of products."""
+        reading = reading or Reading()
         self.errors: list[RowError] = []
-        self._rows = _rows(stream)
-        self._first_seen: dict[str, int] = {}
-        self._columns = self._header()
-        self._parsers = [_parser(column) for column in self._columns]
+        try:
+            self._table = Table(Text(stream, reading.encoding), reading, COLUMNS)
+            decimal = self._survey().decimal(reading.decimal)
+        except UnreadableError as error:
+            raise RejectedFileError([RowError(line=error.line, error=str(error))]) from None
+        self._parsers = {
+            number: (FIELDS[column], column, _parser(column, decimal))
+            for number, column in enumerate(self._table.columns)
+            if column is not None
+        }
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the person who made the file should know, although all of it can be read."""
+        ignored = self._table.ignored
+        return [f"Not imported, because not known: {listed(ignored)}."] if ignored else []
 
     def records(self) -> Iterator[Record]:
         """Yield the fields of each good row, None for an empty cell; what is wrong with a bad one goes to `errors`."""
-        for line, cells in self._rows:
-            faults = len(self.errors)
-            record = self._parse(line, cells)
-            self._refuse_repetition(line, record.get("sku"))
-            if len(self.errors) == faults:
-                yield record
+        self.errors.clear()
+        with closing(_Seen()) as seen:
+            for line, cells in self._table.rows():
+                faults = len(self.errors)
+                record = self._parse(line, cells)
+                self._refuse_repetition(seen, line, record.get("sku"))
+                if len(self.errors) == faults:
+                    yield record
 
-    def _header(self) -> list[str]:
-        line, cells = next(self._rows, (1, "the file is empty; its first line must name the columns"))
-        if isinstance(cells, str):
-            raise RejectedFileError([RowError(line=line, error=cells)])
-        columns = [cell.strip() for cell in cells]
-        faults = list(_header_faults(columns))
-        if faults:
-            raise RejectedFileError([RowError(line=line, error=fault) for fault in faults])
-        return columns
+    def _survey(self) -> Survey:
+        survey = Survey()
+        columns = [(number, name) for number, name in enumerate(self._table.columns) if name in NUMBERS]
+        for line, cells in self._table.rows():
+            for number, column in columns:
+                if not isinstance(cells, str) and (cell := cells[number].strip()):
+                    survey.add(line, column, cell)
+        return survey
 
-    def _parse(self, line: int, cells: list[str] | str) -> Record:
+    def _parse(self, line: int, cells: Cells | str) -> Record:
         if isinstance(cells, str):
             self._add(line, cells)
             return {}
-        if len(cells) != len(self._columns):
-            self._add(line, f"there are {len(cells)} cells, but the header names {len(self._columns)} columns")
-            return {}
-        if any(NOT_UTF8.search(cell) for cell in cells):
-            self._add(line, "the text is not UTF-8; save the file in that encoding")
-            return {}
-        return self._parse_cells(line, cells)
-
-    def _parse_cells(self, line: int, cells: list[str]) -> Record:
         record = {}
-        for column, parse, cell in zip(self._columns, self._parsers, cells, strict=True):
+        for number, (name, column, parse) in self._parsers.items():
+            cell = cells[number].strip()
             try:
-                record[FIELDS[column]] = parse(cell.strip())
+                record[name] = parse(cell)
             except ValueError as error:
-                self._add(line, f"{column} {error}")
+                self._add(line, f"{column} {shown(cell)} {error}" if cell else f"{column} {error}")
         return record
 
-    def _refuse_repetition(self, line: int, sku: str | None) -> None:
-        if sku is None:
-            return
-        first = self._first_seen.setdefault(sku, line)
+    def _refuse_repetition(self, seen: "_Seen", line: int, sku: str | None) -> None:
+        first = line if sku is None else seen.first(sku, line)
         if first != line:
             self._add(line, f"sku '{sku}' is already on line {first}")
 
@@ -129,52 +133,32 @@ class Sheet:
         self.errors.append(RowError(line=line, error=error))
 
 
-def _header_faults(columns: Sequence[str]) -> Iterator[str]:
-    for column in dict.fromkeys(columns):
-        if column not in FIELDS:
-            shown = NOT_UTF8.sub("\N{REPLACEMENT CHARACTER}", column[:SHOWN])
-            yield f"'{shown}' is not a known column. Known are: {', '.join(FIELDS)}, separated by commas"
-        elif columns.count(column) > 1:
-            yield f"the column '{column}' is there {columns.count(column)} times"
-    yield from (f"the column '{column}' is missing" for column in REQUIRED if column not in columns)
+class _Seen:
+    """The first line of every sku, in a temporary file: a million of them would take 150 MB of memory."""
+
+    def __init__(self) -> None:
+        self._file = sqlite3.connect("", isolation_level=None)
+        self._file.execute("CREATE TABLE seen (sku TEXT PRIMARY KEY, line INTEGER) WITHOUT ROWID")
+        self._file.execute("BEGIN")
+
+    def first(self, sku: str, line: int) -> int:
+        """Return the line on which `sku` was seen first, which may be this one."""
+        if self._file.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (sku, line)).rowcount:
+            return line
+        (first,) = self._file.execute("SELECT line FROM seen WHERE sku = ?", (sku,)).fetchone()
+        return int(first)
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()
 
 
-def _rows(stream: IO[bytes]) -> Iterator[tuple[int, list[str] | str]]:
-    """Yield the line on which each row starts, with its cells or with what is wrong; skip empty lines."""
-    reader = csv.reader(_lines(stream), strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield line, _explain(error)
-        else:
-            if cells:
-                yield line, cells
-
-
-def _lines(stream: IO[bytes]) -> Iterator[str]:
-    """Yield decoded lines; bytes that are not UTF-8 stay recognisable, so that reading can go on after them."""
-    data = stream.readline(LINE_BYTES).removeprefix(BOM)
-    while data:
-        if len(data) == LINE_BYTES:
-            raise csv.Error(f"the line is longer than {LINE_BYTES} bytes; the rest of the file was not read")
-        yield data.decode("utf-8", "surrogateescape")
-        data = stream.readline(LINE_BYTES)
-
-
-def _explain(error: csv.Error) -> str:
-    said = str(error)
-    return next((meaning for words, meaning in SYNTAX.items() if words in said), said)
-
-
-def _parser(column: str) -> Parse:
+def _parser(column: str, decimal: str) -> Parse:
     """Return what turns a trimmed cell of `column` into a value, or raises ValueError with the broken rule."""
     document = spec.document()
     schema = spec.resolve(document, document["components"]["schemas"]["Product"]["properties"][column])
-    parse = {"price": _price(schema), "stock": _stock(schema), "isActive": _truth}.get(column) or _text(column, schema)
+    parse = {"price": _price(schema, decimal), "stock": _stock(schema, decimal), "isActive": _truth}.get(column)
+    parse = parse or _text(column, schema)
 
     def parse_unless_empty(cell: str) -> Any:
         if cell:
@@ -201,39 +185,41 @@ def _text(column: str, schema: Mapping[str, Any]) -> Parse:
     return parse
 
 
-def _price(schema: Mapping[str, Any]) -> Parse:
+def _price(schema: Mapping[str, Any], decimal: str) -> Parse:
     def parse(cell: str) -> Decimal:
-        match = NUMBER.fullmatch(cell)
-        if match is None:
-            raise ValueError("must be a number like 12.50")
-        if len(match[1] or "") > len(".00"):
+        number = csv_numbers.read(csv_numbers.split_currency(cell)[1], decimal)
+        if number is None:
+            raise ValueError(f"must be a number like {EXAMPLES[decimal]}")
+        _check_range(number, schema)
+        if number != number.quantize(CENT):
             raise ValueError("must have at most two decimal places")
-        return _in_range(cell, schema)
+        return number.quantize(CENT)
 
     return parse
 
 
-def _stock(schema: Mapping[str, Any]) -> Parse:
+def _stock(schema: Mapping[str, Any], decimal: str) -> Parse:
     def parse(cell: str) -> int:
-        match = NUMBER.fullmatch(cell)
-        if match is None or match[1]:
+        number = csv_numbers.read(cell, decimal)
+        if number is None:
             raise ValueError("must be a whole number")
-        return int(_in_range(cell, schema))
+        _check_range(number, schema)
+        if number != number.to_integral_value():
+            raise ValueError("must be a whole number")
+        return int(number)
 
     return parse
 
 
-def _in_range(cell: str, schema: Mapping[str, Any]) -> Decimal:
-    number = Decimal(cell)
+def _check_range(number: Decimal, schema: Mapping[str, Any]) -> None:
     if number < Decimal(str(schema["minimum"])):
         raise ValueError(f"must be at least {schema['minimum']}")
     if number > Decimal(str(schema["maximum"])):
         raise ValueError(f"must be at most {schema['maximum']}")
-    return number
 
 
 def _truth(cell: str) -> bool:
     try:
-        return TRUTH[cell.lower()]
+        return TRUTH[cell.casefold()]
     except KeyError:
         raise ValueError("must be true or false (or 1 or 0, yes or no)") from None

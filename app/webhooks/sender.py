@@ -19,7 +19,7 @@ import h11
 
 from app import egress
 from app.egress import Address, DestinationError, Lookup, Rules, Target
-from app.webhooks.connection import Answer, Connection, StaleError
+from app.webhooks.connection import Answer, Connection, StaleError, UnaskedError
 
 DEADLINE_SECONDS = 10.0
 IDLE_SECONDS = 4.0  # many servers close after five
@@ -32,6 +32,7 @@ MAX_TEXT = 2_000
 NUL = "\x00"  # a character that PostgreSQL does not store
 
 LATE = "No complete answer within {:g} seconds."
+UNASKED = "The receiver answered before the request was sent."
 NOT_HTTP = "The answer is not valid HTTP."
 BAD_CERTIFICATE = "The certificate is not valid for this host."
 CUT_OFF = "The connection was cut before the answer was complete."
@@ -72,6 +73,7 @@ class Sender:
         self._tls = tls or ssl.create_default_context(cafile=certifi.where())
         self._deadline = deadline_seconds
         self._idle: Pool = defaultdict(list)
+        self._untidy: set[tuple[str, str, int]] = set()  # places that sent more than answers; nothing is kept to them
         self._swept = time.monotonic()
         self._addresses: dict[str, tuple[float, Sequence[Address]]] = {}
 
@@ -114,9 +116,9 @@ class Sender:
         kept = self._idle[target.place]
         while kept:
             connection = kept.pop()
-            if connection.is_reusable and time.monotonic() - connection.idle_since < IDLE_SECONDS:
+            if self._may_use_again(connection) and time.monotonic() - connection.idle_since < IDLE_SECONDS:
                 yield connection
-            connection.close()
+            self._close(connection)
 
     async def _open(self, target: Target) -> Connection:
         """Connect to the first address that takes us. Raises OSError, DestinationError."""
@@ -141,10 +143,21 @@ class Sender:
     def _keep_or_close(self, connection: Connection) -> None:
         self._sweep()
         kept = self._idle[connection.place]
-        if connection.is_reusable and len(kept) < MAX_IDLE:
+        if self._may_use_again(connection) and len(kept) < MAX_IDLE:
             kept.append(connection)
         else:
-            connection.close()
+            self._close(connection)
+
+    def _may_use_again(self, connection: Connection) -> bool:
+        return connection.is_reusable and connection.place not in self._untidy
+
+    def _close(self, connection: Connection) -> None:
+        """Close a connection. A place that sent more than an answer is remembered: the next time it may be unseen."""
+        if connection.has_leftover:
+            if len(self._untidy) >= MAX_REMEMBERED:
+                self._untidy.clear()
+            self._untidy.add(connection.place)
+        connection.close()
 
     def _sweep(self) -> None:
         """Now and then close what nobody asked for again."""
@@ -154,7 +167,7 @@ class Sender:
         self._swept = time.monotonic()
         for place, kept in list(self._idle.items()):
             for connection in [each for each in kept if each.idle_since < oldest]:
-                connection.close()
+                self._close(connection)
                 kept.remove(connection)
             if not kept:
                 del self._idle[place]
@@ -168,6 +181,8 @@ def _explain(problem: Exception, connection: Connection | None, deadline: float)
         return egress.NOT_REACHABLE
     if isinstance(problem, TimeoutError):
         return LATE.format(deadline)
+    if isinstance(problem, UnaskedError):
+        return UNASKED
     return NOT_HTTP if isinstance(problem, h11.ProtocolError) else CUT_OFF
 
 

@@ -69,7 +69,7 @@ class TestImport:
             "updated": 0,
             "unchanged": 0,
             "errors": [
-                {"line": 1202, "error": "price must be at least 0"},
+                {"line": 1202, "error": "price '-1' must be at least 0"},
                 {"line": 1202, "error": "sku 'S-3' is already on line 5"},
             ],
         }
@@ -81,9 +81,60 @@ class TestImport:
         assert (outcome.code, outcome.out) == (1, "")
         assert outcome.err.splitlines() == [
             "line 2: name is required",
-            "line 2: price must be a number like 12.50",
-            "Nothing was imported. Correct these lines and run the same command again.",
+            "line 2: price 'x' must be a number like 12.50",
+            "Nothing was imported. Correct this and run the command again.",
         ]
+
+    def test_says_in_one_line_which_option_settles_what_is_not_certain(self, distribu: Command, shop: Tenant) -> None:
+        content = "Art.-Nr.;Name;Preis;Farbe\r\nA;Schlüssel;1.234;rot\r\n".encode("cp1252")
+        given: list[str] = []
+
+        def said() -> str:
+            outcome = self.run(distribu, shop, content, *given)
+            first, last = outcome.err.splitlines()
+            assert (outcome.code, last) == (1, "Nothing was imported. Correct this and run the command again.")
+            return str(first)
+
+        assert "says 'A;Schlüssel;1.234;rot'. Add --encoding windows-1252 if that is right" in said()
+        given += ["--encoding", "windows-1252"]
+        assert "Another name is given with --map THEIRS=OURS" in said()
+        given += ["--map", "Art.-Nr.=sku", "--map", "preis=PRICE"]
+        assert "price '1.234' is 1.234 (--decimal point) or 1234 (--decimal comma)" in said()
+        given += ["--decimal", "comma"]
+        assert self.run(distribu, shop, content, *given).err == "Not imported, because not known: 'Farbe'.\n"
+        assert [(each["name"], each["price"]) for each in catalogue(distribu, shop)] == [("Schlüssel", 1234)]
+        given += ["--strict"]
+        assert "these columns are not known: 'Farbe'" in said()
+
+    @pytest.mark.parametrize("delimiter", ["~", "tab", "\\t", "\t", ",", "comma", "|", "pipe", "semicolon", ";"])
+    def test_takes_a_delimiter_by_its_name_too(self, distribu: Command, shop: Tenant, delimiter: str) -> None:
+        sign = {"tab": "\t", "\\t": "\t", "comma": ",", "pipe": "|", "semicolon": ";"}.get(delimiter, delimiter)
+        content = f"sku{sign}name{sign}price\nA{sign}B{sign}1\n".encode()
+
+        assert self.run(distribu, shop, content, "--delimiter", delimiter, "--json").json["created"] == 1
+
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [
+            ("--delimiter", "xx"),
+            ("--delimiter", "a"),
+            ("--delimiter", '"'),
+            ("--decimal", ";"),
+            ("--encoding", "klingon"),
+            ("--encoding", "rot13"),
+            ("--encoding", "idna"),
+            ("--map", "Preis"),
+            ("--map", "=price"),
+            ("--map", "Preis=colour"),
+        ],
+    )
+    def test_refuses_an_option_that_makes_no_sense(
+        self, distribu: Command, shop: Tenant, option: str, value: str
+    ) -> None:
+        outcome = self.run(distribu, shop, ROWS, option, value)
+
+        assert outcome.code == 2
+        assert outcome.refusal.startswith(f"Invalid value for '{option}': '{value}' is ")
 
     def test_shows_people_fifty_errors_and_scripts_all(self, distribu: Command, shop: Tenant) -> None:
         content = b"sku,name,price\n" + b"".join(b"S-%d,Item,free\n" % number for number in range(60))

@@ -8,17 +8,20 @@ import subprocess
 import sys
 import time
 from dataclasses import fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from standardwebhooks import WebhookVerificationError
 
 from app.config import PREFIX, Settings
 from app.db import Database
 from app.services import webhooks
 from app.webhooks import signing
+from models import Product
 from tests.support import factories
 from tests.support.factories import Tenant
 from tests.support.servers import ROOT, Server, settings
@@ -150,6 +153,26 @@ class TestWebhookPage:
         assert [5, *(60 * m for m in (5, 30)), *(3600 * h for h in (2, 5, 10, 14, 20, 24))] == list(waits)
         assert len(waits) + 1 == 10
         assert round(sum(waits) / 3600, 1) == 75.6
+
+
+class TestImportPage:
+    def test_the_example_is_imported_as_it_says(
+        self, database_url: str, fresh_database: Database, tmp_path: Path
+    ) -> None:
+        page = (ROOT / "docs/importing.md").read_text()
+        (content,) = blocks(page, "csv")
+        (tmp_path / "preise.csv").write_text(content)
+        company = factories.tenant(fresh_database)
+        _, *arguments = shlex.split(blocks(page, "sh")[1].replace("acme-foods", company.slug))
+        environment = os.environ | {"DISTRIBU_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
+
+        command = [sys.executable, "-m", "app.cli", *arguments]
+        run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+        assert (run.returncode, run.stderr) == (0, "Not imported, because not known: 'Lager'.\n")
+        with fresh_database.transaction() as session:
+            rows = session.execute(sa.select(Product.sku, Product.name, Product.price, Product.stock)).all()
+        assert sorted(rows) == [("W-1", "Widget", Decimal("1234.50"), 1000), ("W-2", "Gadget", Decimal("8.50"), 12)]
 
 
 class TestPages:

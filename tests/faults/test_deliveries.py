@@ -116,6 +116,7 @@ def site(serving: tuple[Server, Database], receiver: Receiver, tmp_path: Path) -
     receiver.received.clear()
     receiver.answers.clear()
     receiver.bodies.clear()
+    receiver.leftovers.clear()
     receiver.delay = 0.0
     site = Site(serving[0], receiver, serving[1], tmp_path)
     yield site
@@ -431,6 +432,35 @@ class TestIsolation:
         assert [each["outcome"] for each in attempts] == ["FAILED"] * 3
         assert {each["responseBody"].partition(".")[0] for each in attempts} == {"The delivery could not be sent"}
         assert site.receiver.on("/unsigned") == []
+
+
+AGAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class TestLeftovers:
+    @pytest.mark.parametrize(
+        ("status", "leftover"), [(200, (0.0, AGAIN)), (204, (0.0, b"")), (200, (0.2, AGAIN)), (200, (0.2, TIMED_OUT))]
+    )
+    def test_one_companys_is_not_the_answer_to_anothers_delivery(
+        self, site: Site, other: Site, status: int, leftover: tuple[float, bytes]
+    ) -> None:
+        site.receiver.answers["/left"] = [(status, {})]
+        site.receiver.leftovers["/left"] = leftover
+        site.receiver.answers["/failing"] = [(500, {}), (200, {})]
+        left, failing = site.webhook("/left"), other.webhook("/failing")
+
+        with site.worker():
+            site.customers(1)
+            site.settle(left["id"])
+            time.sleep(leftover[0] * 2)  # the connection is still kept
+            other.customers(1)
+            site.receiver.wait("/failing", 2)
+            second, first = other.settle(failing["id"])
+
+        assert (first["outcome"], first["statusCode"]) == ("FAILED", 500)
+        assert (second["outcome"], second["statusCode"]) == ("SUCCEEDED", 200)
+        assert [each["statusCode"] for each in site.deliveries(left["id"])] == [status]
 
 
 class TestFairness:

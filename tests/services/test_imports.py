@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from app.db import Database
 from app.services import imports
 from app.services.imports import Report
-from app.services.sheets import RejectedFileError
+from app.services.sheets import RejectedFileError, Sheet
 from models import Product, searchable
 from tests.support import factories
 from tests.support.factories import Tenant
@@ -27,7 +27,7 @@ def shop(fresh_database: Database) -> Tenant:
 
 def run(database: Database, shop: Tenant, content: str) -> Report:
     with database.transaction(write=True) as session:
-        return imports.run(factories.context(session, shop.company_id), io.BytesIO(content.encode()))
+        return imports.run(factories.context(session, shop.company_id), Sheet(io.BytesIO(content.encode())))
 
 
 def stored(database: Database, shop: Tenant, sku: str) -> Product:

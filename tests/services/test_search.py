@@ -15,6 +15,7 @@ from app import schema_version, search_index
 from app.db import Database
 from app.services import customers, imports, products, search
 from app.services.search import FEW
+from app.services.sheets import Sheet
 from models import Customer, Product, searchable
 from tests.support import factories
 from tests.support.servers import PostgresqlStore, open_database
@@ -104,7 +105,7 @@ def test_a_changed_text_is_found_by_what_it_says_now(searched: Database, needle:
     before = "Old gouda from the far north of Holland"
 
     for name in (before, "100% Gouda 😀😀", before, "Edam"):
-        sheet = io.BytesIO(f"sku,name,price\nG-1,{name},1\n".encode())
+        sheet = Sheet(io.BytesIO(f"sku,name,price\nG-1,{name},1\n".encode()))
         with searched.transaction(write=True) as session:
             imports.run(factories.context(session, tenant.company_id), sheet)
         assert found(searched, tenant.company_id, products.page, search=needle) == expected(

@@ -76,13 +76,15 @@ MISBEHAVIOUR: dict[str, Callable[[Writer], Awaitable[None]]] = {
 class Receiver:
     """Answer 200, or what `answers` holds for a path: statuses and headers, the last one for ever.
 
-    `bodies` holds what the answer says, for a path that says something else than `ok`.
+    `bodies` holds what the answer says, for a path that says something else than `ok`; `leftovers` holds what is sent
+    after the answer, and after how many seconds.
     """
 
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.answers: dict[str, list[tuple[int, dict[str, str]]]] = {}
         self.bodies: dict[str, str] = {}
+        self.leftovers: dict[str, tuple[float, bytes]] = {}
         self.delay = 0.0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -150,7 +152,11 @@ class Receiver:
             f"Content-Length: {len(body.encode())}",
             *(f"{name}: {value}" for name, value in headers.items()),
         ]
-        writer.write("\r\n".join([*lines, "", body]).encode())
+        seconds, leftover = self.leftovers.get(path, (0.0, b""))
+        writer.write("\r\n".join([*lines, "", body]).encode() + (leftover if not seconds else b""))
+        if seconds:
+            await asyncio.sleep(seconds)
+            writer.write(leftover)
         await writer.drain()
 
 

@@ -8,16 +8,19 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from ipaddress import ip_address
 
 import pytest
 import trustme
 
-from app.egress import NOT_REACHABLE, Rules, parse_networks, parse_ports
+from app.egress import NOT_REACHABLE, Rules, Target, parse_networks, parse_ports
+from app.webhooks.connection import Connection, UnaskedError
 from app.webhooks.sender import Result, Sender
 
 OPEN = Rules(networks=parse_networks("127.0.0.0/8"), ports=parse_ports("1-65535"))
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 DEADLINE = 0.7
+AUTHORITY = trustme.CA()
 
 Behaviour = Callable[[socket.socket], None]
 
@@ -115,6 +118,14 @@ def post(*urls: str, rules: Rules = OPEN, pause: float = 0.0, **options: object)
         return results
 
     return asyncio.run(run())
+
+
+def contexts(name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return what a server of a name and a client that trusts it speak TLS with."""
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    AUTHORITY.issue_cert(name).configure_cert(server)
+    AUTHORITY.configure_trust(client)
+    return server, client
 
 
 def names(**answers: Sequence[str]) -> Callable[..., object]:
@@ -287,6 +298,120 @@ class TestConnections:
         assert post(f"http://hooks.example:{there.port}/", lookup=lookup)[0].succeeded
 
 
+NO = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
+LEFTOVERS = [
+    OK + OK,
+    OK + NO,
+    OK + b"\r\n",
+    OK + b"HTTP/1.1 100 Continue\r\n\r\n",
+    OK + b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    b"HTTP/1.1 204 No Content\r\n\r\nok",
+    b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok",
+    b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\nok",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nok",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+]
+
+
+def in_turn(*behaviours: Behaviour) -> Behaviour:
+    """Behave in one way after the other, and in the last one for ever."""
+    left = list(behaviours)
+
+    def behave(connection: socket.socket) -> None:
+        (left.pop(0) if len(left) > 1 else left[0])(connection)
+
+    return behave
+
+
+class TestLeftovers:
+    """Nothing that arrived before a request was sent is its answer (RFC 9112, section 6.3)."""
+
+    @pytest.mark.parametrize("answer", LEFTOVERS)
+    @pytest.mark.parametrize("pause", [0.0, 0.1])
+    def test_a_leftover_is_not_the_next_answer(self, peer: Callable[..., Peer], answer: bytes, pause: float) -> None:
+        there = peer(in_turn(says(answer), says(NO), says(OK)))
+
+        first, second, third = post(*[there.url()] * 3, pause=pause)
+
+        assert first.status == int(answer.split()[1])
+        assert (second.status, second.body, second.succeeded) == (500, "", False)
+        assert (third.status, third.body) == (200, "ok")
+        assert there.connections >= 2
+
+    @pytest.mark.parametrize("answer", LEFTOVERS)
+    def test_neither_is_one_that_comes_late_or_over_tls(self, peer: Callable[..., Peer], answer: bytes) -> None:
+        late = threading.Event()
+
+        def behave(connection: socket.socket) -> None:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # it has arrived once it is sent
+            connection.sendall(OK)
+            time.sleep(0.05)
+            connection.sendall(answer)
+            late.set()
+
+        server, client = contexts("hooks.example")
+        there = peer(in_turn(behave, says(NO), says(OK)), server)
+        url = f"https://hooks.example:{there.port}/"
+
+        async def run() -> list[Result]:
+            async with Sender(OPEN, lookup=names(hooks=["127.0.0.1"]), tls=client) as sender:  # type: ignore[arg-type]
+                results = [await sender.post(url, {}, b"{}")]
+                await asyncio.to_thread(late.wait, 60)
+                return [*results, await sender.post(url, {}, b"{}"), await sender.post(url, {}, b"{}")]
+
+        first, second, third = asyncio.run(run())
+
+        assert (first.status, second.status, third.status) == (200, 500, 200)
+
+    def test_a_receiver_that_once_sent_too_much_gets_no_kept_connections(self, peer: Callable[..., Peer]) -> None:
+        there = peer(in_turn(says(OK + OK), says(OK)))
+
+        assert all(result.succeeded for result in post(*[there.url()] * 4))
+        assert there.connections == 4
+
+    @pytest.mark.parametrize("is_secure", [False, True])
+    def test_a_new_connection_has_no_answer_before_the_request(self, *, is_secure: bool) -> None:
+        sent = threading.Event()
+        server, client = contexts("hooks.example")
+
+        def greet(listening: socket.socket) -> None:
+            connection, _ = listening.accept()
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # it has arrived once it is sent
+            with server.wrap_socket(connection, server_side=True) if is_secure else connection as connection:
+                connection.sendall(OK)
+                sent.set()
+                connection.settimeout(60)
+                with contextlib.suppress(OSError):
+                    connection.recv(65_536)
+
+        async def run(port: int) -> None:
+            scheme = "https" if is_secure else "http"
+            target = Target(scheme=scheme, host="hooks.example", port=port, path="/", address=None)
+            connection = await Connection.open(target, ip_address("127.0.0.1"), client)
+            await asyncio.to_thread(sent.wait, 60)
+            try:
+                with pytest.raises(UnaskedError):
+                    await connection.post(target, {}, b"{}")
+            finally:
+                connection.close()
+                await asyncio.sleep(0)
+
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            thread = threading.Thread(target=greet, args=(listening,))
+            thread.start()
+            asyncio.run(run(listening.getsockname()[1]))
+            thread.join()
+
+    @pytest.mark.parametrize(
+        "answer", [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"]
+    )
+    def test_a_switch_of_protocols_is_no_answer(self, peer: Callable[..., Peer], answer: bytes) -> None:
+        first, second = post(*[peer(in_turn(says(answer), says(NO))).url()] * 2)
+
+        assert (first.status, first.error) == (None, "The answer is not valid HTTP.")
+        assert second.status == 500
+
+
 class TestDestinations:
     CLOSED_RULES = Rules(ports=parse_ports("1-65535"))
 
@@ -344,16 +469,8 @@ class TestDestinations:
 
 
 class TestTls:
-    AUTHORITY = trustme.CA()
-
-    def contexts(self, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-        server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-        self.AUTHORITY.issue_cert(name).configure_cert(server)
-        self.AUTHORITY.configure_trust(client)
-        return server, client
-
     def test_the_certificate_must_be_the_names(self, peer: Callable[..., Peer]) -> None:
-        server, client = self.contexts("hooks.example")
+        server, client = contexts("hooks.example")
         there = peer(says(OK), server)
         lookup = names(hooks=["127.0.0.1"], other=["127.0.0.1"])
 
@@ -366,7 +483,7 @@ class TestTls:
         assert len(there.requests) == 1
 
     def test_an_unknown_authority_is_not_trusted(self, peer: Callable[..., Peer]) -> None:
-        server, _ = self.contexts("hooks.example")
+        server, _ = contexts("hooks.example")
         there = peer(says(OK), server)
 
         (result,) = post(f"https://hooks.example:{there.port}/", lookup=names(hooks=["127.0.0.1"]))
