@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.dialects import registry
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -26,12 +27,6 @@ SQLITE_READERS, SQLITE_WRITERS = 16, 1  # SQLite has one writer; a queue in the 
 POSTGRESQL_READERS, POSTGRESQL_WRITERS = 12, 8
 SPARE = 4  # connections beyond those of the requests: key look-ups and housekeeping
 BUSY_SECONDS = 5  # how long anybody waits for a lock or a connection before the answer is 503
-POSTGRESQL_OPTIONS = {
-    "timezone": "UTC",
-    "statement_timeout": "8000",
-    "lock_timeout": f"{BUSY_SECONDS * 1000}",
-    "idle_in_transaction_session_timeout": "60000",
-}
 CONFLICTS = ("40001", "40P01")  # serialization failure, deadlock: doing it again may work at once
 ATTEMPTS = 4
 # Connection, resources, operator intervention, lock not available
@@ -39,6 +34,7 @@ PASSING_POSTGRESQL_FAULTS = ("08", "53", "57", "55P03")
 PASSING_SQLITE_FAULTS = tuple(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "READONLY"))
 
 
+registry.register("postgresql.distribu", "app.postgresql", "Dialect")  # imported where it is needed
 T = TypeVar("T")
 
 
@@ -143,14 +139,12 @@ def _is_unavailability(error: DBAPIError) -> bool:
 
 
 def _postgresql(url: URL) -> Engine:
-    options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_OPTIONS.items())
     return create_engine(
-        url,
+        url.set(drivername="postgresql+distribu"),
         pool_size=POSTGRESQL_READERS + POSTGRESQL_WRITERS,
         max_overflow=SPARE,
         pool_timeout=BUSY_SECONDS,
         pool_pre_ping=True,
-        connect_args={"options": options, "connect_timeout": BUSY_SECONDS},
     )
 
 

@@ -12,14 +12,22 @@ from app.db import Database
 from tests.support import factories
 from tests.support.client import Client, Contract
 from tests.support.factories import Tenant
+from tests.support.pgbouncer import PgBouncerStore
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
 
-BACKENDS = ("sqlite", "postgresql")
+BACKENDS = ("sqlite", "postgresql", "pgbouncer")
+# Modules whose tests run through PgBouncer too: together they execute every kind of statement.
+POOLED = {"test_orders", "test_idempotency", "test_reports", "test_imports", "test_deliveries", "test_schema_version"}
 NAMES = itertools.count(1)
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the commands that tests run start twice as fast with bytecode
 for name in [name for name in os.environ if name.startswith("DISTRIBU_")]:
     del os.environ[name]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave PgBouncer to the modules in POOLED."""
+    items[:] = [each for each in items if each.path.stem in POOLED or "[pgbouncer" not in each.name]
 
 
 @pytest.fixture(scope="session", params=BACKENDS)
@@ -31,7 +39,7 @@ def store(
         yield SqliteStore(tmp_path_factory.mktemp("sqlite"))
         return
     try:
-        postgresql = PostgresqlStore()
+        postgresql = PgBouncerStore() if request.param == "pgbouncer" else PostgresqlStore()
     except Exception as error:  # noqa: BLE001 - whatever it is, half of the tests cannot run
         pytest.fail(f"PostgreSQL did not start, so half of the tests cannot run: {error}", pytrace=False)
     yield postgresql

@@ -69,14 +69,19 @@ class PostgresqlStore:
         self._url = sa.make_url(self._server.get_uri()).set(drivername="postgresql")
         self._admin = sa.create_engine(self._url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
         self._execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", "CREATE DATABASE template_distribu")
-        database = open_database(self._of("template_distribu"))
+        database = open_database(self.url_of("template_distribu"))
         schema_version.upgrade(database)
         database.dispose()
 
     def create(self, name: str) -> str:
         """Return the URL of a fresh database."""
         self._execute(f"CREATE DATABASE {name} TEMPLATE template_distribu STRATEGY file_copy")
-        return self._of(name)
+        return self.url_of(name)
+
+    def create_empty(self, name: str, encoding: str = "UTF8") -> str:
+        """Return the URL of a database without any table."""
+        self._execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+        return self.url_of(name)
 
     @contextlib.contextmanager
     def restricted(self, name: str) -> Iterator[str]:
@@ -111,7 +116,8 @@ class PostgresqlStore:
         self._server.cleanup()
         shutil.rmtree(self._directory)
 
-    def _of(self, name: str) -> str:
+    def url_of(self, name: str) -> str:
+        """Return the URL of a database, with or without one of that name."""
         return self._url.set(database=name).render_as_string(hide_password=False)
 
     def _execute(self, *statements: str) -> None:

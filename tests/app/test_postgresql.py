@@ -1,0 +1,141 @@
+"""PostgreSQL reached in any way: no value depends on the session, and no pooler loses what a statement needs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from app import schema_version
+from app.db import Database
+from app.errors import DatabaseUnavailableError
+from tests.support import factories
+from tests.support.pgbouncer import pgbouncer
+from tests.support.servers import PostgresqlStore, Server, open_database
+
+LATE = datetime(2026, 6, 30, 23, 30, tzinfo=UTC)
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+pytestmark = pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+
+
+@pytest.fixture
+def direct(store: PostgresqlStore) -> Iterator[str]:
+    """Return the URL of a fresh database in another time zone."""
+    url = store.create("berlin")
+    store.execute_in("berlin", "ALTER DATABASE berlin SET timezone = 'Europe/Berlin'")
+    yield url
+    store.drop(url)
+
+
+@pytest.fixture(params=["direct", "pooled"])
+def url(request: pytest.FixtureRequest, direct: str) -> Iterator[str]:
+    """Return a URL of the same database, on the second run through a pooler that drops start-up options."""
+    if request.param == "direct":
+        yield direct
+        return
+    with pgbouncer(direct, ignore_startup_parameters="options") as pooled:
+        yield pooled
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    database = open_database(url)
+    yield database
+    database.dispose()
+
+
+def with_query(url: str, **query: str) -> str:
+    return sa.make_url(url).update_query_dict(query).render_as_string(hide_password=False)
+
+
+def settings_of(url: str, *names: str) -> list[str]:
+    with opened(url) as database, database.transaction() as session:
+        return [session.scalars(sa.text(f"SHOW {name}")).one() for name in names]
+
+
+def test_an_order_late_in_the_day_is_in_the_report_of_that_day(url: str, tmp_path: Path) -> None:
+    with opened(url) as database:
+        tenant = factories.tenant(database)
+        (order,) = factories.history(database, tenant.company_id, [{"created_at": LATE, "total": Decimal("2.50")}])
+    headers = {"Authorization": f"Bearer {tenant.key}"}
+    with (
+        Server(url, tmp_path / "log", "--no-worker") as server,
+        httpx.Client(base_url=server.url + "/api/v1", headers=headers, timeout=60) as http,
+    ):
+        shown = http.get(f"/orders/{order}").json()["data"]
+        period = {"from": "2026-06-30", "to": "2026-06-30T23:59:59.999Z"}
+        report = http.get("/reports/sales", params=period).json()["data"]
+
+    assert shown["createdAt"] == "2026-06-30T23:30:00.000Z"
+    assert report["daily"] == [{"date": "2026-06-30", "orderCount": 1, "revenue": 2.5}]
+
+
+def test_time_limits_hold(url: str) -> None:
+    assert settings_of(url, *LIMITS) == ["8s", "5s", "1min"]
+    with opened(url) as database, database.connection() as holder:
+        holder.exec_driver_sql("LOCK TABLE products")
+        with pytest.raises(DatabaseUnavailableError, match="lock timeout"), database.transaction() as session:
+            session.execute(sa.text("SELECT count(*) FROM products"))
+
+
+def test_what_another_client_of_a_pooler_set_changes_nothing(direct: str) -> None:
+    changes = ("search_path = ''", "default_transaction_read_only = on", "default_transaction_isolation = serializable")
+    with pgbouncer(direct, default_pool_size="1") as pooled:
+        with psycopg.connect(pooled, autocommit=True, prepare_threshold=None) as other:
+            for change in changes:
+                other.execute(f"SET {change}")
+        with opened(pooled) as database:
+            tenant = factories.tenant(database)
+            assert factories.product(database, tenant.company_id)
+            assert settings_of(pooled, "transaction_isolation", "search_path") == ["read committed", "public"]
+            with database.connection() as connection:
+                left = connection.exec_driver_sql("SHOW default_transaction_read_only").scalar_one()
+    assert left == "on"  # it was the same connection
+
+
+@pytest.mark.parametrize(("way", "prepares"), [("direct", True), ("pooled", False)])
+def test_statements_are_prepared_only_where_no_pooler_is(direct: str, way: str, *, prepares: bool) -> None:
+    with pgbouncer(direct) as pooled, opened(pooled if way == "pooled" else direct) as database:
+        for _ in range(3):
+            with database.connection() as connection:
+                for number in range(4):
+                    connection.execute(sa.text("SELECT CAST(:number AS integer)"), {"number": number})
+                count = connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one()
+
+    assert (count > 0) is prepares
+
+
+def test_parameters_of_the_url_are_kept(url: str) -> None:
+    options = (
+        r"-c work_mem=7MB --search_path=shop,public -c statement_timeout=1234 -ctimezone=Asia/Tokyo -c a.b=it\'s\ on"
+    )
+    given = with_query(url, options=options, application_name="Till 4")
+
+    names = ("work_mem", "search_path", "statement_timeout", "timezone", "a.b", "application_name")
+    assert settings_of(given, *names) == ["7MB", "shop,public", "1234ms", "UTC", "it's on", "Till 4"]
+
+
+def test_an_option_that_holds_for_a_whole_session_goes_to_the_server(direct: str) -> None:
+    given = with_query(direct, options="-c work_mem=7MB -W 0")
+
+    assert settings_of(given, "work_mem", "post_auth_delay") == ["7MB", "0"]
+
+
+def test_tables_are_found_where_they_are(store: PostgresqlStore) -> None:
+    url = store.create_empty("own_schema")
+    store.execute_in("own_schema", 'CREATE SCHEMA "My shop"', "CREATE SCHEMA elsewhere")
+    store.execute_in("own_schema", """ALTER DATABASE own_schema SET search_path = 'My shop'""")
+    with opened(url) as database:
+        schema_version.upgrade(database)
+        tenant = factories.tenant(database)
+    store.execute_in("own_schema", "ALTER DATABASE own_schema SET search_path = elsewhere")
+    with opened(url) as database:
+        schema_version.check(database)
+        assert schema_version.upgrade(database).before is not None
+        factories.product(database, tenant.company_id)
+    store.drop(url)

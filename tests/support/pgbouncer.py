@@ -1,0 +1,99 @@
+"""A real PgBouncer in front of a test's PostgreSQL server, in transaction mode and otherwise with its defaults."""
+
+import contextlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from tests.support.debian import program
+from tests.support.servers import START_SECONDS, PostgresqlStore, await_port, free_port
+
+CONFIGURATION = """
+[databases]
+* = host={host} port={port} user={user}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {own_port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+{more}
+"""
+# Settings of a role or a database, or of another client that shared the connection: no value may depend on them.
+ADVERSE = {
+    "timezone": "Europe/Berlin",
+    "datestyle": "German, DMY",
+    "intervalstyle": "sql_standard",
+    "search_path": "elsewhere",
+    "default_transaction_isolation": "serializable",
+    "default_transaction_read_only": "on",
+    "default_transaction_deferrable": "on",
+    "extra_float_digits": "-15",
+    "bytea_output": "escape",
+    "standard_conforming_strings": "off",
+    "client_encoding": "LATIN1",
+    "transform_null_equals": "on",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+}
+# As another program may have them: an empty table of ours, and a version table.
+DECOYS = (
+    "CREATE SCHEMA elsewhere",
+    "CREATE TABLE elsewhere.products (LIKE public.products)",
+    "CREATE TABLE elsewhere.alembic_version (version_num text)",
+)
+
+
+@contextlib.contextmanager
+def pgbouncer(url: str, **settings: str) -> Iterator[str]:
+    """Yield the URL that leads to the database of `url` through PgBouncer."""
+    there, own_port = sa.make_url(url), free_port()
+    host = there.query["host"]
+    assert isinstance(host, str)
+    with tempfile.TemporaryDirectory(prefix="distribu-pgbouncer-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # it does not run as root
+        more = "\n".join(f"{key} = {value}" for key, value in settings.items())
+        (directory / "pgbouncer.ini").write_text(
+            CONFIGURATION.format(host=host, port=there.port or 5432, user=there.username, own_port=own_port, more=more)
+        )
+        process = _start(directory, Path(host).stat())
+        try:
+            await_port(own_port)
+            yield there.set(host="127.0.0.1", port=own_port, query={}).render_as_string(hide_password=False)
+        finally:
+            process.terminate()
+            process.wait(timeout=START_SECONDS)
+
+
+class PgBouncerStore(PostgresqlStore):
+    """Fresh migrated databases with adverse settings that are reached through PgBouncer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pooler = contextlib.ExitStack()
+        self._pooled = sa.make_url(self._pooler.enter_context(pgbouncer(self.url_of("postgres"))))
+
+    def create(self, name: str) -> str:
+        """Return the URL of a fresh database, which leads through PgBouncer."""
+        super().create(name)
+        settings = [f"ALTER DATABASE {name} SET {setting} = '{value}'" for setting, value in ADVERSE.items()]
+        self.execute_in(name, *DECOYS, *settings)
+        return self._pooled.set(database=name).render_as_string(hide_password=False)
+
+    def close(self) -> None:
+        """Stop both."""
+        self._pooler.close()
+        super().close()
+
+
+def _start(directory: Path, owner: os.stat_result) -> subprocess.Popen[bytes]:
+    """Run it as the owner of the server's socket, the only one who may connect."""
+    command = [program("pgbouncer", "pgbouncer"), "pgbouncer.ini"]
+    identity = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}
+    with (directory / "log").open("wb") as log:
+        return subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, **identity)  # type: ignore[call-overload, no-any-return]
