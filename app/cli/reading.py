@@ -70,7 +70,7 @@ class _Name(click.ParamType[tuple[str, str]]):
         """Read 'theirs=ours'."""
         theirs, _, ours = value.rpartition("=")
         known = {csv_table.key(name): name for name in FIELDS}
-        if not theirs or csv_table.key(ours) not in known:
+        if not csv_table.key(theirs) or csv_table.key(ours) not in known:
             self.fail(f"'{value}' is not THEIRS=OURS with one of {', '.join(FIELDS)}.", param, ctx)
         return theirs, known[csv_table.key(ours)]
 

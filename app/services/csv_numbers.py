@@ -66,6 +66,11 @@ class Survey:
         self._by_currency: dict[str, Place] = {}
         self._unclear: Place | None = None
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether a number showed the decimal mark."""
+        return bool(self._by_mark)
+
     def add(self, line: int, column: str, cell: str) -> None:
         """Take a cell of a column of numbers into account."""
         if cell.isdecimal():

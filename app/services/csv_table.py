@@ -53,6 +53,7 @@ class Table:
     def __init__(self, text: Text, reading: Reading, columns: Columns) -> None:
         """Find the delimiter and the columns. Raises UnreadableError when they will not do."""
         self._text = text
+        self._is_exact = False
         self._known = columns.known
         self._ours = {key(name): name for name in columns.known}
         self._ours |= {key(theirs): ours for theirs, ours in reading.names.items()}
@@ -60,6 +61,9 @@ class Table:
         self._skipped = 1 if instruction else 0
         self._delimiter = reading.delimiter or (instruction[1] if instruction else self._found_delimiter())
         self._header_line, self._names = self._header(self._delimiter)
+        self._width = len(self._names)
+        while not self._names[-1]:
+            self._names.pop()
         self.columns = [self._ours.get(key(name)) for name in self._names]
         faults = list(self._faults(reading, columns))
         if faults:
@@ -71,20 +75,29 @@ class Table:
         pairs = enumerate(zip(self._names, self.columns, strict=True), 1)
         return [name or f"column {number}" for number, (name, ours) in pairs if ours is None]
 
+    def check_widths(self, *, decimal_is_certain: bool) -> None:
+        """Let rows be shorter than the header only where that cannot hide a decimal comma that split a cell in two.
+
+        In `W-1,Widget,8,50` there may be a price of 8,50 and no stock, or a price of 8 and a stock of 50.
+        """
+        self._is_exact = self._delimiter == "," and not decimal_is_certain
+
     def rows(self) -> Iterator[tuple[int, Cells | str]]:
         """Yield the line on which each row starts, with a cell for each column or with what is wrong."""
         for line, cells in self._records(self._delimiter):
-            if line > self._header_line:
-                yield line, cells if isinstance(cells, str) else self._fitted(cells)
+            if isinstance(cells, str):
+                yield line, cells
+            elif line > self._header_line:
+                yield line, self._fitted(cells)
 
     def _fitted(self, cells: Cells) -> Cells | str:
         """Add or drop empty cells at the end: spreadsheets write more and fewer of them than there are columns."""
         width = len(self.columns)
         numbers = f"there are {len(cells)} cells, but the header names {width} columns"
-        if any(cell.strip() for cell in cells[width:]):
-            return numbers
         if len(cells) < width and not self._text.is_terminated:
             return f"the file ends within this row: {numbers}"
+        if any(cell.strip() for cell in cells[width:]) or (self._is_exact and not width <= len(cells) <= self._width):
+            return numbers
         return [*cells[:width], *[""] * (width - len(cells))]
 
     def _found_delimiter(self) -> str:
@@ -100,10 +113,7 @@ class Table:
         line, cells = next(self._records(delimiter), NO_HEADER)
         if isinstance(cells, str):
             raise UnreadableError(line, cells)
-        names = [cell.strip() for cell in cells]
-        while not names[-1]:
-            names.pop()
-        return line, names
+        return line, [cell.strip() for cell in cells]
 
     def _records(self, delimiter: str) -> Iterator[tuple[int, Cells | str]]:
         """Yield the line on which each record starts, with its cells or with what is wrong; skip empty ones."""

@@ -48,16 +48,16 @@ class Text:
     def __init__(self, stream: IO[bytes], encoding: str | None) -> None:
         """Find the encoding, unless one is given. Raises UnreadableError when the file is not text in it."""
         self._stream = stream
+        self._start = stream.tell()
         self.is_terminated = True
-        stream.seek(0)
         head = stream.read(CHUNK)
         _refuse_other_kinds(head)
         self._encoding = _encoding(head, encoding)
         self._check()
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines from the first, each with its end: LF, CRLF or CR. `is_terminated` is of the latest."""
-        self._stream.seek(0)
+        """Yield the lines from where the stream stood, with their ends; `is_terminated` tells if the latest has one."""
+        self._stream.seek(self._start)
         text = io.TextIOWrapper(self._stream, self._encoding, newline="")
         try:
             while line := text.readline(LINE_LENGTH):
@@ -65,13 +65,15 @@ class Text:
                     raise csv.Error(f"the line is longer than {LINE_LENGTH} characters; the rest was not read")
                 self.is_terminated = line.endswith(("\n", "\r"))
                 yield line
+        except UnicodeDecodeError:
+            raise csv.Error("the file was changed while it was read") from None
         finally:
             text.detach()
 
     def _check(self) -> None:
         decoder = codecs.getincrementaldecoder(self._encoding)()
         line, text = 1, ""
-        self._stream.seek(0)
+        self._stream.seek(self._start)
         chunk = b"-"
         try:
             while chunk:

@@ -76,9 +76,11 @@ class Sheet:
         self.errors: list[RowError] = []
         try:
             self._table = Table(Text(stream, reading.encoding), reading, COLUMNS)
-            decimal = self._survey().decimal(reading.decimal)
+            survey = self._survey()
+            decimal = survey.decimal(reading.decimal)
         except UnreadableError as error:
             raise RejectedFileError([RowError(line=error.line, error=str(error))]) from None
+        self._table.check_widths(decimal_is_certain=survey.is_certain)
         self._parsers = {
             number: (FIELDS[column], column, _parser(column, decimal))
             for number, column in enumerate(self._table.columns)

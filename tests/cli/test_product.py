@@ -125,6 +125,7 @@ class TestImport:
             ("--encoding", "idna"),
             ("--map", "Preis"),
             ("--map", "=price"),
+            ("--map", "_ =price"),
             ("--map", "Preis=colour"),
         ],
     )

@@ -246,6 +246,22 @@ class TestFile:
             tracemalloc.stop()
         assert peak < 3 * CHUNK + len(content)  # the stream of this test holds the whole content
 
+    def test_is_read_from_where_it_stands(self) -> None:
+        stream = io.BytesIO(b"Our price list\nsku,name,price\nA,B,1\n")
+        stream.readline()
+
+        assert list(Sheet(stream).records()) == [{"sku": "A", "name": "B", "price": 1}]
+
+    def test_that_is_changed_meanwhile_is_an_error(self) -> None:
+        stream = io.BytesIO(b"sku,name,price\nA,B,1\n")
+        sheet = Sheet(stream)
+        stream.seek(0, io.SEEK_END)
+        stream.write(b"C,\xc4pfel,1\n")
+
+        list(sheet.records())
+
+        assert [each.error for each in sheet.errors] == ["the file was changed while it was read"]
+
     def test_can_be_read_again(self) -> None:
         sheet = opened("sku,name,price\nA,B,1\nA,B,x\n")
 
@@ -284,10 +300,20 @@ class TestFile:
         ]
 
     def test_cells_that_are_left_out_at_the_end_are_empty(self) -> None:
-        records, errors = read("sku,name,price,stock\nA,B,1\nC,D\n")
+        records, errors = read("sku;name;price;stock\nA;B;1\nC;D\n")
 
         assert records == [{"sku": "A", "name": "B", "price": 1, "stock": None}]
         assert errors == [(3, "price is required")]
+
+    @pytest.mark.parametrize("row", ["A,Nail,8,50", "A,Nail,8,50,3,"])
+    def test_cells_are_not_left_out_where_a_decimal_comma_may_have_split_one(self, row: str) -> None:
+        header = "sku,name,price,stock,description"
+        cells = row.count(",") + 1
+
+        assert read(f"{header}\n{row}\n")[1] == [(2, f"there are {cells} cells, but the header names 5 columns")]
+        assert read(f"{header}\n{row}\n", decimal=",")[0] == []
+        assert len(read(f"{header}\n{row}\nB,Nut,8.50,1,\n")[0]) == 2
+        assert len(read(f'{header}\n{row}\nB,Nut,"8,50",1,\n')[0]) == 2
 
     def test_a_file_that_ends_within_a_row_is_refused(self) -> None:
         _, errors = read("sku,name,price,stock\nA,B,1,2\nC,D,8")
