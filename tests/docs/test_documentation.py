@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+from prometheus_client.parser import text_string_to_metric_families
 from standardwebhooks import WebhookVerificationError
 
 from app.config import PREFIX, Settings
@@ -24,7 +26,7 @@ from app.webhooks import signing
 from models import Product
 from tests.support import factories
 from tests.support.factories import Tenant
-from tests.support.servers import ROOT, Server, settings
+from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, settings
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 README = (ROOT / "README.md").read_text()
@@ -32,6 +34,39 @@ README = (ROOT / "README.md").read_text()
 
 def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def samples(text: str) -> dict[str, Any]:
+    """Return what the Python snippets of a page define."""
+    names: dict[str, Any] = {}
+    for block in blocks(text, "python"):
+        exec(block, names)
+    return names
+
+
+def curl_lines(server: Server) -> list[str]:
+    """Return the curl commands of the README, for this server."""
+    commands = [block for block in blocks(README, "sh") if block.startswith("curl")]
+    return [each.strip().replace("http://127.0.0.1:8000", server.url) for each in commands]
+
+
+def shell(line: str, key: str) -> Any:
+    """Return the JSON that a command prints."""
+    environment = os.environ | {"KEY": key}
+    run = subprocess.run(["sh", "-c", line], env=environment, capture_output=True, check=False, timeout=120)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def limited_key(database: Database, tenant: Tenant, rate_limit: str) -> str:
+    return factories.api_key(database, tenant.company_id, rate_limit=rate_limit)[1]
+
+
+def requests(server: Server, **labels: str) -> float:
+    """Return how many requests the server has answered so."""
+    families = text_string_to_metric_families(httpx.get(server.url + "/metrics").text)
+    counted = (each for family in families for each in family.samples if each.name == "distribu_requests_total")
+    return sum(each.value for each in counted if labels.items() <= each.labels.items())
 
 
 class TestReadme:
@@ -49,36 +84,75 @@ class TestReadme:
             assert run.returncode == 0, run.stderr
         assert "Rye flour 25 kg" in run.stdout
 
-    def test_the_curl_line_works(self, server: Server, tenant: Tenant) -> None:
-        line = next(line for block in blocks(README, "sh") for line in block.splitlines() if line.startswith("curl"))
-        line = line.replace("http://127.0.0.1:8000", server.url) + " -s --fail"
-        run = subprocess.run(
-            ["sh", "-c", line], env={"KEY": tenant.key, **os.environ}, capture_output=True, check=False
-        )
+    def test_the_curl_line_finds_goods_of_the_demo_company(self, server: Server, database: Database) -> None:
+        (line, _) = curl_lines(server)
 
-        assert run.returncode == 0
-        assert run.stdout.startswith(b'{"data":[')
+        assert len(shell(line, factories.demo_key(database))["data"]) == 10
+
+    def test_the_curl_line_for_a_webhook_can_be_repeated(self, server: Server, tenant: Tenant) -> None:
+        (_, line) = curl_lines(server)
+
+        assert shell(line, tenant.key) == shell(line, tenant.key)
+
+    def test_the_curl_lines_wait_as_long_as_they_are_told(
+        self, server: Server, tenant: Tenant, database: Database
+    ) -> None:
+        for line in curl_lines(server):
+            key = limited_key(database, tenant, "1 per 5 seconds")
+            refused = requests(server, status="429")
+            httpx.get(server.url + "/api/v1/products", headers={"Authorization": f"Bearer {key}"})
+
+            assert shell(line, key)["data"] is not None
+            assert requests(server, status="429") > refused
 
     def test_the_snippet_reads_everything(self, server: Server, tenant: Tenant, database: Database) -> None:
         made = factories.products(database, tenant.company_id, 230)
-        names: dict[str, object] = {}
-        for block in blocks(README, "python"):
-            exec(block, names)
 
-        read = names["products"](server.url + "/api/v1", tenant.key)  # type: ignore[operator]
+        read = samples(README)["products"](server.url + "/api/v1", tenant.key)
 
         assert {product["id"] for product in read} == set(made)
+
+    def test_the_snippet_waits_for_the_rate_limit(self, server: Server, tenant: Tenant, database: Database) -> None:
+        made = factories.products(database, tenant.company_id, 430)
+        key = limited_key(database, tenant, "2 per 4 seconds")
+        refused = requests(server, status="429", operation="listProducts")
+
+        read = samples(README)["products"](server.url + "/api/v1", key)
+
+        assert [product["id"] for product in read] == made[::-1]
+        assert requests(server, status="429", operation="listProducts") > refused
+
+    def test_the_snippet_waits_for_a_busy_database(
+        self, server: Server, tenant: Tenant, database: Database, store: SqliteStore | PostgresqlStore
+    ) -> None:
+        customer = factories.customer(database, tenant.company_id)
+        product = factories.product(database, tenant.company_id, stock=5)
+        refused = requests(server, status="503", operation="createOrder")
+        # On SQLite the transaction itself is the lock: it begins with BEGIN IMMEDIATE.
+        lock = "LOCK TABLE orders IN EXCLUSIVE MODE" if isinstance(store, PostgresqlStore) else "SELECT 1"
+
+        headers = {"Authorization": f"Bearer {tenant.key}"}
+        with (
+            httpx.Client(base_url=server.url + "/api/v1", headers=headers, timeout=60) as api,
+            ThreadPoolExecutor(1) as thread,
+        ):
+            with database.connection() as connection:
+                connection.exec_driver_sql(lock)
+                order = thread.submit(samples(README)["place_order"], api, customer, {product: 2})
+                deadline = time.monotonic() + 120
+                while requests(server, status="503", operation="createOrder") == refused:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.1)
+            assert order.result()["items"][0]["quantity"] == 2
+            assert api.get("/products/" + product).json()["data"]["stock"] == 3
 
     def test_the_snippet_places_an_order(self, server: Server, tenant: Tenant, database: Database) -> None:
         customer = factories.customer(database, tenant.company_id)
         product = factories.product(database, tenant.company_id, stock=5)
-        names: dict[str, Any] = {}
-        for block in blocks(README, "python"):
-            exec(block, names)
 
         headers = {"Authorization": f"Bearer {tenant.key}"}
         with httpx.Client(base_url=server.url + "/api/v1", headers=headers) as api:
-            order = names["place_order"](api, customer, {product: 2})
+            order = samples(README)["place_order"](api, customer, {product: 2})
 
         assert order["items"][0]["quantity"] == 2
 
@@ -99,10 +173,7 @@ class TestWebhookPage:
 
     @pytest.fixture
     def python(self) -> dict[str, Any]:
-        names: dict[str, Any] = {}
-        for block in blocks(self.PAGE, "python"):
-            exec(block, names)
-        return names
+        return samples(self.PAGE)
 
     def headers(self, secret: str, previous: str | None = None) -> dict[str, str]:
         signed = signing.headers(
