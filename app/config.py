@@ -5,6 +5,7 @@ Not here: what is done with them. A wrong value raises StartError with one line 
 
 import os
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -82,6 +83,19 @@ def _schedule(text: str) -> tuple[int, ...]:
     return waits
 
 
+def _ca_file(text: str) -> Path | None:
+    if not text:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(text)
+    except OSError as error:  # ssl.SSLError is one
+        raise ValueError(text) from error
+    if not context.cert_store_stats()["x509"]:
+        raise ValueError(text)
+    return Path(text)
+
+
 def _host(text: str) -> str:
     text.encode("idna")  # raises a ValueError for what no resolver takes
     if any(character.isspace() for character in text):
@@ -120,6 +134,9 @@ class Settings:
     )
     webhook_allowed_ports: tuple[range, ...] = setting(
         "80,443", egress.parse_ports, "port numbers and ranges, separated by commas, like 80,443,8000-8100"
+    )
+    webhook_ca_file: Path | None = setting(
+        "", _ca_file, "the path of a readable PEM file with the certificates of authorities"
     )
     webhook_retry_schedule: tuple[int, ...] = setting(
         "5,300,1800,7200,18000,36000,50400,72000,86400",

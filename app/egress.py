@@ -44,11 +44,26 @@ NAME = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z
 NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)\Z")  # how the last label of a name never ends, but an odd IPv4 address does
 
 
+ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")  # one that encodes nothing
+AUTHORITY = re.compile(r"[^/?#]*")
+# What may stand in a URL (RFC 3986, appendix A). Other letters are encoded when they are sent (RFC 3987, section 3.1).
+OUTSIDE_URL = re.compile(r"[^A-Za-z0-9._~!$&'()*+,;=:@/?%\[\]\x80-\U0010ffff-]")
+OUTSIDE_PATH = re.compile(r"[^A-Za-z0-9._~!$&'()*+,;=:@/?%\x80-\U0010ffff-]")
+
+
 class DestinationError(RefusalError):
-    """A URL, or what its name stands for, is not where a webhook may go."""
+    """A URL, or what its name stands for, is not where a webhook may go.
+
+    `cause` is for the operator alone: what exactly was refused, and which setting allows it.
+    """
 
     code = "destination_not_allowed"
     pointer = "/url"
+
+    def __init__(self, message: str, *, cause: str | None = None) -> None:
+        """Take the message, and the cause where it says more."""
+        super().__init__(message)
+        self.cause = cause or message
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +119,21 @@ def parse_ports(text: str) -> tuple[range, ...]:
     return tuple(_port_range(each.strip()) for each in text.split(","))
 
 
+def check_characters(url: str) -> None:
+    """Refuse what RFC 3986 forbids. Raises DestinationError naming the character.
+
+    For a URL that is to be stored: one that was stored before this rule is still sent to.
+    """
+    rest = url.partition("://")[2]
+    end = len(AUTHORITY.match(rest)[0])  # type: ignore[index]  # it matches everything
+    path = rest[end:].replace("#", "", 1)
+    if (found := OUTSIDE_URL.search(rest[:end])) and found[0].isprintable():
+        raise DestinationError(f"url must not contain '{found[0]}' before its path.")
+    if (found := OUTSIDE_PATH.search(path) or ESCAPE.search(path)) and found[0].isprintable():
+        hint = " without two hexadecimal digits after it" if found[0] == "%" else ""
+        raise DestinationError(f"url must not contain '{found[0]}'{hint}. Write it as %{ord(found[0]):02X}.")
+
+
 def parse(url: str, rules: Rules) -> Target:
     """Take a URL apart. Raises DestinationError naming the rule that it breaks. No name is looked up."""
     if not url.isprintable() or any(each in url for each in " \\"):
@@ -119,10 +149,16 @@ def parse(url: str, rules: Rules) -> Target:
         raise DestinationError("url must not contain a user name or a password.")
     port = DEFAULT_PORTS[parts.scheme] if port is None else port
     if not rules.allow_port(port):
-        raise DestinationError("The port of the url is not allowed. Use 443 or 80, or ask the operator of this server.")
+        raise DestinationError(
+            "The port of the url is not allowed. Use 443 or 80, or ask the operator of this server.",
+            cause=f"port {port} is not in DISTRIBU_WEBHOOK_ALLOWED_PORTS",
+        )
     host, address = _host(parts.hostname or "", is_bracketed=parts.netloc.startswith("["))
     if address is not None and not rules.allow(address):
-        raise DestinationError("The url leads to an address that is not public. Use one that the internet can reach.")
+        raise DestinationError(
+            "The url leads to an address that is not public. Use one that the internet can reach.",
+            cause=_not_public(address),
+        )
     path = _path(parts.path or "/") + (f"?{_path(parts.query)}" if parts.query else "")
     return Target(scheme=parts.scheme, host=host, port=port, path=path, address=address)
 
@@ -138,9 +174,13 @@ async def resolve(target: Target, rules: Rules, lookup: Lookup) -> Sequence[Addr
         async with asyncio.timeout(LOOKUP_SECONDS):
             answers = [ip_address(each) for each in await lookup(target.host)]
     except (OSError, ValueError, TimeoutError) as error:
-        raise DestinationError(NOT_REACHABLE) from error
-    if not 1 <= len(answers) <= MAX_ANSWERS or not all(rules.allow(each) for each in answers):
-        raise DestinationError(NOT_REACHABLE)
+        cause = f"{target.host} could not be looked up: {str(error) or type(error).__name__}"
+        raise DestinationError(NOT_REACHABLE, cause=cause) from error
+    if not 1 <= len(answers) <= MAX_ANSWERS:
+        raise DestinationError(NOT_REACHABLE, cause=f"{target.host} has {len(answers)} addresses")
+    for address in answers:
+        if not rules.allow(address):
+            raise DestinationError(NOT_REACHABLE, cause=f"{target.host} leads to {_not_public(address)}")
     return answers
 
 
@@ -154,6 +194,10 @@ async def system_lookup(host: str) -> Sequence[str]:
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="lookup")
+
+
+def _not_public(address: Address) -> str:
+    return f"{address}, which is not public and not in DISTRIBU_WEBHOOK_ALLOWED_NETWORKS"
 
 
 def _host(text: str, *, is_bracketed: bool) -> tuple[str, Address | None]:

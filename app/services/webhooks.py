@@ -4,6 +4,7 @@ Not here: deliveries (`app/services/deliveries.py`), and how they are sent (`app
 """
 
 import base64
+import logging
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import egress
 from app.context import Context, not_before
+from app.egress import DestinationError
 from app.errors import NotFoundError, WebhookLimitError
 from app.schemas.webhooks import WebhookSchema
 from app.services import audit
@@ -22,6 +24,7 @@ from app.services.tenant import bound, change, mine, owned
 from models import KEPT_DAYS, Company, Webhook, new_id
 from models.base import table
 
+LOG = logging.getLogger(__name__)
 TABLE = table(Webhook)
 SCHEMA = WebhookSchema()
 MAX_WEBHOOKS = 10
@@ -62,7 +65,7 @@ def lock(ctx: Context, webhook_id: str) -> Row[Any]:
 
 def create(ctx: Context, values: Values) -> Row[Any]:
     """Add a webhook with a fresh secret. Raises DestinationError, and WebhookLimitError beyond MAX_WEBHOOKS."""
-    egress.parse(values["url"], ctx.egress)
+    _check_url(ctx, values["url"])
     ctx.session.execute(ADDING, {"own_id": ctx.company_id})
     if ctx.session.execute(COUNT, bound(ctx)).scalar_one() >= MAX_WEBHOOKS:
         raise WebhookLimitError(MAX_WEBHOOKS)
@@ -90,7 +93,7 @@ def update(ctx: Context, webhook_id: str, values: Values) -> Row[Any]:
     before = lock(ctx, webhook_id)
     ctx = not_before(ctx, before.updated_at)
     if "url" in values:
-        egress.parse(values["url"], ctx.egress)
+        _check_url(ctx, values["url"], before.url)
     changed = {name: value for name, value in _folded(values).items() if getattr(before, name) != value}
     if not changed:
         return before
@@ -148,6 +151,17 @@ def signing_secrets(webhook: Row[Any], now: datetime) -> tuple[str, str | None]:
     """Return the secret that signs, and the one before it while its grace lasts."""
     ends = webhook.secret_rotation_grace_expires_at
     return webhook.secret, webhook.previous_secret if ends is not None and ends > now else None
+
+
+def _check_url(ctx: Context, url: str, before: str | None = None) -> None:
+    """Refuse a URL that a webhook may not have; the operator's log names the setting that would allow it."""
+    try:
+        if url != before:
+            egress.check_characters(url)
+        egress.parse(url, ctx.egress)
+    except DestinationError as error:
+        LOG.info("the URL of a webhook was refused: %s (request %s)", error.cause, ctx.request_id)
+        raise
 
 
 def _folded(values: Values) -> Values:

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import certifi
@@ -34,7 +35,16 @@ NUL = "\x00"  # a character that PostgreSQL does not store
 LATE = "No complete answer within {:g} seconds."
 UNASKED = "The receiver answered before the request was sent."
 NOT_HTTP = "The answer is not valid HTTP."
-BAD_CERTIFICATE = "The certificate is not valid for this host."
+BAD_CERTIFICATE = "The receiver's certificate is not valid."
+WRONG_HOST = "The certificate is not valid for this host."
+UNTRUSTED = "The receiver's certificate comes from an authority that this server does not trust."
+UNTRUSTED_CODES = (18, 19, 20, 21)
+CERTIFICATE_FAULTS = {  # by the codes of OpenSSL's x509_vfy.h
+    9: "The receiver's certificate is not valid yet.",
+    10: "The receiver's certificate has expired.",
+    **dict.fromkeys(UNTRUSTED_CODES, UNTRUSTED),
+    **dict.fromkeys((62, 64), WRONG_HOST),
+}
 CUT_OFF = "The connection was cut before the answer was complete."
 
 Pool = dict[tuple[str, str, int], list[Connection]]
@@ -42,11 +52,15 @@ Pool = dict[tuple[str, str, int], list[Connection]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """How an attempt went. `status` is None when no answer came; `error` says in words what went wrong."""
+    """How an attempt went. `status` is None when no answer came; `error` says in words what went wrong.
+
+    `cause` says more of what went wrong, to the operator alone.
+    """
 
     status: int | None = None
     body: str = ""
     error: str | None = None
+    cause: str | None = None
     duration_ms: int = 0
     retry_after: str | None = None
 
@@ -70,7 +84,7 @@ class Sender:
         """Take the rules; `lookup` tells what a name stands for."""
         self._rules = rules
         self._lookup = lookup
-        self._tls = tls or ssl.create_default_context(cafile=certifi.where())
+        self._tls = tls or trust()
         self._deadline = deadline_seconds
         self._idle: Pool = defaultdict(list)
         self._untidy: set[tuple[str, str, int]] = set()  # places that sent more than answers; nothing is kept to them
@@ -91,7 +105,7 @@ class Sender:
         """Post once. Everything that goes wrong is in the result; nothing is raised."""
         started = time.monotonic()
         connection: Connection | None = None
-        error = None
+        failure: dict[str, str] = {}
         try:
             async with asyncio.timeout(self._deadline):
                 target = egress.parse(url, self._rules)
@@ -104,12 +118,12 @@ class Sender:
                     connection = await self._open(target)
                     await connection.post(target, headers, body)
         except (OSError, DestinationError, h11.ProtocolError) as problem:
-            error = _explain(problem, connection, self._deadline)
+            failure = {"error": _explain(problem, connection, self._deadline), "cause": _cause(problem)}
         finally:
             if connection is not None:
                 self._keep_or_close(connection)
         answer = None if connection is None else connection.answer
-        return _result(answer, error, round((time.monotonic() - started) * 1000))
+        return _result(answer, round((time.monotonic() - started) * 1000), **failure)
 
     def _kept(self, target: Target) -> Iterator[Connection]:
         """Yield connections to the same place that were kept; who asks for another one has found the last one stale."""
@@ -173,11 +187,19 @@ class Sender:
                 del self._idle[place]
 
 
+def trust(ca_file: Path | None = None) -> ssl.SSLContext:
+    """Return a context that trusts the public authorities, and those in a file beside them."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
+
+
 def _explain(problem: Exception, connection: Connection | None, deadline: float) -> str:
     """Say what went wrong without telling what listens where nobody should look."""
     if connection is None:
         if isinstance(problem, ssl.SSLCertVerificationError):
-            return BAD_CERTIFICATE
+            return CERTIFICATE_FAULTS.get(problem.verify_code, BAD_CERTIFICATE)
         return egress.NOT_REACHABLE
     if isinstance(problem, TimeoutError):
         return LATE.format(deadline)
@@ -186,14 +208,25 @@ def _explain(problem: Exception, connection: Connection | None, deadline: float)
     return NOT_HTTP if isinstance(problem, h11.ProtocolError) else CUT_OFF
 
 
-def _result(answer: Answer | None, error: str | None, duration_ms: int) -> Result:
+def _cause(problem: Exception) -> str:
+    """Say what went wrong to the operator, who may know it all."""
+    if isinstance(problem, DestinationError):
+        return problem.cause
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        advice = "; DISTRIBU_WEBHOOK_CA_FILE adds authorities" if problem.verify_code in UNTRUSTED_CODES else ""
+        return f"certificate: {problem.verify_message}{advice}"
+    return str(problem) or type(problem).__name__
+
+
+def _result(answer: Answer | None, duration_ms: int, *, error: str | None = None, cause: str | None = None) -> Result:
     if answer is None:
-        return Result(error=error, duration_ms=duration_ms)
+        return Result(error=error, cause=cause, duration_ms=duration_ms)
     retry_after = answer.header(b"retry-after")
     return Result(
         status=answer.status,
         body=answer.text().decode("utf-8", "replace")[:MAX_TEXT].replace(NUL, "\N{REPLACEMENT CHARACTER}"),
         error=error,
+        cause=cause,
         duration_ms=duration_ms,
         retry_after=None if retry_after is None else retry_after.decode("latin-1"),
     )

@@ -20,7 +20,7 @@ from app.services.webhooks import signing_secrets
 from app.webhooks import queue, signing
 from app.webhooks.pace import Pace
 from app.webhooks.queue import Job, Outcome
-from app.webhooks.sender import Result, Sender
+from app.webhooks.sender import Result, Sender, trust
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
@@ -38,6 +38,7 @@ class Worker:
         self._database = database
         self._waits = settings.webhook_retry_schedule
         self._rules = Rules(networks=settings.webhook_allowed_networks, ports=settings.webhook_allowed_ports)
+        self._tls = trust(settings.webhook_ca_file)
         self._lease = lease
         self._pace = Pace()
         self._under_way: dict[asyncio.Task[None], str] = {}  # to the webhook's id
@@ -47,7 +48,7 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; what is under way then is finished and recorded."""
         with ThreadPoolExecutor(1, thread_name_prefix="queue") as thread:
-            async with Sender(self._rules) as sender:
+            async with Sender(self._rules, tls=self._tls) as sender:
                 stopping = asyncio.create_task(stop.wait())
                 while not stop.is_set():
                     for job in await self._round(thread):
@@ -133,7 +134,7 @@ class Worker:
         self._news.set()
         LOG.info(
             "delivery %s of event %s to webhook %s: attempt %d, %s in %d ms (request %s)",
-            *(job.id, job.event_id, job.webhook_id, job.attempt, result.status or result.error),
+            *(job.id, job.event_id, job.webhook_id, job.attempt, _said(result)),
             *(result.duration_ms, job.request_id),
         )
 
@@ -159,6 +160,12 @@ async def _send(sender: Sender, job: Job, moment: datetime) -> Result:
         previous_secret=previous,
     )
     return await sender.post(job.url, headers | _traced(job), body)
+
+
+def _said(result: Result) -> str:
+    """Return what the log says of an attempt: the status, the error, and its cause where that is something else."""
+    parts = [result.status, result.error, None if result.cause == result.error else result.cause]
+    return ": ".join(str(each).rstrip(".") for each in parts if each is not None)
 
 
 def _traced(job: Job) -> dict[str, str]:

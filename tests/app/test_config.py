@@ -1,5 +1,6 @@
 """Settings: every wrong value is one line that names the variable and what it accepts, and shows no password."""
 
+import certifi
 import pytest
 
 from app.config import Settings
@@ -46,6 +47,11 @@ WRONG = [
     ("SQLITE_SYNCHRONOUS", "OFF"),
     ("LOG_LEVEL", "LOUD"),
     ("METRICS_PORT", "-1"),
+    ("WEBHOOK_CA_FILE", "/nowhere.pem"),
+    ("WEBHOOK_CA_FILE", "/etc"),
+    ("WEBHOOK_CA_FILE", "/dev/null"),
+    ("WEBHOOK_CA_FILE", __file__),
+    ("WEBHOOK_CA_FILE", "a\x00b"),
 ]
 
 
@@ -77,6 +83,7 @@ def test_a_wrong_value_is_named_in_one_line(name: str, value: str) -> None:
         ("RATE_LIMIT_STORAGE", "rediss://u:p@h"),
         ("LOG_LEVEL", "debug"),
         ("SQLITE_SYNCHRONOUS", "normal"),
+        ("WEBHOOK_CA_FILE", certifi.where()),
     ],
 )
 def test_a_right_value_is_taken(name: str, value: str) -> None:

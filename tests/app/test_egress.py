@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import egress
-from app.egress import DestinationError, Rules, parse, parse_networks, parse_ports
+from app.egress import DestinationError, Rules, check_characters, parse, parse_networks, parse_ports
 
 RULES = Rules()
 REFUSED = [
@@ -155,6 +155,49 @@ class TestUrls:
         with pytest.raises(DestinationError, match=words):
             parse(url, RULES)
 
+    @pytest.mark.parametrize("character", '"<>^`{|}[] \\')
+    @pytest.mark.parametrize("place", ["path/{}", "path?query={}", "#fragment{}"])
+    def test_a_character_that_no_url_has_is_named_with_its_code(self, character: str, place: str) -> None:
+        with pytest.raises(DestinationError) as caught:
+            check_characters("https://example.com/" + place.replace("{}", character))
+
+        assert str(caught.value) == f"url must not contain '{character}'. Write it as %{ord(character):02X}."
+
+    @pytest.mark.parametrize("character", '"<>^`{|} \\')
+    def test_neither_has_its_host(self, character: str) -> None:
+        with pytest.raises(DestinationError, match=r"^url must not contain '.' before its path\.$"):
+            check_characters(f"https://exam{character}ple.com/path")
+
+    @pytest.mark.parametrize("path", ["100%", "%zz", "a%2", "?a=%", "%%20"])
+    def test_a_percent_sign_that_encodes_nothing_is_named(self, path: str) -> None:
+        with pytest.raises(DestinationError, match=r"'%' without two hexadecimal digits after it\. Write it as %25\."):
+            check_characters("https://example.com/" + path)
+
+    def test_a_second_number_sign_is_named(self) -> None:
+        with pytest.raises(DestinationError, match="'#'"):
+            check_characters("https://example.com/#a#b")
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://example.com/-._~!$&'()*+,;=:@/%7B%7d?-._~!$&'()*+,;=:@/?%20#-._~!$&'()*+,;=:@/?%20",
+            "https://[2606:4700::1111]:443/x",
+            "https://exämple.com/ü?x=ü",
+        ],
+    )
+    def test_all_others_are_fine(self, url: str) -> None:
+        check_characters(url)
+
+    def test_the_operator_is_given_the_setting(self) -> None:
+        for url, setting in (
+            ("http://example.com:8080/", "port 8080 is not in DISTRIBU_WEBHOOK_ALLOWED_PORTS"),
+            ("http://10.0.0.1/", "10.0.0.1, which is not public and not in DISTRIBU_WEBHOOK_ALLOWED_NETWORKS"),
+        ):
+            with pytest.raises(DestinationError) as caught:
+                parse(url, RULES)
+            assert caught.value.cause == setting
+            assert "DISTRIBU" not in str(caught.value)
+
     @pytest.mark.parametrize(
         ("url", "host", "authority", "path"),
         [
@@ -220,8 +263,11 @@ class TestResolve:
         "answers", [["10.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["8.8.8.8", "::1"], [], ["8.8.8.8"] * 101, ["fe80::1%eth0"]]
     )
     def test_one_bad_answer_refuses_all(self, answers: list[str]) -> None:
-        with pytest.raises(DestinationError, match="not allowed or cannot be reached"):
+        with pytest.raises(DestinationError, match="not allowed or cannot be reached") as caught:
             self.resolve(*answers)
+
+        assert str(caught.value.cause).startswith("hooks.example ")
+        assert ("DISTRIBU_WEBHOOK_ALLOWED_NETWORKS" in caught.value.cause) is (0 < len(answers) < 101)
 
     def test_a_look_up_that_hangs_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(egress, "LOOKUP_SECONDS", 0.05)

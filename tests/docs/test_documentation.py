@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from decimal import Decimal
@@ -175,7 +176,9 @@ class TestWebhookPage:
     def python(self) -> dict[str, Any]:
         return samples(self.PAGE)
 
-    def headers(self, secret: str, previous: str | None = None) -> dict[str, str]:
+    def headers(
+        self, secret: str, previous: str | None = None, spell: Callable[[str], str] = str.lower
+    ) -> dict[str, str]:
         signed = signing.headers(
             message_id="c1",
             event="order.created",
@@ -184,16 +187,21 @@ class TestWebhookPage:
             secret=secret,
             previous_secret=previous,
         )
-        return {name.lower(): value for name, value in signed.items()}
+        return {spell(name): value for name, value in signed.items()}
 
-    def test_the_python_samples_tell_genuine_from_forged(self, python: dict[str, Any]) -> None:
-        genuine, rotated = self.headers(self.SECRET), self.headers(webhooks.new_secret(), self.SECRET)
-        forged = self.headers(webhooks.new_secret())
+    @pytest.mark.parametrize("spell", [str, str.lower, str.upper, str.title])
+    def test_the_python_samples_tell_genuine_from_forged(
+        self, python: dict[str, Any], spell: Callable[[str], str]
+    ) -> None:
+        genuine, rotated = self.headers(self.SECRET, spell=spell), self.headers(webhooks.new_secret(), self.SECRET)
+        forged = self.headers(webhooks.new_secret(), spell=spell)
 
         for headers in (genuine, rotated):
             assert python["receive"](self.SECRET, self.BODY, headers)["event"] == "order.created"
             assert python["is_genuine"](self.SECRET, self.BODY, headers)
         assert not python["is_genuine"](self.SECRET, self.BODY, forged)
+        assert not python["is_genuine"](self.SECRET, self.BODY, {"X-Webhook-Signature": "ü"})
+        assert not python["is_genuine"](self.SECRET, self.BODY, {})
         with pytest.raises(WebhookVerificationError):
             python["receive"](self.SECRET, self.BODY, forged)
 
@@ -201,7 +209,9 @@ class TestWebhookPage:
         (sample,) = blocks(self.PAGE, "javascript")
         cases = [
             (self.headers(self.SECRET), True),
+            (self.headers(self.SECRET, spell=str), True),
             (self.headers(webhooks.new_secret(), self.SECRET), True),
+            (self.headers(webhooks.new_secret(), self.SECRET, spell=str.title), True),
             (self.headers(webhooks.new_secret()), False),
             ({}, False),
         ]

@@ -355,6 +355,8 @@ class TestRetries:
 
         assert failed[0]["statusCode"] is None
         assert failed[0]["responseBody"] == "The destination is not allowed or cannot be reached."
+        cause = "10.0.0.1, which is not public and not in DISTRIBU_WEBHOOK_ALLOWED_NETWORKS"
+        assert any(failed[0]["id"] in line and cause in line for line in site.log.read_text().splitlines())
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.db import Database
-from models import AuditEntry, EventType, Scope
+from models import AuditEntry, EventType, Scope, Webhook
 from tests.support import factories
 from tests.support.client import Client, Contract, refusals
 from tests.support.factories import Tenant
@@ -94,6 +94,50 @@ class TestCreate:
         answer = client.post("/webhooks", json={"url": URL, "events": ["order.created"], **change})
 
         assert (answer.status_code, answer.json()["error"]) == (400, message)
+
+    @pytest.mark.parametrize(
+        ("url", "message"),
+        [
+            ("https://example.com/{id}", "url must not contain '{'. Write it as %7B."),
+            ("https://example.com/?a[]=b", "url must not contain '['. Write it as %5B."),
+            ("https://example.com/a b", "url must not contain ' '. Write it as %20."),
+            (
+                "https://example.com/100%",
+                "url must not contain '%' without two hexadecimal digits after it. Write it as %25.",
+            ),
+            ("https://exa|mple.com/", "url must not contain '|' before its path."),
+        ],
+    )
+    def test_a_character_that_no_url_has_is_named(self, client: Client, url: str, message: str) -> None:
+        webhook = make(client)
+
+        for answer in (
+            client.post("/webhooks", json={"url": url, "events": ["order.created"]}),
+            client.patch(f"/webhooks/{webhook['id']}", json={"url": url}),
+        ):
+            (refusal,) = refusals(answer)
+            assert (refusal["code"], refusal["pointer"]) == ("destination_not_allowed", "/url")
+            assert refusal["message"] == answer.json()["error"] == message
+
+    def test_a_url_that_was_stored_before_the_rule_may_stay(self, client: Client, database: Database) -> None:
+        webhook = make(client)
+        with database.transaction(write=True) as session:
+            session.get_one(Webhook, webhook["id"]).url = "https://example.com/{id}"
+
+        answer = client.patch(f"/webhooks/{webhook['id']}", json={"url": "https://example.com/{id}", "isActive": False})
+
+        assert answer.status_code == 200
+        assert answer.json()["data"]["isActive"] is False
+
+    def test_the_log_names_the_setting_and_the_answer_does_not(self, client: Client, server: Server) -> None:
+        for url, cause in (
+            ("http://example.com:6379/", "port 6379 is not in DISTRIBU_WEBHOOK_ALLOWED_PORTS"),
+            ("http://10.9.8.7/", "10.9.8.7, which is not public and not in DISTRIBU_WEBHOOK_ALLOWED_NETWORKS"),
+        ):
+            answer = client.post("/webhooks", json={"url": url, "events": ["order.created"]})
+            assert "DISTRIBU" not in answer.text
+            lines = [line for line in server.log.read_text().splitlines() if answer.headers["X-Request-Id"] in line]
+            assert any(cause in line for line in lines)
 
     @pytest.mark.parametrize(
         "url",

@@ -8,19 +8,23 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 import trustme
 
+from app.context import now
 from app.egress import NOT_REACHABLE, Rules, Target, parse_networks, parse_ports
 from app.webhooks.connection import Connection, UnaskedError
-from app.webhooks.sender import Result, Sender
+from app.webhooks.sender import Result, Sender, trust
 
 OPEN = Rules(networks=parse_networks("127.0.0.0/8"), ports=parse_ports("1-65535"))
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 DEADLINE = 0.7
 AUTHORITY = trustme.CA()
+PAST, FUTURE = now() - timedelta(days=1), now() + timedelta(days=1)
 
 Behaviour = Callable[[socket.socket], None]
 
@@ -120,10 +124,12 @@ def post(*urls: str, rules: Rules = OPEN, pause: float = 0.0, **options: object)
     return asyncio.run(run())
 
 
-def contexts(name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+def contexts(
+    name: str, not_before: datetime | None = None, not_after: datetime | None = None
+) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Return what a server of a name and a client that trusts it speak TLS with."""
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    AUTHORITY.issue_cert(name).configure_cert(server)
+    AUTHORITY.issue_cert(name, not_before=not_before, not_after=not_after).configure_cert(server)
     AUTHORITY.configure_trust(client)
     return server, client
 
@@ -480,7 +486,40 @@ class TestTls:
 
         assert right.succeeded
         assert (wrong.status, wrong.error) == (None, "The certificate is not valid for this host.")
+        assert "Hostname mismatch" in str(wrong.cause)
         assert len(there.requests) == 1
+
+    def test_the_certificate_of_an_address_must_be_the_addresss(self, peer: Callable[..., Peer]) -> None:
+        server, client = contexts("hooks.example")
+        there = peer(says(OK), server)
+
+        (result,) = post(f"https://127.0.0.1:{there.port}/", tls=client)
+
+        assert result.error == "The certificate is not valid for this host."
+        assert there.requests == []
+
+    @pytest.mark.parametrize(
+        ("dates", "error", "cause"),
+        [
+            ({"not_after": PAST}, "The receiver's certificate has expired.", "expired"),
+            (
+                {"not_before": FUTURE, "not_after": FUTURE},
+                "The receiver's certificate is not valid yet.",
+                "not yet valid",
+            ),
+        ],
+    )
+    def test_a_certificate_has_its_time(
+        self, peer: Callable[..., Peer], dates: dict[str, datetime], error: str, cause: str
+    ) -> None:
+        server, client = contexts("hooks.example", **dates)
+        there = peer(says(OK), server)
+
+        (result,) = post(f"https://hooks.example:{there.port}/", lookup=names(hooks=["127.0.0.1"]), tls=client)
+
+        assert result.error == error
+        assert cause in str(result.cause)
+        assert there.requests == []
 
     def test_an_unknown_authority_is_not_trusted(self, peer: Callable[..., Peer]) -> None:
         server, _ = contexts("hooks.example")
@@ -488,5 +527,20 @@ class TestTls:
 
         (result,) = post(f"https://hooks.example:{there.port}/", lookup=names(hooks=["127.0.0.1"]))
 
-        assert result.error == "The certificate is not valid for this host."
+        assert result.error == "The receiver's certificate comes from an authority that this server does not trust."
+        assert str(result.cause).endswith("DISTRIBU_WEBHOOK_CA_FILE adds authorities")
         assert there.requests == []
+
+    def test_an_authority_of_a_file_is_trusted_beside_the_public_ones(
+        self, peer: Callable[..., Peer], tmp_path: Path
+    ) -> None:
+        server, _ = contexts("hooks.example")
+        there = peer(says(OK), server)
+        file = tmp_path / "authority.pem"
+        AUTHORITY.cert_pem.write_to_path(str(file))
+        both = trust(file)
+
+        (result,) = post(f"https://hooks.example:{there.port}/", lookup=names(hooks=["127.0.0.1"]), tls=both)
+
+        assert result.succeeded
+        assert both.cert_store_stats()["x509_ca"] == trust().cert_store_stats()["x509_ca"] + 1
