@@ -1,8 +1,9 @@
 """Numbers as spreadsheets write them: 8.50, 8,50, 1,234.50, 1.234,50, 1 234,50, 1'234.50, $8.50, 8,50 €.
 
 `1.234` is 1.234 where the point is the decimal mark, and 1234 where the comma is. One file has one decimal mark, so a
-cell that can be read in one way only (`8,50`) settles the others. Where no cell does, the person who made the file has
-to say: a price is never guessed.
+cell that can be read in one way only (`8,50`) shows it. By that, `1.234` is read as thousands only: where it would have
+three decimal places, and where nothing shows the mark, the person who made the file has to say. A price is never
+guessed.
 """
 
 import re
@@ -64,7 +65,7 @@ class Survey:
         """Begin with nothing seen."""
         self._by_mark: dict[str, Place] = {}
         self._by_currency: dict[str, Place] = {}
-        self._unclear: Place | None = None
+        self._unclear: dict[str, Place] = {}  # by the mark that would give them three decimal places
 
     @property
     def is_certain(self) -> bool:
@@ -83,23 +84,27 @@ class Survey:
         if len(readings) == 1:
             self._by_mark.setdefault(next(iter(readings)), place)
         elif len(set(readings.values())) > 1:
-            self._unclear = self._unclear or place
+            self._unclear.setdefault(POINT if POINT in number else COMMA, place)
 
     def decimal(self, wanted: str | None) -> str:
         """Return the decimal mark. Raises UnreadableError when it is neither wanted nor certain."""
         if len(self._by_currency) > 1:
             first, other, *_ = self._by_currency.values()
             raise UnreadableError(other.line, f"{other} and {first} have different currency signs; import one currency")
-        if wanted is None and len(self._by_mark) > 1:
+        return wanted or self._found()
+
+    def _found(self) -> str:
+        if len(self._by_mark) > 1:
             first, other = self._by_mark.values()
             raise UnreadableError(
                 other.line,
                 f"{other} and {first} have different decimal marks. Correct one of them, or add {OPTIONS[POINT]} or "
                 f"{OPTIONS[COMMA]} to see all that do not fit it",
             )
-        if wanted is None and self._unclear and not self._by_mark:
-            raise self._ambiguous(self._unclear)
-        return wanted or next(iter(self._by_mark), POINT)
+        unclear = [place for mark, place in self._unclear.items() if mark in self._by_mark or not self._by_mark]
+        if unclear:
+            raise self._ambiguous(unclear[0])
+        return next(iter(self._by_mark), POINT)
 
     def _ambiguous(self, place: Place) -> UnreadableError:
         number = split_currency(place.cell)[1]

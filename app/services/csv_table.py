@@ -76,11 +76,11 @@ class Table:
         return [name or f"column {number}" for number, (name, ours) in pairs if ours is None]
 
     def check_widths(self, *, decimal_is_certain: bool) -> None:
-        """Let rows be shorter than the header only where that cannot hide a decimal comma that split a cell in two.
+        """Let rows be shorter than the header only where that cannot hide a decimal mark that split a cell in two.
 
         In `W-1,Widget,8,50` there may be a price of 8,50 and no stock, or a price of 8 and a stock of 50.
         """
-        self._is_exact = self._delimiter == "," and not decimal_is_certain
+        self._is_exact = self._delimiter in {",", "."} and not decimal_is_certain
 
     def rows(self) -> Iterator[tuple[int, Cells | str]]:
         """Yield the line on which each row starts, with a cell for each column or with what is wrong."""
@@ -140,7 +140,7 @@ class Table:
                 yield f"--map names {shown(theirs)}, which is not there"
         for ours in columns.known:
             if (count := self.columns.count(ours)) > 1:
-                yield f"{count} columns are {ours}"
+                yield f"there are {count} columns for {ours}"
         if reading.strict and self.ignored:
             yield f"these columns are not known: {listed(self.ignored)}"
 

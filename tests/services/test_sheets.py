@@ -118,7 +118,7 @@ class TestHeader:
     def test_a_column_may_stand_there_once(self, header: str) -> None:
         assert refusal(header + "\n", names={"price": "price"} | ({"title": "name"} if "title" in header else {}))[
             1
-        ].startswith("2 columns are name.")
+        ].startswith("there are 2 columns for name.")
 
     @pytest.mark.parametrize("content", ["", "\n\n", "\ufeff", "sep=;\n"])
     def test_an_empty_file_is_refused(self, content: str) -> None:
@@ -483,10 +483,11 @@ class TestDecimalMark:
         assert prices("1.234", "8,50") == [1234, Decimal("8.50")]
         assert prices("8.50", "1,234") == [Decimal("8.50"), 1234]
 
-    def test_is_never_another_one_for_a_cell(self) -> None:
-        _, errors = read("sku;name;price\nA;B;8.50\nC;D;1.234\n")
-
-        assert errors == [(3, "price '1.234' must have at most two decimal places")]
+    @pytest.mark.parametrize(("cell", "other"), [("1.234", "8.50"), ("1.230", "8.5"), ("12,000", "8,50")])
+    def test_that_gives_three_decimal_places_is_asked_for(self, cell: str, other: str) -> None:
+        assert f"price '{cell}' is " in refused_prices(other, cell)[1]
+        assert f"price '{cell}' is " in refused_prices(cell, other)[1]
+        assert prices("12.500", "8.50", decimal=".") == [Decimal("12.50"), Decimal("8.50")]
 
     def test_may_show_in_the_stock(self) -> None:
         records, _ = read("sku;name;price;stock\nA;B;1.234;10,0\n")
@@ -498,7 +499,8 @@ class TestDecimalMark:
             "stock '10.000' is 10.000 (--decimal point)"
         )
         assert read("sku;name;price;stock\nA;B;7,50;10.000\n")[0][0]["stock"] == 10_000
-        assert read("sku;name;price;stock\nA;B;7.50;10.000\n")[0][0]["stock"] == 10
+        assert "stock '10.000' is 10.000 (--decimal point)" in refusal("sku;name;price;stock\nA;B;7.50;10.000\n")[1]
+        assert read("sku;name;price;stock\nA;B;7.50;10.000\n", decimal=".")[0][0]["stock"] == 10
 
     def test_is_one_in_a_file(self) -> None:
         line, reason = refused_prices("8,50", "7", "8.50")
