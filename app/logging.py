@@ -1,15 +1,23 @@
-"""Logs: one JSON object a line on stderr, never a secret in one, never a line a caller could forge."""
+"""Logs on stderr: one JSON object a line, or plain text where stderr is a terminal.
+
+Never a secret in a line, and never a line that a caller could forge.
+"""
 
 import logging
 import re
 import sys
+import threading
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
 
 import orjson
 
 SECRET = re.compile(r"(dk_|whsec_)[A-Za-z0-9_-]{8,}")
 LONGEST = 8_000
+# Controls that JSON leaves as they are, and line ends of Unicode: a terminal or a log viewer may obey them.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+LOG = logging.getLogger("distribu")
 
 
 class JsonFormatter(logging.Formatter):
@@ -26,14 +34,46 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             content["trace"] = self.formatException(record.exc_info)[-LONGEST:]
-        return SECRET.sub(r"\1…", orjson.dumps(content, default=str).decode())
+        return _redacted(CONTROL.sub(_escaped, orjson.dumps(content, default=str).decode()))
+
+
+class TextFormatter(logging.Formatter):
+    """Write a record for a person: local time, level, message and fields on a line, then the trace if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and those of the trace."""
+        time = datetime.fromtimestamp(record.created).astimezone()
+        fields: dict[str, Any] = getattr(record, "fields", {})
+        values = [f"{name}={value}" for name, value in fields.items() if value is not None]
+        message = CONTROL.sub(_escaped, " ".join([record.getMessage()[:LONGEST], *values]))
+        trace = f"\n{self.formatException(record.exc_info)[-LONGEST:]}" if record.exc_info else ""
+        return _redacted(f"{time:%H:%M:%S} {record.levelname:7} {message}{trace}")
 
 
 def configure(level: str) -> None:
-    """Send everything from `level` upwards to stderr; uvicorn's own access log is off, ours says more."""
+    """Send everything from `level` upwards to stderr; uvicorn's own access log is off, ours says more.
+
+    Warnings and exceptions that nothing handles are logged too, so that every line has the one format.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(TextFormatter() if sys.stderr.isatty() else JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_unhandled
+    threading.excepthook = lambda args: _log_unhandled(args.exc_type, args.exc_value, args.exc_traceback)
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("connexion", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _log_unhandled(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    if error is not None and not issubclass(kind, KeyboardInterrupt | SystemExit):
+        LOG.critical("unhandled %s", kind.__name__, exc_info=(kind, error, trace))
+
+
+def _redacted(line: str) -> str:
+    return SECRET.sub(r"\1…", line)
+
+
+def _escaped(control: re.Match[str]) -> str:
+    return f"\\u{ord(control[0]):04x}"

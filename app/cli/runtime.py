@@ -2,7 +2,7 @@
 
 import functools
 import getpass
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
@@ -19,14 +19,14 @@ from models import new_id
 @functools.cache
 def settings() -> Settings:
     """Return the settings, read once. Raises StartError."""
-    for name in config.unknown_variables():
-        output.note(f"Note: {name} is not a setting of this version and is ignored.")
     return Settings.from_environment()
 
 
 @contextmanager
-def any_database() -> Iterator[Database]:
-    """Yield the database in whatever state it is, and close it."""
+def any_database(warn: Callable[[str], None] = output.note) -> Iterator[Database]:
+    """Yield the database in whatever state it is, and close it. `warn` gets what is odd about the settings."""
+    for name in config.unknown_variables():
+        warn(f"Note: {name} is not a setting of this version and is ignored.")
     database = Database(settings())
     try:
         yield database
@@ -35,11 +35,11 @@ def any_database() -> Iterator[Database]:
 
 
 @contextmanager
-def current_database() -> Iterator[Database]:
+def current_database(warn: Callable[[str], None] = output.note) -> Iterator[Database]:
     """Yield the database and close it. Raises StartError unless its schema is what this code expects."""
     from app import schema_version  # noqa: PLC0415 - Alembic takes time to import, which help need not wait for
 
-    with any_database() as database:
+    with any_database(warn) as database:
         schema_version.check(database)
         yield database
 

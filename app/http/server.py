@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
+from logging import getLogger
 
 import a2wsgi
 import connexion
@@ -38,6 +39,7 @@ from app.http.usage import Usage, UsageMiddleware
 from app.http.validation import ValidationMiddleware
 from app.spec import Document
 
+LOG = getLogger(__name__)
 SHUTDOWN_SECONDS = 30
 IDLE_SECONDS = 30
 SWITCH_SECONDS = 0.0003  # Python's own is 0.005: an order waits for a report's turn at each of its statements
@@ -138,11 +140,13 @@ def run(settings: Settings, database: Database, companion: AbstractContextManage
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    logging.configure(settings.log_level)
-    print(
-        f"Distribu {__version__} listens on {address.reached(settings.host, settings.port)}. "
-        f"API: {settings.site_url}{BASE_PATH}/, reference: {settings.site_url}/docs",
-        file=sys.stderr,
+    LOG.info(
+        "Distribu %s listens on %s. API: %s%s/, reference: %s/docs",
+        __version__,
+        address.reached(settings.host, settings.port),
+        settings.site_url,
+        BASE_PATH,
+        settings.site_url,
     )
     signal.signal(signal.SIGTERM, _leave)  # uvicorn repeats the signal when it has stopped
     with listening, _shared_metrics(settings), companion:
@@ -193,8 +197,8 @@ def _serve_metrics(host: str, port: int) -> None:
 
 def _warn_of_private_counters(settings: Settings) -> None:
     if settings.rate_limit_storage == "memory://":
-        print(
-            "Each process counts requests by itself: a key may pass its rate limit up to "
-            f"{settings.workers} times over. Set DISTRIBU_RATE_LIMIT_STORAGE=redis://… to share the counter.",
-            file=sys.stderr,
+        LOG.warning(
+            "Each process counts requests by itself: a key may pass its rate limit up to %s times over. "
+            "Set DISTRIBU_RATE_LIMIT_STORAGE=redis://… to share the counter.",
+            settings.workers,
         )

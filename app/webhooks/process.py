@@ -8,6 +8,7 @@ import contextlib
 import logging
 import multiprocessing
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
@@ -72,9 +73,15 @@ def _keep_running(stop: threading.Event) -> None:
 
 def _run_from_environment() -> None:
     settings = Settings.from_environment()
+    configure(settings.log_level)
     database = Database(settings)
-    run(settings, database)
-    database.dispose()
+    try:
+        run(settings, database)
+    except Exception:
+        LOG.exception("the webhook worker failed")
+        sys.exit(1)
+    finally:
+        database.dispose()
 
 
 def _end(process: BaseProcess) -> None:

@@ -51,10 +51,10 @@ def test_columns_at_the_right_are_left_out_first_and_the_id_never() -> None:
 
 
 def test_a_word_that_is_longer_than_any_id_is_folded() -> None:
-    table, _ = printed(80, [{"id": ID, "url": "https://example.com/" + "x" * 200}])
+    table, _ = printed(80, [{"id": ID, "url": "https://example.com/" + "z" * 200}])
 
     assert ID in table
-    assert table.count("x") == 201  # that of "example" is one of them
+    assert table.count("z") == 200
 
 
 def test_a_record_without_room_is_printed_line_by_line() -> None:

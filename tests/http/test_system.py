@@ -88,6 +88,21 @@ class TestMetrics:
         store.drop(url)
 
 
+class TestLog:
+    def test_every_line_is_json_in_a_file(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
+        url = store.create("logged")
+        with Server(url, tmp_path / "log", workers="2", datebase_url="mistyped") as server:
+            httpx.get(server.url + "/api/v1/products")
+
+        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+        messages = [line["message"] for line in lines]
+        assert any("DISTRIBU_DATEBASE_URL is not a setting" in message for message in messages)
+        assert any("Each process counts requests by itself" in message for message in messages)
+        assert any(f"listens on {server.url}" in message for message in messages)
+        assert all({"time", "level", "logger"} <= line.keys() for line in lines)
+        store.drop(url)
+
+
 class TestDocument:
     def test_both_forms_are_the_bundled_document(self, anonymous: Client) -> None:
         as_json = anonymous.get("/openapi.json")
