@@ -23,7 +23,9 @@ LARGE_BYTES = 50_000  # from here on parsing would hold up other requests
 MAX_SECONDS = 15.0
 MAX_DEPTH = 64
 MAX_DIGITS = 40
-CONTENT_TYPE = re.compile(r'application/json *(; *charset *= *"?utf-?8"? *)?', re.IGNORECASE)
+NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+PARAMETER = rf';[ \t]*(?:({NAME})[ \t]*=[ \t]*({NAME}|"(?:[^"\\]|\\.)*")[ \t]*)?'  # RFC 9110, section 5.6.6
+JSON_TYPE = re.compile(rf"[ \t]*application/json[ \t]*((?:{PARAMETER})*)", re.IGNORECASE)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -67,8 +69,7 @@ def parse(raw: bytes) -> Any:
 
 
 def _check_media_type(scope: Scope) -> None:
-    given = (header(scope, b"content-type") or b"").decode("latin-1").strip()
-    if not CONTENT_TYPE.fullmatch(given):
+    if not _is_json(header(scope, b"content-type") or b""):
         message = "The request body must be sent as Content-Type: application/json, in UTF-8."
         headers = {"Accept": "application/json"}
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message, headers=headers)
@@ -76,6 +77,15 @@ def _check_media_type(scope: Scope) -> None:
         message = "The request body must be sent without Content-Encoding."
         headers = {"Accept-Encoding": "identity"}
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message, headers=headers)
+
+
+def _is_json(given: bytes) -> bool:
+    """Tell whether a media type is JSON in UTF-8; parameters other than the charset change nothing."""
+    match = JSON_TYPE.fullmatch(given.decode("latin-1"))
+    if match is None:
+        return False
+    charsets = [value for name, value in re.findall(PARAMETER, match[1]) if name.lower() == "charset"]
+    return all(value.strip('"').lower() in {"utf-8", "utf8"} for value in charsets)
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes:

@@ -41,6 +41,12 @@ class TestMediaType:
             "Application/Json; Charset=UTF-8",
             "application/json;charset=utf8",
             'application/json; charset="utf-8"',
+            "application/json;",
+            "application/json; ;;version=1",
+            "application/json; charset=utf-8;",
+            "application/json;version=1",
+            'application/json; profile="a;b, \\"charset=x\\""; odata.metadata=none; charset=UTF-8',
+            "application/json\t;\tcharset=utf-8",
         ],
     )
     def test_v1_spelling_of_the_media_type_never_skips_validation(self, probe: Probe, content_type: str) -> None:
@@ -62,6 +68,12 @@ class TestMediaType:
             "application/json;charset=utf-16",
             "application/json ; x",
             "application/json; charset=latin-1",
+            "application/json; version=1; charset=latin-1",
+            "application/json; charset=utf-8; charset=utf-16",
+            'application/json; charset="',
+            'application/json; x="y" z',
+            "application/json; =x",
+            "application/json" + "; " * 5000 + "x",
         ],
     )
     def test_v2_v3_anything_but_json_in_utf8_is_415(self, probe: Probe, content_type: str | None) -> None:
