@@ -15,6 +15,7 @@ from typing import Any, Never
 
 from starlette.types import Receive, Scope
 
+from app.http.call import BODY_FAULT
 from app.http.errors import MAX_FAULTS, ApiError, Fault, Path, invalid, malformed, pointer, shown
 from app.http.guard import header
 
@@ -96,6 +97,8 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise malformed("The connection was closed before the request body was complete.")
+        if BODY_FAULT in scope["state"]:
+            raise scope["state"][BODY_FAULT]
         body += message.get("body", b"")
         if len(body) > MAX_BYTES:
             raise _too_large()

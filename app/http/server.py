@@ -30,6 +30,7 @@ from app.http.auth import AuthMiddleware, KeyRing
 from app.http.bridge import Bridge
 from app.http.dispatch import Site
 from app.http.errors import ErrorMiddleware
+from app.http.expect import ExpectMiddleware
 from app.http.guard import GuardMiddleware
 from app.http.methods import AllowMiddleware, OperationMiddleware
 from app.http.protocol import EdgeProtocol
@@ -70,6 +71,7 @@ def create_app(
         lifespan=lambda _: _running(lambda: dispatch.install(app.app, operations, functions, site), usage, database),
         middlewares=[  # the order in which a request is judged (contract, section 1)
             AccessMiddleware,  # gives it an id; counts and logs the answer, whatever it was
+            ExpectMiddleware,  # closes the connection of a client that still waits to be asked for its body
             ErrorMiddleware,  # renders every exception of the rest
             GuardMiddleware,  # malformed HTTP: 400, 404
             partial(SystemMiddleware, database=database, serves_metrics=settings.metrics_port == 0),  # health, docs

@@ -63,10 +63,15 @@ class Connection:
 
     def answer(self) -> tuple[int, Any]:
         """Return the status and the JSON of the next answer."""
+        status, _, content = self.whole_answer()
+        return status, content
+
+    def whole_answer(self) -> tuple[int, dict[str, str], Any]:
+        """Return the status, the headers and the JSON of the next answer."""
         status = int(self._answers.readline().split()[1])
-        lines = list(iter(self._answers.readline, b"\r\n"))
-        length = next(int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:"))
-        return status, json.loads(self._answers.read(length))
+        lines = [line.decode().strip() for line in iter(self._answers.readline, b"\r\n")]
+        headers = dict(line.split(": ", 1) for line in lines)
+        return status, headers, json.loads(self._answers.read(int(headers["content-length"])))
 
     def read(self, size: int) -> bytes:
         """Return so many bytes as they come."""
