@@ -5,12 +5,14 @@ other. Refusals by a rule are answers too; validation faults, 401, 403, 429 and 
 stored.
 """
 
+import decimal
 import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
@@ -20,12 +22,14 @@ from sqlalchemy.orm import Session
 
 from app.context import Context
 from app.errors import DomainError, RefusalError
+from app.http.body import MAX_DIGITS
 from app.http.errors import ApiError, translate
 from app.services.tenant import bound, mine, owned
 from models import StoredAnswer, new_id
 from models.base import table
 
 KEPT = timedelta(hours=24)
+EXACT = decimal.Context(prec=2 * MAX_DIGITS)  # rounds no number that a body may hold
 PARAMETER = "idempotency_key"
 ESCAPED = re.compile(r"\\([\"\\])")
 TABLE = table(StoredAnswer)
@@ -68,8 +72,16 @@ def clean(key: str) -> str:
 
 
 def fingerprint(arguments: Mapping[str, Any]) -> bytes:
-    """Return what makes two requests of one operation the same: their parameters and bodies, not their spelling."""
-    return hashlib.sha256(json.dumps(arguments, sort_keys=True, default=str).encode()).digest()
+    """Return what makes two requests of one operation the same: their parameters and bodies, not their spelling.
+
+    Numbers are compared by value: 100.50, 100.5 and 1.005e2 are one. Whole ones are ints already (`body.py`).
+    """
+    return hashlib.sha256(json.dumps(arguments, sort_keys=True, default=_by_value).encode()).digest()
+
+
+def _by_value(number: Decimal) -> str:
+    """Return the one spelling of a number. No member of a body may be text or a number, so text will do."""
+    return str(EXACT.normalize(number))
 
 
 def once(ctx: Context, operation: str, key: str, request: bytes, act: Callable[[], Answer]) -> Answer:

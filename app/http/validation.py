@@ -122,7 +122,7 @@ def _given(scope: Scope, call: Call, name: str, kind: str) -> list[str]:
     if kind == "path":
         return [scope["path_params"][name]]
     wanted = name.lower().encode()
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == wanted]
+    return [value.decode("latin-1").strip(" \t") for key, value in scope["headers"] if key == wanted]  # RFC 9110, 5.5
 
 
 def _convert(text: str, wanted: str | None) -> Any:

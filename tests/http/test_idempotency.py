@@ -1,6 +1,8 @@
 """Idempotency-Key: section 9.1 of the contract, on both databases."""
 
+import http.client
 import itertools
+import json
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,8 @@ import pytest
 
 from app.context import now
 from app.db import Database
+from app.http.body import parse
+from app.http.idempotency import fingerprint
 from models import Customer, Event, Order, StoredAnswer
 from tests.support import factories
 from tests.support.client import Client
@@ -49,6 +53,67 @@ class TestReplay:
 
         assert [each.status_code for each in answers] == [201, 201]
         assert answers[1].headers[REPLAYED] == "true"
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            ("100.50", "100.5"),
+            ("100.5", "1.005e2"),
+            ("100.5", "1005E-1"),
+            ("1", "1.0"),
+            ("100", "1e2"),
+            ("0", "-0"),
+            ("-0.0", "0.00"),
+            ("9999999999.90", "9999999999.9"),
+        ],
+    )
+    def test_a_number_is_its_value_not_its_spelling(self, client: Client, first: str, second: str) -> None:
+        headers = key() | {"Content-Type": "application/json"}
+        bodies = (f'{{"email": "a@b.de", "creditLimit": {each}}}' for each in (first, second))
+
+        answers = [client.post("/customers", content=each, headers=headers) for each in bodies]
+
+        assert [each.status_code for each in answers] == [201, 201]
+        assert answers[1].headers[REPLAYED] == "true"
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            ('"creditLimit": 100.5', '"creditLimit": 100.51'),
+            ('"creditLimit": 9999999999.98', '"creditLimit": 9999999999.99'),
+            ('"creditLimit": null', '"creditLimit": 0'),
+            ('"notes": null', '"status": "ACTIVE"'),
+            ('"notes": "1.50"', '"notes": "1.5"'),
+            ('"notes": null', None),
+        ],
+    )
+    def test_another_value_is_another_request(self, client: Client, first: str, second: str | None) -> None:
+        headers = key() | {"Content-Type": "application/json"}
+        bodies = ("{" + ", ".join(filter(None, ['"email": "a@b.de"', each])) + "}" for each in (first, second))
+
+        answers = [client.post("/customers", content=each, headers=headers) for each in bodies]
+
+        assert [each.status_code for each in answers] == [201, 422]
+        assert answers[1].json()["code"] == "idempotency_key_reused"
+
+    @pytest.mark.parametrize("spelling", [" {}", "{} ", "\t {}\t", ' "{}" '])
+    def test_spaces_around_a_key_do_not_count(
+        self, client: Client, tenant: Tenant, server: Server, spelling: str
+    ) -> None:
+        name = str(uuid.uuid4())
+        first = client.post("/customers", json={"email": "a@b.de"}, headers={"Idempotency-Key": name})
+        headers = {"Authorization": f"Bearer {tenant.key}", "Content-Type": "application/json"}
+
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        body = json.dumps({"email": "a@b.de"})
+        connection.request("POST", "/api/v1/customers", body, {**headers, "Idempotency-Key": spelling.format(name)})
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+
+        assert answer.status == 201, content
+        assert content == first.content
+        assert answer.getheader(REPLAYED) == "true"
 
     @pytest.mark.parametrize("spelling", ["{}", '"{}"'])
     def test_bare_and_quoted_keys_are_the_same(self, client: Client, spelling: str) -> None:
@@ -192,6 +257,43 @@ class TestReplay:
 
         assert [each.status_code for each in answers] == [201, 201]
         assert answers[0].content == answers[1].content
+
+
+class TestFingerprint:
+    """What no operation has a member for today: any JSON is compared by its meaning."""
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ('{"a": [{"b": 1.50}]}', '{"a":[{"b":15e-1}]}'),
+            ("1e30", "1" + "0" * 30),
+            ("0." + "0" * 30 + "10", "1e-31"),
+            ('"\\u00e9"', '"\u00e9"'),
+        ],
+    )
+    def test_is_the_same(self, one: str, other: str) -> None:
+        assert fingerprint({"body": parse(one.encode())}) == fingerprint({"body": parse(other.encode())})
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("9007199254740992", "9007199254740993"),
+            ("0." + "1" * 39 + "1", "0." + "1" * 39 + "2"),
+            ("1" * 35 + ".1" + "0" * 30 + "1", "1" * 35 + ".1" + "0" * 30 + "2"),
+            ('{"a": [{"b": 1.5}]}', '{"a": [{"b": 1.51}]}'),
+            ("[1.5, 2.5]", "[2.5, 1.5]"),
+            ("1", "true"),
+            ("0", "false"),
+            ("1", '"1"'),
+            ("-1.5", "1.5"),
+            ('{"a": null}', "{}"),
+        ],
+    )
+    def test_differs(self, one: str, other: str) -> None:
+        assert fingerprint({"body": parse(one.encode())}) != fingerprint({"body": parse(other.encode())})
+
+    def test_another_query_is_another_request(self) -> None:
+        assert fingerprint({"body": {}, "sku": "a"}) != fingerprint({"body": {}, "sku": "b"})
 
 
 class TestTwins:
