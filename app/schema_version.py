@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from app import search_index
+from app import search_index, search_texts
 from app.db import Database
 from app.errors import DatabaseUnavailableError, StartError
 
@@ -40,6 +40,7 @@ def scripts() -> ScriptDirectory:
 def upgrade(database: Database) -> Upgrade:
     """Apply every missing revision and make the indexes of search, where they can be had, in one transaction.
 
+    Afterwards the texts of search are folded again, in transactions of their own.
     Raises StartError when the database cannot be made or reached, or is newer than this code.
     """
     _make_file(database)
@@ -53,9 +54,11 @@ def upgrade(database: Database) -> Upgrade:
             before = _current(connection)
             _refuse_newer(database, before)
             command.upgrade(_config(connection), "head")
-            return Upgrade(before, _head(), search_index.ensure(connection, anew=before != _head()))
+            done = Upgrade(before, _head(), search_index.ensure(connection, anew=before != _head()))
+        search_texts.refresh(database)
     except (DatabaseUnavailableError, sa.exc.DatabaseError) as error:
         raise StartError(_unusable(database, error)) from error
+    return done
 
 
 def check(database: Database) -> None:

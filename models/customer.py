@@ -34,13 +34,14 @@ STATUSES = ", ".join(f"'{status}'" for status in CustomerStatus)
 
 def _search_text(context: Any) -> str:
     values = context.get_current_parameters()
-    return searchable(values["email"], values.get("name"))
+    return searchable(*(values.get(column) for column in Customer.searched))
 
 
 class Customer(Base):
     """Somebody who orders. Known by an email address, which is unique in the company and stored in lower case."""
 
     __tablename__ = "customers"
+    searched = ("email", "name")
     __table_args__ = (
         UniqueConstraint("company_id", "email"),
         UniqueConstraint("company_id", "id"),  # what rows of other tables refer to

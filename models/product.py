@@ -1,5 +1,6 @@
 """Products: what is sold, at what price, and how much of it is there (contract, section 4)."""
 
+import re
 import unicodedata
 from datetime import datetime
 from decimal import Decimal
@@ -11,26 +12,41 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.base import Base, Id, Instant, Money
 
 FIELD_SEPARATOR = "\x1f"
+DOTLESS_I = "\N{LATIN SMALL LETTER DOTLESS I}"
+DOTTED_I = re.compile("i\N{COMBINING DOT ABOVE}+")
 
 
 def searchable(*texts: str | None) -> str:
     """Fold texts so that an ordinary substring match ignores case in every script.
 
-    Databases disagree on the case of anything beyond ASCII; Unicode case folding does not.
+    Databases disagree on the case of anything beyond ASCII; Unicode does not. Whoever changes what this returns need
+    not change stored rows: every `distribu db upgrade` folds them again.
     """
     joined = FIELD_SEPARATOR.join(text.replace(FIELD_SEPARATOR, " ") for text in texts if text)
-    return unicodedata.normalize("NFC", joined).casefold()
+    return joined.lower() if joined.isascii() else _folded(joined)
+
+
+def _folded(text: str) -> str:
+    """Fold as a compatibility caseless match does (Unicode Standard, section 3.13, D146), and compose again.
+
+    So ß is ss, ligatures and full-width letters are ordinary ones, and a no-break space is a space. Accents count. The
+    dotted and the dotless i of Turkish are both i: which of them a capital I stands for depends on the language.
+    """
+    once = unicodedata.normalize("NFKD", unicodedata.normalize("NFD", text).casefold())
+    twice = unicodedata.normalize("NFKD", once.casefold()).replace(DOTLESS_I, "i")
+    return unicodedata.normalize("NFKC", DOTTED_I.sub("i", twice))
 
 
 def _search_text(context: Any) -> str:
     values = context.get_current_parameters()
-    return searchable(values["name"], values.get("sku"), values.get("category"))
+    return searchable(*(values.get(column) for column in Product.searched))
 
 
 class Product(Base):
     """One thing for sale. Stock never goes below zero: the database refuses it."""
 
     __tablename__ = "products"
+    searched = ("name", "sku", "category")
     __table_args__ = (
         UniqueConstraint("company_id", "sku"),
         UniqueConstraint("company_id", "id"),  # what rows of other tables refer to
