@@ -93,10 +93,12 @@ class Table:
     def _fitted(self, cells: Cells) -> Cells | str:
         """Add or drop empty cells at the end: spreadsheets write more and fewer of them than there are columns."""
         width = len(self.columns)
+        if len(cells) == width:
+            return cells
         numbers = f"there are {len(cells)} cells, but the header names {width} columns"
         if len(cells) < width and not self._text.is_terminated:
             return f"the file ends within this row: {numbers}"
-        if any(cell.strip() for cell in cells[width:]) or (self._is_exact and not width <= len(cells) <= self._width):
+        if any(map(str.strip, cells[width:])) or (self._is_exact and not width <= len(cells) <= self._width):
             return numbers
         return [*cells[:width], *[""] * (width - len(cells))]
 
@@ -127,7 +129,7 @@ class Table:
             except csv.Error as error:
                 yield line, _explain(error)
             else:
-                if any(cell.strip() for cell in cells):
+                if any(map(str.strip, cells)):
                     yield line, cells
 
     def _faults(self, reading: Reading, columns: Columns) -> Iterator[str]:
