@@ -1,8 +1,10 @@
 """The one thing passed down from the edge: who calls, for which company, in which transaction."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
@@ -36,6 +38,13 @@ class Context:
     now: datetime
     egress: Rules = field(default_factory=Rules)  # where webhooks may go
     address: str | None = None  # where the request came from; None at the command line
+
+
+class Transactions(Protocol):
+    """Opens transactions for work on one company that takes several of them."""
+
+    def __call__(self, *, write: bool = False) -> AbstractContextManager[Context]:
+        """Return a transaction that begins now and commits at the end of a block."""
 
 
 def not_before(ctx: Context, moment: datetime) -> Context:

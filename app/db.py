@@ -29,6 +29,7 @@ SPARE = 4  # connections beyond those of the requests: key look-ups and housekee
 BUSY_SECONDS = 5  # how long anybody waits for a lock or a connection before the answer is 503
 CONFLICTS = ("40001", "40P01")  # serialization failure, deadlock: doing it again may work at once
 ATTEMPTS = 4
+LOCKED = ("55P03", "SQLITE_BUSY")  # somebody else holds the lock
 # Connection, resources, operator intervention, lock not available
 PASSING_POSTGRESQL_FAULTS = ("08", "53", "57", "55P03")
 PASSING_SQLITE_FAULTS = tuple(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "READONLY"))
@@ -116,8 +117,16 @@ def unavailability() -> Iterator[None]:
         if _is_overflow(error):
             raise TooLargeError from error
         if _is_unavailability(error):
-            raise DatabaseUnavailableError(str(error.orig).partition("\n")[0]) from error
+            raise DatabaseUnavailableError(_reason(error)) from error
         raise
+
+
+def _reason(error: DBAPIError) -> str:
+    """Return what to do about a lock that somebody else holds; for every other fault what the driver says."""
+    codes = (getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorname", None))
+    if any(str(code).startswith(LOCKED) for code in codes):
+        return f"The database is busy: others have been writing to it for {BUSY_SECONDS} s. Try again in a moment."
+    return str(error.orig).partition("\n")[0]
 
 
 def _is_overflow(error: DBAPIError) -> bool:

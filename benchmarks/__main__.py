@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks import deliveries, orders, paging, report, stores
+from benchmarks import deliveries, imports, orders, paging, report, stores
 from benchmarks.report import Finding, Workload
 from benchmarks.stores import Site
 
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[Site, Workload, Progress], Finding]] = {
     "products": paging.run,
     "orders": orders.run,
     "deliveries": deliveries.run,
+    "import": imports.run,
 }
 
 

@@ -159,7 +159,7 @@ def _watch(site: Site, process: subprocess.Popen[bytes], progress: Progress, tot
 @contextmanager
 def _worker(site: Site) -> Iterator[subprocess.Popen[bytes]]:
     settings = {
-        "DATABASE_URL": _setting(site.database.url),
+        "DATABASE_URL": stores.setting(site.database.url),
         "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
         "WEBHOOK_ALLOWED_PORTS": "1-65535",
         "LOG_LEVEL": "WARNING",
@@ -167,11 +167,6 @@ def _worker(site: Site) -> Iterator[subprocess.Popen[bytes]]:
     environment = os.environ | {f"DISTRIBU_{name}": value for name, value in settings.items()}
     with _process("app.cli", "worker", environment=environment) as process:
         yield process
-
-
-def _setting(url: sa.URL) -> str:
-    """Return a URL as the setting takes it: without the driver."""
-    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)
 
 
 @contextmanager

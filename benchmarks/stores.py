@@ -43,6 +43,11 @@ def site(name: str) -> Iterator[Site]:
             yield Site(name=name, database=database, tenant=tenant, target=_target(server, database, tenant))
 
 
+def setting(url: sa.URL) -> str:
+    """Return a URL as DISTRIBU_DATABASE_URL takes it: without the driver."""
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)
+
+
 def settle(database: Database) -> None:
     """Do now what the database would do by and by, during the measurement."""
     engine = sa.create_engine(database.url, isolation_level="AUTOCOMMIT")

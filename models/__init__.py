@@ -9,6 +9,7 @@ from models.event import KEPT_DAYS, TEST_EVENT, Event, EventType
 from models.idempotency import StoredAnswer
 from models.order import NEXT, Order, OrderItem, OrderStatus
 from models.product import Product, searchable
+from models.product_import import ImportState, ProductImport, ProductImportRow
 from models.webhook import Delivery, Webhook
 
 __all__ = [
@@ -25,12 +26,15 @@ __all__ = [
     "Delivery",
     "Event",
     "EventType",
+    "ImportState",
     "KeyStatus",
     "Order",
     "OrderItem",
     "OrderStatus",
     "PriceOverride",
     "Product",
+    "ProductImport",
+    "ProductImportRow",
     "Scope",
     "StoredAnswer",
     "Webhook",

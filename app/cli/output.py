@@ -86,7 +86,7 @@ def _print(rows: Sequence[Record], columns: Sequence[str]) -> None:
 
 
 def _cells(row: Record) -> dict[str, str]:
-    return {name: _cell(value) for name, value in row.items()}
+    return {name: cell(value) for name, value in row.items()}
 
 
 def _is_number(values: Iterable[Any]) -> bool:
@@ -94,7 +94,8 @@ def _is_number(values: Iterable[Any]) -> bool:
     return {type(value) for value in values} - {type(None)} in ({int}, {float}, {int, float})
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """Return a value as a table shows it."""
     match value:
         case None:
             return ""

@@ -3,25 +3,29 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import IO, Any, BinaryIO
 
 import click
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from app.cli import listing, options, output, reading, runtime
 from app.context import Context
 from app.schemas.products import ProductSchema
 from app.services import imports, products
 from app.services.csv_table import Reading
+from app.services.import_changes import Change
 from app.services.imports import Report
 from app.services.paging import MAX_LIMIT
 from app.services.sheets import RejectedFileError, RowError, Sheet
 
 SCHEMA = ProductSchema()
 SHOWN_ERRORS = 50
+SHOWN_CHANGES = 50
+
+Record = dict[str, Any]
 
 
 @click.group()
@@ -32,24 +36,40 @@ def product() -> None:
 @product.command(name="import")
 @click.argument("file", metavar="FILE.csv", type=click.File("rb"))
 @options.company
+@click.option("--clear-empty", is_flag=True, help="Let an empty cell clear what is stored, or reset it to the default.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @reading.options
 @options.as_json
-def import_file(file: BinaryIO, slug: str, as_json: bool, names: Sequence[tuple[str, str]], **given: Any) -> None:
+def import_file(
+    file: BinaryIO,
+    slug: str,
+    *,
+    clear_empty: bool,
+    dry_run: bool,
+    as_json: bool,
+    names: Sequence[tuple[str, str]],
+    **given: Any,
+) -> None:
     """Create or update products from FILE.csv ('-' for standard input), matched by their sku.
 
     The first line names the columns: sku, name and price, and any of description, category, unit, stock and
-    isActive; what has no column stays as it is. All rows are imported, or none when one of them is wrong.
+    isActive. What has no column or an empty cell stays as it is; a new product gets the defaults: unit 'each', stock 0,
+    active.
+
+    All rows are imported, or none when one of them is wrong. Orders are accepted meanwhile; a stock in the file
+    replaces what they have left. The audit log has each product that was created or changed. After an interruption, run
+    the command again.
 
     Delimiter, decimal mark and encoding are those of the file where they are certain. Where they are not, nothing is
     imported, and a line says which option settles it.
     """
+    act = _preview if dry_run else _import
     with _seekable(file) as stream:
         try:
-            report = _import(stream, slug, Reading(names=dict(names), **given))
+            act(stream, slug, Reading(names=dict(names), **given), clear_empty=clear_empty, as_json=as_json)
         except RejectedFileError as error:
             _show_errors(error.errors, as_json=as_json)
             raise click.exceptions.Exit(1) from None
-    output.record(_result(report) if as_json else _counts(report), as_json=as_json)
 
 
 @product.command(name="list")
@@ -75,7 +95,7 @@ def _page(ctx: Context, filters: dict[str, Any], cursor: str | None) -> listing.
 
 @contextmanager
 def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
-    """Yield the file, or a copy of a pipe: the database must not stay locked for as long as a pipe is slow."""
+    """Yield the file, or a copy of a pipe: it is read more than once."""
     if file.seekable():
         yield file
         return
@@ -85,16 +105,76 @@ def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
         yield copy
 
 
-def _import(stream: BinaryIO, slug: str, how: Reading) -> Report:
-    """Import in one transaction, with a progress bar where somebody is looking."""
+def _import(stream: BinaryIO, slug: str, how: Reading, *, clear_empty: bool, as_json: bool) -> None:
+    """Import, with progress bars where somebody is looking."""
+    with runtime.company_transactions(slug) as transactions, _bars() as bars:
+        sheet = _sheet(stream, how, bars)
+        report = imports.run(
+            transactions, sheet, clear_empty=clear_empty, watch=_watch(bars), on_wait=_say_that_we_wait
+        )
+    output.record(_result(report) if as_json else _counts(report), as_json=as_json)
+
+
+def _preview(stream: BinaryIO, slug: str, how: Reading, *, clear_empty: bool, as_json: bool) -> None:
+    """Show what an import would change."""
+    changes: list[Record] = []
+    with runtime.company_transactions(slug) as transactions, _bars() as bars:
+        sheet = _sheet(stream, how, bars)
+        report = imports.preview(
+            transactions, sheet, clear_empty=clear_empty, see=lambda each: changes.append(_change(each))
+        )
+    if as_json:
+        output.document({**_result(report), "changes": changes})
+        return
+    shown = [each | {name: _listed(each[name]) for name in ("before", "after")} for each in changes[:SHOWN_CHANGES]]
+    output.records(shown, as_json=False, columns=["sku", "action", "before", "after"], empty="Nothing would change.")
+    if len(changes) > SHOWN_CHANGES:
+        output.note(f"... and {len(changes) - SHOWN_CHANGES} more. Use --json to list all.")
+    output.record(_counts(report), as_json=False)
+    output.note("Nothing was imported. Run the command without --dry-run to import.")
+
+
+def _bars() -> Progress:
     console = output.terminal()
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
-        reader: IO[bytes] = progress.wrap_file(stream, os.fstat(stream.fileno()).st_size, description="Importing")
-        sheet = Sheet(reader, how)
-        for warning in sheet.warnings:
-            output.note(warning)
-        with runtime.company_context(slug, write=True) as ctx:
-            return imports.run(ctx, sheet)
+    return Progress(console=console, disable=not console.is_terminal, transient=True)
+
+
+def _sheet(stream: BinaryIO, how: Reading, bars: Progress) -> Sheet:
+    reader: IO[bytes] = bars.wrap_file(stream, os.fstat(stream.fileno()).st_size, description="Reading")
+    sheet = Sheet(reader, how)
+    for warning in sheet.warnings:
+        output.note(warning)
+    return sheet
+
+
+def _watch(bars: Progress) -> Callable[[str, int, int], None]:
+    tasks: dict[str, TaskID] = {}
+
+    def watch(phase: str, done: int, total: int) -> None:
+        if phase not in tasks:
+            tasks[phase] = bars.add_task(phase, total=total)
+        bars.update(tasks[phase], completed=done)
+
+    return watch
+
+
+def _say_that_we_wait() -> None:
+    output.note("Another import of this company is running. Waiting for it to end.")
+
+
+def _change(change: Change) -> Record:
+    details = change.details
+    return {
+        "sku": change.values["sku"],
+        "action": "created" if change.found is None else "updated",
+        "before": details.get("before"),
+        "after": details["after"],
+    }
+
+
+def _listed(values: Record | None) -> str:
+    """Name the values of a product for people: 'price 8.50, stock 3'."""
+    return ", ".join(f"{name} {output.cell(value) or '(empty)'}" for name, value in (values or {}).items())
 
 
 def _result(report: Report, errors: Sequence[RowError] = ()) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app import config, context
 from app.cli import output
 from app.config import Settings
-from app.context import Actor, ActorType, Context
+from app.context import Actor, ActorType, Context, Transactions
 from app.db import Database
 from app.services import companies
 from models import new_id
@@ -56,6 +56,21 @@ def company_context(slug: str, *, write: bool = False) -> Iterator[Context]:
     """Yield the context for work on one company. Raises NotFoundError when there is none of that slug."""
     with transaction(write=write) as session:
         yield context_for(session, companies.find(session, slug).id)
+
+
+@contextmanager
+def company_transactions(slug: str) -> Iterator[Transactions]:
+    """Yield what opens transactions for work on one company that takes several. Raises NotFoundError."""
+    with current_database() as database:
+        with database.transaction() as session:
+            company_id = companies.find(session, slug).id
+
+        @contextmanager
+        def transaction(*, write: bool = False) -> Iterator[Context]:
+            with database.transaction(write=write) as session:
+                yield context_for(session, company_id)
+
+        yield transaction
 
 
 def context_for(session: Session, company_id: str) -> Context:

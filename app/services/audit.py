@@ -20,10 +20,6 @@ NEWEST = owned(*TABLE.c).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc()).
 
 def record(ctx: Context, action: str, entity: str, entity_id: str, details: Mapping[str, Any] | None = None) -> None:
     """Note that the context's actor did `action` to an entity. Details over 8 KB are dropped, and that is logged."""
-    content = dict(details or {})
-    if len(orjson.dumps(content, default=str)) > MAX_DETAILS:
-        LOG.warning("details of %s on %s %s are over %d bytes, dropped", action, entity, entity_id, MAX_DETAILS)
-        content = {}
     row = {
         "id": new_id(ctx.now),
         "company_id": ctx.company_id,
@@ -32,12 +28,20 @@ def record(ctx: Context, action: str, entity: str, entity_id: str, details: Mapp
         "actor_id": ctx.actor.id,
         "entity_type": entity,
         "entity_id": entity_id,
-        "details": content,
+        "details": fitting(action, entity, entity_id, details or {}),
         "request_id": ctx.request_id,
         "address": ctx.address,
         "created_at": ctx.now,
     }
     ctx.session.connection().execute(TABLE.insert(), row)
+
+
+def fitting(action: str, entity: str, entity_id: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the details of an entry, without content when they are over 8 KB."""
+    if len(orjson.dumps(details, default=str)) <= MAX_DETAILS:
+        return dict(details)
+    LOG.warning("details of %s on %s %s are over %d bytes, dropped", action, entity, entity_id, MAX_DETAILS)
+    return {}
 
 
 def newest(ctx: Context, limit: int) -> Sequence[Row[Any]]:

@@ -1,31 +1,48 @@
-"""Import products from CSV: create or update by sku, in batches, all rows or none (contract, section 11).
+"""Import products from CSV: create or update by sku, all rows or none, beside orders (contract, section 11).
 
-Not here: what a file may look like (`app/services/sheets.py`), progress and the transaction.
+1. Read the whole file. When a row is wrong, the database is not touched.
+2. Compare it with the products and stage what differs, in short transactions whose effect nobody else sees.
+3. Apply what is staged in one transaction. When others would have to wait for longer than HOLD_SECONDS, commit and go
+   on in another one. From the first of these commits on the import will be completed: when its process is killed, a
+   server or the next import goes on with it.
+
+What is left of a process that was killed earlier is removed by whoever comes next. A stock is compared and written
+under the lock of its product: it replaces what orders have left until then, and orders that follow count from it.
+Not here: what a file may look like (`app/services/sheets.py`), and what is written (`app/services/import_staging.py`).
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import contextlib
+import pickle
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import IO, TypeVar
 
-from sqlalchemy import ColumnDefault, Row, bindparam, select
+from sqlalchemy.exc import DBAPIError
 
-from app.context import Context
-from app.services import audit
-from app.services.products import TABLE
-from app.services.sheets import FIELDS, Record, RejectedFileError, Sheet
-from app.services.tenant import bound, change, owned
-from models import Company, new_id, searchable
+from app.context import Actor, ActorType, Context, Transactions
+from app.errors import DatabaseUnavailableError
+from app.services import audit, import_changes, import_staging
+from app.services.import_changes import Change
+from app.services.import_staging import LEASE, Claim
+from app.services.sheets import Record, RejectedFileError, Sheet
+from models import ImportState
 
-BATCH = 500
-DEFAULTS = {each.name: each.default.arg for each in TABLE.c if isinstance(each.default, ColumnDefault)}
-LOCK = select(Company.id).where(Company.id == bindparam("own_id")).with_for_update(key_share=True)
-EXISTING = (
-    owned(TABLE.c.id, *(TABLE.c[field] for field in FIELDS.values()))
-    .where(TABLE.c.sku.in_(bindparam("skus", expanding=True)))
-    .order_by(TABLE.c.id)
-    .with_for_update(key_share=True)
-)
+BATCH = 500  # rows that are read, compared and staged together
+HOLD_SECONDS = 0.7  # orders may wait for so long for an import that is then applied at once; many a large one is
+SHORT_HOLD_SECONDS = 0.2  # and for so long for each further transaction of one that is not
+PAUSE_SECONDS = 0.25  # between those; longer than SQLite's waiting writers sleep between two tries (0.1 s)
+YIELD_SECONDS = 0.025  # after staging or removing some rows: on SQLite, nobody else can write meanwhile
+WAIT_SECONDS = 0.5  # between two looks at another import of the same company
+ATTEMPTS = 5  # of a transaction that waits for others in vain; each waits for 5 s
+
+T = TypeVar("T")
+Watch = Callable[[str, int, int], None]  # takes what is done now, how much of it is done, and how much there is
 
 
 @dataclass(kw_only=True, slots=True)
@@ -37,65 +54,170 @@ class Report:
     unchanged: int = 0
 
 
-def run(ctx: Context, sheet: Sheet) -> Report:
-    """Create or update the products of a sheet, and return what was done.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rows:
+    """What the good rows of a file say, outside of memory: there may be millions."""
 
-    Its rows are read once, line by line; each batch of rows costs at most three statements. Raises
-    RejectedFileError after reading to the end when rows are wrong: the caller's transaction must then roll back.
+    file: IO[bytes]
+    count: int
+
+    def batches(self) -> Iterator[list[Record]]:
+        """Yield the rows in the order of the file."""
+        self.file.seek(0)
+        done = 0
+        while done < self.count:
+            batch: list[Record] = pickle.load(self.file)  # noqa: S301 - we wrote it ourselves, where nobody else can
+            done += len(batch)
+            yield batch
+
+
+def run(
+    transactions: Transactions,
+    sheet: Sheet,
+    *,
+    clear_empty: bool = False,
+    watch: Watch = lambda *_: None,
+    on_wait: Callable[[], None] = lambda: None,
+) -> Report:
+    """Create or update the products of a CSV file, and return what was done.
+
+    An empty cell leaves what a product has, or clears it when `clear_empty`. `on_wait` is called once when another
+    import of the company has to end first. Raises RejectedFileError when rows are wrong.
     """
+    with _read(sheet, clear_empty=clear_empty) as rows, _claimed(transactions, on_wait) as claimed:
+        _stage(transactions, claimed, rows, watch)
+        return _apply(transactions, claimed)
+
+
+def preview(
+    transactions: Transactions, sheet: Sheet, *, clear_empty: bool = False, see: Callable[[Change], None]
+) -> Report:
+    """Show each change that an import would make now, and return how many; nothing is written."""
     report = Report()
-    ctx.session.execute(
-        LOCK, {"own_id": ctx.company_id}
-    )  # one import per company at a time: two could wait for each other's rows
-    records = map(_completed, sheet.records())
-    while batch := list(islice(records, BATCH)):
-        if not sheet.errors:
-            _upsert(ctx, batch, report)
-    if sheet.errors:
-        raise RejectedFileError(sheet.errors)
-    if report.created or report.updated:
-        audit.record(ctx, "product.imported", "company", ctx.company_id, asdict(report))
+    with _read(sheet, clear_empty=clear_empty) as rows:
+        for batch in rows.batches():
+            with transactions() as ctx:
+                changes = list(import_changes.compare(ctx, batch))
+            found = [change for change in changes if change]
+            report.unchanged += len(changes) - len(found)
+            report.created += sum(change.found is None for change in found)
+            report.updated += sum(change.found is not None for change in found)
+            for change in found:
+                see(change)
     return report
 
 
-def _completed(record: Record) -> Record:
-    """Put the default of a product where a cell is empty."""
-    return {field: DEFAULTS.get(field) if value is None else value for field, value in record.items()}
+def resume(transactions: Transactions) -> bool:
+    """Complete or remove the company's import if its process left it behind; tell whether there was one."""
+    claimed = _step(transactions, import_staging.take_over)
+    if claimed is None:
+        return False
+    if claimed.state is ImportState.APPLYING:
+        _apply(transactions, claimed)
+    _remove(transactions, claimed)
+    return True
 
 
-def _upsert(ctx: Context, records: Sequence[Record], report: Report) -> None:
-    """Write what is new and what differs; a row that says what is known is not touched."""
-    skus = [record["sku"] for record in records]
-    existing = {row.sku: row for row in ctx.session.execute(EXISTING, bound(ctx, skus=skus))}
-    new = [_created(ctx, record) for record in records if record["sku"] not in existing]
-    known = [(existing[record["sku"]], record) for record in records if record["sku"] in existing]
-    changed = [_changed(ctx, row, record) for row, record in known if _differs(row, record)]
-    connection = ctx.session.connection()
-    if new:
-        connection.execute(TABLE.insert(), new)
-    if changed:
-        connection.execute(_update(records[0]), changed)
-    report.created += len(new)
-    report.updated += len(changed)
-    report.unchanged += len(known) - len(changed)
+@contextmanager
+def _read(sheet: Sheet, *, clear_empty: bool) -> Iterator[Rows]:
+    count = 0
+    with tempfile.TemporaryFile() as file:
+        for batch in _batches(sheet.records()):
+            pickle.dump([import_changes.given(record, clear_empty=clear_empty) for record in batch], file)
+            count += len(batch)
+        if sheet.errors:
+            raise RejectedFileError(sheet.errors)
+        yield Rows(file=file, count=count)
 
 
-def _differs(row: Row[Any], record: Record) -> bool:
-    return any(getattr(row, field) != value for field, value in record.items())
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    iterator = iter(records)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch
 
 
-def _created(ctx: Context, record: Record) -> Record:
-    moments = {"created_at": ctx.now, "updated_at": ctx.now}
-    return {**record, **moments, "id": new_id(ctx.now), "company_id": ctx.company_id}
+@contextmanager
+def _claimed(transactions: Transactions, on_wait: Callable[[], None]) -> Iterator[Claim]:
+    """Yield the right to import; afterwards nothing is left of it, unless it is being applied."""
+    claimed = _claim(transactions, on_wait)
+    try:
+        yield claimed
+    except BaseException:
+        with contextlib.suppress(DatabaseUnavailableError, DBAPIError):  # whoever comes next can do it too
+            _remove(transactions, claimed)
+        raise
+    _remove(transactions, claimed)
 
 
-def _changed(ctx: Context, row: Row[Any], record: Record) -> Record:
-    search_text = searchable(record["name"], record["sku"], record.get("category", row.category))
-    values = {**record, "search_text": search_text, "updated_at": ctx.now}
-    return bound(ctx, row_id=row.id) | {f"new_{field}": value for field, value in values.items()}
+def _claim(transactions: Transactions, on_wait: Callable[[], None]) -> Claim:
+    while (claimed := _step(transactions, import_staging.begin)) is None:
+        if not resume(transactions):
+            on_wait()
+            on_wait = _nothing
+            time.sleep(WAIT_SECONDS)
+    return claimed
 
 
-def _update(record: Record) -> Any:
-    """Return the statement that `_changed` makes parameters for: a file has the same fields in all its rows."""
-    values: Record = {field: bindparam(f"new_{field}") for field in (*record, "search_text", "updated_at")}
-    return change(TABLE).values(values)
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _stage(transactions: Transactions, claimed: Claim, rows: Rows, watch: Watch) -> None:
+    done, unchanged, renewed = 0, 0, time.monotonic()
+    for batch in rows.batches():
+        with transactions() as ctx:
+            changes = [change for change in import_changes.compare(ctx, batch) if change]
+        done += len(batch)
+        unchanged += len(batch) - len(changes)
+        if changes or time.monotonic() - renewed > LEASE.seconds / 3:
+            _step(transactions, partial(import_staging.stage, claimed=claimed, changes=changes))
+            renewed = time.monotonic()
+            time.sleep(YIELD_SECONDS)
+        watch("Comparing", done, rows.count)
+    _step(transactions, lambda ctx: import_staging.finish_staging(ctx, claimed, unchanged))
+
+
+def _apply(transactions: Transactions, claimed: Claim) -> Report:
+    while (report := _step(transactions, lambda ctx: _apply_some(ctx, claimed))) is None:
+        time.sleep(PAUSE_SECONDS)
+    return report
+
+
+def _apply_some(ctx: Context, claimed: Claim) -> Report | None:
+    """Apply what is left until others have waited for HOLD_SECONDS; return what was done once all is."""
+    progress = import_staging.progress(ctx, claimed)
+    counts = Counter(created=progress.created, updated=progress.updated, unchanged=progress.unchanged)
+    if progress.state == ImportState.DONE:  # the commit was made, but its confirmation was lost
+        return Report(**counts)
+    after, deadline = progress.applied_to, None
+    while last := import_staging.next_part(ctx, claimed, after):
+        if deadline is None and import_staging.blocks_others(ctx, last):
+            is_first = progress.state == ImportState.STAGING
+            deadline = time.monotonic() + (HOLD_SECONDS if is_first else SHORT_HOLD_SECONDS)
+        counts.update(import_staging.apply(ctx, claimed, after, last))
+        after = last
+        if deadline is not None and time.monotonic() > deadline:
+            import_staging.keep(ctx, claimed, state=ImportState.APPLYING, applied_to=after, **counts)
+            return None
+    import_staging.keep(ctx, claimed, state=ImportState.DONE, **counts)
+    report = Report(**counts)
+    if report.created or report.updated:
+        actor = Actor(type=ActorType(progress.actor_type), id=progress.actor_id)
+        own = replace(ctx, actor=actor, request_id=progress.request_id)
+        audit.record(own, "product.imported", "company", ctx.company_id, asdict(report))
+    return report
+
+
+def _remove(transactions: Transactions, claimed: Claim) -> None:
+    while not _step(transactions, lambda ctx: import_staging.discard(ctx, claimed)):
+        time.sleep(YIELD_SECONDS)
+
+
+def _step(transactions: Transactions, act: Callable[[Context], T]) -> T:
+    """Act in a short writing transaction of its own, again when it waited for others in vain."""
+    for _ in range(1, ATTEMPTS):
+        with contextlib.suppress(DatabaseUnavailableError), transactions(write=True) as ctx:
+            return act(ctx)
+        time.sleep(PAUSE_SECONDS)
+    with transactions(write=True) as ctx:
+        return act(ctx)

@@ -1,18 +1,24 @@
 """Importing products: what is written, and with how many statements."""
 
 import io
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from app.context import now
 from app.db import Database
-from app.services import imports
+from app.errors import DatabaseUnavailableError
+from app.http import housekeeping
+from app.services import import_staging, imports
+from app.services.import_changes import Change, compare
 from app.services.imports import Report
 from app.services.sheets import RejectedFileError, Sheet
-from models import Product, searchable
+from models import AuditEntry, ImportState, Product, ProductImport, ProductImportRow, searchable
 from tests.support import factories
 from tests.support.factories import Tenant
 
@@ -25,15 +31,39 @@ def shop(fresh_database: Database) -> Tenant:
     return factories.tenant(fresh_database)
 
 
-def run(database: Database, shop: Tenant, content: str) -> Report:
-    with database.transaction(write=True) as session:
-        return imports.run(factories.context(session, shop.company_id), Sheet(io.BytesIO(content.encode())))
+def run(database: Database, shop: Tenant, content: str, *, clear_empty: bool = False) -> Report:
+    sheet = Sheet(io.BytesIO(content.encode()))
+    return imports.run(factories.transactions(database, shop.company_id), sheet, clear_empty=clear_empty)
 
 
 def stored(database: Database, shop: Tenant, sku: str) -> Product:
     statement = sa.select(Product).where(Product.company_id == shop.company_id, Product.sku == sku)
     with database.transaction() as session:
         return session.scalars(statement).one()
+
+
+def audited(database: Database, shop: Tenant) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """Return what the audit log says of products, in the order of the actions."""
+    with database.transaction() as session:
+        entries = session.query(AuditEntry).filter_by(company_id=shop.company_id, request_id="test")
+        rows = [(each.action, each.entity_type, each.entity_id, each.details) for each in entries]
+    return sorted((row for row in rows if row[0].startswith("product.")), key=lambda row: (row[0], row[2]))
+
+
+def left(database: Database) -> int:
+    """Return how many rows imports have left in the database."""
+    with database.transaction() as session:
+        return session.query(ProductImport).count() + session.query(ProductImportRow).count()
+
+
+def indexed(database: Database) -> dict[str | None, int]:
+    """Return how often the index of search has the sku of each of its rows; it must not have others than products."""
+    with database.transaction() as session:
+        table = "search_products_rows" if database.is_sqlite else "search_products"
+        ids = Counter(session.scalars(sa.text(f"SELECT id FROM {table}")).all())
+        skus = {row.id: row.sku for row in session.execute(sa.select(Product.id, Product.sku))}
+    assert set(ids) == set(skus)
+    return {skus[each]: count for each, count in ids.items()}
 
 
 def counts(report: Report) -> tuple[int, int, int]:
@@ -64,13 +94,38 @@ class TestRun:
         assert product.search_text == searchable("Renamed", "W-1", "Hardware")
         assert product.created_at == LONG_AGO < product.updated_at
 
-    def test_an_empty_cell_clears_what_is_stored(self, fresh_database: Database, shop: Tenant) -> None:
-        factories.product(fresh_database, shop.company_id, sku="W-1", category="Hardware", unit="box", stock=7)
+    def test_an_empty_cell_leaves_what_is_stored(self, fresh_database: Database, shop: Tenant) -> None:
+        kept: dict[str, Any] = {"description": "Blue", "category": "Hardware", "unit": "box", "stock": 77}
+        factories.product(fresh_database, shop.company_id, sku="W-1", is_active=False, **kept)
 
-        run(fresh_database, shop, "sku,name,price,category,unit,stock\nW-1,Widget,9,,,\n")
+        run(fresh_database, shop, "sku,name,price,description,category,unit,stock,isActive\nW-1,Widget,9,,,, ,\n")
 
         product = stored(fresh_database, shop, "W-1")
-        assert (product.category, product.unit, product.stock) == (None, "each", 0)
+        assert {name: getattr(product, name) for name in kept} == kept
+        assert (product.name, product.is_active) == ("Widget", False)
+        assert product.search_text == searchable("Widget", "W-1", "Hardware")
+
+    def test_rows_may_leave_different_cells_empty(self, fresh_database: Database, shop: Tenant) -> None:
+        factories.product(fresh_database, shop.company_id, sku="W-1", category="Hardware", stock=77)
+        factories.product(fresh_database, shop.company_id, sku="W-2", category="Hardware", stock=77)
+
+        run(fresh_database, shop, "sku,name,price,category,stock\nW-1,Widget,9,,5\nW-2,Widget,9,Tools,\nW-3,New,1,,\n")
+
+        changed = [stored(fresh_database, shop, sku) for sku in ("W-1", "W-2", "W-3")]
+        assert [(each.category, each.stock) for each in changed] == [("Hardware", 5), ("Tools", 77), (None, 0)]
+
+    def test_an_empty_cell_clears_what_is_stored_when_that_is_meant(
+        self, fresh_database: Database, shop: Tenant
+    ) -> None:
+        old: dict[str, Any] = {"description": "Blue", "category": "Hardware", "unit": "box", "stock": 77}
+        factories.product(fresh_database, shop.company_id, sku="W-1", is_active=False, **old)
+
+        content = "sku,name,price,category,unit,stock,isActive\nW-1,Widget,9,,,,\n"
+        run(fresh_database, shop, content, clear_empty=True)
+
+        product = stored(fresh_database, shop, "W-1")
+        assert (product.category, product.unit, product.stock, product.is_active) == (None, "each", 0, True)
+        assert product.description == "Blue"  # it has no column
         assert product.search_text == searchable("Widget", "W-1")
 
     def test_a_row_that_says_what_is_known_is_not_written(self, fresh_database: Database, shop: Tenant) -> None:
@@ -102,20 +157,231 @@ class TestRun:
         with fresh_database.transaction() as session:
             assert session.scalar(sa.select(sa.func.count()).select_from(Product)) == 0
 
-    def test_a_batch_costs_three_statements(self, fresh_database: Database, shop: Tenant) -> None:
-        factories.products(fresh_database, shop.company_id, 1, sku="S-0")
-        factories.products(fresh_database, shop.company_id, 1, sku="S-700")
-        statements: list[str] = []
+    def test_statements_do_not_grow_with_the_rows_of_a_batch(self, fresh_database: Database, shop: Tenant) -> None:
+        def statements(count: int, price: int) -> int:
+            written: list[str] = []
 
-        def note(*arguments: Any) -> None:
-            statements.append(arguments[2].split(maxsplit=1)[0])
+            def note(*arguments: Any) -> None:
+                written.append(arguments[2])
 
-        sa.event.listen(sa.Engine, "before_cursor_execute", note)
-        try:
-            rows = "".join(f"S-{number},Item,1\n" for number in range(1000))
-            run(fresh_database, shop, "sku,name,price\n" + rows)
-        finally:
-            sa.event.remove(sa.Engine, "before_cursor_execute", note)
+            sa.event.listen(sa.Engine, "before_cursor_execute", note)
+            try:
+                rows = "".join(f"S-{number},Item,{price}\n" for number in range(count))
+                run(fresh_database, shop, "sku,name,price\n" + rows)
+            finally:
+                sa.event.remove(sa.Engine, "before_cursor_execute", note)
+            return len([each for each in written if not each.startswith(("BEGIN", "PRAGMA", "SELECT CAST"))])
 
-        written = [each for each in statements if each not in {"BEGIN", "PRAGMA"}]
-        assert written == ["SELECT", *["SELECT", "INSERT", "UPDATE"] * 2, "INSERT"]  # the last one is the audit entry
+        statements(1, 1)  # what is asked once
+        assert statements(4, 2) == statements(400, 3)
+
+
+class TestAudit:
+    def test_each_product_that_changed_is_there_with_before_and_after(
+        self, fresh_database: Database, shop: Tenant
+    ) -> None:
+        known = factories.product(fresh_database, shop.company_id, sku="W-1", name="Old", category="Tools", stock=3)
+        factories.product(fresh_database, shop.company_id, sku="W-2", name="Same", price=Decimal(9))
+
+        run(fresh_database, shop, "sku,name,price,stock\nW-1,New,8.50,5\nW-2,Same,9,\nW-3,Made,1.25,2\n")
+
+        made = stored(fresh_database, shop, "W-3")
+        values: dict[str, Any] = {"sku": "W-3", "name": "Made", "description": None, "category": None}
+        values |= {"unit": "each", "price": 1.25, "stock": 2, "isActive": True}
+        assert audited(fresh_database, shop) == [
+            ("product.created", "product", made.id, {"after": values}),
+            ("product.imported", "company", shop.company_id, {"created": 1, "updated": 1, "unchanged": 1}),
+            (
+                "product.updated",
+                "product",
+                known,
+                {"before": {"name": "Old", "stock": 3}, "after": {"name": "New", "stock": 5}},
+            ),
+        ]
+
+    def test_what_is_too_long_for_an_entry_is_left_out(self, fresh_database: Database, shop: Tenant) -> None:
+        factories.product(fresh_database, shop.company_id, sku="W-1", description="ä" * 2000)
+
+        run(fresh_database, shop, f"sku,name,price,description\nW-1,New,8.50,{'ö' * 2000}\n")
+
+        assert ("product.updated", {}) in [(each[0], each[3]) for each in audited(fresh_database, shop)]
+
+
+class TestMeanwhile:
+    """What others do between the moment a product is compared and the moment it is written."""
+
+    def run(self, database: Database, shop: Tenant, content: str, act: Callable[[], None]) -> Report:
+        sheet = Sheet(io.BytesIO(content.encode()))
+        return imports.run(factories.transactions(database, shop.company_id), sheet, watch=lambda *_: act())
+
+    def set(self, database: Database, product_id: str, **values: Any) -> None:
+        with database.transaction(write=True) as session:
+            session.execute(sa.update(Product).where(Product.id == product_id).values(updated_at=now(), **values))
+
+    def test_a_stock_replaces_what_an_order_left(self, fresh_database: Database, shop: Tenant) -> None:
+        product = factories.product(fresh_database, shop.company_id, sku="W-1", name="Widget", stock=10)
+
+        def order() -> None:
+            self.set(fresh_database, product, stock=7)
+
+        report = self.run(fresh_database, shop, "sku,name,price,stock\nW-1,Widget,8.50,20\n", order)
+
+        assert counts(report) == (0, 1, 0)
+        assert stored(fresh_database, shop, "W-1").stock == 20
+        assert ("product.updated", "product", product, {"before": {"stock": 7}, "after": {"stock": 20}}) in audited(
+            fresh_database, shop
+        )
+
+    def test_what_the_file_does_not_give_stays_as_it_has_become(self, fresh_database: Database, shop: Tenant) -> None:
+        product = factories.product(fresh_database, shop.company_id, sku="W-1", name="Old", stock=10, category="Old")
+
+        def change() -> None:
+            self.set(fresh_database, product, stock=7, category="New")
+
+        self.run(fresh_database, shop, "sku,name,price\nW-1,Widget,8.50\n", change)
+
+        after = stored(fresh_database, shop, "W-1")
+        assert (after.name, after.stock, after.category) == ("Widget", 7, "New")
+        assert after.search_text == searchable("Widget", "W-1", "New")
+
+    def test_what_has_become_as_the_file_says_is_not_written(self, fresh_database: Database, shop: Tenant) -> None:
+        product = factories.product(fresh_database, shop.company_id, sku="W-1", name="Widget", stock=10)
+
+        def order() -> None:
+            self.set(fresh_database, product, stock=7)
+
+        report = self.run(fresh_database, shop, "sku,name,price,stock\nW-1,Widget,8.50,7\n", order)
+
+        assert counts(report) == (0, 0, 1)
+        assert audited(fresh_database, shop) == []
+
+    def test_a_product_that_somebody_else_made_is_changed(self, fresh_database: Database, shop: Tenant) -> None:
+        def create() -> None:
+            factories.product(fresh_database, shop.company_id, sku="W-2", name="Theirs", stock=4, category=None)
+
+        content = "sku,name,price,stock\nW-1,Widget,8.50,1\nW-2,Gadget,1,\n"
+        report = self.run(fresh_database, shop, content, create)
+
+        assert counts(report) == (1, 1, 0)
+        assert (stored(fresh_database, shop, "W-2").name, stored(fresh_database, shop, "W-2").stock) == ("Gadget", 4)
+        assert indexed(fresh_database) == dict.fromkeys(("W-1", "W-2"), 1)
+
+    def test_a_clock_that_lags_leaves_the_moment_of_the_last_change(
+        self, fresh_database: Database, shop: Tenant
+    ) -> None:
+        later = now() + timedelta(hours=1)
+        factories.product(fresh_database, shop.company_id, sku="W-1", updated_at=later)
+
+        run(fresh_database, shop, "sku,name,price\nW-1,Widget,1\n")
+
+        assert stored(fresh_database, shop, "W-1").updated_at == later
+
+
+class TestLeftBehind:
+    """A process is killed: what it staged is never seen, what it has begun to apply is completed."""
+
+    ROWS = "".join(f"S-{number},Item {number},2\n" for number in range(1500))
+
+    @pytest.fixture
+    def known(self, fresh_database: Database, shop: Tenant) -> str:
+        return factories.product(fresh_database, shop.company_id, sku="S-7", name="Known", price=Decimal(1))
+
+    def begin(self, database: Database, shop: Tenant, *, parts: int) -> None:
+        """Stage the rows, apply some parts of them, and leave it at that."""
+        transactions = factories.transactions(database, shop.company_id)
+        with transactions(write=True) as ctx:
+            claimed = import_staging.begin(ctx)
+            assert claimed is not None
+            rows = list(Sheet(io.BytesIO(f"sku,name,price\n{self.ROWS}".encode())).records())
+            import_staging.stage(ctx, claimed, [each for each in compare(ctx, rows) if each])
+        with transactions(write=True) as ctx:
+            after, done = "", Counter[str]()
+            for _ in range(parts):
+                last = import_staging.next_part(ctx, claimed, after)
+                done.update(import_staging.apply(ctx, claimed, after, last))
+                after = last
+            state = ImportState.APPLYING if parts else ImportState.STAGING
+            import_staging.keep(ctx, claimed, state=state, applied_to=after, **done)
+        with database.transaction(write=True) as session:
+            session.execute(sa.update(ProductImport).values(lease_ends_at=now() - timedelta(seconds=1)))
+
+    def test_what_was_only_staged_is_removed(self, fresh_database: Database, shop: Tenant, known: str) -> None:
+        self.begin(fresh_database, shop, parts=0)
+
+        housekeeping.resume_imports(fresh_database)
+
+        assert factories.count(fresh_database, Product, shop.company_id) == 1
+        assert stored(fresh_database, shop, "S-7").name == "Known"
+        assert left(fresh_database) == 0
+        assert indexed(fresh_database) == {"S-7": 1}
+        assert audited(fresh_database, shop) == []
+
+    @pytest.mark.parametrize("parts", [1, 2, 3])
+    def test_what_was_being_applied_is_completed(
+        self, fresh_database: Database, shop: Tenant, known: str, parts: int
+    ) -> None:
+        self.begin(fresh_database, shop, parts=parts)
+
+        housekeeping.resume_imports(fresh_database)
+
+        assert factories.count(fresh_database, Product, shop.company_id) == 1500
+        assert stored(fresh_database, shop, "S-7").id == known
+        assert stored(fresh_database, shop, "S-7").name == "Item 7"
+        assert left(fresh_database) == 0
+        assert set(indexed(fresh_database).values()) == {1}
+        entries = Counter(each[0] for each in audited(fresh_database, shop))
+        assert entries == {"product.created": 1499, "product.updated": 1, "product.imported": 1}
+
+    def test_the_next_import_does_it_too(self, fresh_database: Database, shop: Tenant, known: str) -> None:
+        self.begin(fresh_database, shop, parts=1)
+
+        report = run(fresh_database, shop, "sku,name,price\nS-7,Last,1\n")
+
+        assert counts(report) == (0, 1, 0)
+        assert factories.count(fresh_database, Product, shop.company_id) == 1500
+        assert stored(fresh_database, shop, "S-7").name == "Last"
+
+    def test_a_process_that_only_stood_still_cannot_go_on(
+        self, fresh_database: Database, shop: Tenant, known: str
+    ) -> None:
+        self.begin(fresh_database, shop, parts=0)
+        transactions = factories.transactions(fresh_database, shop.company_id)
+        with fresh_database.transaction() as session:
+            (row,) = session.scalars(sa.select(ProductImport)).all()
+        old = import_staging.Claim(id=row.id, claims=row.claims, state=ImportState.STAGING)
+        with transactions(write=True) as ctx:
+            assert import_staging.take_over(ctx) is not None
+
+        refusal = pytest.raises(DatabaseUnavailableError, match="another command took its place")
+        with refusal, transactions(write=True) as ctx:
+            import_staging.progress(ctx, old)
+
+    def test_one_that_is_running_is_left_alone(self, fresh_database: Database, shop: Tenant) -> None:
+        transactions = factories.transactions(fresh_database, shop.company_id)
+        with transactions(write=True) as ctx:
+            assert import_staging.begin(ctx) is not None
+
+        housekeeping.resume_imports(fresh_database)
+
+        assert left(fresh_database) == 1
+        assert not imports.resume(transactions)
+        with transactions(write=True) as ctx:
+            assert import_staging.begin(ctx) is None
+
+
+class TestPreview:
+    def test_shows_what_would_change_and_writes_nothing(self, fresh_database: Database, shop: Tenant) -> None:
+        factories.product(fresh_database, shop.company_id, sku="W-1", name="Widget", stock=3)
+        content = "sku,name,price,stock\nW-1,Widget,8.50,5\nW-2,Gadget,1,\n"
+        before = stored(fresh_database, shop, "W-1").updated_at
+        seen: list[Change] = []
+
+        sheet = Sheet(io.BytesIO(content.encode()))
+        report = imports.preview(factories.transactions(fresh_database, shop.company_id), sheet, see=seen.append)
+
+        assert counts(report) == (1, 1, 0)
+        assert [(each.values["sku"], each.found is None) for each in seen] == [("W-1", False), ("W-2", True)]
+        assert seen[0].details == {"before": {"stock": 3}, "after": {"stock": 5}}
+        assert stored(fresh_database, shop, "W-1").updated_at == before
+        assert left(fresh_database) == 0
+        assert factories.count(fresh_database, Product, shop.company_id) == 1

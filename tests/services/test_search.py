@@ -106,8 +106,7 @@ def test_a_changed_text_is_found_by_what_it_says_now(searched: Database, needle:
 
     for name in (before, "100% Gouda 😀😀", before, "Edam"):
         sheet = Sheet(io.BytesIO(f"sku,name,price\nG-1,{name},1\n".encode()))
-        with searched.transaction(write=True) as session:
-            imports.run(factories.context(session, tenant.company_id), sheet)
+        imports.run(factories.transactions(searched, tenant.company_id), sheet)
         assert found(searched, tenant.company_id, products.page, search=needle) == expected(
             searched, tenant.company_id, Product, needle
         )

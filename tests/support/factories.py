@@ -1,13 +1,14 @@
 """Rows with valid defaults: a test states only what matters to it."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from app.context import Actor, ActorType, Context, now
+from app.context import Actor, ActorType, Context, Transactions, now
 from app.db import Database
 from app.services import companies, demo, keys
 from models import AuditEntry, Company, Customer, Order, PriceOverride, Product, Scope, new_id
@@ -30,6 +31,17 @@ def context(session: Any, company_id: str) -> Context:
     """Return a Context as the command line would make it."""
     actor = Actor(type=ActorType.USER, id="tester")
     return Context(session=session, actor=actor, company_id=company_id, request_id="test", now=now())
+
+
+def transactions(database: Database, company_id: str) -> Transactions:
+    """Return what opens transactions of a company."""
+
+    @contextmanager
+    def transaction(*, write: bool = False) -> Iterator[Context]:
+        with database.transaction(write=write) as session:
+            yield context(session, company_id)
+
+    return transaction
 
 
 def tenant(database: Database) -> Tenant:
