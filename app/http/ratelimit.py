@@ -6,23 +6,21 @@ Not here: whose key it is (`auth.py`). When the counter store fails, requests pa
 import logging
 import math
 import time
-from collections import deque
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from limits import RateLimitItem
-from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.storage import Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 
 from app.http import metrics
 from app.http.call import Headers
 from app.http.errors import ApiError
+from app.http.windows import MemoryWindows, RedisWindows
 
 LOG = logging.getLogger(__name__)
 STORE_SECONDS = 0.25  # a counter store slower than this counts as down
 PAUSE_SECONDS = 1.0  # how long a store that failed is left alone
-SWEEP_SECONDS = 60.0
-LONGEST_WINDOW = 86_400.0  # no limit counts over more than a day
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +67,7 @@ class RateLimiter:
         except Exception as error:  # noqa: BLE001 - whatever a store's client raises, the request passes
             self._fault(error)
             return _unlimited(item)
-        reset = max(1, math.ceil(stats.reset_time - time.time()))
+        reset = max(1, math.ceil(stats.reset_time))
         return Quota(item=item, allowed=allowed, remaining=max(0, stats.remaining), reset_seconds=reset)
 
     def _fault(self, error: Exception) -> None:
@@ -84,57 +82,10 @@ def _unlimited(item: RateLimitItem) -> Quota:
 
 def _storage(uri: str) -> Storage:
     if uri == "memory://":
-        return WindowStorage()
-    return RedisStorage(
+        return MemoryWindows()
+    return RedisWindows(
         f"async+{uri}",
         implementation="redispy",
         socket_timeout=STORE_SECONDS,
         socket_connect_timeout=STORE_SECONDS,
     )
-
-
-class WindowStorage(MemoryStorage):
-    """Moving windows in this process's memory: a queue of times for each key, the oldest first.
-
-    The library's own starts a task for every request and moves the whole list for every entry; these two methods
-    do neither. They never await, so on one event loop they need no lock.
-    """
-
-    STORAGE_SCHEME = ["distribu+memory"]  # noqa: RUF012 - declared by the library
-
-    def __init__(self) -> None:
-        """Start empty."""
-        super().__init__()
-        self._windows: dict[str, deque[float]] = {}
-        self._next_sweep = 0.0
-
-    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Add `amount` entries unless the window of `expiry` seconds would hold more than `limit`."""
-        now = time.time()
-        self._sweep(now, expiry)
-        window = self._current(key, expiry, now)
-        if len(window) + amount > limit:
-            return False
-        window.extend([now] * amount)
-        return True
-
-    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002 - the library's signature
-        """Return the time of the oldest entry, or now, and how many entries there are."""
-        now = time.time()
-        window = self._current(key, expiry, now)
-        return (window[0] if window else now), len(window)
-
-    def _current(self, key: str, expiry: int, now: float) -> deque[float]:
-        window = self._windows.setdefault(key, deque())
-        while window and window[0] <= now - expiry:
-            window.popleft()
-        return window
-
-    def _sweep(self, now: float, expiry: int) -> None:
-        """Forget keys that are silent, now and then: entries older than the longest window in use."""
-        if now < self._next_sweep:
-            return
-        self._next_sweep = now + max(SWEEP_SECONDS, expiry)
-        self._windows = {
-            key: window for key, window in self._windows.items() if window and window[-1] > now - LONGEST_WINDOW
-        }

@@ -1,0 +1,116 @@
+"""Moving windows of requests, in this process or in Redis, that do not depend on how clocks are set.
+
+The library's own storages stamp entries with the time of day of the process. Set back an hour, such a clock refuses a
+key for an hour; two servers with different clocks judge each other's entries wrongly. Here the times of a window come
+from one clock: a monotonic one in memory, that of Redis itself otherwise. `get_moving_window` returns when a window
+began relative to now, and the library's `WindowStats.reset_time` is so the time that is left.
+"""
+
+import time
+from collections import deque
+from typing import Any
+
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.storage.redis.redispy import RedispyBridge
+
+SWEEP_SECONDS = 60.0
+LONGEST_WINDOW = 86_400.0  # no limit counts over more than a day
+
+# Drops what has left the window, adds entries if they fit, and returns what the window holds. Entries from the future
+# mean that the clock of Redis was set back: the window starts again, empty.
+SCRIPT = """
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
+local limit, expiry, amount = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+
+if tonumber(redis.call('LINDEX', KEYS[1], 0) or now) > now then
+    redis.call('DEL', KEYS[1])
+end
+local oldest = tonumber(redis.call('LINDEX', KEYS[1], -1) or now)
+while oldest <= now - expiry do
+    redis.call('RPOP', KEYS[1])
+    oldest = tonumber(redis.call('LINDEX', KEYS[1], -1) or now)
+end
+
+local count = redis.call('LLEN', KEYS[1])
+local fits = count + amount <= limit
+if fits and amount > 0 then
+    for _ = 1, amount do
+        redis.call('LPUSH', KEYS[1], string.format('%.6f', now))
+    end
+    redis.call('EXPIRE', KEYS[1], expiry)
+end
+return {fits and 1 or 0, count, tostring(oldest - now)}
+"""
+
+
+class MemoryWindows(MemoryStorage):
+    """Moving windows in this process's memory: a queue of times for each key, the oldest first.
+
+    The library's own starts a task for every request and moves the whole list for every entry; these two methods
+    do neither. They never await, so on one event loop they need no lock.
+    """
+
+    STORAGE_SCHEME = ["distribu+memory"]  # noqa: RUF012 - declared by the library
+
+    def __init__(self) -> None:
+        """Start empty."""
+        super().__init__()
+        self._windows: dict[str, deque[float]] = {}
+        self._next_sweep = 0.0
+
+    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Add `amount` entries unless the window of `expiry` seconds would hold more than `limit`."""
+        now = time.monotonic()
+        self._sweep(now, expiry)
+        window = self._current(key, expiry, now)
+        if len(window) + amount > limit:
+            return False
+        window.extend([now] * amount)
+        return True
+
+    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002 - the library's signature
+        """Return when the window began, relative to now, and how many entries it has."""
+        now = time.monotonic()
+        window = self._current(key, expiry, now)
+        return (window[0] - now if window else 0.0), len(window)
+
+    def _current(self, key: str, expiry: int, now: float) -> deque[float]:
+        window = self._windows.setdefault(key, deque())
+        while window and window[0] <= now - expiry:
+            window.popleft()
+        return window
+
+    def _sweep(self, now: float, expiry: int) -> None:
+        """Forget keys that are silent, now and then: entries older than the longest window in use."""
+        if now < self._next_sweep:
+            return
+        self._next_sweep = now + max(SWEEP_SECONDS, expiry)
+        self._windows = {
+            key: window for key, window in self._windows.items() if window and window[-1] > now - LONGEST_WINDOW
+        }
+
+
+class RedisWindows(RedisStorage):
+    """Moving windows in Redis, which any number of processes on any machines share."""
+
+    STORAGE_SCHEME = ["distribu+redis"]  # noqa: RUF012 - declared by the library
+    bridge: RedispyBridge
+
+    def __init__(self, uri: str, **options: Any) -> None:
+        """Take what the library takes; nothing connects yet."""
+        super().__init__(uri, **options)
+        self._script = self.bridge.get_connection().register_script(SCRIPT.encode())
+
+    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Add `amount` entries unless the window of `expiry` seconds would hold more than `limit`."""
+        fits, _, _ = await self._run(key, limit, expiry, amount)
+        return bool(fits)
+
+    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        """Return when the window began, relative to now, and how many entries it has."""
+        _, count, began = await self._run(key, limit, expiry, 0)
+        return float(began), count
+
+    async def _run(self, key: str, *arguments: int) -> Any:
+        return await self._script([self.bridge.prefixed_key(key)], arguments)
