@@ -10,7 +10,7 @@ from models.idempotency import StoredAnswer
 from models.order import NEXT, Order, OrderItem, OrderStatus
 from models.product import Product, searchable
 from models.product_import import ImportState, ProductImport, ProductImportRow
-from models.webhook import Delivery, Webhook
+from models.webhook import AttemptCount, Delivery, Webhook
 
 __all__ = [
     "KEPT_DAYS",
@@ -18,6 +18,7 @@ __all__ = [
     "NEXT",
     "TEST_EVENT",
     "ApiKey",
+    "AttemptCount",
     "AuditEntry",
     "Base",
     "Company",

@@ -95,3 +95,11 @@ class Delivery(Base):
     attempted_at: Mapped[datetime | None] = mapped_column(Instant)
     next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class AttemptCount(Base):
+    """How many attempts of all companies ended so, ever: deliveries themselves are forgotten. `id` is the outcome."""
+
+    __tablename__ = "attempt_counts"
+
+    number: Mapped[int] = mapped_column(BigInteger)

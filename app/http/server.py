@@ -33,6 +33,7 @@ from app.http.errors import ErrorMiddleware
 from app.http.expect import ExpectMiddleware
 from app.http.guard import GuardMiddleware
 from app.http.methods import AllowMiddleware, OperationMiddleware
+from app.http.metrics import Figures
 from app.http.protocol import EdgeProtocol
 from app.http.ratelimit import RateLimiter
 from app.http.system import SystemMiddleware
@@ -151,7 +152,7 @@ def run(settings: Settings, database: Database, companion: AbstractContextManage
         settings.site_url,
     )
     signal.signal(signal.SIGTERM, _leave)  # uvicorn repeats the signal when it has stopped
-    with listening, _shared_metrics(settings), companion:
+    with listening, _shared_metrics(settings, database), companion:
         if settings.workers > 1:
             Multiprocess(config, sockets=[listening]).run()
         else:
@@ -164,13 +165,13 @@ def _leave(*_: object) -> None:
 
 
 @contextlib.contextmanager
-def _shared_metrics(settings: Settings) -> Iterator[None]:
+def _shared_metrics(settings: Settings, database: Database) -> Iterator[None]:
     """Give the processes of this server a place to count together, and the counters their own port if they have one."""
     with tempfile.TemporaryDirectory(prefix="distribu-metrics-") as directory:
         if settings.workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
         if settings.metrics_port:
-            _serve_metrics(settings.host, settings.metrics_port)
+            _serve_metrics(settings.host, settings.metrics_port, database)
         yield
 
 
@@ -189,9 +190,9 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _serve_metrics(host: str, port: int) -> None:
+def _serve_metrics(host: str, port: int, database: Database) -> None:
     try:
-        metrics.serve(host, port)
+        metrics.serve(host, port, Figures(database))
     except OSError as error:
         reason = f"{error.strerror or error}. Set DISTRIBU_METRICS_PORT, or stop what listens there"
         raise StartError(f"Cannot listen on {host}:{port}: {reason}.") from error

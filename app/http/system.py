@@ -16,6 +16,7 @@ from app.address import BASE_PATH
 from app.db import Database
 from app.http import metrics
 from app.http.methods import method_not_allowed
+from app.http.metrics import Figures
 
 READY_SECONDS = 3.0
 ALLOW = "GET, HEAD, OPTIONS"
@@ -82,7 +83,7 @@ class SystemMiddleware:
             "/docs/start.js": _fixed("text/javascript; charset=utf-8", START.encode()),
         }
         if serves_metrics:
-            self._sources["/metrics"] = _metrics
+            self._sources["/metrics"] = _metrics(Figures(database))
         for name, media_type in ASSETS.items():
             self._sources[f"/docs/{name}"] = _fixed(media_type, (Path(swagger_ui_path) / name).read_bytes())
 
@@ -134,8 +135,12 @@ def _redirect(target: str) -> Source:
     return source
 
 
-async def _metrics() -> Content:
-    return Content(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", await asyncio.to_thread(metrics.render))
+def _metrics(figures: Figures) -> Source:
+    async def source() -> Content:
+        body = await asyncio.to_thread(metrics.render, figures)
+        return Content(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", body)
+
+    return source
 
 
 def _json(status: int, content: dict[str, str]) -> Content:

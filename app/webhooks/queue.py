@@ -15,7 +15,7 @@ from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app.context import Context
-from app.services import webhooks
+from app.services import backlog, webhooks
 from app.services.companies import SYSTEM
 from app.webhooks import schedule
 from app.webhooks.sender import Result
@@ -126,6 +126,12 @@ def record(session: Session, outcomes: Iterable[Outcome], now: datetime, waits: 
     for each in ordered:
         if not each.result.succeeded:
             _record_failure(session, each, now, waits)
+
+
+def count(session: Session, outcomes: Sequence[Outcome]) -> None:
+    """Add attempts to those that ended, for the operator."""
+    succeeded = sum(each.result.succeeded for each in outcomes)
+    backlog.count_attempts(session, succeeded=succeeded, failed=len(outcomes) - succeeded)
 
 
 def _record_failure(session: Session, outcome: Outcome, now: datetime, waits: Sequence[int]) -> None:

@@ -96,7 +96,9 @@ class Worker:
             moment = now()
             with self._database.transaction(write=True) as session:
                 queue.record(session, outcomes, moment, self._waits)
-                return queue.take(session, shares, moment, self._lease)
+                jobs = queue.take(session, shares, moment, self._lease)
+                queue.count(session, outcomes)
+                return jobs
 
         return retrying(attempt)
 

@@ -1,0 +1,149 @@
+"""`/metrics`: the build, and how the delivery of webhooks is getting on, whichever process is asked."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from prometheus_client.parser import text_string_to_metric_families
+
+import app
+from app.context import now
+from app.db import Database
+from app.services import backlog
+from models import Delivery
+from models.base import table
+from tests.faults.test_deliveries import LEASE, OPEN, Site, wait_until
+from tests.support.receiver import Receiver
+from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
+
+PENDING, OLDEST = "distribu_webhook_deliveries_pending", "distribu_webhook_oldest_pending_seconds"
+DISABLED, ATTEMPTS = "distribu_webhooks_disabled", "distribu_webhook_attempts_total"
+READING_WAITS = sa.text(
+    "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%webhooks.is_active%' AND wait_event_type = 'Lock'"
+)
+Figures = dict[tuple[str, str], float]  # by name and the value of the only label, or of the version
+
+
+def figures(server: Server, port: int | None = None) -> Figures:
+    url = f"http://127.0.0.1:{port or server.port}/metrics"
+    families = text_string_to_metric_families(httpx.get(url, timeout=60).text)
+    samples = [each for family in families for each in family.samples]
+    return {
+        (each.name, each.labels.get("version") or next(iter(each.labels.values()), "")): each.value for each in samples
+    }
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def site(database_url: str, fresh_database: Database, receiver: Receiver, tmp_path: Path) -> Iterator[Site]:
+    """Run two server processes and no worker: a test starts its own."""
+    values = {**OPEN, "workers": "2", "webhook_retry_schedule": "3600"}
+    with Server(database_url, tmp_path / "log", "--no-worker", **values) as server:
+        site = Site(server, receiver, fresh_database, tmp_path)
+        yield site
+        site.client.close()
+
+
+def set_all(database: Database, model: Any, **values: Any) -> None:
+    with database.transaction(write=True) as session:
+        session.execute(sa.update(table(model)).values(values))
+
+
+def test_the_build_is_named_by_one_process_and_by_many(site: Site, tmp_path: Path) -> None:
+    with Server(site.server.database_url, tmp_path / "one", "--no-worker") as one:
+        for server in (one, site.server):
+            assert figures(server)["distribu_build_info", app.__version__] == 1
+
+
+class TestWebhooks:
+    def test_nothing_is_told_as_nothing(self, site: Site) -> None:
+        seen = figures(site.server)
+
+        assert seen[PENDING, "due"] == seen[PENDING, "scheduled"] == seen[OLDEST, ""] == seen[DISABLED, ""] == 0
+        assert seen[ATTEMPTS, "succeeded"] == seen[ATTEMPTS, "failed"] == 0
+
+    def test_what_nobody_takes_is_due_and_grows_older(self, site: Site) -> None:
+        site.webhook("/a")
+        site.customers(3)
+        set_all(site.database, Delivery, due_at=now() - timedelta(hours=1))
+
+        first, second = figures(site.server), figures(site.server)
+
+        assert (first[PENDING, "due"], first[PENDING, "scheduled"]) == (3, 0)
+        assert 3600 <= first[OLDEST, ""] < second[OLDEST, ""]
+
+    def test_attempts_of_a_worker_elsewhere_are_counted_in_every_process(self, site: Site) -> None:
+        site.webhook("/fine")
+        site.webhook("/broken")
+        site.receiver.answers["/broken"] = [(500, {})]
+        site.customers(5)
+        with site.worker(LEASE):
+            wait_until(lambda: figures(site.server)[ATTEMPTS, "succeeded"] == 5)
+            wait_until(lambda: figures(site.server)[ATTEMPTS, "failed"] == 5)
+
+        for _ in range(20):  # whichever of the two processes answers
+            seen = figures(site.server)
+            assert (seen[PENDING, "due"], seen[PENDING, "scheduled"]) == (0, 5)  # to be tried again in an hour
+            assert (seen[ATTEMPTS, "succeeded"], seen[ATTEMPTS, "failed"], seen[OLDEST, ""]) == (5, 5, 0)
+
+    def test_what_is_switched_off_is_told_and_what_waits_for_it_is_not(self, site: Site) -> None:
+        kept, gone = site.webhook("/a"), site.webhook("/b")
+        site.customers(2)
+        site.client.patch(f"/webhooks/{kept['id']}", json={"isActive": False})
+        site.client.delete(f"/webhooks/{gone['id']}")
+
+        seen = figures(site.server)
+
+        assert (seen[DISABLED, ""], seen[PENDING, "due"], seen[OLDEST, ""]) == (1, 0, 0)
+
+    def test_counting_ends_at_its_bound(self, site: Site) -> None:
+        site.webhook("/a")
+        site.customers(3)
+
+        with site.database.transaction() as session:
+            seen = backlog.read(session, now(), most=2)
+
+        assert (seen.due, seen.scheduled) == (2, 0)
+
+
+class TestDatabaseAway:
+    def test_the_other_figures_are_there(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
+        if not isinstance(store, PostgresqlStore):
+            return  # an embedded database cannot go away by itself
+        url = store.create("metrics_away")
+        with Server(url, tmp_path / "log", "--no-worker") as server:
+            store.rename("metrics_away", "metrics_gone")
+            seen = figures(server)
+            assert seen["distribu_build_info", app.__version__] == 1
+            assert (DISABLED, "") not in seen
+            store.rename("metrics_gone", "metrics_away")
+            assert (DISABLED, "") in figures(server)
+        store.drop(url)
+
+    def test_a_scrape_does_not_wait_for_a_database_that_hangs(
+        self, store: SqliteStore | PostgresqlStore, tmp_path: Path
+    ) -> None:
+        if not isinstance(store, PostgresqlStore):
+            return  # SQLite's readers wait for nobody
+        url = store.create("metrics_hang")
+        database = open_database(url)
+        with Server(url, tmp_path / "log", "--no-worker") as server, database.connection() as connection:
+            connection.execute(sa.text("LOCK TABLE webhooks IN ACCESS EXCLUSIVE MODE"))
+
+            def scraped_while_the_database_hangs() -> bool:
+                assert (DISABLED, "") not in figures(server)
+                with database.transaction() as session:
+                    return bool(session.execute(READING_WAITS).scalar_one())
+
+            wait_until(scraped_while_the_database_hangs)
+        database.dispose()
+        store.drop(url)
