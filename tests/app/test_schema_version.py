@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from app.db import Database
+from app.errors import RefusalError
 from app.services import orders, products
 from models import Base
 from tests.support import factories
@@ -94,6 +95,15 @@ def test_a_page_of_orders_takes_as_many_statements_whatever_they_hold(fresh_data
         with recorded(session) as statements:
             orders.place(ctx, draft)
         assert len(statements) == 11
+        refused = {
+            **draft,
+            "customer_id": "x",
+            "items": [{"product_id": product, "quantity": 2000} for product in bought],
+        }
+        with recorded(session) as statements, pytest.raises(RefusalError) as caught:
+            orders.place(ctx, refused)
+        assert len(caught.value.refusals) == 1 + lines
+        assert len(statements) == 2
         for _ in range(100):
             orders.place(ctx, draft)
     with fresh_database.transaction() as session:
