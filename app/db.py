@@ -30,8 +30,8 @@ BUSY_SECONDS = 5  # how long anybody waits for a lock or a connection before the
 CONFLICTS = ("40001", "40P01")  # serialization failure, deadlock: doing it again may work at once
 ATTEMPTS = 4
 LOCKED = ("55P03", "SQLITE_BUSY")  # somebody else holds the lock
-# Connection, resources, operator intervention, lock not available
-PASSING_POSTGRESQL_FAULTS = ("08", "53", "57", "55P03")
+# Connection, resources, operator intervention, input and output, read-only server, lock not available
+PASSING_POSTGRESQL_FAULTS = ("08", "53", "57", "58", "25006", "55P03")
 PASSING_SQLITE_FAULTS = tuple(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "READONLY"))
 
 

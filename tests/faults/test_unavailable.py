@@ -1,0 +1,152 @@
+"""A database that cannot write for a while: 503 meanwhile, and all is well when it can, without a restart."""
+
+import os
+import re
+import stat
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app import schema_version
+from tests.support import factories
+from tests.support.client import Client, Contract
+from tests.support.pgbouncer import pgbouncer
+from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
+
+WAIT_SECONDS = 60
+NOBODY = 65534
+ON_POSTGRESQL = pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+LOST = ["08006", "25006", "57P01", "57P03"]
+TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'barred'"
+FAILED = ["53100", "53200", "53300", "57014", "58030"]
+
+
+def refused(response: httpx.Response) -> bool:
+    if response.status_code != 503:
+        return False
+    assert response.headers["retry-after"] == "2"
+    assert response.json()["code"] == "database_unavailable"
+    return True
+
+
+def is_ready(server: Server) -> bool:
+    return httpx.get(server.url + "/readyz", timeout=WAIT_SECONDS).status_code == 200
+
+
+@pytest.fixture
+def own_store() -> Iterator[PostgresqlStore]:
+    """Run a PostgreSQL server that a test may demote."""
+    store = PostgresqlStore()
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("way", ["direct", "pooled"])
+def test_a_demoted_server_is_503_until_it_is_promoted(
+    own_store: PostgresqlStore, way: str, tmp_path: Path, contract: Contract
+) -> None:
+    url = own_store.create("demoted")
+    database = open_database(url)
+    tenant = factories.tenant(database)
+    database.dispose()
+    with (
+        pgbouncer(url) as pooled,
+        Server(pooled if way == "pooled" else url, tmp_path / "log") as server,
+        Client(server.url, tenant.key, contract) as client,
+    ):
+        assert client.post("/customers", json={"email": "before@example.com"}).status_code == 201
+        own_store.demote()
+        assert refused(client.post("/customers", json={"email": "a@example.com"}))
+        assert refused(client.post("/customers", json={"email": "a@example.com"}, headers={"Idempotency-Key": "k"}))
+        assert refused(client.get("/customers"))
+        assert not is_ready(server)
+        own_store.promote()
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not is_ready(server) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert client.post("/customers", json={"email": "a@example.com"}, headers={"Idempotency-Key": "k"}).is_success
+        assert [each["email"] for each in client.get("/customers").json()["data"]] == [
+            "a@example.com",
+            "before@example.com",
+        ]
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize(("away", "back"), [("NOLOGIN", "LOGIN"), ("CONNECTION LIMIT 0", "CONNECTION LIMIT -1")])
+def test_a_role_that_cannot_connect_is_503_until_it_can(
+    store: PostgresqlStore, away: str, back: str, tmp_path: Path, contract: Contract
+) -> None:
+    with store.restricted("barred") as url:
+        database = open_database(url)
+        schema_version.upgrade(database)
+        tenant = factories.tenant(database)
+        database.dispose()
+        with Server(url, tmp_path / "log") as server, Client(server.url, tenant.key, contract) as client:
+            store.execute_in("barred", f"ALTER ROLE barred {away}", TERMINATE)
+            assert refused(client.get("/customers"))
+            assert not is_ready(server)
+            store.execute_in("barred", f"ALTER ROLE barred {back}")
+            assert client.get("/customers").status_code == 200
+            assert is_ready(server)
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize("state", [*LOST, *FAILED])
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "once"}], ids=["plain", "idempotent"])
+def test_a_fault_that_passes_is_503_and_no_bad_connection_is_kept(
+    store: PostgresqlStore, server: Server, client: Client, state: str, headers: dict[str, str]
+) -> None:
+    """The fault is raised in the database, as a server that was demoted between two statements does."""
+    body = {"email": f"{uuid.uuid4()}@example.com"}
+    store.execute_in(
+        "shared",
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION 'away %', pg_backend_pid() USING ERRCODE = '{state}'; END $$",
+        "CREATE TRIGGER fail BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION fail()",
+    )
+    try:
+        assert refused(client.post("/customers", json=body, headers=headers))
+    finally:
+        store.execute_in("shared", "DROP FUNCTION fail CASCADE")
+    assert client.post("/customers", json=body, headers=headers).status_code == 201
+    used = int(re.findall(r"away (\d+)", server.log.read_text())[-1])
+    if state in LOST:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while used in store.backends("shared") and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert (used in store.backends("shared")) is (state in FAILED)
+
+
+def test_a_database_file_that_is_read_only_is_not_ready() -> None:
+    with tempfile.TemporaryDirectory(prefix="distribu-read-only-") as name:
+        directory = Path(name)
+        directory.chmod(0o777)
+        url = SqliteStore(directory).create("kept")
+        file = directory / "kept.sqlite3"
+
+        file.chmod(0o666)
+        writable = _is_fit(url)
+        file.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
+
+        assert (writable, _is_fit(url)) == (True, False)
+
+
+def _is_fit(url: str) -> bool:
+    """Ask in a process of a user whom file permissions hold for."""
+    child = os.fork()
+    if child == 0:
+        code = 70
+        try:
+            if os.getuid() == 0:
+                os.setuid(NOBODY)
+            code = 0 if schema_version.is_fit(open_database(url)) else 1
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in {0, 1}
+    return code == 0
