@@ -1,8 +1,8 @@
 """The folded texts that search compares, brought up to date when `models.searchable` has changed.
 
-`distribu db upgrade` does this beside servers that run: it reads in batches and writes only what differs, each batch in
-a transaction of its own. A server of an older version still folds in its way; what it writes meanwhile is brought up to
-date by the next upgrade. Not here: the index over these texts, which triggers keep (`app/search_index.py`).
+`distribu db upgrade` does this while servers run: it reads in batches and writes only what differs, each batch in a
+transaction of its own. A server of an older version still folds in its way; the next upgrade brings up to date what it
+wrote in the meantime. Not here: the index over these texts, which triggers keep (`app/search_index.py`).
 """
 
 from typing import Any
