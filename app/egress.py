@@ -23,6 +23,8 @@ Address = IPv4Address | IPv6Address
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
 
 NOT_REACHABLE = "The destination is not allowed or cannot be reached."
+NOT_PUBLIC = "The url leads to an address that is not public. Use one that the internet can reach."
+WRONG_PORT = "The port of the url is not allowed. Use 443 or 80, or ask the operator of this server."
 LOOKUP_SECONDS = 5.0
 MAX_ANSWERS = 100
 LOOKUP_THREADS = 256  # made as they are needed; names that hang must not keep others waiting
@@ -149,16 +151,10 @@ def parse(url: str, rules: Rules) -> Target:
         raise DestinationError("url must not contain a user name or a password.")
     port = DEFAULT_PORTS[parts.scheme] if port is None else port
     if not rules.allow_port(port):
-        raise DestinationError(
-            "The port of the url is not allowed. Use 443 or 80, or ask the operator of this server.",
-            cause=f"port {port} is not in DISTRIBU_WEBHOOK_ALLOWED_PORTS",
-        )
+        raise DestinationError(WRONG_PORT, cause=f"port {port} is not in DISTRIBU_WEBHOOK_ALLOWED_PORTS")
     host, address = _host(parts.hostname or "", is_bracketed=parts.netloc.startswith("["))
     if address is not None and not rules.allow(address):
-        raise DestinationError(
-            "The url leads to an address that is not public. Use one that the internet can reach.",
-            cause=_not_public(address),
-        )
+        raise DestinationError(NOT_PUBLIC, cause=_not_public(address))
     path = _path(parts.path or "/") + (f"?{_path(parts.query)}" if parts.query else "")
     return Target(scheme=parts.scheme, host=host, port=port, path=path, address=address)
 

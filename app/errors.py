@@ -16,6 +16,7 @@
         · RestockWithoutCancelError
         · EmailTakenError
         · WebhookLimitError
+        · RotationLimitError
         · DestinationError           app/egress.py
         · IdempotencyKeyReusedError  app/http/idempotency.py
         · TooLargeError
@@ -209,6 +210,19 @@ class WebhookLimitError(RefusalError):
     def __init__(self, most: int) -> None:
         """Take the largest number of webhooks."""
         super().__init__(f"Webhook limit reached. A company can have at most {most}.")
+
+
+class RotationLimitError(RefusalError):
+    """As many earlier secrets of a webhook sign as can."""
+
+    code = "rotation_limit_reached"
+
+    def __init__(self, most: int, next_possible_at: str) -> None:
+        """Take how many can sign, and when the first of them ends."""
+        super().__init__(
+            f"{most} earlier secrets still sign. Rotate after {next_possible_at}, or end them now with a grace of 0.",
+            nextPossibleAt=next_possible_at,
+        )
 
 
 class TooLargeError(RefusalError):

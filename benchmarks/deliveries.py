@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.context import now
 from app.schemas.base import timestamp
-from app.services import webhooks
+from app.services import webhook_secrets, webhooks
 from app.services.deliveries import EVENTS, TABLE
 from benchmarks import measure, stores
 from benchmarks.report import Workload
@@ -126,7 +126,7 @@ def _webhook(session: Session, site: Site, port: int) -> str:
         "url": f"http://127.0.0.1:{port}/",
         "events": ["customer.created"],
         "is_active": True,
-        "secret": webhooks.new_secret(),
+        "secret": webhook_secrets.generate(),
         "created_at": now(),
         "updated_at": now(),
     }

@@ -29,8 +29,9 @@ WAITING = text("due_at IS NOT NULL")
 class Webhook(Base):
     """Where a company wants to be told of which events.
 
-    Until `secret_rotation_grace_expires_at` the secret before the last rotation signs too. `failing_since` is the
-    first failure after the last success.
+    Until `secret_rotation_grace_expires_at` the secret before the last rotation signs too; `older_secrets` has those
+    before it and until when each of them signs, the last of them until `older_secrets_expire_at`. `failing_since` is
+    the first failure after the last success.
     """
 
     __tablename__ = "webhooks"
@@ -47,6 +48,8 @@ class Webhook(Base):
     secret: Mapped[str] = mapped_column(String(38))
     previous_secret: Mapped[str | None] = mapped_column(String(38))
     secret_rotation_grace_expires_at: Mapped[datetime | None] = mapped_column(Instant)
+    older_secrets: Mapped[list[tuple[str, str]] | None] = mapped_column(JSON(none_as_null=True))
+    older_secrets_expire_at: Mapped[datetime | None] = mapped_column(Instant)
     event_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
     failing_since: Mapped[datetime | None] = mapped_column(Instant)
     deleted_at: Mapped[datetime | None] = mapped_column(Instant)  # its deliveries are too many to go at once

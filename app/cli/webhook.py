@@ -84,16 +84,24 @@ def test(webhook_id: str, slug: str, as_json: bool) -> None:
     type=click.IntRange(0, webhooks.MAX_GRACE_SECONDS),
     default=webhooks.DAY_SECONDS,
     show_default=True,
-    help="How long the old secret signs too.",
+    help="How long the old secret signs too; 0 ends all earlier secrets now.",
 )
 @options.as_json
 def rotate(webhook_id: str, slug: str, grace_seconds: int, as_json: bool) -> None:
-    """Draw a new secret for a webhook; it is shown now and never again."""
+    """Print a new secret for a webhook. It cannot be printed again."""
     with runtime.company_context(slug, write=True) as ctx:
         row = SCHEMA.with_secret(webhooks.rotate_secret(ctx, webhook_id, grace_seconds))["data"]
-    output.note("Keep the secret: it is not shown again.")
-    columns = ["id", "secret", "secretRotationGraceExpiresAt"]
-    output.record(row if as_json else {name: row[name] for name in columns}, as_json=as_json)
+    _show_rotated(row, as_json=as_json)
+
+
+def _show_rotated(row: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        output.document(row)
+        return
+    ends = row["secretRotationGraceExpiresAt"]
+    output.note(f"Earlier secrets sign until {ends}." if ends else "No earlier secret signs.")
+    output.note("This is the only time the secret is shown. Keep it where no one else can read it:")
+    output.text(row["secret"])
 
 
 def _queued(row: dict[str, Any], slug: str, *, as_json: bool) -> None:

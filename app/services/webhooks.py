@@ -1,11 +1,10 @@
-"""Webhooks: list, get, create, update, delete, draw a new secret (contract, section 8).
+"""Webhooks: list, get, create, update, delete, rotate the secret (contract, sections 8 and 9.5).
 
-Not here: deliveries (`app/services/deliveries.py`), and how they are sent (`app/webhooks`).
+Not here: which secrets sign (`app/services/webhook_secrets.py`), deliveries (`app/services/deliveries.py`), and how
+they are sent (`app/webhooks`).
 """
 
-import base64
 import logging
-import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,10 +16,12 @@ from sqlalchemy.orm import Session
 from app import egress
 from app.context import Context, not_before
 from app.egress import DestinationError
-from app.errors import NotFoundError, WebhookLimitError
+from app.errors import NotFoundError, RotationLimitError, WebhookLimitError
+from app.schemas.base import timestamp
 from app.schemas.webhooks import WebhookSchema
-from app.services import audit
+from app.services import audit, webhook_secrets
 from app.services.tenant import bound, change, mine, owned
+from app.services.webhook_secrets import MAX_EARLIER, Earlier
 from models import KEPT_DAYS, Company, Webhook, new_id
 from models.base import table
 
@@ -28,15 +29,17 @@ LOG = logging.getLogger(__name__)
 TABLE = table(Webhook)
 SCHEMA = WebhookSchema()
 MAX_WEBHOOKS = 10
-SECRET_BYTES = 24
 DAY_SECONDS = 86_400
 FORGOTTEN_AFTER = timedelta(days=KEPT_DAYS + 1)
 MAX_GRACE_SECONDS = 7 * DAY_SECONDS
 
 NOW = bindparam("now", type_=TABLE.c.created_at.type)
 GRACE = TABLE.c.secret_rotation_grace_expires_at
-SHOWN = [sa.case((GRACE > NOW, GRACE)).label(GRACE.name) if each is GRACE else each for each in SCHEMA.columns(TABLE)]
+OLDER = TABLE.c.older_secrets_expire_at
+LATEST_END = sa.case((sa.and_(OLDER > NOW, OLDER > GRACE), OLDER), (GRACE > NOW, GRACE)).label(GRACE.name)
+SHOWN = [LATEST_END if each is GRACE else each for each in SCHEMA.columns(TABLE)]
 WITH_SECRET = [*SHOWN, TABLE.c.secret]
+SECRETS = owned(TABLE.c.previous_secret, GRACE, TABLE.c.older_secrets).where(TABLE.c.id == bindparam("id"))
 IS_THERE = TABLE.c.deleted_at.is_(None)
 ALL = owned(*SHOWN).where(IS_THERE).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc())
 ONE = owned(*WITH_SECRET).where(IS_THERE, TABLE.c.id == bindparam("id"))
@@ -75,7 +78,7 @@ def create(ctx: Context, values: Values) -> Row[Any]:
         **_folded(values),
         "id": webhook_id,
         "company_id": ctx.company_id,
-        "secret": new_secret(),
+        "secret": webhook_secrets.generate(),
         "created_at": ctx.now,
         "updated_at": ctx.now,
     }
@@ -110,19 +113,20 @@ def delete(ctx: Context, webhook_id: str) -> None:
     Its row stays until `forget_deleted`: the deliveries that refer to it go by and by, with the events they bring.
     """
     before = lock(ctx, webhook_id)
-    values = {"deleted_at": ctx.now, "is_active": False, "previous_secret": None}
+    values = {"deleted_at": ctx.now, "is_active": False, **webhook_secrets.stored([])}
     ctx.session.execute(change(TABLE).values(**values), bound(ctx, row_id=webhook_id))
     audit.record(ctx, "webhook.deleted", "webhook", webhook_id, {"before": SCHEMA.render(before)})
 
 
 def rotate_secret(ctx: Context, webhook_id: str, grace_seconds: int = DAY_SECONDS) -> Row[Any]:
-    """Draw a new secret; the one before it signs too until the grace is over. Raises NotFoundError."""
+    """Give a webhook a new secret; the one before it signs too until the grace is over, and so do those before it.
+
+    Without grace all of them end. Raises NotFoundError, and RotationLimitError when MAX_EARLIER of them sign.
+    """
     before = lock(ctx, webhook_id)
     ctx = not_before(ctx, before.updated_at)
-    until = ctx.now + timedelta(seconds=grace_seconds) if grace_seconds else None
-    previous = before.secret if grace_seconds else None
-    values = {"secret": new_secret(), "previous_secret": previous, GRACE.name: until}
-    after = _write(ctx, webhook_id, values)
+    kept = _kept(ctx, before, timedelta(seconds=grace_seconds)) if grace_seconds else []
+    after = _write(ctx, webhook_id, {"secret": webhook_secrets.generate(), **webhook_secrets.stored(kept)})
     audit.record(ctx, "webhook.secret_rotated", "webhook", webhook_id, {"after": {"graceSeconds": grace_seconds}})
     return after
 
@@ -139,18 +143,12 @@ def forget_deleted(session: Session, now: datetime) -> None:
     session.execute(sa.delete(TABLE).where(TABLE.c.deleted_at < NOW), {"now": now - FORGOTTEN_AFTER})
 
 
-def new_secret() -> str:
-    """Draw a secret that is the same key under both signature schemes: without what base64 and base64url differ in."""
-    while True:
-        text = base64.urlsafe_b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
-        if "-" not in text and "_" not in text:
-            return "whsec_" + text
-
-
-def signing_secrets(webhook: Row[Any], now: datetime) -> tuple[str, str | None]:
-    """Return the secret that signs, and the one before it while its grace lasts."""
-    ends = webhook.secret_rotation_grace_expires_at
-    return webhook.secret, webhook.previous_secret if ends is not None and ends > now else None
+def _kept(ctx: Context, webhook: Row[Any], grace: timedelta) -> list[Earlier]:
+    """Return the secrets that sign on after a rotation. Raises RotationLimitError."""
+    earlier = webhook_secrets.earlier(ctx.session.execute(SECRETS, bound(ctx, id=webhook.id)).one(), ctx.now)
+    if len(earlier) >= MAX_EARLIER:
+        raise RotationLimitError(MAX_EARLIER, timestamp(min(each.ends_at for each in earlier)))
+    return [Earlier(webhook.secret, ctx.now + grace), *earlier]
 
 
 def _check_url(ctx: Context, url: str, before: str | None = None) -> None:

@@ -63,6 +63,7 @@ JOBS = (
     select(
         *(TABLE.c[name] for name in ("id", "company_id", "webhook_id", "event_id", "event", "attempt", "claims")),
         *(WEBHOOKS.c[name] for name in ("url", "secret", "previous_secret", "secret_rotation_grace_expires_at")),
+        WEBHOOKS.c.older_secrets,
         WEBHOOKS.c.failing_since,
         EVENTS.c.payload,
         EVENTS.c.request_id,

@@ -1,33 +1,33 @@
-"""The headers of a delivery, signed in two schemes that share one secret (contract, section 8.2).
+"""The headers of a delivery, signed in two schemes that share the secrets (contract, sections 8.2 and 9.5).
 
-`X-Webhook-Signature` is the published scheme: HMAC-SHA256 of the body, keyed with the secret as it is written.
-`webhook-signature` is that of Standard Webhooks 1.0.0: of id, time and body, keyed with the bytes that it encodes.
+`X-Webhook-Signature` is the published scheme: HMAC-SHA256 of the body, keyed with the secret as it is written; it has
+room for one secret, and `X-Webhook-Signature-Previous` for the one before. `webhook-signature` is that of Standard
+Webhooks 1.0.0: of id, time and body, keyed with the bytes that a secret encodes, once for each secret.
 """
 
 import base64
 import hmac
+from collections.abc import Sequence
 
 PREFIX = "whsec_"
 USER_AGENT = "Distribu-Webhooks/1"
 
 
-def headers(
-    *, message_id: str, event: str, timestamp: int, body: bytes, secret: str, previous_secret: str | None = None
-) -> dict[str, str]:
-    """Return the headers of one attempt at `timestamp` (Unix seconds). A previous secret signs beside the secret."""
+def headers(*, message_id: str, event: str, timestamp: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
+    """Return the headers of one attempt at `timestamp` (Unix seconds), signed with each secret, the newest first."""
     signed = f"{message_id}.{timestamp}.".encode() + body
-    secrets = [secret] if previous_secret is None else [secret, previous_secret]
+    newest, *earlier = secrets
     result = {
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
         "X-Webhook-Event": event,
-        "X-Webhook-Signature": _plain(secret, body),
+        "X-Webhook-Signature": _plain(newest, body),
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": " ".join(_standard(each, signed) for each in secrets),
     }
-    if previous_secret is not None:
-        result["X-Webhook-Signature-Previous"] = _plain(previous_secret, body)
+    if earlier:
+        result["X-Webhook-Signature-Previous"] = _plain(earlier[0], body)
     return result
 
 

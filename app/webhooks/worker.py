@@ -16,7 +16,7 @@ from app.context import now
 from app.db import Database, retrying
 from app.egress import Rules
 from app.errors import DatabaseUnavailableError
-from app.services.webhooks import signing_secrets
+from app.services import webhook_secrets
 from app.webhooks import queue, signing
 from app.webhooks.pace import Pace
 from app.webhooks.queue import Job, Outcome
@@ -152,14 +152,12 @@ class Worker:
 
 async def _send(sender: Sender, job: Job, moment: datetime) -> Result:
     body = job.payload.encode()
-    secret, previous = signing_secrets(job, moment)
     headers = signing.headers(
         message_id=job.event_id,
         event=job.event,
         timestamp=int(moment.timestamp()),
         body=body,
-        secret=secret,
-        previous_secret=previous,
+        secrets=webhook_secrets.signing(job, moment),
     )
     return await sender.post(job.url, headers | _traced(job), body)
 

@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
+from app import schema_version
+from app.context import now
 from app.db import Database
 from app.errors import RefusalError
-from app.services import orders, products
-from models import Base
+from app.services import orders, products, webhook_secrets, webhooks
+from models import Base, Webhook
 from tests.support import factories
 
 
@@ -26,6 +30,27 @@ def test_the_revisions_make_what_the_models_describe(fresh_database: Database) -
     with fresh_database.connection() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_ours})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_earlier_secrets_outlast_the_way_back_as_far_as_the_old_code_knows_them(fresh_database: Database) -> None:
+    tenant = factories.tenant(fresh_database)
+    with fresh_database.transaction(write=True) as session:
+        ctx = factories.context(session, tenant.company_id)
+        made = webhooks.create(ctx, {"url": "https://example.com/", "events": ["order.created"]})
+        *_, before, last = [webhooks.rotate_secret(ctx, made.id) for _ in range(3)]
+
+    with fresh_database.connection() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(schema_version.MIGRATIONS))
+        config.set_main_option("path_separator", "os")
+        command.downgrade(config, "0007")
+        kept = connection.execute(sa.text("SELECT secret, previous_secret FROM webhooks")).one()
+        command.upgrade(config, "head")
+
+    assert tuple(kept) == (last.secret, before.secret)
+    with fresh_database.transaction() as session:
+        row = session.execute(sa.select(*Webhook.__table__.columns)).one()
+    assert webhook_secrets.signing(row, now()) == [last.secret, before.secret]
 
 
 @contextmanager

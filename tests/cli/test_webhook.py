@@ -1,8 +1,11 @@
 """`distribu webhook`."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -81,12 +84,13 @@ class TestRotate:
         self, distribu: Command, shop: Tenant, webhook: str
     ) -> None:
         rotated = distribu("webhook", "rotate", webhook, "--company", shop.slug, "--json").json
-        table = distribu("webhook", "rotate", webhook, "--company", shop.slug, "--grace-seconds", "0")
+        plain = distribu("webhook", "rotate", webhook, "--company", shop.slug, "--grace-seconds", "0")
 
         assert rotated["secret"].startswith("whsec_")
         assert rotated["secretRotationGraceExpiresAt"] is not None
-        assert "whsec_" in table.out
-        assert "not shown again" in table.err
+        assert re.fullmatch(r"whsec_[A-Za-z0-9]{32}\n", plain.out)
+        assert "only time the secret is shown" in plain.err
+        assert "whsec_" not in plain.err
         last, first, *_ = entries(distribu, shop.slug)
         assert (last["action"], last["actorType"]) == ("webhook.secret_rotated", "USER")
         assert (last["metadata"], first["metadata"]) == (
@@ -94,6 +98,30 @@ class TestRotate:
             {"after": {"graceSeconds": 86_400}},
         )
         assert "whsec_" not in str([last, first])
+
+    def test_the_secret_is_whole_on_the_narrowest_terminal(self, database_url: str, shop: Tenant, webhook: str) -> None:
+        terminal, stdout = os.openpty()
+        termios.tcsetwinsize(stdout, (24, 20))
+        rotate = [sys.executable, "-m", "app.cli", "webhook", "rotate", webhook, "--company", shop.slug]
+        run = subprocess.run(rotate, stdout=stdout, env=environment(database_url), timeout=120, check=False)
+        os.close(stdout)
+        shown = os.read(terminal, 4096).decode()
+        os.close(terminal)
+
+        assert run.returncode == 0
+        assert re.fullmatch(r"whsec_[A-Za-z0-9]{32}\r\n", shown)
+
+    def test_refuses_a_fourth_while_three_earlier_secrets_sign(
+        self, distribu: Command, shop: Tenant, webhook: str
+    ) -> None:
+        for _ in range(3):
+            assert distribu("webhook", "rotate", webhook, "--company", shop.slug).code == 0
+
+        refused = distribu("webhook", "rotate", webhook, "--company", shop.slug)
+
+        assert refused.out == ""
+        assert refused.refusal.startswith("3 earlier secrets still sign. Rotate after 20")
+        assert distribu("webhook", "rotate", webhook, "--company", shop.slug, "--grace-seconds", "0").code == 0
 
     def test_refuses_a_grace_over_a_week(self, distribu: Command, shop: Tenant, webhook: str) -> None:
         answer = distribu("webhook", "rotate", webhook, "--company", shop.slug, "--grace-seconds", "604801")
@@ -107,10 +135,10 @@ class TestWorker:
         command = [sys.executable, "-m", "app.cli", "worker"]
         worker = subprocess.Popen(command, cwd=tmp_path, env=environment(database_url), stderr=subprocess.PIPE)
         assert worker.stderr is not None
-        assert b"delivering webhooks" in worker.stderr.readline()
+        assert b"delivers webhooks" in worker.stderr.readline()
 
         worker.send_signal(number)
-        _, rest = worker.communicate(timeout=10)
+        _, rest = worker.communicate(timeout=60)
 
         assert (worker.returncode, rest) == (0, b"")
 

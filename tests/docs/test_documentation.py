@@ -22,7 +22,7 @@ from standardwebhooks import WebhookVerificationError
 
 from app.config import PREFIX, Settings
 from app.db import Database
-from app.services import webhooks
+from app.services import webhook_secrets
 from app.webhooks import signing
 from models import Product
 from tests.support import factories
@@ -169,7 +169,7 @@ class TestReadme:
 
 class TestWebhookPage:
     PAGE = (ROOT / "docs/webhooks.md").read_text()
-    SECRET = webhooks.new_secret()
+    SECRET = webhook_secrets.generate()
     BODY = b'{"event":"order.created","id":"c1","sequence":2,"data":{"id":"c2"}}'
 
     @pytest.fixture
@@ -184,8 +184,7 @@ class TestWebhookPage:
             event="order.created",
             timestamp=int(time.time()),
             body=self.BODY,
-            secret=secret,
-            previous_secret=previous,
+            secrets=[secret] if previous is None else [secret, previous],
         )
         return {spell(name): value for name, value in signed.items()}
 
@@ -193,8 +192,8 @@ class TestWebhookPage:
     def test_the_python_samples_tell_genuine_from_forged(
         self, python: dict[str, Any], spell: Callable[[str], str]
     ) -> None:
-        genuine, rotated = self.headers(self.SECRET, spell=spell), self.headers(webhooks.new_secret(), self.SECRET)
-        forged = self.headers(webhooks.new_secret(), spell=spell)
+        genuine, rotated = self.headers(self.SECRET, spell=spell), self.headers(webhook_secrets.generate(), self.SECRET)
+        forged = self.headers(webhook_secrets.generate(), spell=spell)
 
         for headers in (genuine, rotated):
             assert python["receive"](self.SECRET, self.BODY, headers)["event"] == "order.created"
@@ -210,9 +209,9 @@ class TestWebhookPage:
         cases = [
             (self.headers(self.SECRET), True),
             (self.headers(self.SECRET, spell=str), True),
-            (self.headers(webhooks.new_secret(), self.SECRET), True),
-            (self.headers(webhooks.new_secret(), self.SECRET, spell=str.title), True),
-            (self.headers(webhooks.new_secret()), False),
+            (self.headers(webhook_secrets.generate(), self.SECRET), True),
+            (self.headers(webhook_secrets.generate(), self.SECRET, spell=str.title), True),
+            (self.headers(webhook_secrets.generate()), False),
             ({}, False),
         ]
         calls = [[self.SECRET, self.BODY.decode(), headers] for headers, _ in cases]

@@ -199,6 +199,22 @@ class TestArrival:
         old = hmac.new(webhook["secret"].encode(), request.body, hashlib.sha256).hexdigest()
         assert request.headers["x-webhook-signature-previous"] == old
 
+    def test_three_earlier_secrets_sign_beside_the_newest(self, site: Site) -> None:
+        webhook = site.webhook("/rotated")
+        path = f"/webhooks/{webhook['id']}/rotate-secret"
+        rotated = [site.client.post(path).json()["data"]["secret"] for _ in range(3)]
+        site.customers(1)
+
+        with site.worker():
+            (request,) = site.receiver.wait("/rotated")
+
+        assert len(request.headers["webhook-signature"].split()) == 4
+        for secret in (webhook["secret"], *rotated):
+            Webhook(secret).verify(request.body, request.headers)
+        verify(request, rotated[-1])
+        previous = hmac.new(rotated[-2].encode(), request.body, hashlib.sha256).hexdigest()
+        assert request.headers["x-webhook-signature-previous"] == previous
+
     def test_no_grace_no_old_signature(self, site: Site) -> None:
         webhook = site.webhook("/rotated")
         site.client.post(f"/webhooks/{webhook['id']}/rotate-secret", json={"graceSeconds": 0})

@@ -1,5 +1,6 @@
 """Webhooks, deliveries and events over HTTP (contract, sections 8 and 9.5). No worker runs here."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,8 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from app.context import now
 from app.db import Database
+from app.services import webhook_secrets
 from models import AuditEntry, EventType, Scope, Webhook
 from tests.support import factories
 from tests.support.client import Client, Contract, refusals
@@ -273,6 +277,95 @@ class TestRotate:
         assert timedelta(hours=23) < ends - datetime.now(UTC) < timedelta(hours=25)
         shown = client.get(f"/webhooks/{webhook['id']}").json()["data"]
         assert shown["secretRotationGraceExpiresAt"] == data["secretRotationGraceExpiresAt"]
+
+    def rotate(self, client: Client, webhook: str, grace: int) -> dict[str, Any]:
+        answer = client.post(f"/webhooks/{webhook}/rotate-secret", json={"graceSeconds": grace})
+        assert answer.status_code == 200, answer.text
+        data: dict[str, Any] = answer.json()["data"]
+        return data
+
+    def living(self, database: Database, webhook: str) -> list[str]:
+        with database.transaction() as session:
+            row = session.execute(sa.select(*Webhook.__table__.columns).where(Webhook.id == webhook)).one()
+        return webhook_secrets.signing(row, now())
+
+    def test_each_earlier_secret_signs_until_its_own_end(self, client: Client, database: Database) -> None:
+        made = make(client)
+        first = self.rotate(client, made["id"], 604_800)
+        second = self.rotate(client, made["id"], 1)
+        third = self.rotate(client, made["id"], 3600)
+
+        assert set(self.living(database, made["id"])) >= {third["secret"], second["secret"], made["secret"]}
+        ends = {each["secretRotationGraceExpiresAt"] for each in (first, second, third)}
+        assert ends == {client.get(f"/webhooks/{made['id']}").json()["data"]["secretRotationGraceExpiresAt"]}
+        deadline = time.monotonic() + 60
+        while first["secret"] in (living := self.living(database, made["id"])):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert living == [third["secret"], second["secret"], made["secret"]]
+
+    def test_the_end_of_the_latest_ends_none_before_it(self, client: Client, database: Database) -> None:
+        made = make(client)
+        first = self.rotate(client, made["id"], 604_800)
+        self.rotate(client, made["id"], 1)
+        deadline = time.monotonic() + 60
+        while len(living := self.living(database, made["id"])) == 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+        assert living[1:] == [made["secret"]]
+        shown = client.get(f"/webhooks/{made['id']}").json()["data"]
+        assert shown["secretRotationGraceExpiresAt"] == first["secretRotationGraceExpiresAt"]
+
+    def test_a_fourth_is_refused_until_the_first_ends(self, client: Client, database: Database) -> None:
+        webhook = make(client)["id"]
+        ends = [self.rotate(client, webhook, grace)["secretRotationGraceExpiresAt"] for grace in (3000, 2000, 4000)]
+        before = self.living(database, webhook)
+        assert len(before) == 4
+
+        answer = client.post(f"/webhooks/{webhook}/rotate-secret")
+
+        (refusal,) = refusals(answer)
+        assert (refusal["code"], refusal["pointer"]) == ("rotation_limit_reached", "")
+        assert refusal["nextPossibleAt"] < min(ends)  # the one of 2000 s
+        left = datetime.fromisoformat(refusal["nextPossibleAt"]) - now()
+        assert timedelta(seconds=1800) < left <= timedelta(seconds=2000)
+        assert self.living(database, webhook) == before
+        with database.transaction() as session:
+            assert session.query(AuditEntry).filter_by(action="webhook.secret_rotated", entity_id=webhook).count() == 3
+
+    def test_without_grace_all_end_at_once_and_the_limit_does_not_hold(
+        self, client: Client, database: Database
+    ) -> None:
+        webhook = make(client)["id"]
+        for _ in range(3):
+            self.rotate(client, webhook, 604_800)
+
+        data = self.rotate(client, webhook, 0)
+
+        assert data["secretRotationGraceExpiresAt"] is None
+        assert self.living(database, webhook) == [data["secret"]]
+        assert self.rotate(client, webhook, 60)["secret"] in self.living(database, webhook)
+
+    def test_of_two_at_once_none_is_lost(self, client: Client, database: Database) -> None:
+        made = make(client)
+        with ThreadPoolExecutor(3) as pool:
+            rotated = list(pool.map(lambda _: self.rotate(client, made["id"], 600)["secret"], range(3)))
+
+        assert set(self.living(database, made["id"])) == {made["secret"], *rotated}
+
+    def test_where_an_earlier_version_ended_all_none_signs(self, client: Client, database: Database) -> None:
+        """It knows the newest earlier secret alone."""
+        webhook = make(client)["id"]
+        for _ in range(3):
+            last = self.rotate(client, webhook, 604_800)
+        with database.transaction(write=True) as session:
+            row = session.get_one(Webhook, webhook)
+            row.previous_secret = row.secret_rotation_grace_expires_at = None
+
+        assert self.living(database, webhook) == [last["secret"]]
+        assert client.get(f"/webhooks/{webhook}").json()["data"]["secretRotationGraceExpiresAt"] is None
+        assert len(self.living(database, webhook)) == 1
 
     def test_without_grace_the_old_secret_ends_at_once(self, client: Client) -> None:
         webhook = make(client)["id"]

@@ -7,17 +7,14 @@ import time
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from app.services.webhooks import new_secret
+from app.services.webhook_secrets import generate
 from app.webhooks.signing import headers
 
 BODY = '{"event":"order.created","data":{"name":"Müller"}}'.encode()
 
 
-def signed(secret: str, previous: str | None = None) -> dict[str, str]:
-    at = int(time.time())
-    return headers(
-        message_id="c1", event="order.created", timestamp=at, body=BODY, secret=secret, previous_secret=previous
-    )
+def signed(*secrets: str) -> dict[str, str]:
+    return headers(message_id="c1", event="order.created", timestamp=int(time.time()), body=BODY, secrets=secrets)
 
 
 def plain(secret: str) -> str:
@@ -25,7 +22,7 @@ def plain(secret: str) -> str:
 
 
 def test_ten_thousand_secrets_work_under_both_schemes() -> None:
-    secrets = {new_secret() for _ in range(10_000)}
+    secrets = {generate() for _ in range(10_000)}
 
     assert len(secrets) == 10_000
     for secret in secrets:
@@ -36,19 +33,21 @@ def test_ten_thousand_secrets_work_under_both_schemes() -> None:
 
 
 def test_another_secret_or_another_body_does_not_verify() -> None:
-    secret = new_secret()
+    secret = generate()
 
     with pytest.raises(WebhookVerificationError):
-        Webhook(new_secret()).verify(BODY, signed(secret))
+        Webhook(generate()).verify(BODY, signed(secret))
     with pytest.raises(WebhookVerificationError):
         Webhook(secret).verify(BODY + b" ", signed(secret))
 
 
-def test_a_previous_secret_signs_beside_the_new_one() -> None:
-    old, new = new_secret(), new_secret()
+def test_earlier_secrets_sign_beside_the_newest() -> None:
+    newest, previous, oldest = secrets = generate(), generate(), generate()
 
-    made = signed(new, old)
+    made = signed(*secrets)
 
-    for secret in (old, new):
+    for secret in secrets:
         assert Webhook(secret).verify(BODY, made)
-    assert (made["X-Webhook-Signature"], made["X-Webhook-Signature-Previous"]) == (plain(new), plain(old))
+    assert len(made["webhook-signature"].split()) == 3
+    assert (made["X-Webhook-Signature"], made["X-Webhook-Signature-Previous"]) == (plain(newest), plain(previous))
+    assert plain(oldest) not in made.values()
