@@ -20,7 +20,7 @@ from app.services import webhook_secrets
 from app.webhooks import queue, signing
 from app.webhooks.pace import Pace
 from app.webhooks.queue import Job, Outcome
-from app.webhooks.sender import Result, Sender, trust
+from app.webhooks.sender import DEADLINE_SECONDS, Result, Sender, trust
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
@@ -33,13 +33,21 @@ NOT_SENT = "The delivery could not be sent. The operator of this server finds th
 class Worker:
     """One worker on one database."""
 
-    def __init__(self, settings: Settings, database: Database, *, lease: timedelta = LEASE) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        *,
+        lease: timedelta = LEASE,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> None:
         """Take what to work on; nothing happens before `run`."""
         self._database = database
         self._waits = settings.webhook_retry_schedule
         self._rules = Rules(networks=settings.webhook_allowed_networks, ports=settings.webhook_allowed_ports)
         self._tls = trust(settings.webhook_ca_file)
         self._lease = lease
+        self._deadline_seconds = deadline_seconds
         self._pace = Pace()
         self._under_way: dict[asyncio.Task[None], str] = {}  # to the webhook's id
         self._outcomes: list[Outcome] = []
@@ -48,7 +56,7 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; what is under way then is finished and recorded."""
         with ThreadPoolExecutor(1, thread_name_prefix="queue") as thread:
-            async with Sender(self._rules, tls=self._tls) as sender:
+            async with Sender(self._rules, tls=self._tls, deadline_seconds=self._deadline_seconds) as sender:
                 stopping = asyncio.create_task(stop.wait())
                 while not stop.is_set():
                     for job in await self._round(thread):

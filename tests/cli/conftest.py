@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ import sqlalchemy as sa
 from app.cli import program, runtime
 from app.db import Database
 from models import Base
-from tests.support import factories
+from tests.support import factories, waiting
 from tests.support.factories import Tenant
 from tests.support.servers import ROOT
 
@@ -66,7 +67,7 @@ def execute(directory: Path, url: str | None, *arguments: str, stdin: bytes = b"
         env=environment(url, **settings),
         input=stdin,
         capture_output=True,
-        timeout=120,
+        timeout=waiting.SECONDS,
         check=False,
     )
     outcome = Outcome(code=process.returncode, out=process.stdout.decode(), err=process.stderr.decode())
@@ -82,10 +83,19 @@ def fork(directory: Path, url: str, *arguments: str, stdin: bytes, **settings: s
         child = os.fork()
         if child == 0:
             _become_command(directory, environment(url, **settings), (given, result, messages), arguments)
-        _, status = os.waitpid(child, 0)
+        status = _status(child)
         out, err = (_content(file) for file in (result, messages))
     assert "Traceback" not in err
     return Outcome(code=os.waitstatus_to_exitcode(status), out=out, err=err)
+
+
+def _status(child: int) -> int:
+    try:
+        return os.waitpid(child, 0)[1]
+    except BaseException:  # the test ran out of time: so does its command
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
 
 
 def _content(file: BinaryIO) -> str:

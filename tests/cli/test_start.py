@@ -1,13 +1,16 @@
 """What stops a command before it starts, and how every command ends."""
 
+import fcntl
 import os
 import signal
 import socket
 import sqlite3
+import struct
 import subprocess
 import sys
-import time
+import termios
 from pathlib import Path
+from typing import IO
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +22,7 @@ from app.cli import failures
 from app.db import Database
 from models import Company
 from tests.cli.conftest import Command, environment
-from tests.support import factories
+from tests.support import factories, waiting
 from tests.support.factories import Tenant
 
 DATABASE_COMMANDS = [
@@ -178,7 +181,7 @@ class TestEnd:
             env=environment(None),
             stdout=writer,
             stderr=subprocess.PIPE,
-            timeout=60,
+            timeout=waiting.SECONDS,
             check=False,
         )
         os.close(writer)
@@ -196,7 +199,7 @@ class TestEnd:
             cwd=tmp_path,
             env=environment(database_url) | {"PYTHONIOENCODING": "ascii"},
             capture_output=True,
-            timeout=60,
+            timeout=waiting.SECONDS,
             check=False,
         )
 
@@ -204,20 +207,25 @@ class TestEnd:
         assert b"Cr?perie" in process.stdout
 
     def test_ctrl_c_ends_quietly_with_130(self, database_url: str, shop: Tenant, tmp_path: Path) -> None:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "product", "import", "-", "--company", shop.slug],
-            cwd=tmp_path,
-            env=environment(database_url),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        time.sleep(3)  # it now waits for standard input
-        process.send_signal(signal.SIGINT)
-        code = process.wait(timeout=60)
-        output, messages = process.communicate()
+        command = [sys.executable, "-m", "app.cli", "product", "import", "-", "--company", shop.slug]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with waiting.process(command, cwd=tmp_path, env=environment(database_url), **pipes) as process:
+            assert process.stdin is not None
+            process.stdin.write(b"sku,name,price\n")
+            process.stdin.flush()
+            waiting.eventually(lambda: unread(process.stdin) == 0, "the command reads its input")
+            process.send_signal(signal.SIGINT)
+            code = process.wait(waiting.SECONDS)
+            output, messages = process.communicate(timeout=waiting.SECONDS)
 
         assert (code, output, messages.strip()) == (130, b"", b"")
+
+
+def unread(pipe: IO[bytes] | None) -> int:
+    """Return how many bytes of a pipe nobody has read yet."""
+    assert pipe is not None
+    (count,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
+    return int(count)
 
 
 class TestExplanation:

@@ -13,7 +13,7 @@ import pytest
 from app.db import Database
 from app.services import webhooks
 from tests.cli.conftest import Command, entries, environment
-from tests.support import factories
+from tests.support import factories, waiting
 from tests.support.factories import Tenant
 
 URL = "https://example.com/hook"
@@ -133,12 +133,12 @@ class TestWorker:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_ends_when_it_is_told_to(self, database_url: str, tmp_path: Path, number: signal.Signals) -> None:
         command = [sys.executable, "-m", "app.cli", "worker"]
-        worker = subprocess.Popen(command, cwd=tmp_path, env=environment(database_url), stderr=subprocess.PIPE)
-        assert worker.stderr is not None
-        assert b"delivers webhooks" in worker.stderr.readline()
-
-        worker.send_signal(number)
-        _, rest = worker.communicate(timeout=60)
+        options = {"cwd": tmp_path, "env": environment(database_url), "stderr": subprocess.PIPE}
+        with waiting.process(command, **options) as worker:
+            assert worker.stderr is not None
+            assert b"delivers webhooks" in worker.stderr.readline()
+            worker.send_signal(number)
+            _, rest = worker.communicate(timeout=waiting.SECONDS)
 
         assert (worker.returncode, rest) == (0, b"")
 

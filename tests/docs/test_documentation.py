@@ -26,6 +26,7 @@ from app.services import webhook_secrets
 from app.webhooks import signing
 from models import Product
 from tests.support import factories
+from tests.support.debian import program
 from tests.support.factories import Tenant
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, settings
 
@@ -215,8 +216,8 @@ class TestWebhookPage:
             ({}, False),
         ]
         calls = [[self.SECRET, self.BODY.decode(), headers] for headers, _ in cases]
-        program = f"{sample}\nconsole.log(JSON.stringify({json.dumps(calls)}.map((each) => isGenuine(...each))));"
-        run = subprocess.run(["node", "-e", program], capture_output=True, text=True, check=True)
+        script = f"{sample}\nconsole.log(JSON.stringify({json.dumps(calls)}.map((each) => isGenuine(...each))));"
+        run = subprocess.run([program("node", "nodejs"), "-e", script], capture_output=True, text=True, check=True)
 
         assert json.loads(run.stdout) == [expected for _, expected in cases]
 

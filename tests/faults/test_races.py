@@ -1,9 +1,8 @@
 """Many processes want the same thing at once, and one of them is killed: money and stock stay exact."""
 
+import contextlib
 import json
-import os
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -11,7 +10,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +19,24 @@ import pytest
 
 from app.db import Database
 from models import Event, Order, OrderItem
-from tests.support import factories
+from tests.support import factories, waiting
 from tests.support.factories import Tenant, draft
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database
 
+# A 503 says that nothing happened: a buyer asks again, with the same key, as an integrator does.
 BUYERS = """
-import json, sys, threading, httpx
+import json, sys, threading, uuid, httpx
 urls, key, bodies = json.load(sys.stdin)
 results, lock = [], threading.Lock()
+def order(http, url, body):
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    while (answer := http.post(url + "/api/v1/orders", json=body, headers=headers)).status_code == 503:
+        continue
+    return answer
 def buy(number):
     with httpx.Client(timeout=120, headers={"Authorization": f"Bearer {key}"}) as http:
         for body in bodies[number::16]:
-            answer = http.post(urls[number % len(urls)] + "/api/v1/orders", json=body)
+            answer = order(http, urls[number % len(urls)], body)
             with lock:
                 results.append([answer.status_code, answer.json().get("error")])
 threads = [threading.Thread(target=buy, args=(number,)) for number in range(16)]
@@ -39,6 +44,7 @@ threads = [threading.Thread(target=buy, args=(number,)) for number in range(16)]
 [thread.join() for thread in threads]
 print(json.dumps(results))
 """
+BUYERS_SECONDS = 600.0
 
 
 class Site:
@@ -53,15 +59,21 @@ class Site:
 
     def buy(self, bodies: list[dict[str, Any]], processes: int = 2) -> Counter[tuple[int, str | None]]:
         """Send orders from several client processes of sixteen threads each; return how often each answer came."""
-        running = []
-        for number in range(processes):
-            process = subprocess.Popen([sys.executable, "-c", BUYERS], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            work = json.dumps([self.urls, self.tenant.key, bodies[number::processes]]).encode()
-            running.append(ThreadPoolExecutor(1).submit(process.communicate, work))
-        return Counter((status, error) for each in running for status, error in json.loads(each.result()[0]))
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        calls = []
+        with contextlib.ExitStack() as stack:
+            for number in range(processes):
+                process = stack.enter_context(waiting.process([sys.executable, "-c", BUYERS], **pipes))
+                work = json.dumps([self.urls, self.tenant.key, bodies[number::processes]]).encode()
+                calls.append(partial(process.communicate, work, timeout=BUYERS_SECONDS))
+            with waiting.threads(*calls) as results:
+                outputs = [each.result(BUYERS_SECONDS)[0] for each in results]
+        return Counter((status, error) for output in outputs for status, error in json.loads(output))
 
     def stock(self, product_id: str) -> int:
-        answer = httpx.get(f"{self.urls[0]}/api/v1/products/{product_id}", headers=self.headers)
+        answer = httpx.get(
+            f"{self.urls[0]}/api/v1/products/{product_id}", headers=self.headers, timeout=waiting.SECONDS
+        )
         return int(answer.json()["data"]["stock"])
 
     def sold(self, product_id: str) -> int:
@@ -125,16 +137,13 @@ class TestStatus:
             order = httpx.post(
                 site.urls[0] + "/api/v1/orders", json=draft(site.customer, (product, 1)), headers=site.headers
             ).json()["data"]["id"]
-            start = threading.Barrier(2)
 
-            def change(number: int, order: str = order, start: threading.Barrier = start) -> int:
+            def change(number: int, order: str = order) -> int:
                 body = {"status": "CANCELLED", "restock": True} if number else {"status": "CONFIRMED"}
-                start.wait()
                 url = f"{site.urls[number]}/api/v1/orders/{order}"
-                return httpx.patch(url, json=body, headers=site.headers, timeout=30).status_code
+                return httpx.patch(url, json=body, headers=site.headers, timeout=waiting.SECONDS).status_code
 
-            with ThreadPoolExecutor(2) as threads:
-                statuses = sorted(threads.map(change, range(2)))
+            statuses = sorted(waiting.at_once(*[partial(change, number) for number in range(2)]))
 
             # Confirming first leaves cancelling allowed; every other outcome has one winner.
             final = httpx.get(f"{site.urls[0]}/api/v1/orders/{order}", headers=site.headers).json()["data"]["status"]
@@ -156,10 +165,9 @@ class TestStatus:
         def cancel(number: int) -> int:
             url = f"{site.urls[number % 2]}/api/v1/orders/{order}"
             body = {"status": "CANCELLED", "restock": True}
-            return httpx.patch(url, json=body, headers=site.headers, timeout=30).status_code
+            return httpx.patch(url, json=body, headers=site.headers, timeout=waiting.SECONDS).status_code
 
-        with ThreadPoolExecutor(10) as threads:
-            statuses = sorted(threads.map(cancel, range(10)))
+        statuses = sorted(waiting.at_once(*[partial(cancel, number) for number in range(10)]))
 
         assert statuses == [200] + [422] * 9
         assert site.stock(product) == 10
@@ -167,20 +175,17 @@ class TestStatus:
 
 class TestKilled:
     def test_what_was_answered_is_there_and_what_was_not_can_be_asked_again(
-        self, store: SqliteStore | PostgresqlStore, tmp_path: Path
+        self, fresh_database: Database, database_url: str, tmp_path: Path
     ) -> None:
         """Kill the server at random moments; a client that repeats its request with the same key gets one order."""
-        url = store.create("killed")
-        database = open_database(url)
-        tenant = factories.tenant(database)
-        customer = factories.customer(database, tenant.company_id)
-        product = factories.product(database, tenant.company_id, stock=100_000)
-        server = Server(url, tmp_path / "log", log_level="WARNING")
+        tenant = factories.tenant(fresh_database)
+        customer = factories.customer(fresh_database, tenant.company_id)
+        product = factories.product(fresh_database, tenant.company_id, stock=100_000)
+        server = Server(database_url, tmp_path / "log", log_level="WARNING")
         headers = {"Authorization": f"Bearer {tenant.key}"}
         done: dict[str, str] = {}
-        stop = threading.Event()
 
-        def buy() -> None:
+        def buy(stop: threading.Event) -> None:
             key = str(uuid.uuid4())
             while not stop.is_set():
                 try:
@@ -188,7 +193,7 @@ class TestKilled:
                         server.url + "/api/v1/orders",
                         json=draft(customer, (product, 1)),
                         headers=headers | {"Idempotency-Key": key},
-                        timeout=10,
+                        timeout=30,
                     )
                 except httpx.TransportError:
                     time.sleep(0.02)
@@ -200,29 +205,25 @@ class TestKilled:
                 else:
                     assert answer.status_code in {409, 503}, answer.text
 
-        with server, ThreadPoolExecutor(4) as threads:
-            buyers = [threads.submit(buy) for _ in range(4)]
+        def await_orders(count: int) -> None:
+            enough = len(done) + count
+            waiting.eventually(lambda: len(done) >= enough, "orders are placed")
+
+        with server, waiting.meanwhile(buy, 4):
             chance = random.Random(11)
             for _ in range(6):
-                time.sleep(chance.uniform(0.1, 0.5))
-                assert server.process is not None
-                os.kill(server.process.pid, signal.SIGKILL)
-                server.process.wait()
+                await_orders(chance.randint(1, 12))
+                server.kill()
                 server.start()
-            time.sleep(0.3)
-            stop.set()
-            for buyer in buyers:
-                buyer.result()
+            await_orders(4)
 
-        with database.transaction() as session:
+        with fresh_database.transaction() as session:
             orders = {order for (order,) in session.query(Order.id).filter_by(company_id=tenant.company_id)}
             events = session.query(Event).filter_by(company_id=tenant.company_id, type="order.created").count()
         assert set(done.values()) <= orders
         assert len(orders) - len(done) <= 4  # what was cut off after its commit and not asked for again
         assert len(set(done.values())) == len(done)
         assert events == len(orders)
-        database.dispose()
-        store.drop(url)
 
 
 def test_the_buyers_program_is_python() -> None:

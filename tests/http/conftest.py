@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support import factories
+from tests.support import factories, waiting
 from tests.support.factories import Tenant
 from tests.support.servers import Server, SqliteStore, open_database
 
@@ -39,7 +39,7 @@ class Probe:
         """Send a request as it stands; return the whole answer."""
         standard = [f"Authorization: Bearer {self.tenant.key}"] * authorized + ["Host: localhost"] * host
         request = "\r\n".join([lines[0], *standard, *lines[1:], "Connection: close", "", ""]).encode("latin-1") + body
-        with socket.create_connection(("127.0.0.1", self.server.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.server.port), timeout=waiting.SECONDS) as connection:
             connection.sendall(request)
             answer = bytearray()
             with contextlib.suppress(ConnectionResetError):
@@ -101,7 +101,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
     database.dispose()
     with ProbeServer(url, directory / "log") as server:
         headers = {"Authorization": f"Bearer {tenant.key}"}
-        with httpx.Client(base_url=server.url + "/api/v1", headers=headers, timeout=30) as http:
+        with httpx.Client(base_url=server.url + "/api/v1", headers=headers, timeout=waiting.SECONDS) as http:
             yield Probe(server, tenant, http)
 
 

@@ -1,14 +1,13 @@
 """Customers: section 6 of the contract, over HTTP, on both databases."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from app.db import Database
 from models import AuditEntry, Customer, Event, Scope
-from tests.support import factories
+from tests.support import factories, waiting
 from tests.support.client import Client, Contract, refusals
 from tests.support.factories import Tenant
 from tests.support.servers import Server
@@ -112,12 +111,11 @@ class TestCreateCustomer:
     def test_one_of_many_racing_for_an_email_wins(
         self, server: Server, tenant: Tenant, contract: Contract, database: Database
     ) -> None:
-        def create(_: int) -> int:
+        def create() -> int:
             with Client(server.url, tenant.key, contract) as client:
                 return client.post("/customers", json={"email": "race@example.com"}).status_code
 
-        with ThreadPoolExecutor(8) as threads:
-            statuses = sorted(threads.map(create, range(16)))
+        statuses = sorted(waiting.at_once(*[create] * 16))
 
         assert statuses == [201] + [422] * 15
         assert factories.count(database, Customer, tenant.company_id) == 1

@@ -3,9 +3,7 @@
 import http.client
 import itertools
 import json
-import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +15,7 @@ from app.db import Database
 from app.http.body import parse
 from app.http.idempotency import fingerprint
 from models import Customer, Event, Order, StoredAnswer
-from tests.support import factories
+from tests.support import factories, waiting
 from tests.support.client import Client
 from tests.support.factories import Tenant, draft
 from tests.support.servers import Server
@@ -303,15 +301,13 @@ class TestTwins:
         customer = factories.customer(database, tenant.company_id)
         product = factories.product(database, tenant.company_id, stock=100)
         headers = key() | {"Authorization": f"Bearer {tenant.key}"}
-        body, start = draft(customer, (product, 3)), threading.Barrier(50)
+        body = draft(customer, (product, 3))
 
-        def place(_: int) -> httpx.Response:
-            with httpx.Client(timeout=60) as http:
-                start.wait()
-                return http.post(server.url + "/api/v1/orders", json=body, headers=headers)
+        def place() -> httpx.Response:
+            url = server.url + "/api/v1/orders"
+            return httpx.post(url, json=body, headers=headers, timeout=waiting.SECONDS)
 
-        with ThreadPoolExecutor(50) as threads:
-            answers = list(threads.map(place, range(50)))
+        answers = waiting.at_once(*[place] * 50)
 
         assert {each.status_code for each in answers} <= {201, 409}
         assert len({each.content for each in answers if each.status_code == 201}) == 1

@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +13,7 @@ from app.context import now
 from app.db import Database
 from app.services import webhook_secrets
 from models import AuditEntry, EventType, Scope, Webhook
-from tests.support import factories
+from tests.support import factories, waiting
 from tests.support.client import Client, Contract, refusals
 from tests.support.factories import Tenant
 from tests.support.servers import Server
@@ -66,12 +65,11 @@ class TestCreate:
         assert made["events"] == ["order.created", "invoice.paid"]
 
     def test_refuses_the_eleventh(self, client: Client) -> None:
-        def attempt(_: int) -> tuple[int, str | None]:
+        def attempt() -> tuple[int, str | None]:
             answer = client.post("/webhooks", json={"url": URL, "events": ["order.created"]})
             return answer.status_code, None if answer.is_success else refusals(answer)[0]["message"]
 
-        with ThreadPoolExecutor(6) as threads:
-            answers = Counter(threads.map(attempt, range(14)))
+        answers = Counter(waiting.at_once(*[attempt] * 14))
 
         assert answers == {
             (201, None): 10,

@@ -1,17 +1,16 @@
 """A real browser without a window: Chromium, driven over WebDriver (https://www.w3.org/TR/webdriver2/)."""
 
 import contextlib
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.support import waiting
 from tests.support.debian import program
-from tests.support.servers import await_port, free_port
+from tests.support.servers import free_port
 
-SECONDS = 60
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]  # root in a container
 
 
@@ -42,22 +41,21 @@ def browser(directory: Path) -> Iterator[Browser]:
     """Run Chromium; end it with the block."""
     port = free_port()
     command = [program("chromedriver", "chromium-driver"), f"--port={port}"]
+    log_file = directory / "chromedriver.log"
     with (
-        (directory / "chromedriver.log").open("wb") as log,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS) as http,
+        log_file.open("wb") as log,
+        waiting.process(command, stdout=log, stderr=log) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=waiting.SECONDS) as http,
     ):
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        waiting.until_it_listens(process, port, log_file)
+        options = {"args": [*ARGUMENTS, f"--user-data-dir={directory / 'profile'}"]}
+        timeouts = {"script": int(waiting.SECONDS * 1000)}
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "timeouts": timeouts}
+        answer = http.post("/session", json={"capabilities": {"alwaysMatch": wanted}})
+        assert answer.status_code == 200, answer.text
+        session = answer.json()["value"]["sessionId"]
         try:
-            await_port(port)
-            options = {"args": [*ARGUMENTS, f"--user-data-dir={directory / 'profile'}"]}
-            wanted = {"browserName": "chrome", "goog:chromeOptions": options, "timeouts": {"script": SECONDS * 1000}}
-            answer = http.post("/session", json={"capabilities": {"alwaysMatch": wanted}})
-            assert answer.status_code == 200, answer.text
-            session = answer.json()["value"]["sessionId"]
-            try:
-                yield Browser(http, session)
-            finally:
-                http.delete(f"/session/{session}")
+            yield Browser(http, session)
         finally:
-            process.terminate()
-            process.wait(timeout=SECONDS)
+            http.delete(f"/session/{session}")
+            waiting.end(process)

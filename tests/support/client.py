@@ -11,6 +11,7 @@ from app import spec
 from app.http.faults import to_json_schema
 from app.http.validation import dereference
 from app.spec import Document, Operation
+from tests.support import waiting
 
 # HTTP itself allows these everywhere; they never reach an operation.
 UNDOCUMENTED = {404, 405, 408, 413, 415}
@@ -85,7 +86,7 @@ class Client(httpx.Client):
     def __init__(self, url: str, key: str | None, contract: Contract) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         hooks = {"response": [self._check]}
-        super().__init__(base_url=url + "/api/v1", headers=headers, event_hooks=hooks, timeout=30)
+        super().__init__(base_url=url + "/api/v1", headers=headers, event_hooks=hooks, timeout=waiting.SECONDS)
         self._contract = contract
 
     def _check(self, response: httpx.Response) -> None:

@@ -2,15 +2,16 @@
 
 import contextlib
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
+from tests.support import waiting
 from tests.support.debian import program
-from tests.support.servers import START_SECONDS, PostgresqlStore, await_port, free_port
+from tests.support.servers import PostgresqlStore, free_port
 
 CONFIGURATION = """
 [databases]
@@ -61,13 +62,15 @@ def pgbouncer(url: str, **settings: str) -> Iterator[str]:
         (directory / "pgbouncer.ini").write_text(
             CONFIGURATION.format(host=host, port=there.port or 5432, user=there.username, own_port=own_port, more=more)
         )
-        process = _start(directory, Path(host).stat())
-        try:
-            await_port(own_port)
+        command = [program("pgbouncer", "pgbouncer"), "pgbouncer.ini"]
+        log_file = directory / "log"
+        with (
+            log_file.open("wb") as log,
+            waiting.process(command, cwd=directory, stdout=log, stderr=log, **_owner(Path(host))) as process,
+        ):
+            waiting.until_it_listens(process, own_port, log_file)
             yield there.set(host="127.0.0.1", port=own_port, query={}).render_as_string(hide_password=False)
-        finally:
-            process.terminate()
-            process.wait(timeout=START_SECONDS)
+            waiting.end(process)
 
 
 class PgBouncerStore(PostgresqlStore):
@@ -91,9 +94,7 @@ class PgBouncerStore(PostgresqlStore):
         super().close()
 
 
-def _start(directory: Path, owner: os.stat_result) -> subprocess.Popen[bytes]:
-    """Run it as the owner of the server's socket, the only one who may connect."""
-    command = [program("pgbouncer", "pgbouncer"), "pgbouncer.ini"]
-    identity = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}
-    with (directory / "log").open("wb") as log:
-        return subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, **identity)  # type: ignore[call-overload, no-any-return]
+def _owner(sockets: Path) -> dict[str, Any]:
+    """Return options that run a program as the owner of the server's socket, the only one who may connect."""
+    owner = sockets.stat()
+    return {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}

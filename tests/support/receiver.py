@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from tests.support import waiting
+
 BOMB = gzip.compress(b"0" * 50_000_000)
 
 Writer = asyncio.StreamWriter
@@ -87,7 +89,7 @@ class Receiver:
         self.leftovers: dict[str, tuple[float, bytes]] = {}
         self.delay = 0.0
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def url(self, path: str = "/") -> str:
@@ -97,24 +99,21 @@ class Receiver:
         """Return what came to a path."""
         return [each for each in list(self.received) if each.path == path]
 
-    def wait(self, path: str, count: int = 1, seconds: float = 15) -> list[Received]:
+    def wait(self, path: str, count: int = 1) -> list[Received]:
         """Return what came to a path once there are so many. Raises AssertionError when they do not come."""
-        deadline = time.monotonic() + seconds
-        while len(self.on(path)) < count:
-            assert time.monotonic() < deadline, f"{len(self.on(path))} of {count} came to {path}"
-            time.sleep(0.02)
+        waiting.eventually(lambda: len(self.on(path)) >= count, f"{count} requests come to {path}")
         return self.on(path)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(waiting.SECONDS)
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(waiting.SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self._thread.join(waiting.SECONDS)
         self._loop.close()
 
     async def _listen(self) -> asyncio.Server:
@@ -143,10 +142,10 @@ class Receiver:
         if path in MISBEHAVIOUR:
             await MISBEHAVIOUR[path](writer)
             return
-        await asyncio.sleep(self.delay)
         queue = self.answers.get(path, [(200, {})])
         status, headers = queue.pop(0) if len(queue) > 1 else queue[0]
         body = self.bodies.get(path, "ok")
+        await asyncio.sleep(self.delay)
         lines = [
             f"HTTP/1.1 {status} Answer",
             f"Content-Length: {len(body.encode())}",

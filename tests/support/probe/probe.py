@@ -1,10 +1,15 @@
 """Handlers of the probe document: they show what reaches a handler."""
 
+import logging
+import threading
 import time
 from decimal import Decimal
 from typing import Any
 
 from app.context import Context
+
+LOG = logging.getLogger(__name__)
+MEETING = threading.Barrier(8)
 
 
 def create_echo(_ctx: Context, body: Any, **headers: Any) -> Any:
@@ -20,7 +25,13 @@ def get_crash(_ctx: Context) -> Any:
 
 
 def get_sleep(_ctx: Context) -> Any:
+    LOG.warning("asleep")
     time.sleep(1)
+    return {}
+
+
+def get_meet(_ctx: Context) -> Any:
+    MEETING.wait(60)
     return {}
 
 

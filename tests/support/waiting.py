@@ -1,0 +1,108 @@
+"""Wait for other threads and processes: every wait has a bound, and a block ends what it has started."""
+
+import contextlib
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+SECONDS = 180.0  # so generous that a slow machine does not reach it
+
+
+def eventually(look: Callable[[], T | None], what: str, seconds: float = SECONDS) -> T:
+    """Return what `look` returns once that is true. Raises AssertionError when it does not come true."""
+    deadline = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.02)
+    return seen
+
+
+@contextlib.contextmanager
+def threads(*calls: Callable[[], T]) -> Iterator[list[Future[T]]]:
+    """Run each call in a thread of its own; wait for all of them at the end of the block.
+
+    Raises AssertionError for calls that do not end; their threads do not keep the process from ending.
+    """
+    futures: list[Future[T]] = [Future() for _ in calls]
+    for call, future in zip(calls, futures, strict=True):
+        threading.Thread(target=_run, args=(call, future), daemon=True).start()
+    try:
+        yield futures
+    finally:
+        late = wait(futures, SECONDS).not_done
+        assert not late, f"{len(late)} of {len(calls)} threads did not end within {SECONDS:.0f} s"
+
+
+def at_once(*calls: Callable[[], T]) -> list[T]:
+    """Run each call in a thread of its own, all from the same moment on; return their results in order."""
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], T]) -> T:
+        start.wait(SECONDS)
+        return call()
+
+    with threads(*[partial(run, call) for call in calls]) as futures:
+        pass
+    return [each.result() for each in futures]
+
+
+@contextlib.contextmanager
+def meanwhile(work: Callable[[threading.Event], None], count: int = 1) -> Iterator[None]:
+    """Run `work` in so many threads during the block; its argument says when to stop. Raises what the work raises."""
+    stop = threading.Event()
+    futures: list[Future[None]] = []
+    try:
+        with threads(*[partial(work, stop)] * count) as futures:
+            try:
+                yield
+            finally:
+                stop.set()
+    finally:
+        for each in futures:
+            each.result()
+
+
+@contextlib.contextmanager
+def process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process; it is killed at the end of the block if it still runs."""
+    with subprocess.Popen(command, **options) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def until_it_listens(running: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait until a process accepts connections on a port. Raises AssertionError with its log when it ends instead."""
+
+    def listens() -> bool:
+        assert running.poll() is None, f"{running.args!r} ended:\n{log.read_text()}"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return True
+        return False
+
+    eventually(listens, f"something listens on port {port}")
+
+
+def end(running: subprocess.Popen[bytes]) -> int:
+    """End a process the way an operator would; return its exit code. It is killed when it does not end."""
+    running.terminate()
+    try:
+        return running.wait(SECONDS)
+    finally:
+        running.kill()
+
+
+def _run(call: Callable[[], T], future: Future[T]) -> None:
+    try:
+        future.set_result(call())
+    except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+        future.set_exception(error)
