@@ -1,11 +1,16 @@
 """Counters for the person who operates the server, in the Prometheus format (`GET /metrics`)."""
 
+import contextlib
+import fcntl
 import logging
 import os
 import platform
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -32,6 +37,9 @@ SECONDS = Histogram(
 RATE_LIMIT_FAULTS = Counter(
     "distribu_rate_limit_faults_total", "Requests let through because the counter store failed."
 )
+
+
+FOLDERS = "distribu-metrics-"
 
 
 def answered(operation: str, status: int, seconds: float) -> None:
@@ -90,6 +98,37 @@ def render(figures: Figures) -> bytes:
 def serve(host: str, port: int, figures: Figures) -> None:
     """Offer everything on a port of its own, from a thread. Raises OSError when the port cannot be had."""
     start_http_server(port, host, _registry(figures))
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Let the processes of this server count in one folder, which is removed at the end.
+
+    A server holds a lock on its folder while it runs. One that is killed leaves the folder behind without a lock, and
+    the next server removes it.
+    """
+    for folder in Path(tempfile.gettempdir()).glob(FOLDERS + "*"):
+        _remove_leftover(folder)
+    with tempfile.TemporaryDirectory(prefix=FOLDERS, ignore_cleanup_errors=True) as name, _locked(Path(name)):
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = name
+        yield
+
+
+def _remove_leftover(folder: Path) -> None:
+    with contextlib.suppress(OSError), _locked(folder):
+        if folder.stat().st_uid == os.geteuid() and any(folder.iterdir()):  # an empty one may be about to be locked
+            shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock on a folder. Raises OSError when another process holds it."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(opened)
 
 
 def _registry(figures: Figures) -> CollectorRegistry:

@@ -1,11 +1,12 @@
 """Put the application together, and run it. The order of the middlewares is this module's one decision."""
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import socket
 import sys
-import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
@@ -114,9 +115,18 @@ def _replace_bridge(app: connexion.FlaskApp, database: Database) -> None:
 def app_from_environment() -> connexion.FlaskApp:
     """Return the application for the settings of this process: what each worker process starts with."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     settings = Settings.from_environment()
     logging.configure(settings.log_level)
     return create_app(settings, Database(settings))
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is killed: it would go on holding the port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def run(settings: Settings, database: Database, companion: AbstractContextManager[None]) -> None:
@@ -152,7 +162,7 @@ def run(settings: Settings, database: Database, companion: AbstractContextManage
         settings.site_url,
     )
     signal.signal(signal.SIGTERM, _leave)  # uvicorn repeats the signal when it has stopped
-    with listening, _shared_metrics(settings, database), companion:
+    with listening, _counting(settings, database), companion:
         if settings.workers > 1:
             Multiprocess(config, sockets=[listening]).run()
         else:
@@ -165,11 +175,9 @@ def _leave(*_: object) -> None:
 
 
 @contextlib.contextmanager
-def _shared_metrics(settings: Settings, database: Database) -> Iterator[None]:
-    """Give the processes of this server a place to count together, and the counters their own port if they have one."""
-    with tempfile.TemporaryDirectory(prefix="distribu-metrics-") as directory:
-        if settings.workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+def _counting(settings: Settings, database: Database) -> Iterator[None]:
+    """Let several processes count together, and give the counters their own port if they have one."""
+    with metrics.together() if settings.workers > 1 else contextlib.nullcontext():
         if settings.metrics_port:
             _serve_metrics(settings.host, settings.metrics_port, database)
         yield

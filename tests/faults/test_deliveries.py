@@ -520,7 +520,7 @@ class TestFaults:
 
     def test_workers_share_the_work_and_send_nothing_twice(self, site: Site) -> None:
         webhooks = [site.webhook(path)["id"] for path in ("/one", "/two", "/three")]
-        with site.worker(30), site.worker(30), site.worker(30):
+        with site.worker(HOUR), site.worker(HOUR), site.worker(HOUR):
             site.customers(60)
             for webhook in webhooks:
                 site.settle(webhook)
@@ -535,15 +535,16 @@ class TestFaults:
         site.receiver.answers["/stopped"] = [(500, {}), (200, {})]
         site.receiver.delay = 4.0  # it is stopped before its answer comes
         site.customers(1)
-        with site.worker() as stalled:
+        with site.worker(deadline=HOUR) as stalled:
             site.receiver.wait("/stopped")
             stalled.send_signal(signal.SIGSTOP)
+            site.receiver.delay = 0.0
             with site.worker():
                 site.receiver.wait("/stopped", 2)
                 recorded = site.settle(webhook["id"])
             stalled.send_signal(signal.SIGCONT)
-            time.sleep(2)
-            after = site.settle(webhook["id"])
+            waiting.eventually(lambda: "attempt 1, 500 in" in site.log.read_text(), "the stalled one has its answer")
+        after = site.settle(webhook["id"])
 
         assert len(recorded) == 1
         assert recorded[0]["outcome"] == "SUCCEEDED"

@@ -16,7 +16,8 @@ from app.db import Database
 from app.services import backlog
 from models import Delivery
 from models.base import table
-from tests.faults.test_deliveries import LEASE, OPEN, Site, wait_until
+from tests.faults.test_deliveries import LEASE, OPEN, Site
+from tests.support import waiting
 from tests.support.receiver import Receiver
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
 
@@ -30,7 +31,7 @@ Figures = dict[tuple[str, str], float]  # by name and the value of the only labe
 
 def figures(server: Server, port: int | None = None) -> Figures:
     url = f"http://127.0.0.1:{port or server.port}/metrics"
-    families = text_string_to_metric_families(httpx.get(url, timeout=60).text)
+    families = text_string_to_metric_families(httpx.get(url, timeout=waiting.SECONDS).text)
     samples = [each for family in families for each in family.samples]
     return {
         (each.name, each.labels.get("version") or next(iter(each.labels.values()), "")): each.value for each in samples
@@ -87,8 +88,8 @@ class TestWebhooks:
         site.receiver.answers["/broken"] = [(500, {})]
         site.customers(5)
         with site.worker(LEASE):
-            wait_until(lambda: figures(site.server)[ATTEMPTS, "succeeded"] == 5)
-            wait_until(lambda: figures(site.server)[ATTEMPTS, "failed"] == 5)
+            for outcome in ("succeeded", "failed"):
+                waiting.eventually(lambda: figures(site.server).get((ATTEMPTS, outcome)) == 5, outcome)  # noqa: B023
 
         for _ in range(20):  # whichever of the two processes answers
             seen = figures(site.server)
@@ -144,6 +145,6 @@ class TestDatabaseAway:
                 with database.transaction() as session:
                     return bool(session.execute(READING_WAITS).scalar_one())
 
-            wait_until(scraped_while_the_database_hangs)
+            waiting.eventually(scraped_while_the_database_hangs, "a scrape while the database hangs")
         database.dispose()
         store.drop(url)

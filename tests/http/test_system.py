@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from functools import partial
 from pathlib import Path
 
@@ -117,6 +118,53 @@ class TestDocument:
         assert {"Product", "ProductPage", "Error", "Pagination"} <= document["components"]["schemas"].keys()
         text = json.dumps(document)
         assert not re.search(r'"\$ref": "(?!#/components/)', text)
+
+
+class TestProcesses:
+    """What several processes of a server share, and what is left of it when it is killed."""
+
+    def server(self, url: str, directory: Path, workers: int) -> Server:
+        server = Server(url, directory / "log", "--no-worker", workers=str(workers))
+        server.environment["TMPDIR"] = str(directory)
+        return server
+
+    def folders(self, directory: Path) -> set[Path]:
+        return set(directory.glob("distribu-metrics-*"))
+
+    def test_one_alone_needs_no_folder(self, database_url: str, tmp_path: Path) -> None:
+        with self.server(database_url, tmp_path, workers=1):
+            assert self.folders(tmp_path) == set()
+
+    def test_a_killed_server_frees_its_port_and_the_next_one_removes_its_folder(
+        self, database_url: str, tmp_path: Path
+    ) -> None:
+        server = self.server(database_url, tmp_path, workers=2)
+        with server:
+            left = self.folders(tmp_path)
+            server.kill()
+            waiting.eventually(lambda: is_free(server.port), "its processes end")
+            assert self.folders(tmp_path) == left
+            server.start()
+            new = self.folders(tmp_path)
+        assert len(left) == len(new) == 1
+        assert left.isdisjoint(new)
+        assert self.folders(tmp_path) == set()
+
+    def test_the_folder_of_a_server_that_runs_stays(self, database_url: str, tmp_path: Path) -> None:
+        with self.server(database_url, tmp_path, workers=2) as one:
+            used = self.folders(tmp_path)
+            with self.server(database_url, tmp_path, workers=2):
+                assert self.folders(tmp_path) > used
+            assert self.folders(tmp_path) == used
+            assert "distribu_requests_total" in httpx.get(one.url + "/metrics").text
+
+
+def is_free(port: int) -> bool:
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return True
+    except OSError:
+        return False
 
 
 class TestReference:
