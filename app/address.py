@@ -33,7 +33,9 @@ def listening(host: str, port: int) -> str:
 
 
 def reached(host: str, port: int) -> str:
-    """Return the address of a socket."""
+    """Return the address of a socket; one that takes IPv6 and IPv4 writes the latter as ::ffff:127.0.0.1."""
+    if "." in host:
+        host = host.removeprefix("::ffff:")
     return f"http://[{host.replace('%', '%25')}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

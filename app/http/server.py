@@ -137,8 +137,6 @@ def run(settings: Settings, database: Database, companion: AbstractContextManage
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings, database)  # here, so that what is wrong is said in one line, not by a worker
     listening = _listen(settings.host, settings.port)
-    if settings.workers > 1:
-        _warn_of_private_counters(settings)
     config = uvicorn.Config(
         app if settings.workers == 1 else "app.http.server:app_from_environment",
         factory=settings.workers > 1,
@@ -161,6 +159,8 @@ def run(settings: Settings, database: Database, companion: AbstractContextManage
         BASE_PATH,
         settings.site_url,
     )
+    if settings.workers > 1:
+        _warn_of_private_counters(settings)
     signal.signal(signal.SIGTERM, _leave)  # uvicorn repeats the signal when it has stopped
     with listening, _counting(settings, database), companion:
         if settings.workers > 1:

@@ -97,6 +97,7 @@ def test_a_right_value_is_taken(name: str, value: str) -> None:
         ({"HOST": "0.0.0.0", "PORT": "9000"}, "http://127.0.0.1:9000"),
         ({"HOST": "::"}, "http://[::1]:8000"),
         ({"HOST": "fe80::1%eth0"}, "http://[fe80::1%25eth0]:8000"),
+        ({"HOST": "::ffff:10.1.2.3"}, "http://10.1.2.3:8000"),
         ({"HOST": "shop.internal"}, "http://shop.internal:8000"),
         ({"PUBLIC_URL": "https://shop.example/"}, "https://shop.example"),
         ({"PUBLIC_URL": "https://shop.example/shop/", "PORT": "9000"}, "https://shop.example/shop"),

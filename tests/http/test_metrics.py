@@ -65,6 +65,10 @@ def test_the_build_is_named_by_one_process_and_by_many(site: Site, tmp_path: Pat
             assert figures(server)["distribu_build_info", app.__version__] == 1
 
 
+def test_the_first_line_of_the_log_names_the_version_with_several_processes_too(site: Site) -> None:
+    assert f"Distribu {app.__version__} listens on" in site.server.log.read_text().splitlines()[0]
+
+
 class TestWebhooks:
     def test_nothing_is_told_as_nothing(self, site: Site) -> None:
         seen = figures(site.server)

@@ -151,10 +151,15 @@ class TestBelowAPrefix:
 
 
 class TestWithoutASetting:
-    def test_the_document_names_the_socket_that_was_reached_and_never_the_host_header(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("host", "names"), [("0.0.0.0", ["127.0.0.1", "127.0.0.2"]), ("::", ["127.0.0.1", "[::1]"])]
+    )
+    def test_the_document_names_the_socket_that_was_reached_and_never_the_host_header(
+        self, host: str, names: list[str], tmp_path: Path
+    ) -> None:
         url = SqliteStore(tmp_path).create("reached")
-        with Server(url, tmp_path / "log", "--no-worker", host="0.0.0.0") as server:
-            for address in (server.url, f"http://127.0.0.2:{server.port}"):
+        with Server(url, tmp_path / "log", "--no-worker", host=host) as server:
+            for address in (f"http://{each}:{server.port}" for each in names):
                 given = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
                 response = httpx.get(address + "/api/v1/openapi.json", headers=given, timeout=60)
                 assert response.json()["servers"][0]["url"] == address + "/api/v1"
