@@ -1,49 +1,42 @@
-"""Imports that run, and the changes that they have found: staged in small parts, applied together, then removed.
+"""The changes that an import has found: staged in small parts, applied together, then removed.
 
 A staged change is invisible to everybody else. Applying is a few statements for a thousand of them, under the locks of
 the products, which are taken in the order of their ids as orders do (`app/services/inventory.py`).
-Not here: in which order things happen, and in how many transactions (`app/services/imports.py`).
+Not here: in which order things happen, and in how many transactions (`app/services/imports.py`); who may do it
+(`app/services/import_lease.py`).
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Row, bindparam
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from app import search_index
 from app.context import Context
-from app.errors import DatabaseUnavailableError
-from app.services import audit, import_changes
+from app.services import audit, import_changes, import_lease
 from app.services.import_changes import SEEN, Change
+from app.services.import_lease import TABLE as IMPORTS
+from app.services.import_lease import Claim
 from app.services.inventory import LATER, NOW
 from app.services.products import TABLE as PRODUCTS
 from app.services.sheets import FIELDS, Record
-from app.services.tenant import bound, change, mine, owned
-from models import ImportState, ProductImport, ProductImportRow, new_id, searchable
+from app.services.tenant import bound, change, mine
+from models import ImportState, ProductImportRow, new_id, searchable
 from models.base import table
 
-IMPORTS = table(ProductImport)
 ROWS = table(ProductImportRow)
-LEASE = timedelta(seconds=15)  # a step takes a second at most; whoever comes after a process that was killed waits
 AT_ONCE = 1_000  # rows of one round of statements: about 10 ms of SQLite, 50 ms of PostgreSQL
 NEW, KNOWN = "a", "c"  # what a place begins with: new products come first, since nobody waits for them
 
-CURRENT = owned(*IMPORTS.c)
-LEFT_BEHIND = CURRENT.where(IMPORTS.c.lease_ends_at <= NOW).with_for_update(skip_locked=True)
-CLAIMED = (IMPORTS.c.id == bindparam("row_id")) & (IMPORTS.c.claims == bindparam("own_claims"))
 OWN = mine(ROWS) & (ROWS.c.import_id == bindparam("import_id"))
 AFTER = OWN & (ROWS.c.place > bindparam("after"))
 PART = AFTER & (ROWS.c.place <= bindparam("last"))
 NEXT_PLACES = sa.select(ROWS.c.place).where(AFTER).order_by(ROWS.c.place).limit(AT_ONCE)
-SAME_PRODUCT = (PRODUCTS.c.company_id == ROWS.c.company_id) & (PRODUCTS.c.id == ROWS.c.product_id)
-SAME_SKU = (PRODUCTS.c.company_id == ROWS.c.company_id) & (PRODUCTS.c.sku == ROWS.c.sku)
+SAME_PRODUCT = mine(PRODUCTS) & (PRODUCTS.c.id == ROWS.c.product_id)
+SAME_SKU = mine(PRODUCTS) & (PRODUCTS.c.sku == ROWS.c.sku)
 IS_STALE = (PRODUCTS.c.stock != ROWS.c.seen_stock) | (PRODUCTS.c.updated_at != ROWS.c.seen_updated_at)
 STAGED = [
     ROWS.c.given,
@@ -75,7 +68,7 @@ CREATE = (
 )
 UPDATE = (
     sa.update(PRODUCTS)
-    .where(mine(PRODUCTS), SAME_PRODUCT, PART)
+    .where(SAME_PRODUCT, PART)
     .values({name: ROWS.c[name] for name in VALUES} | {"updated_at": LATER})
 )
 AUDITED = {
@@ -95,56 +88,9 @@ AUDIT = audit.TABLE.insert().from_select(
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
-    """The right to go on with an import, until somebody else claims it."""
-
-    id: str
-    claims: int
-    state: ImportState
-
-
-def begin(ctx: Context) -> Claim | None:
-    """Begin an import; None while the company has one."""
-    import_id = new_id(ctx.now)
-    row = {
-        "id": import_id,
-        "company_id": ctx.company_id,
-        "lease_ends_at": ctx.now + LEASE,
-        "actor_type": ctx.actor.type,
-        "actor_id": ctx.actor.id,
-        "request_id": ctx.request_id,
-    }
-    try:
-        with ctx.session.begin_nested():
-            ctx.session.connection().execute(IMPORTS.insert(), row)
-    except IntegrityError:
-        return None
-    return Claim(id=import_id, claims=1, state=ImportState.STAGING)
-
-
-def take_over(ctx: Context) -> Claim | None:
-    """Claim the import that a process left behind; None when there is none, or when its process goes on."""
-    left = ctx.session.connection().execute(LEFT_BEHIND, bound(ctx, now=ctx.now)).one_or_none()
-    if left is None:
-        return None
-    state = ImportState(left.state)
-    keep(ctx, Claim(id=left.id, claims=left.claims, state=state), claims=left.claims + 1)
-    return Claim(id=left.id, claims=left.claims + 1, state=state)
-
-
-def keep(ctx: Context, claimed: Claim, **values: Any) -> None:
-    """Renew the lease, and note how far the import is. Raises DatabaseUnavailableError when somebody took over."""
-    statement = sa.update(IMPORTS).where(mine(IMPORTS), CLAIMED).values(lease_ends_at=ctx.now + LEASE, **values)
-    if ctx.session.connection().execute(statement, _own(ctx, claimed)).rowcount != 1:
-        raise DatabaseUnavailableError(
-            f"The import stood still for more than {LEASE.seconds} s, and another command took its place. Run it again."
-        )
-
-
 def stage(ctx: Context, claimed: Claim, changes: Sequence[Change]) -> None:
     """Keep changes until they are applied, and renew the lease."""
-    keep(ctx, claimed)
+    import_lease.keep(ctx, claimed)
     if not changes:
         return
     rows = [_row(ctx, claimed, each) for each in changes]
@@ -155,16 +101,10 @@ def stage(ctx: Context, claimed: Claim, changes: Sequence[Change]) -> None:
 
 def finish_staging(ctx: Context, claimed: Claim, unchanged: int) -> None:
     """Note how many rows of the file need no change, and let PostgreSQL count the others before it plans with them."""
-    keep(ctx, claimed, unchanged=unchanged)
+    import_lease.keep(ctx, claimed, unchanged=unchanged)
     connection = ctx.session.connection()
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text(f"ANALYZE {ROWS.name}"))
-
-
-def progress(ctx: Context, claimed: Claim) -> Row[Any]:
-    """Renew the lease, which lasts at least until the end of this transaction; return how far the import is."""
-    keep(ctx, claimed)
-    return ctx.session.connection().execute(CURRENT, bound(ctx)).one()
 
 
 def blocks_others(ctx: Context, last: str) -> bool:
@@ -201,7 +141,7 @@ def discard(ctx: Context, claimed: Claim) -> bool:
 
     An import that is being applied stays: whoever takes it over goes on with it.
     """
-    state = progress(ctx, claimed).state
+    state = import_lease.progress(ctx, claimed).state
     if state == ImportState.APPLYING:
         return True
     connection = ctx.session.connection()
@@ -209,23 +149,13 @@ def discard(ctx: Context, claimed: Claim) -> bool:
     statement = sa.select(*columns).where(OWN).order_by(ROWS.c.place).limit(AT_ONCE)
     rows = connection.execute(statement, bound(ctx, import_id=claimed.id)).mappings().all()
     if not rows:
-        connection.execute(sa.delete(IMPORTS).where(mine(IMPORTS), CLAIMED), _own(ctx, claimed))
+        import_lease.end(ctx, claimed)
         return True
     if state == ImportState.STAGING:
         search_index.withdraw(connection, PRODUCTS.name, _texts(row for row in rows if row["is_new"]))
     part = bound(ctx, import_id=claimed.id, after="", last=rows[-1]["place"])
     connection.execute(sa.delete(ROWS).where(PART), part)
     return False
-
-
-def left_behind(session: Session, now: datetime) -> Sequence[str]:
-    """Return the ids of the companies whose import was left behind by its process."""
-    statement = sa.select(IMPORTS.c.company_id).where(IMPORTS.c.lease_ends_at <= NOW)
-    return session.scalars(statement, {"now": now}).all()
-
-
-def _own(ctx: Context, claimed: Claim) -> dict[str, Any]:
-    return bound(ctx, row_id=claimed.id, own_claims=claimed.claims)
 
 
 def _row(ctx: Context, claimed: Claim, each: Change) -> Record:

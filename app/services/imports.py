@@ -27,9 +27,9 @@ from sqlalchemy.exc import DBAPIError
 
 from app.context import Actor, ActorType, Context, Transactions
 from app.errors import DatabaseUnavailableError
-from app.services import audit, import_changes, import_staging
+from app.services import audit, import_changes, import_lease, import_staging
 from app.services.import_changes import Change
-from app.services.import_staging import LEASE, Claim
+from app.services.import_lease import LEASE, Claim
 from app.services.sheets import Record, RejectedFileError, Sheet
 from models import ImportState
 
@@ -109,7 +109,7 @@ def preview(
 
 def resume(transactions: Transactions) -> bool:
     """Complete or remove the company's import if its process left it behind; tell whether there was one."""
-    claimed = _step(transactions, import_staging.take_over)
+    claimed = _step(transactions, import_lease.take_over)
     if claimed is None:
         return False
     if claimed.state is ImportState.APPLYING:
@@ -150,7 +150,7 @@ def _claimed(transactions: Transactions, on_wait: Callable[[], None]) -> Iterato
 
 
 def _claim(transactions: Transactions, on_wait: Callable[[], None]) -> Claim:
-    while (claimed := _step(transactions, import_staging.begin)) is None:
+    while (claimed := _step(transactions, import_lease.begin)) is None:
         if not resume(transactions):
             on_wait()
             on_wait = _nothing
@@ -185,7 +185,7 @@ def _apply(transactions: Transactions, claimed: Claim) -> Report:
 
 def _apply_some(ctx: Context, claimed: Claim) -> Report | None:
     """Apply what is left until others have waited for HOLD_SECONDS; return what was done once all is."""
-    progress = import_staging.progress(ctx, claimed)
+    progress = import_lease.progress(ctx, claimed)
     counts = Counter(created=progress.created, updated=progress.updated, unchanged=progress.unchanged)
     if progress.state == ImportState.DONE:  # the commit was made, but its confirmation was lost
         return Report(**counts)
@@ -197,9 +197,9 @@ def _apply_some(ctx: Context, claimed: Claim) -> Report | None:
         counts.update(import_staging.apply(ctx, claimed, after, last))
         after = last
         if deadline is not None and time.monotonic() > deadline:
-            import_staging.keep(ctx, claimed, state=ImportState.APPLYING, applied_to=after, **counts)
+            import_lease.keep(ctx, claimed, state=ImportState.APPLYING, applied_to=after, **counts)
             return None
-    import_staging.keep(ctx, claimed, state=ImportState.DONE, **counts)
+    import_lease.keep(ctx, claimed, state=ImportState.DONE, **counts)
     report = Report(**counts)
     if report.created or report.updated:
         actor = Actor(type=ActorType(progress.actor_type), id=progress.actor_id)

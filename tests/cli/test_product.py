@@ -160,6 +160,70 @@ class TestImport:
         ]
         assert {(each["entityType"], each["entityId"]) for each in imported} == {("company", shop.company_id)}
 
+    def test_each_product_that_changed_is_in_the_audit_log(self, distribu: Command, shop: Tenant) -> None:
+        self.run(distribu, shop, ROWS)
+        self.run(distribu, shop, b"sku,name,price\nW-1,Widget,8.5\nW-2,Gizmo,9\n")
+
+        by_sku = {each["sku"]: each["id"] for each in catalogue(distribu, shop)}
+        (updated,) = [each for each in entries(distribu, shop.slug) if each["action"] == "product.updated"]
+        created = [each for each in entries(distribu, shop.slug) if each["action"] == "product.created"]
+        assert (updated["entityType"], updated["entityId"]) == ("product", by_sku["W-2"])
+        assert updated["metadata"] == {"before": {"name": "Gadget"}, "after": {"name": "Gizmo"}}
+        assert updated["actorType"] == "USER"
+        assert {each["entityId"] for each in created} == set(by_sku.values())
+        assert [each["metadata"]["after"]["price"] for each in created] == [9.0, 8.5]
+
+    def test_an_empty_cell_leaves_what_is_there_unless_told_to_clear_it(self, distribu: Command, shop: Tenant) -> None:
+        self.run(distribu, shop, HEADER + b"W-1,Widget,Small,Hardware,box,8.50,77,no\n")
+        empty = HEADER + b"W-1,Widget,,,,8.50,,\n"
+
+        unchanged = self.run(distribu, shop, empty, "--json").json
+        (kept,) = catalogue(distribu, shop)
+        cleared = self.run(distribu, shop, empty, "--clear-empty", "--json").json
+        (after,) = catalogue(distribu, shop)
+
+        assert (unchanged["unchanged"], cleared["updated"]) == (1, 1)
+        assert (kept["description"], kept["category"], kept["unit"]) == ("Small", "Hardware", "box")
+        assert (kept["stock"], kept["isActive"]) == (77, False)
+        assert (after["description"], after["category"], after["unit"]) == (None, None, "each")
+        assert (after["stock"], after["isActive"]) == (0, True)
+
+    def test_a_dry_run_shows_what_would_change_and_changes_nothing(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
+        self.run(distribu, shop, ROWS)
+        before = dump(fresh_database)
+        content = b"sku,name,price,stock\nW-1,Widget,8.5,40\nW-2,Gadget,9,\nW-3,New,1,2\n"
+
+        shown = self.run(distribu, shop, content, "--dry-run")
+        listed = self.run(distribu, shop, content, "--dry-run", "--json").json
+
+        assert shown.code == 0
+        rows = [" ".join(line.split()) for line in shown.out.splitlines()]
+        assert "W-1 updated stock 42 stock 40" in rows
+        assert any(row.startswith("W-3 created") for row in rows)
+        assert not any(row.startswith("W-2") for row in rows)
+        assert shown.err == "Nothing was imported. Run the command without --dry-run to import.\n"
+        made: dict[str, Any] = {"sku": "W-3", "name": "New", "description": None, "category": None}
+        made |= {"unit": "each", "price": 1.0, "stock": 2, "isActive": True}
+        assert listed == {
+            "created": 1,
+            "updated": 1,
+            "unchanged": 1,
+            "errors": [],
+            "changes": [
+                {"sku": "W-1", "action": "updated", "before": {"stock": 42}, "after": {"stock": 40}},
+                {"sku": "W-3", "action": "created", "before": None, "after": made},
+            ],
+        }
+        assert dump(fresh_database) == before
+
+    def test_a_dry_run_of_a_bad_file_tells_the_lines(self, distribu: Command, shop: Tenant) -> None:
+        outcome = self.run(distribu, shop, b"sku,name,price\nA,Widget,-1\n", "--dry-run")
+
+        assert (outcome.code, outcome.out) == (1, "")
+        assert outcome.err.startswith("line 2: price")
+
     def test_a_big_file_goes_through(self, distribu: Command, shop: Tenant) -> None:
         rows = b"".join(b'S-%d,"Item, the %dth",%d.25\n' % (number, number, number) for number in range(5000))
 

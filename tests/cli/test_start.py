@@ -112,7 +112,9 @@ class TestDatabase:
         outcome = bare("company", "create", "Acme")
         other.close()
 
-        assert outcome.refusal == "database is locked"
+        assert outcome.refusal == (
+            "The database is busy: others have been writing to it for 5 s. Try again in a moment."
+        )
         assert outcome.code == 1
 
 

@@ -14,7 +14,7 @@ from app.context import now
 from app.db import Database
 from app.errors import DatabaseUnavailableError
 from app.http import housekeeping
-from app.services import import_staging, imports
+from app.services import import_lease, import_staging, imports
 from app.services.import_changes import Change, compare
 from app.services.imports import Report
 from app.services.sheets import RejectedFileError, Sheet
@@ -290,7 +290,7 @@ class TestLeftBehind:
         """Stage the rows, apply some parts of them, and leave it at that."""
         transactions = factories.transactions(database, shop.company_id)
         with transactions(write=True) as ctx:
-            claimed = import_staging.begin(ctx)
+            claimed = import_lease.begin(ctx)
             assert claimed is not None
             rows = list(Sheet(io.BytesIO(f"sku,name,price\n{self.ROWS}".encode())).records())
             import_staging.stage(ctx, claimed, [each for each in compare(ctx, rows) if each])
@@ -301,7 +301,7 @@ class TestLeftBehind:
                 done.update(import_staging.apply(ctx, claimed, after, last))
                 after = last
             state = ImportState.APPLYING if parts else ImportState.STAGING
-            import_staging.keep(ctx, claimed, state=state, applied_to=after, **done)
+            import_lease.keep(ctx, claimed, state=state, applied_to=after, **done)
         with database.transaction(write=True) as session:
             session.execute(sa.update(ProductImport).values(lease_ends_at=now() - timedelta(seconds=1)))
 
@@ -348,25 +348,25 @@ class TestLeftBehind:
         transactions = factories.transactions(fresh_database, shop.company_id)
         with fresh_database.transaction() as session:
             (row,) = session.scalars(sa.select(ProductImport)).all()
-        old = import_staging.Claim(id=row.id, claims=row.claims, state=ImportState.STAGING)
+        old = import_lease.Claim(id=row.id, claims=row.claims, state=ImportState.STAGING)
         with transactions(write=True) as ctx:
-            assert import_staging.take_over(ctx) is not None
+            assert import_lease.take_over(ctx) is not None
 
         refusal = pytest.raises(DatabaseUnavailableError, match="another command took its place")
         with refusal, transactions(write=True) as ctx:
-            import_staging.progress(ctx, old)
+            import_lease.progress(ctx, old)
 
     def test_one_that_is_running_is_left_alone(self, fresh_database: Database, shop: Tenant) -> None:
         transactions = factories.transactions(fresh_database, shop.company_id)
         with transactions(write=True) as ctx:
-            assert import_staging.begin(ctx) is not None
+            assert import_lease.begin(ctx) is not None
 
         housekeeping.resume_imports(fresh_database)
 
         assert left(fresh_database) == 1
         assert not imports.resume(transactions)
         with transactions(write=True) as ctx:
-            assert import_staging.begin(ctx) is None
+            assert import_lease.begin(ctx) is None
 
 
 class TestPreview:
