@@ -3,11 +3,10 @@
 - A head (or a trailer) that is too long is refused, one that is too slow closes the connection.
 - A request with `Upgrade` is an ordinary request: this server speaks HTTP/1.1 only.
 - What the parser refuses is answered, counted and logged like every other request.
-- An answer that leaves before its request has come in whole reaches a client that is still sending.
+- An answer that leaves before its request has come in whole reaches its client (`lingering.py`).
 """
 
 import asyncio
-from typing import Any
 
 import httptools
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,12 +15,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from app.http.access import AccessMiddleware
 from app.http.call import BODY_FAULT, Headers
 from app.http.errors import ApiError, ErrorMiddleware, malformed
+from app.http.lingering import LingeringTransport
 
 MAX_HEAD_BYTES = 65_536
 MAX_HEAD_SECONDS = 10.0
-# How long what follows an answer is read and thrown away. nginx does so until 5 s pass without data.
-LINGER_BYTES = 64_000_000
-LINGER_SECONDS = 5.0
 
 
 class EdgeProtocol(HttpToolsProtocol):
@@ -31,31 +28,24 @@ class EdgeProtocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _in_body = False  # the head is complete, the message is not
     _refused = False  # the parser has given up
-    _ended = False  # nothing more will be sent
-    _lingering: asyncio.TimerHandle | None = None
-    _spare_bytes = LINGER_BYTES
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
-        self._socket = transport
-        super().connection_made(_Transport(transport, self))  # type: ignore[arg-type]
+        self._lingering = LingeringTransport(transport, lambda: self._in_body or self._refused)
+        super().connection_made(self._lingering)  # type: ignore[arg-type]
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
         """Parse what belongs to a request; throw away what follows the last answer."""
-        if self._lingering is not None:
-            self._spare_bytes -= len(data)
-            if self._spare_bytes < 0:
-                self._socket.close()
-        if not self._ended and not self._refused:
+        self._lingering.received(len(data))
+        if not self._refused and not self.transport.is_closing():
             self._held_bytes += len(data)
             self._parse(memoryview(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers of a connection that is gone."""
-        self._ended = True
         self._stop_waiting()
-        self._stop_lingering()
+        self._lingering.stop_lingering()
         super().connection_lost(exc)
 
     # What the parser calls
@@ -68,9 +58,9 @@ class EdgeProtocol(HttpToolsProtocol):
             self._await_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header. Trailers are dropped: they came after everything that judges headers."""
+        """Keep a header, without the space behind it. Trailers are dropped: they follow what judges headers."""
         if not self._in_body:
-            super().on_header(name, value)
+            super().on_header(name, value.rstrip(b" \t"))
 
     def on_headers_complete(self) -> None:
         """Hand the request over: what follows the head has bounds of its own."""
@@ -96,7 +86,7 @@ class EdgeProtocol(HttpToolsProtocol):
         """Pass on, except the empty message that the parser makes of a request with `Upgrade`."""
         if not self.parser.should_upgrade():
             self._in_body = False
-            self._stop_lingering()
+            self._lingering.stop_lingering()
             super().on_message_complete()
 
     def _parse(self, data: memoryview) -> None:
@@ -106,8 +96,8 @@ class EdgeProtocol(HttpToolsProtocol):
             self._refuse(_fault(error), is_method_known=isinstance(error, httptools.HttpParserInvalidURLError))
         else:
             if self._held_bytes > MAX_HEAD_BYTES:
-                self._spare_bytes = MAX_HEAD_BYTES
                 self._refuse(malformed(f"The head of the request is longer than {MAX_HEAD_BYTES} bytes."))
+                self._lingering.linger(MAX_HEAD_BYTES)
 
     def _feed(self, data: memoryview) -> None:
         """Feed the parser. Where it stops for an `Upgrade`, feed it the same head without one, and go on.
@@ -157,6 +147,12 @@ class EdgeProtocol(HttpToolsProtocol):
 
     # Bounds on waiting
 
+    def on_response_complete(self) -> None:
+        """Read the rest of a request that was answered before it was complete, for a moment."""
+        super().on_response_complete()
+        if self._in_body and self.cycle.response_complete and not self.transport.is_closing():
+            self._lingering.linger()
+
     def _await_head(self) -> None:
         self._held_bytes = 0
         self._deadline = self.loop.call_later(MAX_HEAD_SECONDS, self._give_up)
@@ -167,60 +163,12 @@ class EdgeProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _give_up(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:  # it is the client who waits, for an answer
+            self._await_head()
+            return
         self._stop_waiting()
         if not self.transport.is_closing():
             self.transport.abort()
-
-    # What follows an answer
-
-    def on_response_complete(self) -> None:
-        """Read the rest of a request that was answered before it was complete, within bounds."""
-        super().on_response_complete()
-        if self._in_body and self.cycle.response_complete and not self.transport.is_closing():
-            self._linger()
-
-    def close(self) -> None:
-        """Close the connection. A client that may still be sending is read from for a moment (RFC 9112, section 9.6).
-
-        Closed at once, the system would answer what still comes with a reset, and the client would lose the answer.
-        """
-        if self._ended or not (self._in_body or self._refused):
-            self._socket.close()
-            return
-        self._ended = True
-        self._socket.write_eof()
-        self.flow.resume_reading()
-        self._linger()
-
-    @property
-    def is_ended(self) -> bool:
-        """Tell whether the connection is closed, or will be when the client has stopped sending."""
-        return self._ended or self._socket.is_closing()
-
-    def _linger(self) -> None:
-        if self._lingering is None:
-            self._lingering = self.loop.call_later(LINGER_SECONDS, self._socket.close)
-
-    def _stop_lingering(self) -> None:
-        if self._lingering is not None:
-            self._lingering.cancel()
-            self._lingering = None
-            self._spare_bytes = LINGER_BYTES
-
-
-class _Transport:
-    """The transport that uvicorn writes to. When to close it is for EdgeProtocol to say."""
-
-    def __init__(self, transport: asyncio.Transport, protocol: EdgeProtocol) -> None:
-        self._transport = transport
-        self._protocol = protocol
-        self.close = protocol.close
-
-    def is_closing(self) -> bool:
-        return self._protocol.is_ended
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
 
 
 def _fault(error: httptools.HttpParserError) -> ApiError:

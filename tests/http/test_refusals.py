@@ -136,6 +136,21 @@ class TestWhatIsHttp:
         assert connection.answer() == (200, ECHO)
         assert connection.answer() == (200, {"need": "x"})
 
+    def test_space_around_a_value_is_not_part_of_it(self, probe: Probe, connection: Connection) -> None:
+        lines = ("X-Number: \t 7 \t ", "X-Request-Id: mine  ", f"Content-Length: {len(BODY)} ")
+        connection.send(post(probe, *lines) + BODY)
+
+        status, headers, content = connection.whole_answer()
+        assert (status, content["headers"], headers["x-request-id"]) == (200, {"x_number": 7}, "mine")
+
+    def test_who_waits_for_answers_is_not_too_slow(self, probe: Probe, connection: Connection) -> None:
+        sleep, get = head("GET /api/v1/sleep HTTP/1.1", probe), head("GET /api/v1/echo?need=x HTTP/1.1", probe)
+        connection.send(sleep * 11 + get[:20])
+
+        assert [connection.answer() for _ in range(11)] == [(200, {})] * 11
+        connection.send(get[20:])
+        assert connection.answer() == (200, {"need": "x"})
+
     def test_empty_lines_keep_no_connection_open(self, probe: Probe, connection: Connection) -> None:
         connection.send(head("GET /api/v1/echo?need=x HTTP/1.1", probe), b"\r\n")
 
