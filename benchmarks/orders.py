@@ -12,6 +12,7 @@ from datetime import timedelta
 from rich.progress import Progress
 
 from app.context import now
+from app.schemas.times import end_of_day
 from app.services import demo, demo_volume, ranges
 from app.services.orders import TABLE
 from app.services.tenant import PARAMETER, owned
@@ -80,7 +81,7 @@ def _cases(site: Site, count: int) -> Iterator[Case]:
 
 def _reports(site: Site) -> Iterator[Check]:
     """Yield what reports take, next to what the same figures take in SQL."""
-    last = ranges.end_of(now().date())
+    last = end_of_day(now().date())
     first = ranges.midnight((last - YEAR).date())
     year = f"from={first:%Y-%m-%d}"
     ways = handwritten.fastest_ms(site.database, site.tenant.company_id, first, last)

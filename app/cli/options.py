@@ -8,8 +8,7 @@ from decimal import Decimal
 import click
 
 from app import config
-from app.schemas.times import parse_time
-from app.services import ranges
+from app.schemas.times import end_of_day, parse_time
 
 
 class _Words(click.ParamType[str]):
@@ -45,7 +44,7 @@ class _End(_Moment):
     def parse(self, text: str) -> datetime:
         """Return the last millisecond of a day, or the time itself. Raises ValueError."""
         try:
-            return ranges.end_of(date.fromisoformat(text))
+            return end_of_day(date.fromisoformat(text))
         except ValueError:
             return super().parse(text)
 

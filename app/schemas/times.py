@@ -1,7 +1,7 @@
 """Dates and times that callers write (contract, section 5)."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from app.errors import QUERY, InvalidTimeError
@@ -30,3 +30,8 @@ def parse_time(text: str) -> datetime:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError as error:
         raise ValueError(text) from error
+
+
+def end_of_day(day: date) -> datetime:
+    """Return the last millisecond of a day in UTC."""
+    return datetime.combine(day, time(23, 59, 59, 999_000), UTC)

@@ -10,11 +10,11 @@ from enum import StrEnum
 
 from app.context import Context
 from app.errors import InvalidParameterError
+from app.schemas.times import end_of_day
 from app.services import orders
 from app.services.tenant import bound, owned
 
 DAY = timedelta(days=1)
-MILLISECOND = timedelta(milliseconds=1)
 CUSTOM = "custom"
 CREATED = orders.TABLE.c.created_at
 FIRST = owned(CREATED).order_by(CREATED).limit(1)
@@ -62,7 +62,7 @@ def resolve(
     Raises InvalidParameterError when it would start after it ends.
     """
     today, wanted = ctx.now.date(), Preset(preset)
-    last = _cut(end) if end else end_of(today)
+    last = _cut(end) if end else end_of_day(today)
     first = _cut(start) if start else midnight(_first_day(ctx, wanted, today, last.date()))
     if first > last:
         raise InvalidParameterError("from" if start else "to", "from must not be after to")
@@ -79,11 +79,6 @@ def last_day(start: datetime, end: datetime) -> date:
 def midnight(day: date) -> datetime:
     """Return the first moment of a day."""
     return datetime.combine(day, time(), UTC)
-
-
-def end_of(day: date) -> datetime:
-    """Return the last moment of a day."""
-    return datetime.combine(day, time(23, 59, 59, 999_000), UTC)
 
 
 def days(first: date, last: date) -> Iterator[date]:
