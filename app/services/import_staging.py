@@ -53,7 +53,12 @@ LOCKED: sa.Select[Any] = (
     .order_by(PRODUCTS.c.id)
     .with_for_update(of=PRODUCTS, key_share=True)
 )
-TAKEN: sa.Select[Any] = sa.select(*STAGED).join(PRODUCTS, SAME_SKU).where(PART)
+# A subquery for each row: PostgreSQL does not know that this transaction has created products, and would read them all.
+IS_TAKEN = sa.select(PRODUCTS.c.id).where(SAME_SKU).scalar_subquery().is_not(None)
+TAKEN = sa.select(ROWS.c.id).where(PART, IS_TAKEN)
+TAKEN_NOW: sa.Select[Any] = (
+    sa.select(*STAGED).join(PRODUCTS, SAME_SKU).where(mine(ROWS), ROWS.c.id.in_(bindparam("ids", expanding=True)))
+)
 VALUES = [*(field for field in FIELDS.values() if field != "sku"), "search_text"]
 CREATED = ["id", "company_id", "sku", *VALUES, "created_at", "updated_at"]
 CREATE = (
@@ -126,7 +131,9 @@ def apply(ctx: Context, claimed: Claim, after: str, last: str) -> Counter[str]:
     part = bound(ctx, import_id=claimed.id, after=after, last=last, now=ctx.now)
     connection = ctx.session.connection()
     if last[0] == NEW:
-        counts = Counter(_correct(ctx, ctx.session.execute(TAKEN, part)))
+        taken = connection.scalars(TAKEN, part).all()
+        now_known = ctx.session.execute(TAKEN_NOW, bound(ctx, ids=taken)).all() if taken else []
+        counts = Counter(_correct(ctx, now_known))
         counts["created"] = connection.execute(CREATE, part).rowcount
     else:
         locked = ctx.session.execute(LOCKED, part).all()
