@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from app.config import Settings
-from app.errors import DatabaseUnavailableError, TooLargeError
+from app.errors import DatabaseBusyError, DatabaseUnavailableError, TooLargeError
 
 SQLITE_READERS, SQLITE_WRITERS = 16, 1  # SQLite has one writer; a queue in the process is fairer than its lock
 POSTGRESQL_READERS, POSTGRESQL_WRITERS = 12, 8
@@ -30,6 +30,7 @@ BUSY_SECONDS = 5  # how long anybody waits for a lock or a connection before the
 CONFLICTS = ("40001", "40P01")  # serialization failure, deadlock: doing it again may work at once
 ATTEMPTS = 4
 LOCKED = ("55P03", "SQLITE_BUSY")  # somebody else holds the lock
+BUSY = f"The database is busy: others have been writing to it for {BUSY_SECONDS} s. Try again in a moment."
 # Connection, resources, operator intervention, input and output, read-only server, lock not available
 PASSING_POSTGRESQL_FAULTS = ("08", "53", "57", "58", "25006", "55P03")
 PASSING_SQLITE_FAULTS = tuple(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "READONLY"))
@@ -116,17 +117,17 @@ def unavailability() -> Iterator[None]:
             raise ConflictError(str(error.orig).partition("\n")[0]) from error
         if _is_overflow(error):
             raise TooLargeError from error
+        if _is_busy(error):
+            raise DatabaseBusyError(BUSY) from error
         if _is_unavailability(error):
-            raise DatabaseUnavailableError(_reason(error)) from error
+            raise DatabaseUnavailableError(str(error.orig).partition("\n")[0]) from error
         raise
 
 
-def _reason(error: DBAPIError) -> str:
-    """Return what to do about a lock that somebody else holds; for every other fault what the driver says."""
+def _is_busy(error: DBAPIError) -> bool:
+    """Tell that somebody else held a lock for too long."""
     codes = (getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorname", None))
-    if any(str(code).startswith(LOCKED) for code in codes):
-        return f"The database is busy: others have been writing to it for {BUSY_SECONDS} s. Try again in a moment."
-    return str(error.orig).partition("\n")[0]
+    return any(str(code).startswith(LOCKED) for code in codes)
 
 
 def _is_overflow(error: DBAPIError) -> bool:

@@ -25,6 +25,7 @@
     StartError
     DatabaseUnavailableError         503
       + ConflictError                app/db.py
+      + DatabaseBusyError
 
 To add a refusal: a class with its `code`, its message and the pointer to the member that it is about; an entry in
 docs/errors.md; an example in the document. Not here: status codes and JSON (`app/http/errors.py`).
@@ -241,3 +242,7 @@ class StartError(Exception):
 
 class DatabaseUnavailableError(Exception):
     """The database is away, or busy past its deadline. Trying again later may work."""
+
+
+class DatabaseBusyError(DatabaseUnavailableError):
+    """Somebody else has held a lock for so long that this transaction gave up."""

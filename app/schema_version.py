@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 
 from app import search_index, search_texts
 from app.db import Database
-from app.errors import DatabaseUnavailableError, StartError
+from app.errors import DatabaseBusyError, DatabaseUnavailableError, StartError
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 UPGRADE_HINT = "Run: distribu db upgrade"
@@ -56,6 +56,8 @@ def upgrade(database: Database) -> Upgrade:
             command.upgrade(_config(connection), "head")
             done = Upgrade(before, _head(), search_index.ensure(connection, anew=before != _head()))
         search_texts.refresh(database)
+    except DatabaseBusyError:
+        raise  # nothing is wrong with the database
     except (DatabaseUnavailableError, sa.exc.DatabaseError) as error:
         raise StartError(_unusable(database, error)) from error
     return done

@@ -118,18 +118,21 @@ def _import(stream: BinaryIO, slug: str, how: Reading, *, clear_empty: bool, as_
 def _preview(stream: BinaryIO, slug: str, how: Reading, *, clear_empty: bool, as_json: bool) -> None:
     """Show what an import would change."""
     changes: list[Record] = []
+
+    def see(change: Change) -> None:
+        if as_json or len(changes) < SHOWN_CHANGES:
+            changes.append(_change(change))
+
     with runtime.company_transactions(slug) as transactions, _bars() as bars:
         sheet = _sheet(stream, how, bars)
-        report = imports.preview(
-            transactions, sheet, clear_empty=clear_empty, see=lambda each: changes.append(_change(each))
-        )
+        report = imports.preview(transactions, sheet, clear_empty=clear_empty, see=see)
     if as_json:
         output.document({**_result(report), "changes": changes})
         return
-    shown = [each | {name: _listed(each[name]) for name in ("before", "after")} for each in changes[:SHOWN_CHANGES]]
+    shown = [each | {name: _listed(each[name]) for name in ("before", "after")} for each in changes]
     output.records(shown, as_json=False, columns=["sku", "action", "before", "after"], empty="Nothing would change.")
-    if len(changes) > SHOWN_CHANGES:
-        output.note(f"... and {len(changes) - SHOWN_CHANGES} more. Use --json to list all.")
+    if hidden := report.created + report.updated - len(changes):
+        output.note(f"... and {hidden} more. Use --json to list all.")
     output.record(_counts(report), as_json=False)
     output.note("Nothing was imported. Run the command without --dry-run to import.")
 

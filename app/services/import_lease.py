@@ -39,6 +39,8 @@ class Claim:
 
 def begin(ctx: Context) -> Claim | None:
     """Begin an import; None while the company has one."""
+    if ctx.session.connection().execute(CURRENT, bound(ctx)).one_or_none() is not None:
+        return None  # to insert a second row would wait for as long as the first one is being updated
     import_id = new_id(ctx.now)
     row = {
         "id": import_id,
@@ -51,7 +53,7 @@ def begin(ctx: Context) -> Claim | None:
     try:
         with ctx.session.begin_nested():
             ctx.session.connection().execute(TABLE.insert(), row)
-    except IntegrityError:
+    except IntegrityError:  # somebody else began at the same moment
         return None
     return Claim(id=import_id, claims=1, state=ImportState.STAGING)
 
