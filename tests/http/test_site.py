@@ -128,6 +128,7 @@ class TestBelowAPrefix:
         assert index["version"] == app.__version__
         assert [each["name"] for each in index["resources"]][:2] == ["customers", "events"]
         urls = [index["reference"], index["document"], *(each["url"] for each in index["resources"])]
+        assert all(each.startswith(site.address + "/") for each in urls)
         assert {site.get(each).status_code for each in urls} == {200}
 
     @pytest.mark.parametrize(("start", "end"), [("/", "/docs"), ("/api/v1", "/api/v1/")])
