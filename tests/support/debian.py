@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-INSTALL_SECONDS = 300
+INSTALL_SECONDS = 600
 
 
 def program(name: str, package: str) -> str:
@@ -31,7 +31,10 @@ def program(name: str, package: str) -> str:
 
 def _install(package: str) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # installs no running service
-    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", package]):
+    for command in (
+        ["apt-get", "update", "-qq"],
+        ["apt-get", "install", "-y", "-qq", "-o", f"DPkg::Lock::Timeout={INSTALL_SECONDS}", package],
+    ):
         try:
             subprocess.run(command, env=environment, check=True, capture_output=True, timeout=INSTALL_SECONDS)
         except (OSError, subprocess.SubprocessError) as error:

@@ -123,8 +123,10 @@ class PostgresqlStore:
     def rename(self, old: str, new: str) -> None:
         """Take a database away from whoever uses it, or give it back."""
         self._execute(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{old}'",
+            f"ALTER DATABASE {old} ALLOW_CONNECTIONS false",  # or they are back before it has its new name
+            f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{old}'",
             f"ALTER DATABASE {old} RENAME TO {new}",
+            f"ALTER DATABASE {new} ALLOW_CONNECTIONS true",
         )
 
     def demote(self) -> None:
