@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ BACKENDS = ("sqlite", "postgresql", "pgbouncer")
 POOLED = {"test_orders", "test_idempotency", "test_reports", "test_imports", "test_deliveries", "test_schema_version"}
 NAMES = itertools.count(1)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it runs in the background ignore it
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the commands that tests run start twice as fast with bytecode
 for name in [name for name in os.environ if name.startswith("DISTRIBU_")]:
     del os.environ[name]
