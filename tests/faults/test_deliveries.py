@@ -7,6 +7,7 @@ import hmac
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+import trustme
 from standardwebhooks import Webhook
 
 from app.context import now
@@ -78,10 +80,12 @@ class Site:
         return self.deliveries(webhook)
 
     @contextlib.contextmanager
-    def worker(self, lease: float = LEASE, deadline: float = DEADLINE_SECONDS) -> Iterator[subprocess.Popen[bytes]]:
+    def worker(
+        self, lease: float = LEASE, deadline: float = DEADLINE_SECONDS, **values: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """Run a worker; end it the way an operator would, if it still runs."""
         command = [sys.executable, "-m", "tests.support.worker", str(lease), str(deadline)]
-        environment = self.server.environment
+        environment = self.server.environment | {f"DISTRIBU_{name.upper()}": value for name, value in values.items()}
         with (
             self.log.open("ab") as log,
             waiting.process(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process,
@@ -461,6 +465,32 @@ class TestLeftovers:
         assert (first["outcome"], first["statusCode"]) == ("FAILED", 500)
         assert (second["outcome"], second["statusCode"]) == ("SUCCEEDED", 200)
         assert [each["statusCode"] for each in site.deliveries(left["id"])] == [status]
+
+
+class TestCertificates:
+    def test_a_private_authority_is_trusted_when_the_operator_says_so(self, site: Site, tmp_path: Path) -> None:
+        authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(tls)
+        authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+        with Receiver(tls) as receiver:
+            private = Site(site.server, receiver, site.database, tmp_path)
+            webhook = private.webhook("/private")["id"]
+            private.customers(1)
+            with private.worker():
+                refused = private.settle(webhook)
+            assert receiver.received == []
+            private.customers(1)
+            with private.worker(webhook_ca_file=str(tmp_path / "authority.pem")):
+                receiver.wait("/private")
+                delivered = private.settle(webhook)[0]
+            private.client.close()
+
+        error = "The receiver's certificate comes from an authority that this server does not trust."
+        assert {(each["outcome"], each["statusCode"], each["responseBody"]) for each in refused} == {
+            ("FAILED", None, error)
+        }
+        assert "DISTRIBU_WEBHOOK_CA_FILE" in private.log.read_text()
+        assert (delivered["outcome"], delivered["statusCode"]) == ("SUCCEEDED", 200)
 
 
 class TestFairness:

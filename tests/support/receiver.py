@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import json
+import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -82,7 +83,8 @@ class Receiver:
     after the answer, and after how many seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.received: list[Received] = []
         self.answers: dict[str, list[tuple[int, dict[str, str]]]] = {}
         self.bodies: dict[str, str] = {}
@@ -93,7 +95,7 @@ class Receiver:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def url(self, path: str = "/") -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}{path}"
 
     def on(self, path: str) -> list[Received]:
         """Return what came to a path."""
@@ -117,7 +119,7 @@ class Receiver:
         self._loop.close()
 
     async def _listen(self) -> asyncio.Server:
-        return await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1000)
+        return await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1000, ssl=self._tls)
 
     async def _close(self) -> None:
         self._server.close()
