@@ -16,14 +16,14 @@ from limits.aio.storage.redis.redispy import RedispyBridge
 SWEEP_SECONDS = 60.0
 LONGEST_WINDOW = 86_400.0  # no limit counts over more than a day
 
-# Drops what has left the window, adds entries if they fit, and returns what the window holds. Entries from the future
-# mean that the clock of Redis was set back: the window starts again, empty.
+# Drops what has left the window, adds entries if they fit, and returns what the window holds. An entry from the future
+# means that the clock of Redis was set back: the window starts again, empty. Corrections are smaller.
 SCRIPT = """
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local limit, expiry, amount = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
-if tonumber(redis.call('LINDEX', KEYS[1], 0) or now) > now then
+if tonumber(redis.call('LINDEX', KEYS[1], 0) or now) > now + 1 then
     redis.call('DEL', KEYS[1])
 end
 local oldest = tonumber(redis.call('LINDEX', KEYS[1], -1) or now)
