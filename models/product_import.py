@@ -1,6 +1,6 @@
 """An import of products while it runs, and the changes that it has found but not yet made (contract, section 11).
 
-Not here: what happens when (`app/services/imports.py`).
+Not here: what happens when (`app/product_import/importer.py`).
 """
 
 from datetime import datetime

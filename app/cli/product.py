@@ -11,15 +11,16 @@ from typing import IO, Any, BinaryIO
 import click
 from rich.progress import Progress, TaskID
 
-from app.cli import listing, options, output, reading, runtime
+from app.cli import csv_options, listing, options, output, runtime
 from app.context import Context
+from app.product_import import importer
+from app.product_import.comparison import Change
+from app.product_import.csv_table import Reading
+from app.product_import.importer import Report
+from app.product_import.product_file import ProductFile, RejectedFileError, RowError
 from app.schemas.products import ProductSchema
-from app.services import imports, products
-from app.services.csv_table import Reading
-from app.services.import_changes import Change
-from app.services.imports import Report
+from app.services import products
 from app.services.paging import MAX_LIMIT
-from app.services.sheets import RejectedFileError, RowError, Sheet
 
 SCHEMA = ProductSchema()
 SHOWN_ERRORS = 50
@@ -38,7 +39,7 @@ def product() -> None:
 @options.company
 @click.option("--clear-empty", is_flag=True, help="Let an empty cell clear what is stored, or reset it to the default.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-@reading.options
+@csv_options.add
 @options.as_json
 def import_file(
     file: BinaryIO,
@@ -108,9 +109,9 @@ def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
 def _import(stream: BinaryIO, slug: str, how: Reading, *, clear_empty: bool, as_json: bool) -> None:
     """Import, with progress bars where somebody is looking."""
     with runtime.company_transactions(slug) as transactions, _bars() as bars:
-        sheet = _sheet(stream, how, bars)
-        report = imports.run(
-            transactions, sheet, clear_empty=clear_empty, watch=_watch(bars), on_wait=_say_that_we_wait
+        product_file = _open(stream, how, bars)
+        report = importer.run(
+            transactions, product_file, clear_empty=clear_empty, watch=_watch(bars), on_wait=_say_that_we_wait
         )
     output.record(_result(report) if as_json else _counts(report), as_json=as_json)
 
@@ -124,8 +125,8 @@ def _preview(stream: BinaryIO, slug: str, how: Reading, *, clear_empty: bool, as
             changes.append(_change(change))
 
     with runtime.company_transactions(slug) as transactions, _bars() as bars:
-        sheet = _sheet(stream, how, bars)
-        report = imports.preview(transactions, sheet, clear_empty=clear_empty, see=see)
+        product_file = _open(stream, how, bars)
+        report = importer.preview(transactions, product_file, clear_empty=clear_empty, see=see)
     if as_json:
         output.document({**_result(report), "changes": changes})
         return
@@ -142,12 +143,12 @@ def _bars() -> Progress:
     return Progress(console=console, disable=not console.is_terminal, transient=True)
 
 
-def _sheet(stream: BinaryIO, how: Reading, bars: Progress) -> Sheet:
+def _open(stream: BinaryIO, how: Reading, bars: Progress) -> ProductFile:
     reader: IO[bytes] = bars.wrap_file(stream, os.fstat(stream.fileno()).st_size, description="Reading")
-    sheet = Sheet(reader, how)
-    for warning in sheet.warnings:
+    product_file = ProductFile(reader, how)
+    for warning in product_file.warnings:
         output.note(warning)
-    return sheet
+    return product_file
 
 
 def _watch(bars: Progress) -> Callable[[str, int, int], None]:

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from app.context import Context, Transactions, now
 from app.db import Database
 from app.http import idempotency
-from app.services import events, import_lease, imports, webhooks
+from app.product_import import importer, lease
+from app.services import events, webhooks
 from app.services.companies import SYSTEM
 from models import new_id
 
@@ -55,9 +56,9 @@ def tidy(database: Database) -> None:
 def resume_imports(database: Database) -> None:
     """Complete imports whose process was killed while it applied them, and remove those that had not come so far."""
     with database.transaction() as session:
-        companies = import_lease.left_behind(session, now())
+        companies = lease.left_behind(session, now())
     for company_id in companies:
-        imports.resume(_transactions(database, company_id))
+        importer.resume(_transactions(database, company_id))
 
 
 def _transactions(database: Database, company_id: str) -> Transactions:

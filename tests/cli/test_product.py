@@ -1,4 +1,4 @@
-"""`distribu product`. The rules for a row are in tests/services/test_sheets.py."""
+"""`distribu product`. The rules for a row are in tests/product_import/test_product_file.py."""
 
 import json
 from datetime import UTC, datetime

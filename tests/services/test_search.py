@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from app import schema_version, search_index
 from app.db import Database
-from app.services import customers, imports, products, search
+from app.product_import import importer
+from app.product_import.product_file import ProductFile
+from app.services import customers, products, search
 from app.services.search import FEW
-from app.services.sheets import Sheet
 from models import Customer, Product, searchable
 from tests.support import factories
 from tests.support.servers import PostgresqlStore, open_database
@@ -105,8 +106,8 @@ def test_a_changed_text_is_found_by_what_it_says_now(searched: Database, needle:
     before = "Old gouda from the far north of Holland"
 
     for name in (before, "100% Gouda 😀😀", before, "Edam"):
-        sheet = Sheet(io.BytesIO(f"sku,name,price\nG-1,{name},1\n".encode()))
-        imports.run(factories.transactions(searched, tenant.company_id), sheet)
+        product_file = ProductFile(io.BytesIO(f"sku,name,price\nG-1,{name},1\n".encode()))
+        importer.run(factories.transactions(searched, tenant.company_id), product_file)
         assert found(searched, tenant.company_id, products.page, search=needle) == expected(
             searched, tenant.company_id, Product, needle
         )

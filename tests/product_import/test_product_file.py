@@ -13,24 +13,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services.csv_table import Reading
-from app.services.csv_text import CHUNK, SHOWN
-from app.services.sheets import FIELDS, RejectedFileError, Sheet
+from app.product_import.csv_table import Reading
+from app.product_import.csv_text import CHUNK, SHOWN
+from app.product_import.product_file import FIELDS, ProductFile, RejectedFileError
 
 HEADER = "sku,name,description,category,unit,price,stock,isActive"
 GOOD = {"sku": "W-1", "name": "Widget", "price": "8.50"}
 
 
-def opened(content: str | bytes, **given: Any) -> Sheet:
+def opened(content: str | bytes, **given: Any) -> ProductFile:
     data = content.encode() if isinstance(content, str) else content
-    return Sheet(io.BytesIO(data), Reading(**given))
+    return ProductFile(io.BytesIO(data), Reading(**given))
 
 
 def read(content: str | bytes, **given: Any) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
     """Return the good rows of a file, and the line and rule of each error."""
-    sheet = opened(content, **given)
-    records = list(sheet.records())
-    return records, [(each.line, each.error) for each in sheet.errors]
+    product_file = opened(content, **given)
+    records = list(product_file.records())
+    return records, [(each.line, each.error) for each in product_file.errors]
 
 
 def refusal(content: str | bytes, **given: Any) -> tuple[int, str]:
@@ -89,11 +89,11 @@ class TestHeader:
         assert records == [{"sku": "A", "name": "B", "price": 1}]
 
     def test_columns_that_are_not_known_are_named_and_left_out(self) -> None:
-        sheet = opened(",sku,colour,name,price,Gewicht\n1,A,red,B,1,2\n")
+        product_file = opened(",sku,colour,name,price,Gewicht\n1,A,red,B,1,2\n")
 
-        assert list(sheet.records()) == [{"sku": "A", "name": "B", "price": 1}]
-        assert sheet.errors == []
-        assert sheet.warnings == ["Not imported, because not known: 'column 1', 'colour', 'Gewicht'."]
+        assert list(product_file.records()) == [{"sku": "A", "name": "B", "price": 1}]
+        assert product_file.errors == []
+        assert product_file.warnings == ["Not imported, because not known: 'column 1', 'colour', 'Gewicht'."]
 
     def test_columns_that_are_not_known_are_refused_when_told_so(self) -> None:
         line, reason = refusal("sku,name,price,colour\nA,B,1,red\n", strict=True)
@@ -250,23 +250,23 @@ class TestFile:
         stream = io.BytesIO(b"Our price list\nsku,name,price\nA,B,1\n")
         stream.readline()
 
-        assert list(Sheet(stream).records()) == [{"sku": "A", "name": "B", "price": 1}]
+        assert list(ProductFile(stream).records()) == [{"sku": "A", "name": "B", "price": 1}]
 
     def test_that_is_changed_meanwhile_is_an_error(self) -> None:
         stream = io.BytesIO(b"sku,name,price\nA,B,1\n")
-        sheet = Sheet(stream)
+        product_file = ProductFile(stream)
         stream.seek(0, io.SEEK_END)
         stream.write(b"C,\xc4pfel,1\n")
 
-        list(sheet.records())
+        list(product_file.records())
 
-        assert [each.error for each in sheet.errors] == ["the file was changed while it was read"]
+        assert [each.error for each in product_file.errors] == ["the file was changed while it was read"]
 
     def test_can_be_read_again(self) -> None:
-        sheet = opened("sku,name,price\nA,B,1\nA,B,x\n")
+        product_file = opened("sku,name,price\nA,B,1\nA,B,x\n")
 
-        assert list(sheet.records()) == list(sheet.records())
-        assert len(sheet.errors) == 2
+        assert list(product_file.records()) == list(product_file.records())
+        assert len(product_file.errors) == 2
 
     def test_quoted_cells_hold_commas_quotes_and_newlines(self) -> None:
         (record,), errors = read('sku,name,price,description\n"A,1","The ""best""",1,"two\nlines"\n')

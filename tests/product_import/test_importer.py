@@ -14,10 +14,10 @@ from app.context import now
 from app.db import Database
 from app.errors import DatabaseUnavailableError
 from app.http import housekeeping
-from app.services import import_lease, import_staging, imports
-from app.services.import_changes import Change, compare
-from app.services.imports import Report
-from app.services.sheets import RejectedFileError, Sheet
+from app.product_import import importer, lease, staging
+from app.product_import.comparison import Change, compare
+from app.product_import.importer import Report
+from app.product_import.product_file import ProductFile, RejectedFileError
 from models import AuditEntry, ImportState, Product, ProductImport, ProductImportRow, searchable
 from tests.support import factories
 from tests.support.factories import Tenant
@@ -32,8 +32,8 @@ def shop(fresh_database: Database) -> Tenant:
 
 
 def run(database: Database, shop: Tenant, content: str, *, clear_empty: bool = False) -> Report:
-    sheet = Sheet(io.BytesIO(content.encode()))
-    return imports.run(factories.transactions(database, shop.company_id), sheet, clear_empty=clear_empty)
+    product_file = ProductFile(io.BytesIO(content.encode()))
+    return importer.run(factories.transactions(database, shop.company_id), product_file, clear_empty=clear_empty)
 
 
 def stored(database: Database, shop: Tenant, sku: str) -> Product:
@@ -211,8 +211,8 @@ class TestMeanwhile:
     """What others do between the moment a product is compared and the moment it is written."""
 
     def run(self, database: Database, shop: Tenant, content: str, act: Callable[[], None]) -> Report:
-        sheet = Sheet(io.BytesIO(content.encode()))
-        return imports.run(factories.transactions(database, shop.company_id), sheet, watch=lambda *_: act())
+        product_file = ProductFile(io.BytesIO(content.encode()))
+        return importer.run(factories.transactions(database, shop.company_id), product_file, watch=lambda *_: act())
 
     def set(self, database: Database, product_id: str, **values: Any) -> None:
         with database.transaction(write=True) as session:
@@ -290,18 +290,18 @@ class TestLeftBehind:
         """Stage the rows, apply some parts of them, and leave it at that."""
         transactions = factories.transactions(database, shop.company_id)
         with transactions(write=True) as ctx:
-            claimed = import_lease.begin(ctx)
+            claimed = lease.begin(ctx)
             assert claimed is not None
-            rows = list(Sheet(io.BytesIO(f"sku,name,price\n{self.ROWS}".encode())).records())
-            import_staging.stage(ctx, claimed, [each for each in compare(ctx, rows) if each])
+            rows = list(ProductFile(io.BytesIO(f"sku,name,price\n{self.ROWS}".encode())).records())
+            staging.stage(ctx, claimed, [each for each in compare(ctx, rows) if each])
         with transactions(write=True) as ctx:
             after, done = "", Counter[str]()
             for _ in range(parts):
-                last = import_staging.next_part(ctx, claimed, after)
-                done.update(import_staging.apply(ctx, claimed, after, last))
+                last = staging.next_part(ctx, claimed, after)
+                done.update(staging.apply(ctx, claimed, after, last))
                 after = last
             state = ImportState.APPLYING if parts else ImportState.STAGING
-            import_lease.keep(ctx, claimed, state=state, applied_to=after, **done)
+            lease.keep(ctx, claimed, state=state, applied_to=after, **done)
         with database.transaction(write=True) as session:
             session.execute(sa.update(ProductImport).values(lease_ends_at=now() - timedelta(seconds=1)))
 
@@ -348,25 +348,25 @@ class TestLeftBehind:
         transactions = factories.transactions(fresh_database, shop.company_id)
         with fresh_database.transaction() as session:
             (row,) = session.scalars(sa.select(ProductImport)).all()
-        old = import_lease.Claim(id=row.id, claims=row.claims, state=ImportState.STAGING)
+        old = lease.Claim(id=row.id, claims=row.claims, state=ImportState.STAGING)
         with transactions(write=True) as ctx:
-            assert import_lease.take_over(ctx) is not None
+            assert lease.take_over(ctx) is not None
 
         refusal = pytest.raises(DatabaseUnavailableError, match="another command took its place")
         with refusal, transactions(write=True) as ctx:
-            import_lease.progress(ctx, old)
+            lease.progress(ctx, old)
 
     def test_one_that_is_running_is_left_alone(self, fresh_database: Database, shop: Tenant) -> None:
         transactions = factories.transactions(fresh_database, shop.company_id)
         with transactions(write=True) as ctx:
-            assert import_lease.begin(ctx) is not None
+            assert lease.begin(ctx) is not None
 
         housekeeping.resume_imports(fresh_database)
 
         assert left(fresh_database) == 1
-        assert not imports.resume(transactions)
+        assert not importer.resume(transactions)
         with transactions(write=True) as ctx:
-            assert import_lease.begin(ctx) is None
+            assert lease.begin(ctx) is None
 
 
 class TestPreview:
@@ -376,8 +376,10 @@ class TestPreview:
         before = stored(fresh_database, shop, "W-1").updated_at
         seen: list[Change] = []
 
-        sheet = Sheet(io.BytesIO(content.encode()))
-        report = imports.preview(factories.transactions(fresh_database, shop.company_id), sheet, see=seen.append)
+        product_file = ProductFile(io.BytesIO(content.encode()))
+        report = importer.preview(
+            factories.transactions(fresh_database, shop.company_id), product_file, see=seen.append
+        )
 
         assert counts(report) == (1, 1, 0)
         assert [(each.values["sku"], each.found is None) for each in seen] == [("W-1", False), ("W-2", True)]

@@ -1,6 +1,6 @@
 """What a row of a file makes of a product: a new one, a changed one, or nothing (contract, section 11).
 
-Not here: what a file may look like (`app/services/sheets.py`), and what is written when (`app/services/imports.py`).
+Not here: what a file may look like (`product_file`), and what is written when (`importer`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Row, bindparam
 
 from app.context import Context
+from app.product_import.product_file import FIELDS, Record
 from app.services import audit
 from app.services.products import TABLE
-from app.services.sheets import FIELDS, Record
 from app.services.tenant import bound, owned
 
 DEFAULTS = {field: getattr(TABLE.c[field].default, "arg", None) for field in FIELDS.values()}

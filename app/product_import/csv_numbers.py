@@ -10,7 +10,7 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
-from app.services.csv_text import UnreadableError, shown
+from app.product_import.csv_text import UnreadableError, shown
 
 POINT, COMMA = ".", ","
 OPTIONS = {POINT: "--decimal point", COMMA: "--decimal comma"}

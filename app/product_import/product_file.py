@@ -1,7 +1,7 @@
 """A CSV file of products: check every cell, and collect all that is wrong with the file.
 
 Not here: how a spreadsheet wrote it (`csv_text`, `csv_table`, `csv_numbers`), and what the database knows
-(`app/services/imports.py`). What a cell may hold is read from the OpenAPI document.
+(`comparison`). What a cell may hold is read from the OpenAPI document.
 """
 
 import re
@@ -15,10 +15,10 @@ from typing import IO, Any
 
 from app import spec
 from app.errors import DomainError
-from app.services import csv_numbers
-from app.services.csv_numbers import EXAMPLES, Survey
-from app.services.csv_table import Cells, Columns, Reading, Table, listed
-from app.services.csv_text import Text, UnreadableError, shown
+from app.product_import import csv_numbers
+from app.product_import.csv_numbers import EXAMPLES, Survey
+from app.product_import.csv_table import Cells, Columns, Reading, Table, listed
+from app.product_import.csv_text import Text, UnreadableError, shown
 
 FIELDS = {
     "sku": "sku",
@@ -64,7 +64,7 @@ class RejectedFileError(DomainError):
         self.errors = errors
 
 
-class Sheet:
+class ProductFile:
     """A file being read: its columns, the good rows, and what is wrong with the others.
 
     Memory does not grow with the number of rows, but for those that are wrong.

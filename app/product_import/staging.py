@@ -2,8 +2,7 @@
 
 A staged change is invisible to everybody else. Applying is a few statements for a thousand of them, under the locks of
 the products, which are taken in the order of their ids as orders do (`app/services/inventory.py`).
-Not here: in which order things happen, and in how many transactions (`app/services/imports.py`); who may do it
-(`app/services/import_lease.py`).
+Not here: in which order things happen, and in how many transactions (`importer`); who may do it (`lease`).
 """
 
 from collections import Counter
@@ -16,13 +15,14 @@ from sqlalchemy import Row, bindparam
 
 from app import search_index
 from app.context import Context
-from app.services import audit, import_changes, import_lease
-from app.services.import_changes import SEEN, Change
-from app.services.import_lease import TABLE as IMPORTS
-from app.services.import_lease import Claim
+from app.product_import import comparison, lease
+from app.product_import.comparison import SEEN, Change
+from app.product_import.lease import TABLE as IMPORTS
+from app.product_import.lease import Claim
+from app.product_import.product_file import FIELDS, Record
+from app.services import audit
 from app.services.inventory import LATER, NOW
 from app.services.products import TABLE as PRODUCTS
-from app.services.sheets import FIELDS, Record
 from app.services.tenant import bound, change, mine
 from models import ImportState, ProductImportRow, new_id, searchable
 from models.base import table
@@ -95,7 +95,7 @@ AUDIT = audit.TABLE.insert().from_select(
 
 def stage(ctx: Context, claimed: Claim, changes: Sequence[Change]) -> None:
     """Keep changes until they are applied, and renew the lease."""
-    import_lease.keep(ctx, claimed)
+    lease.keep(ctx, claimed)
     if not changes:
         return
     rows = [_row(ctx, claimed, each) for each in changes]
@@ -106,7 +106,7 @@ def stage(ctx: Context, claimed: Claim, changes: Sequence[Change]) -> None:
 
 def finish_staging(ctx: Context, claimed: Claim, unchanged: int) -> None:
     """Note how many rows of the file need no change, and let PostgreSQL count the others before it plans with them."""
-    import_lease.keep(ctx, claimed, unchanged=unchanged)
+    lease.keep(ctx, claimed, unchanged=unchanged)
     connection = ctx.session.connection()
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text(f"ANALYZE {ROWS.name}"))
@@ -148,7 +148,7 @@ def discard(ctx: Context, claimed: Claim) -> bool:
 
     An import that is being applied stays: whoever takes it over goes on with it.
     """
-    state = import_lease.progress(ctx, claimed).state
+    state = lease.progress(ctx, claimed).state
     if state == ImportState.APPLYING:
         return True
     connection = ctx.session.connection()
@@ -156,7 +156,7 @@ def discard(ctx: Context, claimed: Claim) -> bool:
     statement = sa.select(*columns).where(OWN).order_by(ROWS.c.place).limit(AT_ONCE)
     rows = connection.execute(statement, bound(ctx, import_id=claimed.id)).mappings().all()
     if not rows:
-        import_lease.end(ctx, claimed)
+        lease.end(ctx, claimed)
         return True
     if state == ImportState.STAGING:
         search_index.withdraw(connection, PRODUCTS.name, _texts(row for row in rows if row["is_new"]))
@@ -196,7 +196,7 @@ def _correct(ctx: Context, rows: Iterable[Row[Any]]) -> Iterator[str]:
     """
     connection = ctx.session.connection()
     for row in rows:
-        again = import_changes.change({**row.given, "price": Decimal(row.given["price"])}, row)
+        again = comparison.change({**row.given, "price": Decimal(row.given["price"])}, row)
         own = bound(ctx, row_id=row.row_id)
         if again is None:
             connection.execute(sa.delete(ROWS).where(mine(ROWS), ROWS.c.id == bindparam("row_id")), own)

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from app.services import csv_table
-from app.services.csv_table import DELIMITERS
-from app.services.sheets import FIELDS
+from app.product_import import csv_table
+from app.product_import.csv_table import DELIMITERS
+from app.product_import.product_file import FIELDS
 
 DECIMALS = {"point": ".", "comma": ","}
 WINDOWS = tuple(f"windows-{number}" for number in range(1250, 1259))
@@ -86,7 +86,7 @@ OPTIONS = (
 )
 
 
-def options(command: Callable[..., Any]) -> Callable[..., Any]:
+def add(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options to a command, which takes them by the names of `Reading`."""
     for option in reversed(OPTIONS):
         command = option(command)

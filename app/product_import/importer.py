@@ -8,7 +8,7 @@
 
 What is left of a process that was killed earlier is removed by whoever comes next. A stock is compared and written
 under the lock of its product: it replaces what orders have left until then, and orders that follow count from it.
-Not here: what a file may look like (`app/services/sheets.py`), and what is written (`app/services/import_staging.py`).
+Not here: what a file may look like (`product_file`), what is written (`staging`), and who may go on (`lease`).
 """
 
 import contextlib
@@ -27,10 +27,11 @@ from sqlalchemy.exc import DBAPIError
 
 from app.context import Actor, ActorType, Context, Transactions
 from app.errors import DatabaseUnavailableError
-from app.services import audit, import_changes, import_lease, import_staging
-from app.services.import_changes import Change
-from app.services.import_lease import LEASE, Claim
-from app.services.sheets import Record, RejectedFileError, Sheet
+from app.product_import import comparison, lease, staging
+from app.product_import.comparison import Change
+from app.product_import.lease import LEASE, Claim
+from app.product_import.product_file import ProductFile, Record, RejectedFileError
+from app.services import audit
 from models import ImportState
 
 BATCH = 500  # rows that are read, compared and staged together
@@ -73,7 +74,7 @@ class Rows:
 
 def run(
     transactions: Transactions,
-    sheet: Sheet,
+    product_file: ProductFile,
     *,
     clear_empty: bool = False,
     watch: Watch = lambda *_: None,
@@ -84,20 +85,20 @@ def run(
     An empty cell leaves what a product has, or clears it when `clear_empty`. `on_wait` is called once when another
     import of the company has to end first. Raises RejectedFileError when rows are wrong.
     """
-    with _read(sheet, clear_empty=clear_empty) as rows, _claimed(transactions, on_wait) as claimed:
+    with _read(product_file, clear_empty=clear_empty) as rows, _claimed(transactions, on_wait) as claimed:
         _stage(transactions, claimed, rows, watch)
         return _apply(transactions, claimed)
 
 
 def preview(
-    transactions: Transactions, sheet: Sheet, *, clear_empty: bool = False, see: Callable[[Change], None]
+    transactions: Transactions, product_file: ProductFile, *, clear_empty: bool = False, see: Callable[[Change], None]
 ) -> Report:
     """Show each change that an import would make now, and return how many; nothing is written."""
     report = Report()
-    with _read(sheet, clear_empty=clear_empty) as rows:
+    with _read(product_file, clear_empty=clear_empty) as rows:
         for batch in rows.batches():
             with transactions() as ctx:
-                changes = list(import_changes.compare(ctx, batch))
+                changes = list(comparison.compare(ctx, batch))
             found = [change for change in changes if change]
             report.unchanged += len(changes) - len(found)
             report.created += sum(change.found is None for change in found)
@@ -109,7 +110,7 @@ def preview(
 
 def resume(transactions: Transactions) -> bool:
     """Complete or remove the company's import if its process left it behind; tell whether there was one."""
-    claimed = _step(transactions, import_lease.take_over)
+    claimed = _step(transactions, lease.take_over)
     if claimed is None:
         return False
     if claimed.state is ImportState.APPLYING:
@@ -119,14 +120,14 @@ def resume(transactions: Transactions) -> bool:
 
 
 @contextmanager
-def _read(sheet: Sheet, *, clear_empty: bool) -> Iterator[Rows]:
+def _read(product_file: ProductFile, *, clear_empty: bool) -> Iterator[Rows]:
     count = 0
     with tempfile.TemporaryFile() as file:
-        for batch in _batches(sheet.records()):
-            pickle.dump([import_changes.given(record, clear_empty=clear_empty) for record in batch], file)
+        for batch in _batches(product_file.records()):
+            pickle.dump([comparison.given(record, clear_empty=clear_empty) for record in batch], file)
             count += len(batch)
-        if sheet.errors:
-            raise RejectedFileError(sheet.errors)
+        if product_file.errors:
+            raise RejectedFileError(product_file.errors)
         yield Rows(file=file, count=count)
 
 
@@ -150,7 +151,7 @@ def _claimed(transactions: Transactions, on_wait: Callable[[], None]) -> Iterato
 
 
 def _claim(transactions: Transactions, on_wait: Callable[[], None]) -> Claim:
-    while (claimed := _step(transactions, import_lease.begin)) is None:
+    while (claimed := _step(transactions, lease.begin)) is None:
         if not resume(transactions):
             on_wait()
             on_wait = _nothing
@@ -166,15 +167,15 @@ def _stage(transactions: Transactions, claimed: Claim, rows: Rows, watch: Watch)
     done, unchanged, renewed = 0, 0, time.monotonic()
     for batch in rows.batches():
         with transactions() as ctx:
-            changes = [change for change in import_changes.compare(ctx, batch) if change]
+            changes = [change for change in comparison.compare(ctx, batch) if change]
         done += len(batch)
         unchanged += len(batch) - len(changes)
         if changes or time.monotonic() - renewed > LEASE.seconds / 3:
-            _step(transactions, partial(import_staging.stage, claimed=claimed, changes=changes))
+            _step(transactions, partial(staging.stage, claimed=claimed, changes=changes))
             renewed = time.monotonic()
             time.sleep(YIELD_SECONDS)
         watch("Comparing", done, rows.count)
-    _step(transactions, lambda ctx: import_staging.finish_staging(ctx, claimed, unchanged))
+    _step(transactions, lambda ctx: staging.finish_staging(ctx, claimed, unchanged))
 
 
 def _apply(transactions: Transactions, claimed: Claim) -> Report:
@@ -185,21 +186,21 @@ def _apply(transactions: Transactions, claimed: Claim) -> Report:
 
 def _apply_some(ctx: Context, claimed: Claim) -> Report | None:
     """Apply what is left until others have waited for HOLD_SECONDS; return what was done once all is."""
-    progress = import_lease.progress(ctx, claimed)
+    progress = lease.progress(ctx, claimed)
     counts = Counter(created=progress.created, updated=progress.updated, unchanged=progress.unchanged)
     if progress.state == ImportState.DONE:  # the commit was made, but its confirmation was lost
         return Report(**counts)
     after, deadline = progress.applied_to, None
-    while last := import_staging.next_part(ctx, claimed, after):
-        if deadline is None and import_staging.blocks_others(ctx, last):
+    while last := staging.next_part(ctx, claimed, after):
+        if deadline is None and staging.blocks_others(ctx, last):
             is_first = progress.state == ImportState.STAGING
             deadline = time.monotonic() + (HOLD_SECONDS if is_first else SHORT_HOLD_SECONDS)
-        counts.update(import_staging.apply(ctx, claimed, after, last))
+        counts.update(staging.apply(ctx, claimed, after, last))
         after = last
         if deadline is not None and time.monotonic() > deadline:
-            import_lease.keep(ctx, claimed, state=ImportState.APPLYING, applied_to=after, **counts)
+            lease.keep(ctx, claimed, state=ImportState.APPLYING, applied_to=after, **counts)
             return None
-    import_lease.keep(ctx, claimed, state=ImportState.DONE, **counts)
+    lease.keep(ctx, claimed, state=ImportState.DONE, **counts)
     report = Report(**counts)
     if report.created or report.updated:
         actor = Actor(type=ActorType(progress.actor_type), id=progress.actor_id)
@@ -209,7 +210,7 @@ def _apply_some(ctx: Context, claimed: Claim) -> Report | None:
 
 
 def _remove(transactions: Transactions, claimed: Claim) -> None:
-    while not _step(transactions, lambda ctx: import_staging.discard(ctx, claimed)):
+    while not _step(transactions, lambda ctx: staging.discard(ctx, claimed)):
         time.sleep(YIELD_SECONDS)
 
 
