@@ -1,7 +1,7 @@
 """Where clients find the server: its public address, and the addresses that it listens on.
 
-A document or page for a client never repeats the header `Host`: whoever sends it chooses it, and a copy in a cache
-would lead the keys of others to a host of the sender's choice (docs/decisions/0010).
+A document or page for a client never repeats the header `Host`: the sender chooses it, and a copy in a cache would send
+other clients' keys to a host of the sender's choice (docs/decisions/0010).
 """
 
 import re
@@ -14,7 +14,7 @@ AUTHORITY = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 def parse_public(text: str) -> str:
-    """Return a public address without a slash at its end, nothing for nothing.
+    """Return a public address without a slash at its end, an empty one for an empty one.
 
     Raises ValueError unless it is http or https, a host and perhaps a path, below which the API lies.
     """

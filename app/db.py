@@ -29,7 +29,7 @@ SPARE = 4  # connections beyond those of the requests: key look-ups and housekee
 BUSY_SECONDS = 5  # how long anybody waits for a lock or a connection before the answer is 503
 CONFLICTS = ("40001", "40P01")  # serialization failure, deadlock: doing it again may work at once
 ATTEMPTS = 4
-LOCKED = ("55P03", "SQLITE_BUSY")  # somebody else holds the lock
+LOCKED = ("55P03", "SQLITE_BUSY")  # another transaction holds the lock
 BUSY = f"The database is busy: others have been writing to it for {BUSY_SECONDS} s. Try again in a moment."
 # Connection, resources, operator intervention, input and output, read-only server, lock not available
 PASSING_POSTGRESQL_FAULTS = ("08", "53", "57", "58", "25006", "55P03")
@@ -125,7 +125,7 @@ def unavailability() -> Iterator[None]:
 
 
 def _is_busy(error: DBAPIError) -> bool:
-    """Tell that somebody else held a lock for too long."""
+    """Return whether another transaction held a lock for too long."""
     codes = (getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorname", None))
     return any(str(code).startswith(LOCKED) for code in codes)
 

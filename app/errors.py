@@ -245,4 +245,4 @@ class DatabaseUnavailableError(Exception):
 
 
 class DatabaseBusyError(DatabaseUnavailableError):
-    """Somebody else has held a lock for so long that this transaction gave up."""
+    """Another transaction held a lock for so long that this one gave up."""

@@ -77,7 +77,7 @@ def check(database: Database) -> None:
 
 
 def is_fit(database: Database) -> bool:
-    """Tell whether the database can be written and is not older than this code; never raises for a database fault.
+    """Return whether the database can be written and is not older than this code; never raises for a database fault.
 
     A newer one is fit: revisions work while the previous version of the code still runs.
     """

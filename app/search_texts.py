@@ -39,7 +39,7 @@ def _refresh(database: Database, searched: Table, columns: tuple[str, ...]) -> i
 
 
 def _write(database: Database, searched: Table, stale: list[tuple[str, str, str]]) -> int:
-    """Write what is still as it was read: whoever changes a row meanwhile folds its text."""
+    """Write what is still as it was read: any other change of a row has folded its text."""
     row = searched.c.id == bindparam("row_id"), searched.c.search_text == bindparam("before")
     statement = sa.update(searched).where(*row).values(search_text=bindparam("folded"))
     parameters: list[dict[str, Any]] = [dict(zip(("row_id", "before", "folded"), each, strict=True)) for each in stale]

@@ -164,7 +164,7 @@ def _import(site: Site, file: Path) -> float:
 
 
 def _buy(target: Target, bodies: Iterator[str], ended: threading.Event) -> list[tuple[float, int]]:
-    """Place orders until told to end; return the milliseconds and the status of each."""
+    """Place orders until `ended` is set; return the milliseconds and the status of each."""
     connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=60)
     headers = {"Authorization": f"Bearer {target.key}", "Content-Type": "application/json"}
     answers = []

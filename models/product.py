@@ -19,8 +19,8 @@ DOTTED_I = re.compile("i\N{COMBINING DOT ABOVE}+")
 def searchable(*texts: str | None) -> str:
     """Fold texts so that an ordinary substring match ignores case in every script.
 
-    Databases disagree on the case of anything beyond ASCII; Unicode does not. Whoever changes what this returns need
-    not change stored rows: every `distribu db upgrade` folds them again.
+    Databases disagree on the case of anything beyond ASCII; Unicode does not. A change of what this returns needs
+    no revision: every `distribu db upgrade` folds stored rows again.
     """
     joined = FIELD_SEPARATOR.join(text.replace(FIELD_SEPARATOR, " ") for text in texts if text)
     return joined.lower() if joined.isascii() else _folded(joined)

@@ -27,7 +27,7 @@ def explain(error: Exception) -> str | None:
         case StartError() | DomainError() | DatabaseUnavailableError() | SpecError():
             return str(error)
         case IntegrityError() if _is_concurrent_write(error):
-            return "Somebody else changed the same data at the same moment. Nothing was changed; try again."
+            return "Another process changed the same data at the same moment. Nothing was changed; try again."
         case DBAPIError():
             return f"The database refused: {str(error.orig).partition(chr(10))[0]}. Nothing was changed."
         case OSError():

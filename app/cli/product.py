@@ -107,7 +107,7 @@ def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def _import(stream: BinaryIO, slug: str, how: Reading, *, clear_empty: bool, as_json: bool) -> None:
-    """Import, with progress bars where somebody is looking."""
+    """Import, with progress bars on a terminal."""
     with runtime.company_transactions(slug) as transactions, _bars() as bars:
         product_file = _open(stream, how, bars)
         report = importer.run(

@@ -24,7 +24,7 @@ def settings() -> Settings:
 
 @contextmanager
 def any_database(warn: Callable[[str], None] = output.note) -> Iterator[Database]:
-    """Yield the database in whatever state it is, and close it. `warn` gets what is odd about the settings."""
+    """Yield the database in whatever state it is, and close it. `warn` is called with each unknown setting."""
     for name in config.unknown_variables():
         warn(f"Note: {name} is not a setting of this version and is ignored.")
     database = Database(settings())

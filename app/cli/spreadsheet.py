@@ -1,6 +1,6 @@
 """CSV that a spreadsheet can open without running what other people wrote into it.
 
-A customer chooses a name, and somebody else opens the report: a cell such as `=HYPERLINK(...)` must stay text. The
+A customer chooses a name, and another person opens the report: a cell such as `=HYPERLINK(...)` must stay text. The
 rules are those of OWASP ("CSV Injection"): an apostrophe before what starts a formula, every text in quotation marks.
 """
 

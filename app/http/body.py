@@ -81,7 +81,7 @@ def _check_media_type(scope: Scope) -> None:
 
 
 def _is_json(given: bytes) -> bool:
-    """Tell whether a media type is JSON in UTF-8; parameters other than the charset change nothing."""
+    """Return whether a media type is JSON in UTF-8; parameters other than the charset change nothing."""
     match = JSON_TYPE.fullmatch(given.decode("latin-1"))
     if match is None:
         return False

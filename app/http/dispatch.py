@@ -36,7 +36,7 @@ class Site:
     public_url: str
 
     def url(self, call: Call) -> str:
-        """Return the address of this server for whoever made a call: the public one, or the socket that it reached."""
+        """Return the address of this server for the client of a call: the public one, or the socket that it reached."""
         return self.public_url or address.reached(*call.server)
 
     @property

@@ -1,6 +1,6 @@
 """`Expect: 100-continue`: an answer that does not wait for the body closes the connection.
 
-The client may now send the body, or leave it out and send another request: nobody can tell what comes next (RFC 9110,
+The client may now send the body, or leave it out and send another request: the server cannot know which (RFC 9110,
 section 10.1.1).
 """
 

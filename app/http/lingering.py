@@ -28,7 +28,7 @@ class LingeringTransport:
         return getattr(self._transport, name)
 
     def is_closing(self) -> bool:
-        """Tell whether nothing more can be sent."""
+        """Return whether nothing more can be sent."""
         return self._is_ended or self._transport.is_closing()
 
     def close(self) -> None:

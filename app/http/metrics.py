@@ -49,13 +49,13 @@ def answered(operation: str, status: int, seconds: float) -> None:
 
 
 class Figures(Collector):
-    """What is read when somebody asks: the version, and from the database how webhooks are getting on.
+    """What is read for each scrape: the version, and the figures of webhooks from the database.
 
-    Every process of every server tells the same of webhooks, wherever the workers run.
+    Every process of every server returns the same figures of webhooks, wherever the workers run.
     """
 
     def __init__(self, database: Database) -> None:
-        """Take the database; nothing is read before the first question."""
+        """Take the database; nothing is read before the first scrape."""
         self._database = database
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="figures")
         self._lock = threading.Lock()
@@ -81,7 +81,7 @@ class Figures(Collector):
             reading = self._reading
         try:
             return reading.result(READ_SECONDS)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong, the other figures are there
+        except Exception as error:  # noqa: BLE001 - the other figures do not depend on the database
             LOG.warning("the figures of webhooks cannot be read: %s", str(error) or type(error).__name__)
             return None
 
@@ -145,7 +145,7 @@ def _registry(figures: Figures) -> CollectorRegistry:
 def _of_webhooks(backlog: Backlog) -> Iterator[Metric]:
     yield _gauge(
         "distribu_webhook_deliveries_pending",
-        f"Deliveries of active webhooks that wait: due now, or scheduled for later (under way, or to be tried again). "
+        f"Deliveries of active webhooks that wait: due now, or scheduled for later (being sent, or to be tried again). "
         f"Counted up to {backlogs.COUNTED}.",
         ({"state": "due"}, backlog.due),
         ({"state": "scheduled"}, backlog.scheduled),

@@ -131,7 +131,7 @@ class EdgeProtocol(HttpToolsProtocol):
             self._answer(error, is_method_known=is_method_known)
         elif self.cycle.response_complete:
             self.transport.close()
-        else:  # whoever reads the body answers
+        else:  # the reader of the body answers
             self.cycle.scope["state"][BODY_FAULT] = error
             self.cycle.keep_alive = False
             self.cycle.message_event.set()

@@ -56,7 +56,7 @@ class Text:
         self._check()
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines from where the stream stood, with their ends; `is_terminated` tells if the latest has one."""
+        """Yield the lines with their ends, from where the stream stood; `is_terminated`: the latest has one."""
         self._stream.seek(self._start)
         text = io.TextIOWrapper(self._stream, self._encoding, newline="")
         try:

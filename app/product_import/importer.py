@@ -1,12 +1,12 @@
 """Import products from CSV: create or update by sku, all rows or none, beside orders (contract, section 11).
 
 1. Read the whole file. When a row is wrong, the database is not touched.
-2. Compare it with the products and stage what differs, in short transactions whose effect nobody else sees.
+2. Compare it with the products and stage what differs, in short transactions whose effect is visible nowhere else.
 3. Apply what is staged in one transaction. When others would have to wait for longer than HOLD_SECONDS, commit and go
    on in another one. From the first of these commits on the import will be completed: when its process is killed, a
    server or the next import goes on with it.
 
-What is left of a process that was killed earlier is removed by whoever comes next. A stock is compared and written
+What a killed process left behind is removed by the next import, or by a server. A stock is compared and written
 under the lock of its product: it replaces what orders have left until then, and orders that follow count from it.
 Not here: what a file may look like (`product_file`), what is written (`staging`), and who may go on (`lease`).
 """
@@ -38,7 +38,7 @@ BATCH = 500  # rows that are read, compared and staged together
 HOLD_SECONDS = 0.7  # orders may wait for so long for an import that is then applied at once; many a large one is
 SHORT_HOLD_SECONDS = 0.2  # and for so long for each further transaction of one that is not
 PAUSE_SECONDS = 0.25  # between those; longer than SQLite's waiting writers sleep between two tries (0.1 s)
-YIELD_SECONDS = 0.025  # after staging or removing some rows: on SQLite, nobody else can write meanwhile
+YIELD_SECONDS = 0.025  # after staging or removing some rows: on SQLite, nothing else can write meanwhile
 WAIT_SECONDS = 0.5  # between two looks at another import of the same company
 ATTEMPTS = 5  # of a transaction that waits for others in vain; each waits for 5 s
 
@@ -67,7 +67,7 @@ class Rows:
         self.file.seek(0)
         done = 0
         while done < self.count:
-            batch: list[Record] = pickle.load(self.file)  # noqa: S301 - we wrote it ourselves, where nobody else can
+            batch: list[Record] = pickle.load(self.file)  # noqa: S301 - written above, to a file that no other user can open
             done += len(batch)
             yield batch
 
@@ -109,7 +109,7 @@ def preview(
 
 
 def resume(transactions: Transactions) -> bool:
-    """Complete or remove the company's import if its process left it behind; tell whether there was one."""
+    """Complete or remove the company's import if its process left it behind; return whether there was one."""
     claimed = _step(transactions, lease.take_over)
     if claimed is None:
         return False
@@ -144,7 +144,7 @@ def _claimed(transactions: Transactions, on_wait: Callable[[], None]) -> Iterato
     try:
         yield claimed
     except BaseException:
-        with contextlib.suppress(DatabaseUnavailableError, DBAPIError):  # whoever comes next can do it too
+        with contextlib.suppress(DatabaseUnavailableError, DBAPIError):  # the next import can do it too
             _remove(transactions, claimed)
         raise
     _remove(transactions, claimed)

@@ -1,7 +1,7 @@
 """The right to run an import: at most one of a company at a time, held by a lease that its process renews.
 
-A row of `product_imports` is the lock, because connection poolers do not keep the locks of a session. Whoever finds a
-lease that has ended takes the import over; `claims` is the fence that keeps its former process from going on.
+A row of `product_imports` is the lock, because connection poolers do not keep the locks of a session. A process
+that finds an expired lease takes the import over; `claims` is the fence that keeps its former process from going on.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from models import ImportState, ProductImport, new_id
 from models.base import table
 
 TABLE = table(ProductImport)
-LEASE = timedelta(seconds=15)  # a step takes a second at most; whoever comes after a process that was killed waits
+LEASE = timedelta(seconds=15)  # a step takes a second at most; the next import waits for it when a process is killed
 CURRENT = owned(*TABLE.c)
 LEFT_BEHIND = CURRENT.where(TABLE.c.lease_ends_at <= NOW).with_for_update(skip_locked=True)
 CLAIMED = (TABLE.c.id == bindparam("row_id")) & (TABLE.c.claims == bindparam("own_claims"))
@@ -30,7 +30,7 @@ CLAIMED = (TABLE.c.id == bindparam("row_id")) & (TABLE.c.claims == bindparam("ow
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """The right to go on with an import, until somebody else claims it."""
+    """The right to go on with an import, until another process claims it."""
 
     id: str
     claims: int
@@ -53,7 +53,7 @@ def begin(ctx: Context) -> Claim | None:
     try:
         with ctx.session.begin_nested():
             ctx.session.connection().execute(TABLE.insert(), row)
-    except IntegrityError:  # somebody else began at the same moment
+    except IntegrityError:  # another process began at the same moment
         return None
     return Claim(id=import_id, claims=1, state=ImportState.STAGING)
 
@@ -69,7 +69,7 @@ def take_over(ctx: Context) -> Claim | None:
 
 
 def keep(ctx: Context, claimed: Claim, **values: Any) -> None:
-    """Renew the lease, and note how far the import is. Raises DatabaseUnavailableError when somebody took over."""
+    """Renew the lease, and note how far the import is. Raises DatabaseUnavailableError after a take-over."""
     statement = sa.update(TABLE).where(mine(TABLE), CLAIMED).values(lease_ends_at=ctx.now + LEASE, **values)
     if ctx.session.connection().execute(statement, _own(ctx, claimed)).rowcount != 1:
         raise DatabaseUnavailableError(

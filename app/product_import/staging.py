@@ -1,6 +1,6 @@
 """The changes that an import has found: staged in small parts, applied together, then removed.
 
-A staged change is invisible to everybody else. Applying is a few statements for a thousand of them, under the locks of
+A staged change is invisible outside the import. Applying is a few statements for a thousand of them, under the locks of
 the products, which are taken in the order of their ids as orders do (`app/services/inventory.py`).
 Not here: in which order things happen, and in how many transactions (`importer`); who may do it (`lease`).
 """
@@ -29,7 +29,7 @@ from models.base import table
 
 ROWS = table(ProductImportRow)
 AT_ONCE = 1_000  # rows of one round of statements: about 10 ms of SQLite, 50 ms of PostgreSQL
-NEW, KNOWN = "a", "c"  # what a place begins with: new products come first, since nobody waits for them
+NEW, KNOWN = "a", "c"  # what a place begins with: new products come first, since no order waits for them
 
 OWN = mine(ROWS) & (ROWS.c.import_id == bindparam("import_id"))
 AFTER = OWN & (ROWS.c.place > bindparam("after"))
@@ -113,7 +113,7 @@ def finish_staging(ctx: Context, claimed: Claim, unchanged: int) -> None:
 
 
 def blocks_others(ctx: Context, last: str) -> bool:
-    """Tell whether orders may wait for a transaction that applies the part up to a place."""
+    """Return whether orders may wait for a transaction that applies the part up to a place."""
     return last[0] == KNOWN or ctx.session.connection().dialect.name == "sqlite"
 
 
@@ -144,9 +144,9 @@ def apply(ctx: Context, claimed: Claim, after: str, last: str) -> Counter[str]:
 
 
 def discard(ctx: Context, claimed: Claim) -> bool:
-    """Remove some of the staged rows, and at last the import; tell whether nothing is left to do.
+    """Remove some of the staged rows, and at last the import; return whether nothing is left to do.
 
-    An import that is being applied stays: whoever takes it over goes on with it.
+    An import that is being applied stays, for the process that takes it over.
     """
     state = lease.progress(ctx, claimed).state
     if state == ImportState.APPLYING:

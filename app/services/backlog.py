@@ -1,4 +1,4 @@
-"""How the delivery of webhooks is getting on, over all companies: for the operator, in `/metrics`.
+"""The backlog of webhook delivery over all companies, for the operator, in `/metrics`.
 
 It works for all companies at once, so it does not start from `app/services/tenant.py`. What it costs does not grow with
 what waits.
@@ -54,7 +54,7 @@ COUNT = sa.text(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Backlog:
-    """Figures of one moment. Deliveries of webhooks that are switched off wait for somebody to switch them on."""
+    """Figures of one moment. Deliveries of disabled webhooks are not in it."""
 
     due: int
     scheduled: int

@@ -25,7 +25,7 @@ COMPRESSED = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}  # to zlib's window bi
 
 
 class StaleError(Exception):
-    """A connection that was kept open is good for nothing: the other side closed it, or sent what nobody asked for."""
+    """A connection that was kept open cannot be used: the other side closed it, or sent something without a request."""
 
 
 class UnaskedError(h11.RemoteProtocolError):
@@ -60,7 +60,7 @@ class Answer:
 
 
 class Stream(asyncio.Protocol):
-    """The bytes of one socket. It knows what has come and was not read, which asyncio's own streams do not tell."""
+    """The bytes of one socket. It knows what has come and was not read, which asyncio's own streams do not show."""
 
     def __init__(self) -> None:
         """Start before there is a socket."""
@@ -92,7 +92,7 @@ class Stream(asyncio.Protocol):
 
     @property
     def has_unread(self) -> bool:
-        """Tell whether something came that was not read."""
+        """Whether something came that was not read."""
         return bool(self._unread)
 
     async def read(self) -> bytes:
@@ -108,7 +108,7 @@ class Stream(asyncio.Protocol):
         return data
 
     async def is_quiet(self) -> bool:
-        """Tell whether nothing came that was not read, what the system still holds for us included.
+        """Return whether nothing came that was not read, what the system still holds for us included.
 
         The system may hold bytes that mean nothing to HTTP: a TLS ticket, say. So the loop gets turns to read them.
         """
@@ -149,7 +149,7 @@ class Connection:
 
     @property
     def is_reusable(self) -> bool:
-        """Tell whether another request may be sent: both messages are over, and it is clear where the answer ended."""
+        """Whether another request may be sent: both messages are over, and it is clear where the answer ended."""
         are_over = self._http.our_state is self._http.their_state is h11.DONE
         is_sent = not self._stream.transport.get_write_buffer_size()
         is_clear = not self.has_leftover and not self._is_ambiguous()
@@ -157,7 +157,7 @@ class Connection:
 
     @property
     def has_leftover(self) -> bool:
-        """Tell whether something came after the end of an answer."""
+        """Whether something came after the end of an answer."""
         is_after = self._http.their_state is h11.DONE
         return is_after and (self._stream.has_unread or bool(self._http.trailing_data[0]))
 
@@ -192,7 +192,7 @@ class Connection:
         return UnaskedError() if self._stream.has_unread else ConnectionResetError("The other side closed at once.")
 
     def _is_ambiguous(self) -> bool:
-        """Tell whether the answer says in two ways where it ends (RFC 9112, section 6.3)."""
+        """Return whether the answer says in two ways where it ends (RFC 9112, section 6.3)."""
         named = {name for name, _ in self.answer.headers} if self.answer else set()
         return {b"transfer-encoding", b"content-length"} <= named
 

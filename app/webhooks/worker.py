@@ -67,7 +67,7 @@ class Worker:
             await self._round(thread, takes=False)
 
     async def _round(self, thread: ThreadPoolExecutor, *, takes: bool = True) -> Sequence[Job]:
-        """Record and take. While the database is away nothing is lost: it is recorded in a later round."""
+        """Record and take. While the database is unavailable nothing is lost: it is recorded in a later round."""
         outcomes, self._outcomes = self._outcomes, []
         under_way = Counter(self._under_way.values())
         loop = asyncio.get_running_loop()

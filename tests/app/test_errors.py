@@ -61,10 +61,10 @@ def test_each_code_of_a_refusal_has_an_example_in_the_document() -> None:
 
 
 def test_the_tree_in_the_docstring_is_complete() -> None:
-    drawn = re.findall(r"^ +(?:[+·] )?(\w+Error)", str(errors.__doc__), re.MULTILINE)
+    listed = re.findall(r"^ +(?:[+·] )?(\w+Error)", str(errors.__doc__), re.MULTILINE)
 
     others = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]
-    assert sorted(drawn) == sorted({each.__name__ for each in (*DOMAIN, *others, ConflictError)})
+    assert sorted(listed) == sorted({each.__name__ for each in (*DOMAIN, *others, ConflictError)})
 
 
 def test_only_the_command_line_raises_what_has_no_code() -> None:

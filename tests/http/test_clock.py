@@ -1,4 +1,4 @@
-"""Rate limits, whatever the clocks of the machines say."""
+"""Rate limits do not depend on how clocks are set."""
 
 import sys
 import time

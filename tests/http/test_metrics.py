@@ -1,4 +1,4 @@
-"""`/metrics`: the build, and how the delivery of webhooks is getting on, whichever process is asked."""
+"""`/metrics`: the build, and the figures of webhook delivery, the same from every process."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -138,7 +138,7 @@ class TestDatabaseAway:
         self, store: SqliteStore | PostgresqlStore, tmp_path: Path
     ) -> None:
         if not isinstance(store, PostgresqlStore):
-            return  # SQLite's readers wait for nobody
+            return  # SQLite's readers never wait
         url = store.create("metrics_hang")
         database = open_database(url)
         with Server(url, tmp_path / "log", "--no-worker") as server, database.connection() as connection:

@@ -1,4 +1,4 @@
-"""The reference page: what it fills in for whoever tries an operation out, and where it sends the request."""
+"""The reference page: what it fills in when an operation is tried out, and where it sends the request."""
 
 from collections.abc import Iterator
 from typing import Any
