@@ -51,6 +51,7 @@ def upgrade(database: Database) -> Upgrade:
                 connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
                 connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
                 connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
+                _refuse_encoding(database, connection)
             before = _current(connection)
             _refuse_newer(database, before)
             command.upgrade(_config(connection), "head")
@@ -68,7 +69,10 @@ def check(database: Database) -> None:
     if database.file is not None and not database.file.is_file():
         raise StartError(f"The database {database.file} does not exist. {UPGRADE_HINT}")
     try:
-        current = revision(database)
+        with database.transaction() as session:
+            if not database.is_sqlite:
+                _refuse_encoding(database, session.connection())
+            current = _current(session.connection())
     except (DatabaseUnavailableError, sa.exc.DatabaseError) as error:
         raise StartError(_unusable(database, error)) from error
     _refuse_newer(database, current)
@@ -123,6 +127,16 @@ def _refuse_newer(database: Database, current: str | None) -> None:
     if current is not None and current not in _known():
         raise StartError(
             f"The database {_name(database)} is newer than this code. Install the newer version of Distribu."
+        )
+
+
+def _refuse_encoding(database: Database, connection: sa.Connection) -> None:
+    """Refuse a PostgreSQL database in which not every text can be stored, or is stored unchecked (SQL_ASCII)."""
+    encoding = connection.scalar(sa.text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise StartError(
+            f"The database {_name(database)} has the encoding {encoding}, and Distribu needs UTF8. Make another one"
+            " with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and set DISTRIBU_DATABASE_URL."
         )
 
 

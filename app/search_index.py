@@ -14,7 +14,11 @@ from sqlalchemy import Connection
 SEARCHED = ("products", "customers")
 FTS5 = sa.text("SELECT count(*) FROM pragma_compile_options WHERE compile_options = 'ENABLE_FTS5'")
 PG_TRGM = sa.text("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'")
-OPERATORS = sa.text("SELECT count(*) FROM pg_opclass WHERE opcname = 'gin_trgm_ops' AND pg_opclass_is_visible(oid)")
+SCHEMA = sa.text("SELECT quote_ident(current_schema())")
+PG_TRGM_SCHEMA = sa.text(
+    "SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace AS schema ON schema.oid = extnamespace"
+    " WHERE extname = 'pg_trgm' AND has_schema_privilege(schema.oid, 'USAGE')"
+)
 
 # Without a copy of the texts. VACUUM may renumber the rows of a table, so they get numbers that stay.
 SQLITE = (
@@ -60,22 +64,30 @@ WITHDRAW = (
         WHERE id = :id AND NOT EXISTS (SELECT 1 FROM {table} WHERE id = :id)""",
     "DELETE FROM search_{table}_rows WHERE id = :id AND NOT EXISTS (SELECT 1 FROM {table} WHERE id = :id)",
 )
-# The triggers come before the copy: whoever writes waits from then on until all is done.
+# Names its schema: pg_restore and psql restore with an empty search path.
+POSTGRESQL_FUNCTION = """CREATE OR REPLACE FUNCTION {schema}.search_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+    IF TG_WHEN = 'BEFORE' THEN RETURN NULL; END IF;
+    IF TG_OP <> 'INSERT' THEN DELETE FROM {schema}.search_{table} WHERE id = OLD.id; END IF;
+    IF TG_OP <> 'DELETE' THEN INSERT INTO {schema}.search_{table} VALUES (NEW.id, NEW.search_text); END IF;
+    RETURN NULL;
+    END $$"""
+# The triggers come before the copy: whoever writes waits from then on until all is done. The last one ignores what does
+# not come from the others: a restore copies the texts and fires the triggers too.
 POSTGRESQL = (
-    "DROP FUNCTION IF EXISTS search_{table} CASCADE",
-    "DROP TABLE IF EXISTS search_{table}",
-    """CREATE TABLE search_{table} (id varchar(25) COLLATE "C" PRIMARY KEY, search_text text NOT NULL)""",
-    """CREATE FUNCTION search_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        IF TG_OP <> 'INSERT' THEN DELETE FROM search_{table} WHERE id = OLD.id; END IF;
-        IF TG_OP <> 'DELETE' THEN INSERT INTO search_{table} VALUES (NEW.id, NEW.search_text); END IF;
-        RETURN NULL;
-        END $$""",
-    """CREATE TRIGGER search_{table} AFTER INSERT OR DELETE ON {table}
-        FOR EACH ROW EXECUTE FUNCTION search_{table}()""",
-    """CREATE TRIGGER search_{table}_update AFTER UPDATE OF search_text ON {table}
-        FOR EACH ROW WHEN (OLD.search_text IS DISTINCT FROM NEW.search_text) EXECUTE FUNCTION search_{table}()""",
-    "INSERT INTO search_{table} SELECT id, search_text FROM {table}",
-    "CREATE INDEX search_{table}_search_text ON search_{table} USING gin (search_text gin_trgm_ops)",
+    "DROP FUNCTION IF EXISTS {schema}.search_{table} CASCADE",
+    "DROP TABLE IF EXISTS {schema}.search_{table}",
+    """CREATE TABLE {schema}.search_{table} (id varchar(25) COLLATE "C" PRIMARY KEY, search_text text NOT NULL)""",
+    POSTGRESQL_FUNCTION,
+    """CREATE TRIGGER search_{table} AFTER INSERT OR DELETE ON {schema}.{table}
+        FOR EACH ROW EXECUTE FUNCTION {schema}.search_{table}()""",
+    """CREATE TRIGGER search_{table}_update AFTER UPDATE OF search_text ON {schema}.{table} FOR EACH ROW
+        WHEN (OLD.search_text IS DISTINCT FROM NEW.search_text) EXECUTE FUNCTION {schema}.search_{table}()""",
+    "INSERT INTO {schema}.search_{table} SELECT id, search_text FROM {schema}.{table}",
+    """CREATE INDEX search_{table}_search_text ON {schema}.search_{table}
+        USING gin (search_text {pg_trgm}.gin_trgm_ops)""",
+    """CREATE TRIGGER search_{table}_only BEFORE INSERT ON {schema}.search_{table} FOR EACH ROW
+        WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION {schema}.search_{table}()""",
 )
 
 
@@ -92,15 +104,7 @@ def exists(connection: Connection) -> bool:
 
 def ensure(connection: Connection, *, anew: bool) -> bool:
     """Make the indexes, those that are there only when `anew`; tell whether the database has them now."""
-    if exists(connection) and not anew:
-        return True
-    is_sqlite = connection.dialect.name == "sqlite"
-    if not (connection.scalar(FTS5) if is_sqlite else _has_pg_trgm(connection)):
-        return False
-    for table in SEARCHED:
-        for statement in SQLITE if is_sqlite else POSTGRESQL:
-            connection.exec_driver_sql(statement.format(table=table))
-    return True
+    return (_ensure_fts5 if connection.dialect.name == "sqlite" else _ensure_pg_trgm)(connection, anew=anew)
 
 
 def prepare(connection: Connection, table: str, texts: Mapping[str, str]) -> None:
@@ -121,13 +125,41 @@ def _for_each(connection: Connection, statements: Sequence[str], table: str, tex
         connection.execute(sa.text(statement.format(table=table)), rows)
 
 
-def _has_pg_trgm(connection: Connection) -> bool:
-    """Tell whether pg_trgm is there and in reach; any role that may make schemas in the database may make it."""
-    if not connection.scalar(PG_TRGM):
+def _ensure_fts5(connection: Connection, *, anew: bool) -> bool:
+    if exists(connection) and not anew:
+        return True
+    if not connection.scalar(FTS5):
         return False
+    _execute(connection, SQLITE)
+    return True
+
+
+def _ensure_pg_trgm(connection: Connection, *, anew: bool) -> bool:
+    schema = connection.scalar(SCHEMA)
+    if exists(connection) and not anew:
+        _execute(connection, [POSTGRESQL_FUNCTION], schema=schema)
+        return True
+    pg_trgm = _pg_trgm(connection)
+    if pg_trgm is None:
+        return False
+    _execute(connection, POSTGRESQL, schema=schema, pg_trgm=pg_trgm)
+    return True
+
+
+def _execute(connection: Connection, statements: Sequence[str], **names: str) -> None:
+    for table in SEARCHED:
+        for statement in statements:
+            connection.exec_driver_sql(statement.format(table=table, **names))
+
+
+def _pg_trgm(connection: Connection) -> str | None:
+    """Return the schema of pg_trgm, if it is in reach; any role that may make schemas in the database may make it."""
+    if not connection.scalar(PG_TRGM):
+        return None
     try:
         with connection.begin_nested():
             connection.execute(sa.text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
     except sa.exc.ProgrammingError:  # permission denied
-        return False
-    return bool(connection.scalar(OPERATORS))  # somebody may have made it in a schema that is not searched
+        return None
+    schema: str | None = connection.scalar(PG_TRGM_SCHEMA)
+    return schema

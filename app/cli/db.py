@@ -10,7 +10,8 @@ from app.cli import options, output, runtime
 
 UNINDEXED = (
     "Search has no index here and reads lists from end to end. For an index, SQLite needs FTS5; on PostgreSQL have"
-    " CREATE EXTENSION pg_trgm run by a role that may, in a schema of the search path. Then run this command again."
+    " CREATE EXTENSION pg_trgm run by a role that may, in a schema that Distribu's role may use. Then run this command"
+    " again."
 )
 
 

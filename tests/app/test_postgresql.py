@@ -1,6 +1,6 @@
 """PostgreSQL reached in any way: no value depends on the session, and no pooler loses what a statement needs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,10 +10,12 @@ import httpx
 import psycopg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from app import schema_version
 from app.db import Database
-from app.errors import DatabaseUnavailableError
+from app.errors import DatabaseUnavailableError, StartError
+from models import Base
 from tests.support import factories
 from tests.support.pgbouncer import pgbouncer
 from tests.support.servers import PostgresqlStore, Server, open_database
@@ -49,6 +51,15 @@ def opened(url: str) -> Iterator[Database]:
     database.dispose()
 
 
+def dump(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    """Return every row of every table."""
+    with database.transaction() as session:
+        tables = Base.metadata.sorted_tables
+        return {
+            each.name: [tuple(row) for row in session.execute(sa.select(each).order_by(each.c.id))] for each in tables
+        }
+
+
 def with_query(url: str, **query: str) -> str:
     return sa.make_url(url).update_query_dict(query).render_as_string(hide_password=False)
 
@@ -79,8 +90,9 @@ def test_time_limits_hold(url: str) -> None:
     assert settings_of(url, *LIMITS) == ["8s", "5s", "1min"]
     with opened(url) as database, database.connection() as holder:
         holder.exec_driver_sql("LOCK TABLE products")
-        with pytest.raises(DatabaseUnavailableError, match="The database is busy"), database.transaction() as session:
+        with pytest.raises(DatabaseUnavailableError) as refusal, database.transaction() as session:
             session.execute(sa.text("SELECT count(*) FROM products"))
+    assert "lock timeout" in str(refusal.value.__cause__)
 
 
 def test_what_another_client_of_a_pooler_set_changes_nothing(direct: str) -> None:
@@ -139,3 +151,79 @@ def test_tables_are_found_where_they_are(store: PostgresqlStore) -> None:
         assert schema_version.upgrade(database).before is not None
         factories.product(database, tenant.company_id)
     store.drop(url)
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+@pytest.mark.parametrize("use", [schema_version.upgrade, schema_version.check])
+def test_a_database_that_is_not_utf_8_is_refused_in_one_line(
+    store: PostgresqlStore, encoding: str, use: Callable[[Database], object]
+) -> None:
+    url = store.create_empty("encoded", encoding)
+    with opened(url) as database:
+        with pytest.raises(StartError) as refusal:
+            use(database)
+        with database.connection() as connection:
+            tables = sa.inspect(connection).get_table_names()
+    store.drop(url)
+
+    message = str(refusal.value)
+    assert f"has the encoding {encoding}" in message
+    assert "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0" in message
+    assert "\n" not in message
+    assert tables == []
+
+
+def restore_by_psql(source: str, target: str) -> None:
+    dump = PostgresqlStore.program("pg_dump", "--data-only", "--exclude-table=alembic_version", source)
+    PostgresqlStore.program("psql", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction", target, content=dump)
+
+
+def restore_by_pg_restore(source: str, target: str) -> None:
+    dump = PostgresqlStore.program("pg_dump", "-Fc", "--data-only", "--exclude-table=alembic_version", source)
+    PostgresqlStore.program("pg_restore", "--data-only", "--exit-on-error", "-d", target, content=dump)
+
+
+def restore_everything(source: str, target: str) -> None:
+    dump = PostgresqlStore.program("pg_dump", "-Fc", source)
+    PostgresqlStore.program("pg_restore", "--clean", "--exit-on-error", "-d", target, content=dump)
+
+
+@pytest.mark.parametrize("restore", [restore_by_psql, restore_by_pg_restore, restore_everything])
+def test_a_restored_database_has_every_row_and_finds_them(
+    store: PostgresqlStore, restore: Callable[[str, str], None]
+) -> None:
+    source, target = store.create("source"), store.create("target")
+    with opened(source) as database:
+        tenant = factories.tenant(database)
+        customer = factories.customer(database, tenant.company_id, name="Harbour Grill")
+        product = factories.product(database, tenant.company_id, name="Gouda")
+        factories.orders(database, tenant.company_id, customer, 2)
+        saved = dump(database)
+    restore(source, target)
+    with opened(target) as database:
+        assert schema_version.upgrade(database).has_search_index
+        assert dump(database) == saved
+        added = factories.product(database, tenant.company_id, name="Old Gouda")
+        with database.transaction() as session:
+            found = session.scalars(sa.text("SELECT id FROM search_products WHERE search_text LIKE '%gouda%'")).all()
+        assert sorted(found) == [product, added]
+        with pytest.raises(DBAPIError, match="append-only"), database.transaction(write=True) as session:
+            session.execute(sa.text("DELETE FROM audit_entries"))
+    store.drop(source)
+    store.drop(target)
+
+
+def test_an_upgrade_mends_functions_that_name_no_schema(store: PostgresqlStore) -> None:
+    url = store.create("mended")
+    store.execute_in(
+        "mended",
+        "CREATE OR REPLACE FUNCTION search_products() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN INSERT INTO search_products VALUES (NEW.id, NEW.search_text); RETURN NULL; END $$",
+    )
+    with opened(url) as database:
+        schema_version.upgrade(database)
+        with database.transaction() as session:
+            body = session.scalars(sa.text("SELECT prosrc FROM pg_proc WHERE proname = 'search_products'")).one()
+    store.drop(url)
+
+    assert "INSERT INTO public.search_products" in body

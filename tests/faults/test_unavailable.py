@@ -4,7 +4,6 @@ import os
 import re
 import stat
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +12,11 @@ import httpx
 import pytest
 
 from app import schema_version
-from tests.support import factories
+from tests.support import factories, waiting
 from tests.support.client import Client, Contract
 from tests.support.pgbouncer import pgbouncer
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
 
-WAIT_SECONDS = 60
 NOBODY = 65534
 ON_POSTGRESQL = pytest.mark.parametrize("store", ["postgresql"], indirect=True)
 LOST = ["08006", "25006", "57P01", "57P03"]
@@ -35,7 +33,7 @@ def refused(response: httpx.Response) -> bool:
 
 
 def is_ready(server: Server) -> bool:
-    return httpx.get(server.url + "/readyz", timeout=WAIT_SECONDS).status_code == 200
+    return httpx.get(server.url + "/readyz", timeout=waiting.SECONDS).status_code == 200
 
 
 @pytest.fixture
@@ -66,9 +64,7 @@ def test_a_demoted_server_is_503_until_it_is_promoted(
         assert refused(client.get("/customers"))
         assert not is_ready(server)
         own_store.promote()
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not is_ready(server) and time.monotonic() < deadline:
-            time.sleep(0.2)
+        waiting.eventually(lambda: is_ready(server), "the server is ready again")
         assert client.post("/customers", json={"email": "a@example.com"}, headers={"Idempotency-Key": "k"}).is_success
         assert [each["email"] for each in client.get("/customers").json()["data"]] == [
             "a@example.com",
@@ -116,10 +112,9 @@ def test_a_fault_that_passes_is_503_and_no_bad_connection_is_kept(
     assert client.post("/customers", json=body, headers=headers).status_code == 201
     used = int(re.findall(r"away (\d+)", server.log.read_text())[-1])
     if state in LOST:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while used in store.backends("shared") and time.monotonic() < deadline:
-            time.sleep(0.1)
-    assert (used in store.backends("shared")) is (state in FAILED)
+        waiting.eventually(lambda: used not in store.backends("shared"), "the connection is closed")
+    else:
+        assert used in store.backends("shared")
 
 
 def test_a_database_file_that_is_read_only_is_not_ready() -> None:

@@ -246,3 +246,16 @@ def test_an_extension_out_of_reach_leaves_a_database_without_the_index(store: Po
         database = open_database(url)
         assert not schema_version.upgrade(database).has_search_index
         database.dispose()
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_an_extension_in_any_schema_that_may_be_used_serves(store: PostgresqlStore) -> None:
+    with store.restricted("served") as url:
+        store.execute_in("served", "CREATE SCHEMA elsewhere", "CREATE EXTENSION pg_trgm SCHEMA elsewhere")
+        store.execute_in("served", "GRANT USAGE ON SCHEMA elsewhere TO served")
+        database = open_database(url)
+        assert schema_version.upgrade(database).has_search_index
+        tenant = factories.tenant(database)
+        made = factories.product(database, tenant.company_id, name="Gouda")
+        assert asked(database, tenant.company_id, "gouda") == [made]
+        database.dispose()

