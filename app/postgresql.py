@@ -27,11 +27,12 @@ PREPARE_AFTER = 5  # executions, psycopg's default
 FIXED = {"timezone": "UTC", "datestyle": "ISO", "standard_conforming_strings": "on"}
 OPTION = re.compile(r"(?:-c\s*|--)([\w.-]+)=((?:\\.|[^\\\s])*)\s*")  # of libpq's `options`
 LOST = ("08", "25006", "25P03", "25P04", "57P")  # connection fault, read-only server, ended by time-out or operator
-# The schema that has our tables, the one in the search path if there are several.
+# The schema that has our tables, the one in the search path if there are several; not what belongs to another role.
 SCHEMA = """
     SELECT pg_catalog.quote_ident(nspname) FROM pg_catalog.pg_namespace AS schema
-    WHERE (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class
-        WHERE relnamespace = schema.oid AND relname IN ('alembic_version', 'api_keys') AND relkind = 'r') = 2
+    WHERE pg_catalog.has_schema_privilege(schema.oid, 'USAGE') AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class
+        WHERE relnamespace = schema.oid AND relname IN ('alembic_version', 'api_keys') AND relkind = 'r'
+        AND pg_catalog.has_table_privilege(pg_class.oid, 'SELECT')) = 2
     ORDER BY pg_catalog.array_position(pg_catalog.current_schemas(false), nspname)
     LIMIT 1
 """

@@ -64,21 +64,24 @@ WITHDRAW = (
         WHERE id = :id AND NOT EXISTS (SELECT 1 FROM {table} WHERE id = :id)""",
     "DELETE FROM search_{table}_rows WHERE id = :id AND NOT EXISTS (SELECT 1 FROM {table} WHERE id = :id)",
 )
-# Names its schema: pg_restore and psql restore with an empty search path.
-POSTGRESQL_FUNCTION = """CREATE OR REPLACE FUNCTION {schema}.search_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-    IF TG_WHEN = 'BEFORE' THEN RETURN NULL; END IF;
-    IF TG_OP <> 'INSERT' THEN DELETE FROM {schema}.search_{table} WHERE id = OLD.id; END IF;
-    IF TG_OP <> 'DELETE' THEN INSERT INTO {schema}.search_{table} VALUES (NEW.id, NEW.search_text); END IF;
-    RETURN NULL;
-    END $$"""
+# Functions of earlier versions, which found their tables by the search path alone.
+OUTDATED = sa.text(
+    "SELECT count(*) FROM pg_proc WHERE pronamespace = to_regnamespace(quote_ident(current_schema()))"
+    " AND proname IN ('search_products', 'search_customers') AND strpos(prosrc, 'TG_WHEN') = 0"
+)
 # The triggers come before the copy: whoever writes waits from then on until all is done. The last one ignores what does
-# not come from the others: a restore copies the texts and fires the triggers too.
+# not come from the others: a restore copies the texts and fires the triggers too. Restoring empties the search path, so
+# names have their schema.
 POSTGRESQL = (
     "DROP FUNCTION IF EXISTS {schema}.search_{table} CASCADE",
     "DROP TABLE IF EXISTS {schema}.search_{table}",
     """CREATE TABLE {schema}.search_{table} (id varchar(25) COLLATE "C" PRIMARY KEY, search_text text NOT NULL)""",
-    POSTGRESQL_FUNCTION,
+    """CREATE FUNCTION {schema}.search_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF TG_WHEN = 'BEFORE' THEN RETURN NULL; END IF;
+        IF TG_OP <> 'INSERT' THEN DELETE FROM {schema}.search_{table} WHERE id = OLD.id; END IF;
+        IF TG_OP <> 'DELETE' THEN INSERT INTO {schema}.search_{table} VALUES (NEW.id, NEW.search_text); END IF;
+        RETURN NULL;
+        END $$""",
     """CREATE TRIGGER search_{table} AFTER INSERT OR DELETE ON {schema}.{table}
         FOR EACH ROW EXECUTE FUNCTION {schema}.search_{table}()""",
     """CREATE TRIGGER search_{table}_update AFTER UPDATE OF search_text ON {schema}.{table} FOR EACH ROW
@@ -135,14 +138,12 @@ def _ensure_fts5(connection: Connection, *, anew: bool) -> bool:
 
 
 def _ensure_pg_trgm(connection: Connection, *, anew: bool) -> bool:
-    schema = connection.scalar(SCHEMA)
-    if exists(connection) and not anew:
-        _execute(connection, [POSTGRESQL_FUNCTION], schema=schema)
+    if exists(connection) and not anew and not connection.scalar(OUTDATED):
         return True
     pg_trgm = _pg_trgm(connection)
     if pg_trgm is None:
         return False
-    _execute(connection, POSTGRESQL, schema=schema, pg_trgm=pg_trgm)
+    _execute(connection, POSTGRESQL, schema=connection.scalar(SCHEMA), pg_trgm=pg_trgm)
     return True
 
 

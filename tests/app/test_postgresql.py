@@ -213,6 +213,17 @@ def test_a_restored_database_has_every_row_and_finds_them(
     store.drop(target)
 
 
+def test_tables_of_another_role_are_not_used(store: PostgresqlStore) -> None:
+    with store.restricted("second") as url:
+        with opened(store.url_of("second")) as database:
+            schema_version.upgrade(database)
+        store.execute_in("second", "CREATE SCHEMA second AUTHORIZATION second")
+        with opened(url) as database:
+            assert schema_version.upgrade(database).before is None
+            factories.tenant(database)
+            assert settings_of(url, "search_path") == ["second"]
+
+
 def test_an_upgrade_mends_functions_that_name_no_schema(store: PostgresqlStore) -> None:
     url = store.create("mended")
     store.execute_in(
