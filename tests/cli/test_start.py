@@ -239,7 +239,7 @@ class TestExplanation:
         return failures.explain(caught.value)
 
     def test_a_rival_is_told_from_a_row_that_breaks_a_rule(self, fresh_database: Database, shop: Tenant) -> None:
-        assert "Somebody else" in (self.statement(fresh_database, shop.slug, "Twin") or "")
+        assert "Another process" in (self.statement(fresh_database, shop.slug, "Twin") or "")
         assert "The database refused" in (self.statement(fresh_database, "new", None) or "")
 
 
