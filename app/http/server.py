@@ -25,16 +25,16 @@ from app.config import Settings
 from app.db import Database
 from app.egress import Rules
 from app.errors import StartError
-from app.http import dispatch, housekeeping, metrics
+from app.http import counter_folder, dispatch, housekeeping, metrics
 from app.http.access import AccessMiddleware
 from app.http.auth import AuthMiddleware, KeyRing
 from app.http.bridge import Bridge
 from app.http.dispatch import Site
 from app.http.errors import ErrorMiddleware
 from app.http.expect import ExpectMiddleware
+from app.http.figures import Figures
 from app.http.guard import GuardMiddleware
 from app.http.methods import AllowMiddleware, OperationMiddleware
-from app.http.metrics import Figures
 from app.http.protocol import EdgeProtocol
 from app.http.ratelimit import RateLimiter
 from app.http.system import SystemMiddleware
@@ -177,7 +177,7 @@ def _leave(*_: object) -> None:
 @contextlib.contextmanager
 def _counting(settings: Settings, database: Database) -> Iterator[None]:
     """Let several processes count together, and give the counters their own port if they have one."""
-    with metrics.together() if settings.workers > 1 else contextlib.nullcontext():
+    with counter_folder.shared() if settings.workers > 1 else contextlib.nullcontext():
         if settings.metrics_port:
             _serve_metrics(settings.host, settings.metrics_port, database)
         yield

@@ -15,8 +15,8 @@ from app import __version__, schema_version
 from app.address import BASE_PATH
 from app.db import Database
 from app.http import metrics
+from app.http.figures import Figures
 from app.http.methods import method_not_allowed
-from app.http.metrics import Figures
 
 READY_SECONDS = 3.0
 ALLOW = "GET, HEAD, OPTIONS"
