@@ -25,7 +25,7 @@ from app.db import Database
 from app.services import webhook_secrets
 from app.webhooks import signing
 from models import Product
-from tests.support import factories
+from tests.support import factories, waiting
 from tests.support.debian import program
 from tests.support.factories import Tenant
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, settings
@@ -141,10 +141,9 @@ class TestReadme:
             with database.connection() as connection:
                 connection.exec_driver_sql(lock)
                 order = thread.submit(samples(README)["place_order"], api, customer, {product: 2})
-                deadline = time.monotonic() + 120
-                while requests(server, status="503", operation="createOrder") == refused:
-                    assert time.monotonic() < deadline
-                    time.sleep(0.1)
+                waiting.eventually(
+                    lambda: requests(server, status="503", operation="createOrder") > refused, "an order is refused"
+                )
             assert order.result()["items"][0]["quantity"] == 2
             assert api.get("/products/" + product).json()["data"]["stock"] == 3
 
