@@ -153,7 +153,7 @@ class TestDelimiter:
 
 
 class TestEncoding:
-    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
     def test_is_found(self, encoding: str) -> None:
         assert read(row(name="Äpfel 苹果").encode(encoding))[0][0]["name"] == "Äpfel 苹果"
 
