@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 BASE_PATH = "/api/v1"
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - listening everywhere includes this machine
-SEGMENTS = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+SEGMENTS = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")  # without . and ..: clients take them away
 AUTHORITY = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 

@@ -29,6 +29,8 @@ WRONG = [
     ("PUBLIC_URL", "https://shop.example/#x"),
     ("PUBLIC_URL", "https://shop.example/a b"),
     ("PUBLIC_URL", "https://shop.example/shop/api/v1"),
+    ("PUBLIC_URL", "https://shop.example/a/../b"),
+    ("PUBLIC_URL", "https://shop.example/shop/."),
     ("PUBLIC_URL", "https://shop.example/\r\nX: y"),
     ("WORKERS", "0"),
     ("WORKERS", "many"),
