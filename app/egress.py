@@ -138,8 +138,9 @@ def check_characters(url: str) -> None:
 
 def parse(url: str, rules: Rules) -> Target:
     """Take a URL apart. Raises DestinationError naming the rule that it breaks. No name is looked up."""
-    if not url.isprintable() or any(each in url for each in " \\"):
-        raise DestinationError("url must not contain spaces, backslashes or control characters.")
+    if refused := next((each for each in url if not each.isprintable() or each in " \\"), None):
+        rule = "url must not contain spaces, backslashes or control characters."
+        raise DestinationError(f"{rule} Remove U+{ord(refused):04X}.")
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -1,6 +1,7 @@
 """Where a webhook may go: every form of every address that must be refused, and names that change their mind."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 
@@ -167,6 +168,11 @@ class TestUrls:
     def test_neither_has_its_host(self, character: str) -> None:
         with pytest.raises(DestinationError, match=r"^url must not contain '.' before its path\.$"):
             check_characters(f"https://exam{character}ple.com/path")
+
+    @pytest.mark.parametrize(("character", "code"), [("\t", "U+0009"), ("\u202e", "U+202E"), ("\u00a0", "U+00A0")])
+    def test_one_that_cannot_be_seen_is_named_by_its_number(self, character: str, code: str) -> None:
+        with pytest.raises(DestinationError, match=rf" Remove {re.escape(code)}\.$"):
+            parse(f"https://example.com/{character}", RULES)
 
     @pytest.mark.parametrize("path", ["100%", "%zz", "a%2", "?a=%", "%%20"])
     def test_a_percent_sign_that_encodes_nothing_is_named(self, path: str) -> None:
