@@ -154,6 +154,11 @@ class Settings:
         """Return the public address, or that at which this machine reaches the server."""
         return self.public_url or address.listening(self.host, self.port)
 
+    @property
+    def webhook_rules(self) -> egress.Rules:
+        """Return where webhooks may go."""
+        return egress.Rules(networks=self.webhook_allowed_networks, ports=self.webhook_allowed_ports)
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Read `environment`, or the process's own with `.env` of the working directory below it.

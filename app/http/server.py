@@ -23,7 +23,6 @@ from app import __version__, address, logging, spec
 from app.address import BASE_PATH
 from app.config import Settings
 from app.db import Database
-from app.egress import Rules
 from app.errors import StartError
 from app.http import counter_folder, dispatch, housekeeping, metrics
 from app.http.access import AccessMiddleware
@@ -62,12 +61,7 @@ def create_app(
         raise StartError(f"The OpenAPI document cannot be served: {error}") from error
     functions = dispatch.find_handlers(operations, handlers)
     usage = Usage(database)
-    site = Site(
-        database=database,
-        rules=Rules(networks=settings.webhook_allowed_networks, ports=settings.webhook_allowed_ports),
-        public_url=settings.public_url,
-    )
-
+    site = Site(database=database, rules=settings.webhook_rules, public_url=settings.public_url)
     app = connexion.FlaskApp(
         __name__,
         lifespan=lambda _: _running(lambda: dispatch.install(app.app, operations, functions, site), usage, database),

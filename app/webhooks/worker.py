@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from app.config import Settings
 from app.context import now
 from app.db import Database, retrying
-from app.egress import Rules
 from app.errors import DatabaseUnavailableError
 from app.services import webhook_secrets
 from app.webhooks import queue, signing
@@ -44,7 +43,7 @@ class Worker:
         """Take what to work on; nothing happens before `run`."""
         self._database = database
         self._waits = settings.webhook_retry_schedule
-        self._rules = Rules(networks=settings.webhook_allowed_networks, ports=settings.webhook_allowed_ports)
+        self._rules = settings.webhook_rules
         self._tls = trust(settings.webhook_ca_file)
         self._lease = lease
         self._deadline_seconds = deadline_seconds
