@@ -5,10 +5,12 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 FOLDERS = "distribu-metrics-"
+LOCKED_WITHIN = 60.0  # seconds after a folder is made; a server needs far less
 
 
 @contextlib.contextmanager
@@ -27,7 +29,9 @@ def shared() -> Iterator[None]:
 
 def _remove_leftover(folder: Path) -> None:
     with contextlib.suppress(OSError), _locked(folder):
-        if folder.stat().st_uid == os.geteuid() and any(folder.iterdir()):  # an empty one may be about to be locked
+        found = folder.stat()
+        may_be_new = time.time() - found.st_mtime < LOCKED_WITHIN and not any(folder.iterdir())
+        if found.st_uid == os.geteuid() and not may_be_new:  # a new one may be about to be locked
             shutil.rmtree(folder)
 
 

@@ -1,8 +1,10 @@
 """Health, metrics, the document and the reference page: what is there without a key."""
 
 import json
+import os
 import re
 import socket
+import time
 from functools import partial
 from pathlib import Path
 
@@ -149,6 +151,19 @@ class TestProcesses:
         assert len(left) == len(new) == 1
         assert left.isdisjoint(new)
         assert self.folders(tmp_path) == set()
+
+    def test_an_empty_folder_of_a_server_that_was_killed_early_is_removed(
+        self, database_url: str, tmp_path: Path
+    ) -> None:
+        old, new = tmp_path / "distribu-metrics-old", tmp_path / "distribu-metrics-new"
+        old.mkdir()
+        new.mkdir()
+        an_hour_ago = time.time() - 3600
+        os.utime(old, (an_hour_ago, an_hour_ago))
+
+        with self.server(database_url, tmp_path, workers=2):
+            assert not old.exists()
+            assert new.exists()  # its server may be about to lock it
 
     def test_the_folder_of_a_server_that_runs_stays(self, database_url: str, tmp_path: Path) -> None:
         with self.server(database_url, tmp_path, workers=2) as one:
