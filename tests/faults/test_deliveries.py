@@ -7,6 +7,7 @@ import hmac
 import os
 import re
 import signal
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -37,6 +38,7 @@ OPEN = {"webhook_allowed_networks": "127.0.0.0/8", "webhook_allowed_ports": "1-6
 RETRIES = {"webhook_retry_schedule": "1,1"}
 LEASE = 2.0
 HOUR = 3600.0
+UNAVAILABLE = "the database is away, trying again"
 
 
 class Site:
@@ -580,22 +582,35 @@ class TestFaults:
         assert recorded[0]["outcome"] == "SUCCEEDED"
         assert after == recorded
 
-    def test_a_database_that_was_away_delays_and_loses_nothing(
+    def test_a_database_that_was_unavailable_delays_and_loses_nothing(
         self, site: Site, store: SqliteStore | PostgresqlStore
     ) -> None:
-        if isinstance(store, SqliteStore):
-            pytest.skip("a file does not go away")
         webhook = site.webhook("/away")
         with site.worker():
             site.customers(5)
             site.receiver.wait("/away", 5)
-            store.rename("deliveries", "deliveries_away")
-            time.sleep(1)
-            store.rename("deliveries_away", "deliveries")
+            with unavailable(store, site.database):
+                waiting.eventually(lambda: UNAVAILABLE in site.log.read_text(), "the worker meets the database's fault")
             waiting.eventually(lambda: site.client.get("/webhooks").is_success, "the database is back")
             site.customers(5)
             deliveries = site.settle(webhook["id"])
         assert len({each["eventId"] for each in deliveries}) == 10
+
+
+@contextlib.contextmanager
+def unavailable(store: SqliteStore | PostgresqlStore, database: Database) -> Iterator[None]:
+    """Take the shared database of PostgreSQL away, or lock the file of SQLite."""
+    if isinstance(store, PostgresqlStore):
+        store.rename("deliveries", "deliveries_away")
+        try:
+            yield
+        finally:
+            store.rename("deliveries_away", "deliveries")
+    else:
+        assert database.file is not None
+        with contextlib.closing(sqlite3.connect(database.file, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            yield
 
 
 class TestSecrets:
