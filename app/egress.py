@@ -145,7 +145,7 @@ def parse(url: str, rules: Rules) -> Target:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise DestinationError("url is not a valid URL.") from error
+        raise DestinationError("url is not a valid URL: check its brackets and its port.") from error
     if parts.scheme not in DEFAULT_PORTS or not url.lower().startswith(f"{parts.scheme}://"):
         raise DestinationError("url must begin with https:// or http://")
     if "@" in parts.netloc:
@@ -225,7 +225,7 @@ def _ascii(text: str) -> str:
     except idna.IDNAError as error:
         raise DestinationError("The host of the url is not a valid name.") from error
     if not NAME.fullmatch(name.lower()):
-        raise DestinationError("The host of the url is not a valid name. A dot must not stand at its end.")
+        raise DestinationError("The host of the url is not a valid name: letters, digits, hyphens, and single dots.")
     return name.lower()
 
 

@@ -221,7 +221,7 @@ class RotationLimitError(RefusalError):
     def __init__(self, most: int, next_possible_at: str) -> None:
         """Take how many can sign, and when the first of them ends."""
         super().__init__(
-            f"{most} earlier secrets still sign. Rotate after {next_possible_at}, or end them now with a grace of 0.",
+            f"{most} earlier secrets still sign. Rotate after {next_possible_at}, or end them now with graceSeconds 0.",
             nextPossibleAt=next_possible_at,
         )
 

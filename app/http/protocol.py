@@ -18,6 +18,7 @@ from app.http.errors import ApiError, ErrorMiddleware, malformed
 from app.http.lingering import LingeringTransport
 
 MAX_HEAD_BYTES = 65_536
+MAX_URL_BYTES = 65_535  # httptools takes URLs apart with 16-bit offsets
 MAX_HEAD_SECONDS = 10.0
 
 
@@ -69,6 +70,8 @@ class EdgeProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self.parser.get_method() == b"CONNECT":
             raise malformed("CONNECT is not supported: this server is no proxy.")
+        if len(self.url) > MAX_URL_BYTES:
+            raise malformed(f"The URL is longer than {MAX_URL_BYTES} bytes.")
         if not self.parser.should_upgrade():
             super().on_headers_complete()
             self._in_body = True

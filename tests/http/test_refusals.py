@@ -67,6 +67,11 @@ class TestNotHttp:
         line = logged(probe, headers["x-request-id"])
         assert (line["status"], line["method"], line["path"]) == (400, method, path)
 
+    def test_a_url_that_is_too_long_is_named(self, connection: Connection) -> None:
+        connection.send(b"GET /" + b"x" * 65_600 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+
+        assert connection.whole_answer()[2]["error"] == "The URL is longer than 65535 bytes."
+
     def test_the_callers_id_comes_back_when_it_was_read(self, connection: Connection) -> None:
         connection.send(b"GET / HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine\r\nA: b\r\nA b: c\r\n\r\n")
 
