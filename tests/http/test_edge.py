@@ -51,7 +51,7 @@ class TestMediaType:
             "application/json\t;\tcharset=utf-8",
         ],
     )
-    def test_v1_spelling_of_the_media_type_never_skips_validation(self, probe: Probe, content_type: str) -> None:
+    def test_spelling_of_the_media_type_never_skips_validation(self, probe: Probe, content_type: str) -> None:
         assert probe.post(good(), content_type).json()["body"] == GOOD
         assert fault(probe.post("{}", content_type)) == "customerId is required"
 
@@ -78,14 +78,14 @@ class TestMediaType:
             "application/json" + "; " * 5000 + "x",
         ],
     )
-    def test_v2_v3_anything_but_json_in_utf8_is_415(self, probe: Probe, content_type: str | None) -> None:
+    def test_anything_but_json_in_utf8_is_415(self, probe: Probe, content_type: str | None) -> None:
         response = probe.post(good(), content_type)
 
         assert response.status_code == 415
         assert response.json()["code"] == "unsupported_media_type"
         assert response.headers["accept"] == "application/json"
 
-    def test_v2_a_missing_media_type_is_415_however_it_is_sent(self, probe: Probe) -> None:
+    def test_a_missing_media_type_is_415_however_it_is_sent(self, probe: Probe) -> None:
         answer = probe.raw("POST /api/v1/echo HTTP/1.1", f"Content-Length: {len(good())}", body=good().encode())
 
         assert answer.startswith(b"HTTP/1.1 415")
@@ -125,14 +125,14 @@ class TestJson:
             b"{} {}",
         ],
     )
-    def test_v3_v4_what_is_not_strict_json_is_400(self, probe: Probe, body: bytes) -> None:
+    def test_what_is_not_strict_json_is_400(self, probe: Probe, body: bytes) -> None:
         response = probe.post(body)
 
         assert response.status_code == 400
         assert response.json() == {"error": "Invalid JSON body.", "code": "invalid_json"}
 
     @pytest.mark.parametrize("escape", ["\\u0000", "\\ud800", "\\udfff x"])
-    def test_v4_characters_that_are_not_text_are_400(self, probe: Probe, escape: str) -> None:
+    def test_characters_that_are_not_text_are_400(self, probe: Probe, escape: str) -> None:
         body = '{"customerId": "a' + escape + '", "items": [{"productId": "p", "quantity": 1}]}'
 
         assert fault(probe.post(body)) == "customerId contains a character that is not text"
@@ -156,19 +156,19 @@ class TestJson:
 
         assert response.status_code == 200
 
-    def test_e5_a_large_bad_body_is_not_sent_back(self, probe: Probe) -> None:
+    def test_a_large_bad_body_is_not_sent_back(self, probe: Probe) -> None:
         response = probe.post(good(notes="x" * 900_000))
 
         assert fault(response) == "notes must be at most 10 characters"
         assert len(response.content) < 300
 
-    def test_e5_a_large_name_is_cut(self, probe: Probe) -> None:
+    def test_a_large_name_is_cut(self, probe: Probe) -> None:
         response = probe.post(good(**{"x" * 900_000: 1}))
 
         assert fault(response).endswith("… is not a known field")
         assert len(response.content) < 600
 
-    def test_e5_of_very_many_faults_a_hundred_are_told(self, probe: Probe) -> None:
+    def test_of_very_many_faults_a_hundred_are_told(self, probe: Probe) -> None:
         for body in (
             good(**{f"x{number}": 1 for number in range(50_000)}),
             good(notes=["\x00"] * 50_000),
@@ -180,13 +180,13 @@ class TestJson:
             assert 1 <= len(response.json()["details"]) <= 100
             assert len(response.content) < 20_000
 
-    def test_r1_a_body_over_the_cap_is_413(self, probe: Probe) -> None:
+    def test_a_body_over_the_cap_is_413(self, probe: Probe) -> None:
         response = probe.post(b"x" * 1_000_001)
 
         assert response.status_code == 413
         assert response.json()["code"] == "body_too_large"
 
-    def test_r1_the_cap_holds_without_a_length(self, probe: Probe) -> None:
+    def test_the_cap_holds_without_a_length(self, probe: Probe) -> None:
         body = b"".join(b"10000\r\n" + b" " * 65536 + b"\r\n" for _ in range(20)) + b"0\r\n\r\n"
         answer = probe.raw(
             "POST /api/v1/echo HTTP/1.1", "Content-Type: application/json", "Transfer-Encoding: chunked", body=body
@@ -194,7 +194,7 @@ class TestJson:
 
         assert answer.startswith(b"HTTP/1.1 413")
 
-    def test_v5_a_chunked_body_is_a_body(self, probe: Probe) -> None:
+    def test_a_chunked_body_is_a_body(self, probe: Probe) -> None:
         content = good().encode()
         body = b"%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (5, content[:5], len(content) - 5, content[5:])
         answer = probe.raw(
@@ -203,7 +203,7 @@ class TestJson:
 
         assert answer.startswith(b"HTTP/1.1 200")
 
-    def test_u1_a_body_that_never_ends_is_given_up(self, probe: Probe) -> None:
+    def test_a_body_that_never_ends_is_given_up(self, probe: Probe) -> None:
         sent: list[int] = []
         with httpx.Client(timeout=waiting.SECONDS) as http:
             response = http.post(
@@ -259,14 +259,14 @@ class TestBodySchema:
             ({"at": "yesterday"}, "at must be a date or a time in ISO 8601"),
         ],
     )
-    def test_v7_v10_each_fault_has_its_words(self, probe: Probe, changes: dict[str, Any], message: str) -> None:
+    def test_each_fault_has_its_words(self, probe: Probe, changes: dict[str, Any], message: str) -> None:
         assert fault(probe.post(good(**changes))) == message
 
-    def test_v8_null_is_allowed_where_the_document_says_so(self, probe: Probe) -> None:
+    def test_null_is_allowed_where_the_document_says_so(self, probe: Probe) -> None:
         assert probe.post(good(notes=None, kind=None, shippingAddress=None)).status_code == 200
 
     @pytest.mark.parametrize("body", ["[]", '"x"', "5", "null", "true"])
-    def test_v6_a_body_that_is_no_object_is_refused(self, probe: Probe, body: str) -> None:
+    def test_a_body_that_is_no_object_is_refused(self, probe: Probe, body: str) -> None:
         assert fault(probe.post(body)) == "The body must be an object"
 
     def test_all_faults_are_listed_in_the_order_of_the_document(self, probe: Probe) -> None:
@@ -284,7 +284,7 @@ class TestBodySchema:
         assert response.json()["error"] == "customerId is required"
 
     @pytest.mark.parametrize(("value", "status"), [("5", 200), ("0", 400), ("x", 400), ("1_0", 400)])
-    def test_v11_v12_whole_numbers_in_headers_work(self, probe: Probe, value: str, status: int) -> None:
+    def test_whole_numbers_in_headers_work(self, probe: Probe, value: str, status: int) -> None:
         response = probe.post(good(), **{"X-Number": value})
 
         assert response.status_code == status
@@ -296,7 +296,7 @@ class TestBodySchema:
 
 
 class TestQuery:
-    def test_v13_a_repeated_parameter_is_refused(self, probe: Probe) -> None:
+    def test_a_repeated_parameter_is_refused(self, probe: Probe) -> None:
         assert fault(probe.http.get("/echo?need=a&need=b")) == "need must be given once"
 
     @pytest.mark.parametrize("query", ["need=%00", "need=%ff", "need=a%ED%A0%80", "%01=1"])
@@ -336,7 +336,7 @@ class TestPath:
             "*",
         ],
     )
-    def test_v14_to_v17_a_path_that_is_nobodys_is_404_and_never_a_redirect(self, probe: Probe, path: str) -> None:
+    def test_a_path_that_is_nobodys_is_404_and_never_a_redirect(self, probe: Probe, path: str) -> None:
         answer = probe.raw(f"GET {path} HTTP/1.1")
 
         head, _, body = answer.partition(b"\r\n\r\n")
@@ -348,14 +348,14 @@ class TestPath:
 
 class TestMethods:
     @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "PROPFIND"])
-    def test_v18_405_names_every_method(self, probe: Probe, method: str) -> None:
+    def test_405_names_every_method(self, probe: Probe, method: str) -> None:
         response = probe.http.request(method, "/echo")
 
         assert response.status_code == 405
         assert response.headers["allow"] == "GET, HEAD, OPTIONS, POST"
         assert response.json()["code"] == "method_not_allowed"
 
-    def test_v18_options_tells_the_methods_without_a_key(self, probe: Probe) -> None:
+    def test_options_tells_the_methods_without_a_key(self, probe: Probe) -> None:
         response = httpx.options(probe.server.url + "/api/v1/echo")
 
         assert response.status_code == 204
@@ -378,7 +378,7 @@ class TestMethods:
 
 class TestHeaders:
     @pytest.mark.parametrize("name", ["Content-Type", "Content-Length", "Host", "Idempotency-Key"])
-    def test_s7_headers_that_stand_once_stand_once(self, probe: Probe, name: str) -> None:
+    def test_headers_that_stand_once_stand_once(self, probe: Probe, name: str) -> None:
         answer = probe.raw("GET /api/v1/echo?need=x HTTP/1.1", f"{name}: 1", f"{name}: 1")
 
         assert answer.startswith(b"HTTP/1.1 400")
@@ -388,7 +388,7 @@ class TestHeaders:
 
         assert answer.startswith(b"HTTP/1.1 401")
 
-    def test_s8_an_underscore_is_no_hyphen(self, probe: Probe) -> None:
+    def test_an_underscore_is_no_hyphen(self, probe: Probe) -> None:
         answer = probe.raw("GET /api/v1/echo?need=x HTTP/1.1", "X_Request_Id: smuggled", "X-Request-Id: honest")
 
         assert b"x-request-id: honest" in answer
@@ -397,10 +397,10 @@ class TestHeaders:
         )
         assert answer.startswith(b"HTTP/1.1 401")
 
-    def test_u1_a_host_is_needed(self, probe: Probe) -> None:
+    def test_a_host_is_needed(self, probe: Probe) -> None:
         assert probe.raw("GET /api/v1/echo?need=x HTTP/1.1", host=False).startswith(b"HTTP/1.1 400")
 
-    def test_u1_endless_headers_are_refused(self, probe: Probe) -> None:
+    def test_endless_headers_are_refused(self, probe: Probe) -> None:
         assert probe.raw("GET /api/v1/echo?need=x HTTP/1.1", "X-Long: " + "x" * 100_000).startswith(b"HTTP/1.1 4")
 
     @pytest.mark.parametrize(
@@ -424,7 +424,7 @@ class TestHeaders:
 
 
 class TestSlowAndEndless:
-    def test_u1_a_head_without_end_is_given_up_before_it_fills_the_memory(self, probe: Probe) -> None:
+    def test_a_head_without_end_is_given_up_before_it_fills_the_memory(self, probe: Probe) -> None:
         for opening in (b"GET / HTTP/1.1\r\nHost: x\r\nX-A: ", b"GET /"):
             sent = 0
             with (
@@ -437,7 +437,7 @@ class TestSlowAndEndless:
                     sent += 100_000
             assert sent < 20_000_000
 
-    def test_u1_unfinished_heads_hold_up_nobody_and_are_closed(self, probe: Probe) -> None:
+    def test_unfinished_heads_hold_up_nobody_and_are_closed(self, probe: Probe) -> None:
         address = ("127.0.0.1", probe.server.port)
         connections = [socket.create_connection(address, timeout=waiting.SECONDS) for _ in range(300)]
         try:
@@ -463,14 +463,14 @@ class TestSlowAndEndless:
 
 class TestIdentity:
     @pytest.mark.parametrize("header", ["Authorization:", "Authorization: Bearer", "Authorization: Bearer  ", "X-A: b"])
-    def test_s2_s4_s5_nothing_empty_is_an_identity_and_nobody_is_anonymous(self, probe: Probe, header: str) -> None:
+    def test_nothing_empty_is_an_identity_and_nobody_is_anonymous(self, probe: Probe, header: str) -> None:
         answer = probe.raw("GET /api/v1/echo?need=x HTTP/1.1", header, authorized=False)
 
         assert answer.startswith(b"HTTP/1.1 401")
         assert b"www-authenticate: Bearer\r\n" in answer
         assert b"ratelimit" not in answer
 
-    def test_s3_scopes_are_compared(self, probe: Probe) -> None:
+    def test_scopes_are_compared(self, probe: Probe) -> None:
         database = open_database(probe.server.database_url)
         _, key = factories.api_key(database, probe.tenant.company_id, scopes=[Scope.PRODUCTS_READ])
         database.dispose()
@@ -480,14 +480,14 @@ class TestIdentity:
         assert probe.http.post("/echo", content=good(), headers=headers).status_code == 403
 
     @pytest.mark.parametrize("path", ["/echo", "/crash", "/echo?need=x&need=y"])
-    def test_e4_errors_carry_the_same_headers_as_answers(self, probe: Probe, path: str) -> None:
+    def test_errors_carry_the_same_headers_as_answers(self, probe: Probe, path: str) -> None:
         answer, error = probe.http.get("/echo?need=x"), probe.http.get(path)
 
         assert error.status_code >= 400
         assert {"x-request-id", "ratelimit", "ratelimit-policy", "content-type"} <= error.headers.keys()
         assert error.headers.keys() == answer.headers.keys()
 
-    def test_r8_connexions_own_pages_are_not_there(self, probe: Probe) -> None:
+    def test_connexions_own_pages_are_not_there(self, probe: Probe) -> None:
         for path in ("/ui/", "/ui", "/openapi.json", "/swagger.json"):
             assert probe.http.get(path).status_code == 404
 
@@ -534,7 +534,7 @@ class TestAccept:
 
 
 class TestFaultsOfOurOwn:
-    def test_e1_e2_a_bug_is_a_plain_500(self, probe: Probe) -> None:
+    def test_a_bug_is_a_plain_500(self, probe: Probe) -> None:
         response = probe.http.get("/crash")
 
         assert response.status_code == 500
@@ -551,7 +551,7 @@ class TestFaultsOfOurOwn:
         assert "dk_abcdef" not in log
         assert probe.tenant.key not in log
 
-    def test_s1_r2_slow_handlers_hold_up_nobody(self, probe: Probe) -> None:
+    def test_slow_handlers_hold_up_nobody(self, probe: Probe) -> None:
         """Eight requests wait for each other, so they are answered only when all of them run at once."""
         with waiting.threads(*[partial(probe.http.get, "/meet")] * 7) as calls:
             assert httpx.get(probe.server.url + "/healthz").status_code == 200
