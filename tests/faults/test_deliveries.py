@@ -586,13 +586,15 @@ class TestFaults:
         self, site: Site, store: SqliteStore | PostgresqlStore
     ) -> None:
         webhook = site.webhook("/away")
-        with site.worker():
+        with site.worker() as worker:
             site.customers(5)
-            site.receiver.wait("/away", 5)
+            site.settle(webhook["id"])
+            worker.send_signal(signal.SIGSTOP)  # so that it finds work, for which it has to write, at the fault
+            site.customers(5)
             with unavailable(store, site.database):
+                worker.send_signal(signal.SIGCONT)
                 waiting.eventually(lambda: UNAVAILABLE in site.log.read_text(), "the worker meets the database's fault")
             waiting.eventually(lambda: site.client.get("/webhooks").is_success, "the database is back")
-            site.customers(5)
             deliveries = site.settle(webhook["id"])
         assert len({each["eventId"] for each in deliveries}) == 10
 
