@@ -13,7 +13,7 @@ from starlette.types import Scope
 from app.spec import Operation
 
 KEY = "distribu.call"
-BODY_FAULT = "distribu.body_fault"  # in the scope's `state`: what the parser found wrong with the body meanwhile
+BODY_FAULT = "distribu.body_fault"  # in the scope's `state`: the fault that the parser found in the body
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -34,7 +34,7 @@ def render(figures: Figures) -> bytes:
 
 
 def serve(host: str, port: int, figures: Figures) -> None:
-    """Offer everything on a port of its own, from a thread. Raises OSError when the port cannot be had."""
+    """Serve all metrics on a separate port, from a thread. Raises OSError when the port cannot be had."""
     start_http_server(port, host, _registry(figures))
 
 

@@ -38,7 +38,7 @@ BATCH = 500  # rows that are read, compared and staged together
 HOLD_SECONDS = 0.7  # orders may wait for so long for an import that is then applied at once; many a large one is
 SHORT_HOLD_SECONDS = 0.2  # and for so long for each further transaction of one that is not
 PAUSE_SECONDS = 0.25  # between those; longer than SQLite's waiting writers sleep between two tries (0.1 s)
-YIELD_SECONDS = 0.025  # after staging or removing some rows: on SQLite, nothing else can write meanwhile
+YIELD_SECONDS = 0.025  # after staging or removing some rows: on SQLite, nothing else can write until then
 WAIT_SECONDS = 0.5  # between two looks at another import of the same company
 ATTEMPTS = 5  # of a transaction that waits for others in vain; each waits for 5 s
 
@@ -215,7 +215,7 @@ def _remove(transactions: Transactions, claimed: Claim) -> None:
 
 
 def _step(transactions: Transactions, act: Callable[[Context], T]) -> T:
-    """Act in a short writing transaction of its own, again when it waited for others in vain."""
+    """Act in a short, separate writing transaction; repeat it when it timed out waiting for a lock."""
     for _ in range(1, ATTEMPTS):
         with contextlib.suppress(DatabaseUnavailableError), transactions(write=True) as ctx:
             return act(ctx)
