@@ -1,6 +1,6 @@
 """Where a webhook may go (contract, section 8.3): rules for URLs and addresses, and a look-up that trusts no name.
 
-Not here: sending (`app/webhooks/sender.py`). A URL is parsed when it is stored and again when it is used; a name is
+Not here: sending (`app/delivery/sender.py`). A URL is parsed when it is stored and again when it is used; a name is
 looked up only when it is used, and the connection goes to the very address that was checked.
 """
 

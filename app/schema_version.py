@@ -15,9 +15,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from app import search_index, search_texts
 from app.db import Database
 from app.errors import DatabaseBusyError, DatabaseUnavailableError, StartError
+from app.queries import search_index, search_texts
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 UPGRADE_HINT = "Run: distribu db upgrade"

@@ -12,10 +12,12 @@ from datetime import timedelta
 from rich.progress import Progress
 
 from app.context import now
+from app.demo import company as demo_company
+from app.demo import volume
+from app.queries.tenant import PARAMETER, owned
+from app.reports import ranges
 from app.schemas.times import end_of_day
-from app.services import demo, demo_volume, ranges
 from app.services.orders import TABLE
-from app.services.tenant import PARAMETER, owned
 from benchmarks import handwritten, measure, stores
 from benchmarks.measure import Case, Target
 from benchmarks.report import Check, Result, Workload
@@ -55,10 +57,10 @@ def run(site: Site, workload: Workload, progress: Progress) -> Result:
 def _fill(site: Site, count: int, progress: Progress) -> None:
     task = progress.add_task(f"{site.name}: orders", total=count)
     with site.database.transaction(write=True) as session:
-        market = demo_volume.open_market(factories.context(session, site.tenant.company_id), demo.TERMS)
-    for batch in demo_volume.batches(market, count):
+        market = volume.open_market(factories.context(session, site.tenant.company_id), demo_company.TERMS)
+    for batch in volume.batches(market, count):
         with site.database.transaction(write=True) as session:
-            demo_volume.write(factories.context(session, site.tenant.company_id), batch)
+            volume.write(factories.context(session, site.tenant.company_id), batch)
         progress.advance(task, len(batch[0]))
     stores.settle(site.database)
 

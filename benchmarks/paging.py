@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from rich.progress import Progress
 from sqlalchemy import func
 
+from app.queries.tenant import PARAMETER, owned
 from app.services.products import TABLE
-from app.services.tenant import PARAMETER, owned
 from benchmarks import catalogue, measure, plans, stores
 from benchmarks.measure import Case
 from benchmarks.report import Result, Workload

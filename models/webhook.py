@@ -1,6 +1,6 @@
 """Webhooks, and every attempt to deliver an event to one (contract, section 8).
 
-Not here: which delivery is sent when, and by whom (`app/webhooks/queue.py`).
+Not here: which delivery is sent when, and by whom (`app/delivery/queue.py`).
 """
 
 from datetime import datetime

@@ -7,9 +7,9 @@ import click
 
 from app.cli import listing, options, output, runtime
 from app.context import Context
+from app.queries.listing import MAX_LIMIT
 from app.schemas.customers import CustomerSchema
 from app.services import customers
-from app.services.paging import MAX_LIMIT
 from models import CustomerStatus
 
 SCHEMA = CustomerSchema()

@@ -15,9 +15,9 @@ from app.cli.company import CREATED
 from app.config import Settings
 from app.context import Context
 from app.db import Database
+from app.demo import company as demos
+from app.demo import volume
 from app.errors import StartError
-from app.services import demo as demos
-from app.services import demo_volume
 
 FILE = "demo-key"
 NEW_KEY = f"distribu key create --company {demos.SLUG} --name NAME --scope all"
@@ -73,13 +73,13 @@ def _fill_up(database: Database, company_id: str, wanted: int) -> dict[str, int]
         missing = max(wanted - before["orders"], 0)
         if not missing:
             return before
-        market = demo_volume.open_market(ctx, demos.TERMS)
+        market = volume.open_market(ctx, demos.TERMS)
     console = output.terminal()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("Writing orders", total=missing)
-        for batch in demo_volume.batches(market, missing, seed=before["orders"]):
+        for batch in volume.batches(market, missing, seed=before["orders"]):
             with database.transaction(write=True) as session:
-                demo_volume.write(runtime.context_for(session, company_id), batch)
+                volume.write(runtime.context_for(session, company_id), batch)
             progress.advance(task, len(batch[0]))
     output.note(f"{missing} orders were added.")
     with database.transaction() as session:

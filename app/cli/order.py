@@ -8,10 +8,10 @@ import click
 
 from app.cli import listing, options, output, runtime
 from app.context import Context
+from app.queries.listing import MAX_LIMIT
 from app.schemas.base import Json
 from app.schemas.orders import OrderSchema
 from app.services import customers, orders
-from app.services.paging import MAX_LIMIT
 from models import OrderStatus
 
 SCHEMA = OrderSchema()

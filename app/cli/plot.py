@@ -1,4 +1,4 @@
-"""A picture of daily revenue, as SVG or PNG. Not here: the figures (`app/services/reports.py`)."""
+"""A picture of daily revenue, as SVG or PNG. Not here: the figures (`app/reports/sales.py`)."""
 
 import math
 import secrets
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
+from app.reports.ranges import last_day
 from app.schemas.base import Json
-from app.services.ranges import last_day
 
 FORMATS = (".svg", ".png")
 WIDTH, HEIGHT = 1200, 520

@@ -18,9 +18,9 @@ from app.product_import.comparison import Change
 from app.product_import.csv_table import Reading
 from app.product_import.importer import Report
 from app.product_import.product_file import ProductFile, RejectedFileError, RowError
+from app.queries.listing import MAX_LIMIT
 from app.schemas.products import ProductSchema
 from app.services import products
-from app.services.paging import MAX_LIMIT
 
 SCHEMA = ProductSchema()
 SHOWN_ERRORS = 50

@@ -9,10 +9,12 @@ import click
 
 from app.cli import options, output, plot, runtime, spreadsheet
 from app.context import Context
+from app.reports import customers, inventory, ranges, sales
+from app.reports.order_totals import MAX_LIMIT
+from app.reports.ranges import Preset, Range
 from app.schemas import reports as shown
 from app.schemas.base import Json
-from app.services import companies, ranges, reports, stocktaking
-from app.services.ranges import Preset, Range
+from app.services import companies
 
 preset = click.option(
     "--preset", type=click.Choice([each.value for each in Preset]), default=Preset.MONTH.value, show_default=True
@@ -20,7 +22,7 @@ preset = click.option(
 start = click.option("--from", "start", type=options.MOMENT, help="Where it begins, instead of where the preset does.")
 end = click.option("--to", "end", type=options.END, help="Where it ends; a date alone includes the whole day.")
 limit = click.option(
-    "--limit", type=click.IntRange(1, reports.MAX_LIMIT), default=100, show_default=True, help="How many to list."
+    "--limit", type=click.IntRange(1, MAX_LIMIT), default=100, show_default=True, help="How many to list."
 )
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print the list as CSV.")
 picture = click.option(
@@ -44,7 +46,7 @@ def report() -> None:
     """Add up orders and stock, to the cent. Days begin at midnight UTC."""
 
 
-@report.command()
+@report.command("sales")
 @options.company
 @preset
 @start
@@ -52,11 +54,11 @@ def report() -> None:
 @as_csv
 @options.as_json
 @picture
-def sales(slug: str, as_csv: bool, as_json: bool, file: Path | None, **wanted: Any) -> None:
+def show_sales(slug: str, as_csv: bool, as_json: bool, file: Path | None, **wanted: Any) -> None:
     """Show how many orders there were, and for how much: by status and by day."""
     with runtime.company_context(slug) as ctx:
         period = _range(ctx, **wanted)
-        content = shown.sales(period, reports.sales(ctx, period))
+        content = shown.sales(period, sales.build(ctx, period))
         name = companies.find(ctx.session, slug).name
     if file is not None:
         plot.save(file, content, name)
@@ -67,7 +69,7 @@ def sales(slug: str, as_csv: bool, as_json: bool, file: Path | None, **wanted: A
         output.records(content["daily"], as_json=False, columns=DAILY, empty="No orders in this range.")
 
 
-@report.command()
+@report.command("customers")
 @options.company
 @preset
 @start
@@ -75,11 +77,11 @@ def sales(slug: str, as_csv: bool, as_json: bool, file: Path | None, **wanted: A
 @limit
 @as_csv
 @options.as_json
-def customers(slug: str, limit: int, as_csv: bool, as_json: bool, **wanted: Any) -> None:
+def show_customers(slug: str, limit: int, as_csv: bool, as_json: bool, **wanted: Any) -> None:
     """Show who ordered for how much, the highest revenue first."""
     with runtime.company_context(slug) as ctx:
         period = _range(ctx, **wanted)
-        content = shown.customers(period, reports.customers(ctx, period, limit=limit))
+        content = shown.customers(period, customers.build(ctx, period, limit=limit))
     if not _is_printed(content, content["customers"], BUYERS, as_csv=as_csv, as_json=as_json):
         totals = dict(content["totals"])
         unassigned = totals.pop("unassigned")
@@ -90,15 +92,15 @@ def customers(slug: str, limit: int, as_csv: bool, as_json: bool, **wanted: Any)
         )
 
 
-@report.command()
+@report.command("inventory")
 @options.company
 @limit
 @as_csv
 @options.as_json
-def inventory(slug: str, limit: int, as_csv: bool, as_json: bool) -> None:
+def show_inventory(slug: str, limit: int, as_csv: bool, as_json: bool) -> None:
     """Show what is in stock and what it is worth, the highest value first."""
     with runtime.company_context(slug) as ctx:
-        content = shown.inventory(ctx.now, stocktaking.inventory(ctx, limit=limit))
+        content = shown.inventory(ctx.now, inventory.build(ctx, limit=limit))
     if not _is_printed(content, content["products"], STOCK, as_csv=as_csv, as_json=as_json):
         _show(content, content["totals"])
         output.records(content["byCategory"], as_json=False, columns=CATEGORIES, empty="No categories.")

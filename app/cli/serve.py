@@ -6,7 +6,7 @@ from logging import getLogger
 
 import click
 
-from app import logging
+from app import logs
 from app.cli import runtime
 from app.db import Database
 
@@ -18,24 +18,24 @@ LOG = getLogger(__name__)
 def serve(no_worker: bool) -> None:
     """Serve the API and deliver webhooks until a signal ends it."""
     with _database() as database:
-        from app.http import server  # noqa: PLC0415 - the web framework would slow down every other command
-        from app.webhooks import process  # noqa: PLC0415
+        from app.delivery.process import beside  # noqa: PLC0415
+        from app.http.process import run  # noqa: PLC0415 - the web framework would slow down every other command
 
-        server.run(runtime.settings(), database, contextlib.nullcontext() if no_worker else process.beside())
+        run(runtime.settings(), database, contextlib.nullcontext() if no_worker else beside())
 
 
 @click.command()
 def worker() -> None:
     """Deliver webhooks until a signal ends it. Any number of workers may run, on any machine."""
     with _database() as database:
-        from app.webhooks import process  # noqa: PLC0415 - as above
+        from app.delivery.process import run  # noqa: PLC0415 - as above
 
-        process.run(runtime.settings(), database)
+        run(runtime.settings(), database)
 
 
 @contextlib.contextmanager
 def _database() -> Iterator[Database]:
     """Yield the database; from here on, messages are log lines."""
-    logging.configure(runtime.settings().log_level)
+    logs.configure(runtime.settings().log_level)
     with runtime.current_database(warn=LOG.warning) as database:
         yield database

@@ -11,7 +11,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http import metrics
-from app.http.call import KEY, Call
+from app.http.request_state import KEY, Call
 
 LOG = logging.getLogger("distribu.access")
 REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")

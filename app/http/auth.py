@@ -17,9 +17,9 @@ from app.config import rate_limit
 from app.context import now
 from app.db import Database
 from app.errors import DatabaseUnavailableError
-from app.http.call import Call, Identity, call_of
 from app.http.errors import ApiError
 from app.http.ratelimit import RateLimiter
+from app.http.request_state import Call, Identity, call_of
 from app.services import keys
 from models import ApiKey, KeyStatus
 

@@ -15,9 +15,9 @@ from typing import Any, Never
 
 from starlette.types import Receive, Scope
 
-from app.http.call import BODY_FAULT
 from app.http.errors import MAX_FAULTS, ApiError, Fault, Path, invalid, malformed, pointer, shown
 from app.http.guard import header
+from app.http.request_state import BODY_FAULT
 
 MAX_BYTES = 1_000_000
 LARGE_BYTES = 50_000  # from here on parsing would hold up other requests

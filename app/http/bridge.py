@@ -15,7 +15,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from app.errors import DatabaseUnavailableError
-from app.http.call import KEY, Headers, call_of
+from app.http.request_state import KEY, Headers, call_of
 
 REPORTERS = 2  # threads that reports have for themselves, so that they take none from shorter requests
 REPORTS = "Reports"  # the tag of their operations

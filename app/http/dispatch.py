@@ -18,8 +18,8 @@ from app.db import Database, retrying
 from app.egress import Rules
 from app.errors import StartError
 from app.http import idempotency, links
-from app.http.call import KEY, Call
 from app.http.idempotency import Answer, to_answer
+from app.http.request_state import KEY, Call
 from app.spec import Operation
 
 Handler = Callable[..., Any]

@@ -15,7 +15,7 @@ import starlette.exceptions
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
-from app.http.call import call_of
+from app.http.request_state import call_of
 
 LOG = logging.getLogger(__name__)
 SHOWN = 100

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.address import BASE_PATH
-from app.http.call import Headers, call_of
 from app.http.errors import malformed, not_found
+from app.http.request_state import Headers, call_of
 
 INDEXES = frozenset({"/", BASE_PATH + "/"})  # nothing else ends with a slash
 MAX_SEGMENT = 200

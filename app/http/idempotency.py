@@ -24,7 +24,7 @@ from app.context import Context
 from app.errors import DomainError, RefusalError
 from app.http.body import MAX_DIGITS
 from app.http.errors import ApiError, translate
-from app.services.tenant import bound, mine, owned
+from app.queries.tenant import bound, mine, owned
 from models import StoredAnswer, new_id
 from models.base import table
 

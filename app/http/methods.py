@@ -11,8 +11,8 @@ import starlette.exceptions
 from connexion.middleware.abstract import ROUTING_CONTEXT
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.http.call import call_of
 from app.http.errors import ApiError, not_found
+from app.http.request_state import call_of
 from app.spec import Operation
 
 PARAMETER = re.compile(r"\\{[^}]*\\}")

@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.http.access import AccessMiddleware
-from app.http.call import BODY_FAULT, Headers
 from app.http.errors import ApiError, ErrorMiddleware, malformed
 from app.http.lingering import LingeringTransport
+from app.http.request_state import BODY_FAULT, Headers
 
 MAX_HEAD_BYTES = 65_536
 MAX_URL_BYTES = 65_535  # httptools takes URLs apart with 16-bit offsets

@@ -14,8 +14,8 @@ from limits.aio.storage import Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 
 from app.http import metrics
-from app.http.call import Headers
 from app.http.errors import ApiError
+from app.http.request_state import Headers
 from app.http.windows import MemoryWindows, RedisWindows
 
 LOG = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import spec
 from app.http.body import has_body, read_json
-from app.http.call import Call, call_of
 from app.http.errors import ApiError, Fault, invalid, pointer, shown
 from app.http.faults import Rules
+from app.http.request_state import Call, call_of
 from app.spec import Document, Operation
 
 MAX_DIGITS = 40

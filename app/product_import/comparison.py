@@ -11,9 +11,9 @@ from sqlalchemy import Row, bindparam
 
 from app.context import Context
 from app.product_import.product_file import FIELDS, Record
+from app.queries.tenant import bound, owned
 from app.services import audit
 from app.services.products import TABLE
-from app.services.tenant import bound, owned
 
 DEFAULTS = {field: getattr(TABLE.c[field].default, "arg", None) for field in FIELDS.values()}
 SEEN = [TABLE.c.id, TABLE.c.updated_at, *(TABLE.c[field] for field in FIELDS.values())]

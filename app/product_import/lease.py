@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from app.context import Context
 from app.errors import DatabaseUnavailableError
+from app.queries.tenant import bound, mine, owned
 from app.services.inventory import NOW
-from app.services.tenant import bound, mine, owned
 from models import ImportState, ProductImport, new_id
 from models.base import table
 

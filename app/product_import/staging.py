@@ -13,17 +13,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Row, bindparam
 
-from app import search_index
 from app.context import Context
 from app.product_import import comparison, lease
 from app.product_import.comparison import SEEN, Change
 from app.product_import.lease import TABLE as IMPORTS
 from app.product_import.lease import Claim
 from app.product_import.product_file import FIELDS, Record
+from app.queries import search_index
+from app.queries.tenant import bound, change, mine
 from app.services import audit
 from app.services.inventory import LATER, NOW
 from app.services.products import TABLE as PRODUCTS
-from app.services.tenant import bound, change, mine
 from models import ImportState, ProductImportRow, new_id, searchable
 from models.base import table
 

@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Row, bindparam
 
 from app.context import Context
-from app.services.tenant import bound, owned
+from app.queries.tenant import bound, owned
 from models import AuditEntry, new_id
 from models.base import table
 

@@ -1,6 +1,6 @@
 """The backlog of webhook delivery over all companies, for the operator, in `/metrics`.
 
-It works for all companies at once, so it does not start from `app/services/tenant.py`. What it costs does not grow with
+It works for all companies at once, so it does not start from `app/queries/tenant.py`. What it costs does not grow with
 what waits.
 """
 

@@ -9,10 +9,11 @@ from sqlalchemy.exc import IntegrityError
 
 from app.context import Context, not_before
 from app.errors import EmailTakenError, NotFoundError
+from app.queries import listing
+from app.queries.tenant import bound, change, owned
 from app.schemas.base import stored_email
 from app.schemas.customers import CustomerSchema
-from app.services import audit, events, paging
-from app.services.tenant import bound, change, owned
+from app.services import audit, events
 from models import Customer, EventType, new_id, searchable
 from models.base import table
 
@@ -22,7 +23,7 @@ COLUMNS = SCHEMA.columns(TABLE)
 ONE = owned(*COLUMNS).where(TABLE.c.id == bindparam("id"))
 LOCKED = ONE.with_for_update(key_share=True)
 BY_EMAIL = owned(TABLE.c.id).where(TABLE.c.email == bindparam("email"))
-LISTING = paging.Listing(
+LISTING = listing.Listing(
     TABLE, COLUMNS, {"status": TABLE.c.status == bindparam("status")}, lookups={"email": TABLE.c.email}
 )
 RENDER = SCHEMA.render
@@ -44,7 +45,7 @@ def page(
     email: str | None = None,
     search: str | None = None,
     updated_since: datetime | None = None,
-) -> paging.Page:
+) -> listing.Page:
     """Return a page of customers, newest first. `search` is a substring of email or name, in any case."""
     email = None if email is None else stored_email(email)
     filters = {"status": status, "email": email, "search": search, "updated_since": updated_since}

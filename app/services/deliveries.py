@@ -1,6 +1,6 @@
 """Deliveries: queue events for webhooks, look up what became of them, queue them again (contract, section 8.2).
 
-Not here: sending (`app/webhooks`). A delivery is one attempt; the worker adds the next one when it failed.
+Not here: sending (`app/delivery`). A delivery is one attempt; the worker adds the next one when it failed.
 """
 
 from collections.abc import Iterable
@@ -12,9 +12,10 @@ from sqlalchemy import Row, bindparam
 
 from app.context import Context
 from app.errors import BODY, InvalidParameterError, NotFoundError
+from app.queries import listing
+from app.queries.tenant import bound, owned
 from app.schemas.webhooks import DeliverySchema
-from app.services import paging, webhooks
-from app.services.tenant import bound, owned
+from app.services import webhooks
 from models import Delivery, Event, EventType, new_id
 from models.base import table
 
@@ -27,7 +28,7 @@ MAX_RECOVERED = 10_000
 ONE = owned(*COLUMNS).where(TABLE.c.webhook_id == bindparam("webhook_id"), TABLE.c.id == bindparam("id"))
 SUBSCRIBERS = owned(webhooks.TABLE.c.id, webhooks.TABLE.c.events).where(webhooks.TABLE.c.is_active)
 OUTCOMES = {"PENDING": TABLE.c.success.is_(None), "SUCCEEDED": TABLE.c.success, "FAILED": sa.not_(TABLE.c.success)}
-LISTING = paging.Listing(
+LISTING = listing.Listing(
     TABLE,
     COLUMNS,
     {
@@ -86,7 +87,7 @@ def page(
     cursor: str | None = None,
     event: str | None = None,
     outcome: str | None = None,
-) -> paging.Page:
+) -> listing.Page:
     """Return a page of a webhook's deliveries, newest first. Raises NotFoundError for an unknown webhook."""
     webhooks.get(ctx, webhook_id)
     chosen = {} if outcome is None else {outcome: True}

@@ -12,14 +12,15 @@ from sqlalchemy import Row, Table, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from app.context import Context
+from app.queries import listing
+from app.queries.tenant import bound, change
 from app.schemas.base import timestamp
-from app.services import deliveries, paging, webhooks
-from app.services.tenant import bound, change
+from app.services import deliveries, webhooks
 from models import KEPT_DAYS, TEST_EVENT, Event, EventType, id_before, new_id
 from models.base import table
 
 TABLE = table(Event)
-LISTING = paging.Listing(
+LISTING = listing.Listing(
     TABLE,
     [TABLE.c.id, TABLE.c.payload],
     {
@@ -47,7 +48,7 @@ def test(ctx: Context, webhook_id: str) -> Row[Any]:
     return deliveries.get(ctx, webhook_id, queued)
 
 
-def page(ctx: Context, *, limit: int = 50, cursor: str | None = None, **filters: Any) -> paging.Page:
+def page(ctx: Context, *, limit: int = 50, cursor: str | None = None, **filters: Any) -> listing.Page:
     """Return a page of the company's events, newest first; tests of webhooks are left out.
 
     Filters: `event` (its type), `since` and `until` (when it happened).

@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy import Row, bindparam
 
 from app.context import Context
+from app.queries.tenant import bound, change, owned
 from app.schemas.base import timestamp
 from app.schemas.products import ProductSchema
 from app.services import events
 from app.services.products import COLUMNS, TABLE
-from app.services.tenant import bound, change, owned
 from models import EventType, PriceOverride
 from models.base import table
 

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from app.context import Actor, Context
 from app.errors import InvalidValueError, NotFoundError
+from app.queries.tenant import bound, mine
 from app.services import audit
 from app.services.companies import SYSTEM
-from app.services.tenant import bound, mine
 from models import ApiKey, Scope, new_id
 from models.base import table
 

@@ -23,9 +23,10 @@ from app.errors import (
     StatusTransitionError,
     refuse,
 )
+from app.queries import listing
+from app.queries.tenant import bound, change, owned
 from app.schemas.orders import ITEM, OrderSchema
-from app.services import audit, customers, events, inventory, paging, pricing, products
-from app.services.tenant import bound, change, owned
+from app.services import audit, customers, events, inventory, pricing, products
 from models import NEXT, Company, CustomerStatus, EventType, Order, OrderItem, OrderStatus, new_id
 from models.base import table
 
@@ -59,7 +60,7 @@ TERMS = (
     .join(COMPANIES, COMPANIES.c.id == customers.TABLE.c.company_id)
     .where(customers.TABLE.c.id == bindparam("id"))
 )
-LISTING = paging.Listing(
+LISTING = listing.Listing(
     TABLE,
     COLUMNS,
     {
@@ -81,7 +82,7 @@ Items = Sequence[Row[Any]]
 class OrderPage:
     """A page of orders, and the items of each by its id."""
 
-    page: paging.Page
+    page: listing.Page
     items: Mapping[str, Items]
 
 

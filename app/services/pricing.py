@@ -10,8 +10,8 @@ from sqlalchemy import Row, bindparam
 
 from app.context import Context
 from app.errors import InvalidValueError, NotFoundError, OrderTotalError
+from app.queries.tenant import bound, change, mine, owned
 from app.services import audit
-from app.services.tenant import bound, change, mine, owned
 from models import MAX_AMOUNT, Customer, PriceOverride, Product, new_id
 from models.base import table
 

@@ -7,10 +7,10 @@ from sqlalchemy import Row, bindparam
 
 from app.context import Context
 from app.errors import NotFoundError
+from app.queries import listing
+from app.queries.tenant import bound, owned
 from app.schemas.base import stored_sku
 from app.schemas.products import ProductSchema
-from app.services import paging
-from app.services.tenant import bound, owned
 from models import Product
 from models.base import table
 
@@ -18,7 +18,7 @@ TABLE = table(Product)
 COLUMNS = ProductSchema().columns(TABLE)
 ONE = owned(*COLUMNS).where(TABLE.c.id == bindparam("id"))
 BY_SKU = owned(TABLE.c.id).where(TABLE.c.sku == bindparam("sku"))
-LISTING = paging.Listing(
+LISTING = listing.Listing(
     TABLE,
     COLUMNS,
     {
@@ -53,7 +53,7 @@ def page(
     search: str | None = None,
     active: bool | None = None,
     updated_since: datetime | None = None,
-) -> paging.Page:
+) -> listing.Page:
     """Return a page of products, newest first. `search` is a substring of name, sku or category, in any case."""
     sku = None if sku is None else stored_sku(sku)
     filters = {"category": category, "sku": sku, "search": search, "active": active}

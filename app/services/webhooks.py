@@ -1,7 +1,7 @@
 """Webhooks: list, get, create, update, delete, rotate the secret (contract, sections 8 and 9.5).
 
 Not here: which secrets sign (`app/services/webhook_secrets.py`), deliveries (`app/services/deliveries.py`), and how
-they are sent (`app/webhooks`).
+they are sent (`app/delivery`).
 """
 
 import logging
@@ -17,10 +17,10 @@ from app import egress
 from app.context import Context, not_before
 from app.egress import DestinationError
 from app.errors import NotFoundError, RotationLimitError, WebhookLimitError
+from app.queries.tenant import bound, change, mine, owned
 from app.schemas.base import timestamp
 from app.schemas.webhooks import WebhookSchema
 from app.services import audit, webhook_secrets
-from app.services.tenant import bound, change, mine, owned
 from app.services.webhook_secrets import MAX_EARLIER, Earlier
 from models import KEPT_DAYS, Company, Webhook, new_id
 from models.base import table

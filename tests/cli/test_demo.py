@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from app import context, spec
 from app.db import Database
-from app.services import demo, keys
+from app.demo import company as demo_company
+from app.services import keys
 from models import (
     Company,
     Customer,
@@ -152,7 +153,7 @@ class TestLaterRuns:
         self, distribu: Command, fresh_database: Database
     ) -> None:
         with fresh_database.transaction(write=True) as session:
-            company_id = demo.create_company(session, now=context.now()).id
+            company_id = demo_company.create_company(session, now=context.now()).id
         factories.product(fresh_database, company_id)
         before = dump(fresh_database)
 
@@ -267,7 +268,9 @@ class TestHistory:
 class TestFigures:
     def test_are_the_same_everywhere_and_always(self) -> None:
         def figures(now: datetime) -> list[Any]:
-            (_, goods), (_, customers), (_, prices), (_, orders), (_, items) = demo.history(new_id(now), now).items()
+            (_, goods), (_, customers), (_, prices), (_, orders), (_, items) = demo_company.history(
+                new_id(now), now
+            ).items()
             return [
                 [
                     (each["sku"], each["price"], each["stock"], each["is_active"], now - each["created_at"])
@@ -286,7 +289,7 @@ class TestCompany:
     def test_is_a_year_old(self, fresh_database: Database) -> None:
         now = datetime(2026, 4, 16, tzinfo=UTC)
         with fresh_database.transaction(write=True) as session:
-            company = demo.create_company(session, now=now)
+            company = demo_company.create_company(session, now=now)
             assert isinstance(company, Company)
-            assert demo.find(session) is company
+            assert demo_company.find(session) is company
         assert company.created_at == now - timedelta(days=365)

@@ -22,8 +22,8 @@ from standardwebhooks import WebhookVerificationError
 
 from app.config import PREFIX, Settings
 from app.db import Database
+from app.delivery import signing
 from app.services import webhook_secrets
-from app.webhooks import signing
 from models import Product
 from tests.support import factories, waiting
 from tests.support.debian import program

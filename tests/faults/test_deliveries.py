@@ -26,7 +26,7 @@ from standardwebhooks import Webhook
 
 from app.context import now
 from app.db import Database
-from app.webhooks.sender import DEADLINE_SECONDS
+from app.delivery.sender import DEADLINE_SECONDS
 from models import AuditEntry, EventType
 from models import Webhook as WebhookRow
 from tests.support import factories, waiting

@@ -16,7 +16,9 @@ import sqlalchemy as sa
 
 from app.context import Context
 from app.db import Database
-from app.services import customers, orders, products, ranges, reports, stocktaking
+from app.reports import customers as customers_report
+from app.reports import inventory, ranges, sales
+from app.services import customers, orders, products
 from models import OrderStatus
 from tests.support import factories
 
@@ -209,8 +211,8 @@ def test_a_report_reads_nothing_but_an_index(fresh_database: Database, length: t
     vacuum(fresh_database)
     period = ranges.Range(start=RECENTLY - length, end=RECENTLY, preset="custom", label="")
 
-    by_day = plans(fresh_database, tenant.company_id, lambda ctx: reports.sales(ctx, period))
-    by_customer = plans(fresh_database, tenant.company_id, lambda ctx: reports.customers(ctx, period))
+    by_day = plans(fresh_database, tenant.company_id, lambda ctx: sales.build(ctx, period))
+    by_customer = plans(fresh_database, tenant.company_id, lambda ctx: customers_report.build(ctx, period))
 
     assert (len(by_day), len(by_customer)) == (2, 1)
     only = (
@@ -228,4 +230,4 @@ def test_a_report_reads_nothing_but_an_index(fresh_database: Database, length: t
 def test_an_inventory_takes_two_statements(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
 
-    assert len(plans(fresh_database, tenant.company_id, stocktaking.inventory)) == 2
+    assert len(plans(fresh_database, tenant.company_id, inventory.build)) == 2

@@ -10,7 +10,8 @@ from typing import Any
 
 from app.context import Actor, ActorType, Context, Transactions, now
 from app.db import Database
-from app.services import companies, demo, keys
+from app.demo import company as demo_company
+from app.services import companies, keys
 from models import AuditEntry, Company, Customer, Order, PriceOverride, Product, Scope, new_id
 
 COUNTER = itertools.count(1)
@@ -57,11 +58,11 @@ def tenant(database: Database) -> Tenant:
 def demo_key(database: Database) -> str:
     """Make the demo company unless it is there; return the plaintext of one more key of it."""
     with database.transaction(write=True) as session:
-        company = demo.find(session)
+        company = demo_company.find(session)
         if company is None:
-            company = demo.create_company(session, now=now())
+            company = demo_company.create_company(session, now=now())
             session.flush()
-            demo.fill(context(session, company.id))
+            demo_company.fill(context(session, company.id))
     return api_key(database, company.id)[1]
 
 

@@ -4,14 +4,14 @@ import asyncio
 import sys
 from datetime import timedelta
 
-from app import logging
+from app import logs
 from app.config import Settings
 from app.db import Database
-from app.webhooks import process
-from app.webhooks.worker import Worker
+from app.delivery import process
+from app.delivery.worker import Worker
 
 settings = Settings.from_environment()
 lease, deadline = (float(each) for each in sys.argv[1:])
-logging.configure(settings.log_level)
+logs.configure(settings.log_level)
 worker = Worker(settings, Database(settings), lease=timedelta(seconds=lease), deadline_seconds=deadline)
 asyncio.run(process.work(worker))

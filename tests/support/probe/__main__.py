@@ -6,14 +6,14 @@ from pathlib import Path
 import uvicorn
 import yaml
 
-from app import logging
+from app import logs
 from app.config import Settings
 from app.db import Database
 from app.http.protocol import EdgeProtocol
 from app.http.server import create_app
 
 settings = Settings.from_environment()
-logging.configure(settings.log_level)
+logs.configure(settings.log_level)
 document = yaml.safe_load(Path(__file__).with_name("openapi.yaml").read_text())
 app = create_app(settings, Database(settings), document=document, handlers="tests.support.probe")
 listening = socket.create_server((settings.host, settings.port))

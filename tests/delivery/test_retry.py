@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.webhooks import pace
-from app.webhooks.pace import Pace
-from app.webhooks.schedule import next_wait, reason_to_disable
+from app.delivery import concurrency
+from app.delivery.concurrency import Pace
+from app.delivery.retry import next_wait, reason_to_disable
 
 NOW = datetime(2026, 4, 16, 14, 22, tzinfo=UTC)
 WAITS = (100, 1000)
@@ -89,23 +89,23 @@ class TestDisable:
 class TestPace:
     def test_grows_with_success_and_falls_to_one(self) -> None:
         learning = Pace()
-        assert learning.shares(["w"], Counter()) == {"w": pace.FIRST}
+        assert learning.shares(["w"], Counter()) == {"w": concurrency.FIRST}
         for _ in range(100):
             learning.note("w", success=True)
-        assert learning.shares(["w"], Counter()) == {"w": pace.MOST}
+        assert learning.shares(["w"], Counter()) == {"w": concurrency.MOST}
         learning.note("w", success=False)
         assert learning.shares(["w"], Counter()) == {"w": 1}
 
     def test_what_is_under_way_counts(self) -> None:
-        assert Pace().shares(["w"], Counter(w=pace.FIRST - 1)) == {"w": 1}
-        assert Pace().shares(["w"], Counter(w=pace.FIRST)) == {}
+        assert Pace().shares(["w"], Counter(w=concurrency.FIRST - 1)) == {"w": 1}
+        assert Pace().shares(["w"], Counter(w=concurrency.FIRST)) == {}
 
     def test_when_much_is_under_way_each_gets_one(self) -> None:
-        busy = Counter({f"slow{number}": pace.MOST for number in range(pace.IN_ALL // pace.MOST)})
+        busy = Counter({f"slow{number}": concurrency.MOST for number in range(concurrency.IN_ALL // concurrency.MOST)})
 
         assert Pace().shares(["healthy", *busy], busy) == {"healthy": 1}
 
     def test_there_is_an_end(self) -> None:
-        assert Pace().shares(["w"], Counter(others=pace.AT_MOST)) == {}
+        assert Pace().shares(["w"], Counter(others=concurrency.AT_MOST)) == {}
         many = [f"w{number}" for number in range(2000)]
-        assert sum(Pace().shares(many, Counter()).values()) == pace.AT_MOST
+        assert sum(Pace().shares(many, Counter()).values()) == concurrency.AT_MOST

@@ -1,7 +1,7 @@
 """Search for a part of a text, in any case. Not here: which texts a row is found by (`models`).
 
-Where the database has an index (`app/search_index.py`), it is asked first which rows may hold a text; when there are
-few, only those are read. Otherwise the list is walked and compared. What is found is the same.
+Where the database has an index (`app/queries/search_index.py`), it is asked first which rows may hold a text;
+when there are few, only those are read. Otherwise the list is walked and compared. What is found is the same.
 """
 
 import functools
@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 import sqlalchemy as sa
 from sqlalchemy import Engine, Table
 
-from app import search_index
 from app.context import Context
+from app.queries import search_index
 from models import searchable
 
 ESCAPE = "\\"

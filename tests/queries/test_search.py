@@ -11,12 +11,13 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import schema_version, search_index
+from app import schema_version
 from app.db import Database
 from app.product_import import importer
 from app.product_import.product_file import ProductFile
-from app.services import customers, products, search
-from app.services.search import FEW
+from app.queries import search, search_index
+from app.queries.search import FEW
+from app.services import customers, products
 from models import Customer, Product, searchable
 from tests.support import factories
 from tests.support.servers import PostgresqlStore, open_database

@@ -10,9 +10,9 @@ from enum import StrEnum
 
 from app.context import Context
 from app.errors import InvalidParameterError
+from app.queries.tenant import bound, owned
 from app.schemas.times import end_of_day
 from app.services import orders
-from app.services.tenant import bound, owned
 
 DAY = timedelta(days=1)
 CUSTOM = "custom"

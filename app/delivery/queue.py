@@ -2,7 +2,7 @@
 
 A delivery is taken by moving its `due_at` one lease ahead: a worker that dies or stalls loses it to another one when
 the lease is over. `claims` is the fence: only who took a delivery last may record how it went. It works for all
-companies at once, so it does not start from `app/services/tenant.py`; what it changes it names by id.
+companies at once, so it does not start from `app/queries/tenant.py`; what it changes it names by id.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,10 +15,10 @@ from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app.context import Context
+from app.delivery import retry
+from app.delivery.sender import Result
 from app.services import backlog, webhooks
 from app.services.companies import SYSTEM
-from app.webhooks import schedule
-from app.webhooks.sender import Result
 from models import Delivery, Event, Webhook, new_id
 from models.base import table
 
@@ -137,8 +137,8 @@ def count(session: Session, outcomes: Sequence[Outcome]) -> None:
 
 def _record_failure(session: Session, outcome: Outcome, now: datetime, waits: Sequence[int]) -> None:
     job = outcome.job
-    is_gone = outcome.result.status == schedule.GONE
-    wait = None if is_gone else schedule.next_wait(waits, job.attempt, outcome.result.retry_after, now)
+    is_gone = outcome.result.status == retry.GONE
+    wait = None if is_gone else retry.next_wait(waits, job.attempt, outcome.result.retry_after, now)
     again_at = None if wait is None else now + wait
     fenced = OVER.returning(TABLE.c.id)
     if session.execute(fenced, _values(outcome, next_attempt_at=again_at)).one_or_none() is None:
@@ -146,7 +146,7 @@ def _record_failure(session: Session, outcome: Outcome, now: datetime, waits: Se
     if again_at is not None:
         session.connection().execute(TABLE.insert(), _next_attempt(job, now, again_at))
     session.connection().execute(FAILING, {"own_id": job.webhook_id, "now": now})
-    reason = schedule.reason_to_disable(outcome.result.status, job.failing_since, now)
+    reason = retry.reason_to_disable(outcome.result.status, job.failing_since, now)
     if reason is not None:
         webhooks.disable(_context(session, job, now), job.webhook_id, reason)
 

@@ -19,8 +19,8 @@ import certifi
 import h11
 
 from app import egress
+from app.delivery.connection import Answer, Connection, StaleError, UnaskedError
 from app.egress import Address, DestinationError, Lookup, Rules, Target
-from app.webhooks.connection import Answer, Connection, StaleError, UnaskedError
 
 DEADLINE_SECONDS = 10.0
 IDLE_SECONDS = 4.0  # many servers close after five

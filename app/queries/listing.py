@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, false, func
 
 from app.context import Context
 from app.errors import InvalidCursorError
-from app.services import search
-from app.services.tenant import bound, owned
+from app.queries import search
+from app.queries.tenant import bound, owned
 
 MAX_LIMIT = 100
 CHANGED, CURSOR, SEARCH = "updated_since", "cursor", "search"

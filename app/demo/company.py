@@ -1,7 +1,7 @@
 """The demo company: something believable to try the API on, the same in every installation.
 
-Not here: the goods themselves (`app/services/demo_catalogue.py`), who buys them (`app/services/demo_customers.py`),
-what they ordered (`app/services/demo_orders.py`, `app/services/demo_volume.py`), and where the demo key is kept.
+Not here: the goods themselves (`app/demo/catalogue.py`), who buys them (`app/demo/customers.py`),
+what they ordered (`app/demo/orders.py`, `app/demo/volume.py`), and where the demo key is kept.
 """
 
 import random
@@ -13,12 +13,14 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
 from app.context import Actor, Context
-from app.services import companies, customers, demo_customers, demo_orders, keys, orders, pricing, products
+from app.demo import customers as demo_customers
+from app.demo import orders as demo_orders
+from app.demo.catalogue import Goods, goods
+from app.demo.customers import Row, Story
+from app.demo.orders import Terms
+from app.queries.tenant import bound, owned
+from app.services import companies, customers, keys, orders, pricing, products
 from app.services.companies import SYSTEM
-from app.services.demo_catalogue import Goods, goods
-from app.services.demo_customers import Row, Story
-from app.services.demo_orders import Terms
-from app.services.tenant import bound, owned
 from models import Company, KeyStatus, Scope, new_id
 
 NAME = "Greenfield Wholesale"

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.context import now
 from app.db import Database
-from app.http.call import call_of
+from app.http.request_state import call_of
 from app.services import keys
 
 LOG = logging.getLogger(__name__)

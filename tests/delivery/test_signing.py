@@ -7,8 +7,8 @@ import time
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from app.delivery.signing import headers
 from app.services.webhook_secrets import generate
-from app.webhooks.signing import headers
 
 BODY = '{"event":"order.created","data":{"name":"Müller"}}'.encode()
 

@@ -16,9 +16,9 @@ import pytest
 import trustme
 
 from app.context import now
+from app.delivery.connection import Connection, UnaskedError
+from app.delivery.sender import Result, Sender, trust
 from app.egress import NOT_REACHABLE, Rules, Target, parse_networks, parse_ports
-from app.webhooks.connection import Connection, UnaskedError
-from app.webhooks.sender import Result, Sender, trust
 from tests.support import waiting
 
 OPEN = Rules(networks=parse_networks("127.0.0.0/8"), ports=parse_ports("1-65535"))

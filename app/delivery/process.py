@@ -16,8 +16,8 @@ from multiprocessing.process import BaseProcess
 from app import __version__
 from app.config import Settings
 from app.db import Database
-from app.logging import configure
-from app.webhooks.worker import Worker
+from app.delivery.worker import Worker
+from app.logs import configure
 
 LOG = logging.getLogger(__name__)
 SPAWN = multiprocessing.get_context("spawn")

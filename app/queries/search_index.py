@@ -3,7 +3,7 @@
 Each is a table `search_…` of its own, which triggers keep: an index on the searched table itself would be written anew
 whenever a stock changes. They are no part of the schema's revisions, because whether a database can have them may
 change; after a revision they are made anew, whatever it did to the searched tables and their triggers.
-Not here: how they are asked (`app/services/search.py`).
+Not here: how they are asked (`app/queries/search.py`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """One connection to a receiver: opened to a checked address, bounded in everything it reads.
 
-Speaks HTTP/1.1 through h11. Not here: which connection is used for what, and deadlines (`app/webhooks/sender.py`).
+Speaks HTTP/1.1 through h11. Not here: which connection is used for what, and deadlines (`app/delivery/sender.py`).
 """
 
 import asyncio

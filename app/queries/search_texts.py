@@ -2,7 +2,7 @@
 
 `distribu db upgrade` does this while servers run: it reads in batches and writes only what differs, each batch in a
 transaction of its own. A server of an older version still folds in its way; the next upgrade brings up to date what it
-wrote in the meantime. Not here: the index over these texts, which triggers keep (`app/search_index.py`).
+wrote in the meantime. Not here: the index over these texts, which triggers keep (`app/queries/search_index.py`).
 """
 
 from typing import Any

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from app import schema_version, search_texts
+from app import schema_version
 from app.db import Database
+from app.queries import search_texts
 from app.services import customers, products
 from models import Customer, Product, searchable
 from tests.support import factories

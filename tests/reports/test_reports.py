@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from app.context import Context
 from app.db import Database
 from app.errors import InvalidParameterError
-from app.services import ranges, reports, stocktaking
-from app.services.ranges import Range
+from app.reports import customers, inventory, ranges, sales
+from app.reports.order_totals import clamped
+from app.reports.ranges import Range
 from models import MAX_AMOUNT, OrderStatus
 from tests.support import factories
 
@@ -104,7 +105,7 @@ class TestSales:
     def test_every_figure_is_the_plain_sum(self, database: Database, orders: Orders, ends: list[datetime]) -> None:
         period = custom(*ends)
         with company(database, orders) as (ctx, made):
-            report = reports.sales(ctx, period)
+            report = sales.build(ctx, period)
 
         inside = between(made, period)
         assert report.totals == figures(inside)
@@ -125,21 +126,21 @@ class TestSales:
     )
     def test_lists_days_without_orders_up_to_366_days(self, database: Database, end: datetime, count: int) -> None:
         with company(database, [{"created_at": EDGES[6], "total": Decimal(1)}]) as (ctx, _):
-            report = reports.sales(ctx, custom(datetime(2024, 3, 1, tzinfo=UTC), end))
+            report = sales.build(ctx, custom(datetime(2024, 3, 1, tzinfo=UTC), end))
 
         assert len(report.daily) == count
 
     def test_sums_have_no_limit_of_their_own(self, database: Database) -> None:
         """A hundred of the largest orders: more cents than a binary float is exact for."""
         with company(database, [{"created_at": EDGES[4], "total": MAX_AMOUNT}] * 100) as (ctx, _):
-            report = reports.sales(ctx, custom(EDGES[3], EDGES[4]))
+            report = sales.build(ctx, custom(EDGES[3], EDGES[4]))
 
         assert report.totals == (100, 100 * MAX_AMOUNT)
 
     def test_the_widest_range_there_is(self, database: Database) -> None:
         widest = custom(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC))
         with company(database, [{"created_at": EDGES[0], "total": Decimal(3)}]) as (ctx, _):
-            report = reports.sales(ctx, widest)
+            report = sales.build(ctx, widest)
 
         assert report.daily == [(EDGES[0].date(), (1, Decimal(3)))]
 
@@ -157,7 +158,7 @@ class TestSales:
         self, database: Database, totals: list[str], average: str
     ) -> None:
         with company(database, [{"created_at": EDGES[1], "total": Decimal(each)} for each in totals]) as (ctx, _):
-            report = reports.sales(ctx, custom(EDGES[1], EDGES[2]))
+            report = sales.build(ctx, custom(EDGES[1], EDGES[2]))
 
         assert report.totals.average == Decimal(average)
 
@@ -176,7 +177,7 @@ class TestCustomers:
     ) -> None:
         period = custom(*ends)
         with company(database, orders) as (ctx, made):
-            report = reports.customers(ctx, period, limit=limit)
+            report = customers.build(ctx, period, limit=limit)
 
         inside = between(made, period)
         buyers = {each["customer_id"] for each in inside} - {None}
@@ -199,11 +200,11 @@ class TestCustomers:
         ]
         with company(database, orders) as (ctx, _):
             period = custom(EDGES[0], EDGES[-1])
-            assert reports.customers(ctx, period, limit=1).totals == reports.sales(ctx, period).totals
+            assert customers.build(ctx, period, limit=1).totals == sales.build(ctx, period).totals
 
     @pytest.mark.parametrize(("limit", "listed"), [(-1, 1), (0, 1), (1000, 1000), (1001, 1000)])
     def test_a_limit_stands_for_1_to_1000(self, limit: int, listed: int) -> None:
-        assert reports.clamped(limit) == listed
+        assert clamped(limit) == listed
 
 
 GOODS = st.lists(
@@ -232,7 +233,7 @@ class TestInventory:
         tenant = factories.tenant(database)
         goods = [each | {"id": factories.product(database, tenant.company_id, **each)} for each in goods]
         with database.transaction() as session:
-            report = stocktaking.inventory(factories.context(session, tenant.company_id), limit=limit)
+            report = inventory.build(factories.context(session, tenant.company_id), limit=limit)
 
         def holdings(some: Orders) -> tuple[int, int, Decimal, int, int]:
             units = [each["stock"] for each in some]

@@ -1,6 +1,6 @@
 """A long and busy history for the demo company: as many orders as wanted over more than two years.
 
-They are written as history, like those of `app/services/demo_orders.py`: they take no stock and tell no webhook. What
+They are written as history, like those of `app/demo/orders.py`: they take no stock and tell no webhook. What
 is sold is whole pallets, to branches of chains: both were there before the first of these orders.
 """
 
@@ -14,11 +14,14 @@ from itertools import accumulate
 from typing import Any
 
 from app.context import Context
-from app.services import audit, customers, demo_customers, demo_orders, orders, products, ranges
-from app.services.demo_catalogue import goods
-from app.services.demo_customers import Buyer
-from app.services.demo_orders import Terms
-from app.services.tenant import bound, owned
+from app.demo import customers as demo_customers
+from app.demo import orders as demo_orders
+from app.demo.catalogue import goods
+from app.demo.customers import Buyer
+from app.demo.orders import Terms
+from app.queries.tenant import bound, owned
+from app.reports import ranges
+from app.services import audit, customers, orders, products
 from models import CustomerStatus, new_id
 
 PAST = timedelta(days=800)

@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from app.config import Settings
 from app.context import now
 from app.db import Database, retrying
+from app.delivery import queue, signing
+from app.delivery.concurrency import Pace
+from app.delivery.queue import Job, Outcome
+from app.delivery.sender import DEADLINE_SECONDS, Result, Sender, trust
 from app.errors import DatabaseUnavailableError
 from app.services import webhook_secrets
-from app.webhooks import queue, signing
-from app.webhooks.pace import Pace
-from app.webhooks.queue import Job, Outcome
-from app.webhooks.sender import DEADLINE_SECONDS, Result, Sender, trust
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.2

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from app.logging import JsonFormatter, TextFormatter
+from app.logs import JsonFormatter, TextFormatter
 from tests.support.servers import ROOT
 
 FORMATTERS = [JsonFormatter(), TextFormatter()]
 FAIL = """
 import threading, warnings
-from app import logging
-logging.configure("INFO")
+from app import logs
+logs.configure("INFO")
 warnings.warn("odd")
 thread = threading.Thread(target=lambda: 1 / 0); thread.start(); thread.join()
 raise RuntimeError("bug")

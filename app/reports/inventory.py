@@ -13,10 +13,10 @@ from sqlalchemy import Row, bindparam
 
 from app.context import Context
 from app.errors import TooLargeError
-from app.services.expressions import worth
+from app.queries.tenant import bound, mine, owned
+from app.reports.order_totals import clamped
+from app.reports.sql import worth
 from app.services.products import TABLE
-from app.services.reports import clamped
-from app.services.tenant import bound, mine, owned
 
 MAX_COUNT = 2**63 - 1
 IS_LOW = TABLE.c.stock <= TABLE.c.low_stock_threshold
@@ -44,7 +44,7 @@ MOST_VALUABLE = (
 )
 
 
-class Holdings(NamedTuple):
+class InventoryTotals(NamedTuple):
     """What some products come to. Low means at its threshold or below, so what is out of stock is low too."""
 
     product_count: int
@@ -55,33 +55,33 @@ class Holdings(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Inventory:
+class InventoryReport:
     """All products by category, and those with the highest value one by one."""
 
-    totals: Holdings
-    by_category: Sequence[tuple[str | None, Holdings]]
+    totals: InventoryTotals
+    by_category: Sequence[tuple[str | None, InventoryTotals]]
     products: Sequence[Row[Any]]
 
 
-def inventory(ctx: Context, *, limit: int = 100) -> Inventory:
+def build(ctx: Context, *, limit: int = 100) -> InventoryReport:
     """Take stock as it is now. Two statements. `limit` is clamped to 1..1000. Raises TooLargeError."""
     categories = [_holdings(row) for row in ctx.session.execute(BY_CATEGORY, bound(ctx))]
     categories.sort(key=lambda each: (-each[1].value, each[0] is None, each[0] or ""))
     totals = _add(holdings for _, holdings in categories)
     if totals.unit_count > MAX_COUNT:
         raise TooLargeError
-    return Inventory(
+    return InventoryReport(
         totals=totals,
         by_category=categories,
         products=ctx.session.execute(MOST_VALUABLE, bound(ctx, limit=clamped(limit))).all(),
     )
 
 
-def _holdings(row: Row[Any]) -> tuple[str | None, Holdings]:
+def _holdings(row: Row[Any]) -> tuple[str | None, InventoryTotals]:
     count, value = row.worth
-    return row.category, Holdings(count, int(row.unit_count), value, row.low_stock_count, row.out_of_stock_count)
+    return row.category, InventoryTotals(count, int(row.unit_count), value, row.low_stock_count, row.out_of_stock_count)
 
 
-def _add(holdings: Iterable[Holdings]) -> Holdings:
-    nothing = Holdings(0, 0, Decimal(0), 0, 0)
-    return Holdings(*(sum(each, start) for start, *each in zip(nothing, *holdings, strict=True)))
+def _add(holdings: Iterable[InventoryTotals]) -> InventoryTotals:
+    nothing = InventoryTotals(0, 0, Decimal(0), 0, 0)
+    return InventoryTotals(*(sum(each, start) for start, *each in zip(nothing, *holdings, strict=True)))

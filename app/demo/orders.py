@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from app.demo.customers import Buyer, Row, Story
 from app.services import pricing
-from app.services.demo_customers import Buyer, Row, Story
 from models import OrderStatus, new_id
 
 ORDERS = 120

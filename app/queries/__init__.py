@@ -1,0 +1,1 @@
+"""How rows are asked for: the tenant filter, lists, search."""

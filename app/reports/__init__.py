@@ -1,0 +1,1 @@
+"""Reports, one module per operation (contract, section 7)."""
