@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 
+from limits import RateLimitItem
 from sqlalchemy.orm import Session
 
 from app.egress import Rules
@@ -28,6 +29,19 @@ class Actor:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CallingKey:
+    """The API key of a request, as authentication found it. `rate_limit` is the one in force."""
+
+    id: str
+    company_id: str
+    name: str
+    prefix: str
+    scopes: frozenset[str]
+    expires_at: datetime | None
+    rate_limit: RateLimitItem
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
     """What a service needs to know about the request it works for."""
 
@@ -38,6 +52,7 @@ class Context:
     now: datetime
     egress: Rules = field(default_factory=Rules)  # where webhooks may go
     address: str | None = None  # where the request came from; None at the command line
+    key: CallingKey | None = None  # None at the command line and in background work
 
 
 class Transactions(Protocol):

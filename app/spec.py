@@ -15,22 +15,29 @@ from typing import Any
 import yaml
 
 from app.address import BASE_PATH
+from models import Scope
 
 SOURCE = Path(__file__).resolve().parent.parent / "openapi"
 METHODS = ("get", "put", "post", "delete", "patch")
+ANY_KEY = "any"  # the x-scope of an operation that every valid API key may call
+SCOPE_CHOICES = (
+    f"Set x-scope to one of {', '.join(Scope)}, or to '{ANY_KEY}' for every valid API key;"
+    " for a public operation, set 'security: []' instead."
+)
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One operation of the document. `scope` is None only where `security: []` says public."""
+    """One operation of the document. `scope` is None where it is public, and where every valid API key may call it."""
 
     id: str
     tag: str
     method: str
     path: str
-    scope: str | None
+    is_public: bool
+    scope: Scope | None
     definition: Document
 
 
@@ -69,7 +76,7 @@ def served(site_url: str) -> Document:
 def operations(document: Document) -> Iterator[Operation]:
     """Yield every operation of `document`.
 
-    Raises SpecError for an operation without an id, a tag, or a scope that it does not declare public.
+    Raises SpecError for an operation without an id, a tag, or a declaration of who may call it.
     """
     for path, item in document["paths"].items():
         for method in METHODS:
@@ -90,17 +97,30 @@ def _operation(path: str, method: str, definition: Document) -> Operation:
     for key in ("operationId", "tags"):
         if not definition.get(key):
             raise SpecError(f"{where} has no {key}.")
-    scope = definition.get("x-scope")
-    if scope is None and definition.get("security") != []:
-        raise SpecError(f"{where} names no scope. Add x-scope, or 'security: []' if anybody may call it.")
     return Operation(
         id=definition["operationId"],
         tag=definition["tags"][0],
         method=method.upper(),
         path=path,
-        scope=scope,
+        is_public=definition.get("security") == [],
+        scope=_scope(where, definition),
         definition=definition,
     )
+
+
+def _scope(where: str, definition: Document) -> Scope | None:
+    """Return the scope that a key must have; None where `x-scope` is `any` or the operation is public."""
+    name = definition.get("x-scope")
+    if definition.get("security") == []:
+        if name is not None:
+            raise SpecError(f"{where} is public, but has the scope '{name}'. Remove x-scope or 'security: []'.")
+        return None
+    if name == ANY_KEY:
+        return None
+    if name not in list(Scope):
+        problem = "no scope" if name is None else f"the unknown scope '{name}'"
+        raise SpecError(f"{where} has {problem}. {SCOPE_CHOICES}")
+    return Scope(name)
 
 
 def _components(source: Path) -> Document:

@@ -37,5 +37,5 @@ def get_openapi_yaml(site_url: str) -> Download:
 def _resources() -> Iterator[str]:
     """Yield the paths that can be read without knowing an id."""
     for each in spec.operations(spec.document()):
-        if each.method == "GET" and each.scope and "{" not in each.path:
+        if each.method == "GET" and not each.is_public and "{" not in each.path:
             yield each.path

@@ -67,7 +67,7 @@ def _account(scope: Scope, call: Call, status: int) -> None:
             "ms": round(seconds * 1000, 2),
             "operation": operation,
             "request_id": call.request_id,
-            "key": call.identity.key_id if call.identity else None,
+            "key": call.key.id if call.key else None,
             "client": call.address,
         }
         LOG.info("request", extra={"fields": fields})

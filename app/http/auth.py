@@ -1,7 +1,7 @@
-"""Who calls, how often, and for what: authentication, rate limit, scope, in this order (contract, sections 1 and 2).
+"""Authentication, rate limit and scope of a request, checked in this order (contract, sections 1 and 2).
 
-The look-up of a key runs in a thread, never on the event loop, and is remembered for REMEMBER_SECONDS: that is how
-long a key revoked in another process may live on. Unknown, expired and revoked keys cost the same: one look-up.
+Keys are looked up in threads, never on the event loop, and cached for CACHE_SECONDS: a key that another process revokes
+works for that long. Unknown, expired and revoked keys cost the same: one look-up.
 """
 
 import asyncio
@@ -9,71 +9,79 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from typing import NamedTuple
 
 from limits import RateLimitItem
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+import models
 from app.config import rate_limit
-from app.context import now
+from app.context import CallingKey, now
 from app.db import Database
 from app.errors import DatabaseUnavailableError
 from app.http.errors import ApiError
 from app.http.ratelimit import RateLimiter
-from app.http.request_state import Call, Identity, call_of
+from app.http.request_state import Call, call_of
 from app.services import keys
+from app.spec import Operation
 from models import ApiKey, KeyStatus
 
-REMEMBER_SECONDS = 3.0
-REMEMBER_KEYS = 10_000
-LOOK_UPS = 2  # at once; the rest waits, and not for long
-LOOK_UP_SECONDS = 5.0
+CACHE_SECONDS = 3.0  # the contract promises that a revoked key stops working within five
+MAX_CACHED_KEYS = 10_000
+LOOK_UP_THREADS = 2
+LOOK_UP_SECONDS = 5.0  # waiting for a thread included
 BEARER = re.compile(rb"bearer +(\S+) *", re.IGNORECASE)
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
-def missing() -> ApiError:
-    """Return the 401 for a header that is absent, doubled, or not Bearer."""
+def authorization_missing() -> ApiError:
+    """Return the 401 for an Authorization header that is absent, repeated, or not Bearer."""
     message = "Missing or invalid Authorization header. Use: Bearer <api_key>"
     return ApiError(HTTPStatus.UNAUTHORIZED, "authorization_missing", message, headers=CHALLENGE)
 
 
-def unknown() -> ApiError:
-    """Return the 401 for every key that is not good, whatever the reason."""
+def key_invalid() -> ApiError:
+    """Return the 401 for every key that is not active, whatever the reason."""
     return ApiError(HTTPStatus.UNAUTHORIZED, "key_invalid", "Invalid, expired, or revoked API key.", headers=CHALLENGE)
 
 
-def lacks(scope: str) -> ApiError:
+def scope_missing(scope: models.Scope) -> ApiError:
     """Return the 403 that names the missing scope."""
     message = f'Insufficient permissions. This key lacks the "{scope}" scope.'
     return ApiError(HTTPStatus.FORBIDDEN, "scope_missing", message)
 
 
-Known = tuple[float, ApiKey, Identity]  # until when it is remembered, the key, who it stands for
+class CachedKey(NamedTuple):
+    """An active key; after `expires`, a monotonic time, it is looked up again."""
+
+    expires: float
+    record: ApiKey
+    calling_key: CallingKey
 
 
-class KeyRing:
-    """The good keys seen lately, each with its record."""
+class KeyCache:
+    """The active keys of recent requests."""
 
     def __init__(self, database: Database, default_limit: RateLimitItem) -> None:
-        """Take where keys are stored and the limit of a key that has none of its own."""
+        """Take the database of the keys, and the rate limit of a key without one."""
         self._database = database
         self._default_limit = default_limit
-        self._remembered: dict[bytes, Known] = {}
-        self._running: dict[bytes, asyncio.Future[Known | None]] = {}
-        self._threads = ThreadPoolExecutor(max_workers=LOOK_UPS, thread_name_prefix="key")
+        self._cached: dict[bytes, CachedKey] = {}
+        self._running: dict[bytes, asyncio.Future[CachedKey | None]] = {}
+        self._threads = ThreadPoolExecutor(max_workers=LOOK_UP_THREADS, thread_name_prefix="key")
 
-    async def identify(self, token: str) -> Identity | None:
-        """Return who the key stands for, None for any key that is not good."""
-        digest = keys.digest(token)
-        known = self._remembered.get(digest)
-        if known is None or known[0] < time.monotonic():
-            known = await self._look_up(digest)
-        if known is None or known[1].status(now()) is not KeyStatus.ACTIVE:
+    async def find(self, plaintext: str) -> CallingKey | None:
+        """Return the key with this plaintext, None unless it is active."""
+        digest = keys.digest(plaintext)
+        found = self._cached.get(digest)
+        if found is None or found.expires < time.monotonic():
+            found = await self._look_up(digest)
+        if found is None or found.record.status(now()) is not KeyStatus.ACTIVE:
             return None
-        return known[2]
+        return found.calling_key
 
-    async def _look_up(self, digest: bytes) -> Known | None:
-        """Look a key up, once for however many requests ask for it meanwhile."""
+    async def _look_up(self, digest: bytes) -> CachedKey | None:
+        """Look a key up; concurrent requests with the same key share one look-up."""
         running = self._running.get(digest)
         if running is None:
             running = self._running[digest] = asyncio.ensure_future(self._read(digest))
@@ -82,60 +90,67 @@ class KeyRing:
             async with asyncio.timeout(LOOK_UP_SECONDS):
                 return await asyncio.shield(running)
         except TimeoutError:
-            raise DatabaseUnavailableError("no key was found in time") from None
+            raise DatabaseUnavailableError(f"an API key was not found within {LOOK_UP_SECONDS:.0f} s") from None
 
-    async def _read(self, digest: bytes) -> Known | None:
-        key = await asyncio.get_running_loop().run_in_executor(self._threads, self._find, digest)
-        if key is None or key.status(now()) is not KeyStatus.ACTIVE:
-            return None  # and is looked up again next time, like a key that nobody knows
-        found = (time.monotonic() + REMEMBER_SECONDS, key, self._identity(key))
-        if len(self._remembered) >= REMEMBER_KEYS:
-            self._remembered.clear()
-        self._remembered[digest] = found
+    async def _read(self, digest: bytes) -> CachedKey | None:
+        record = await asyncio.get_running_loop().run_in_executor(self._threads, self._select, digest)
+        if record is None or record.status(now()) is not KeyStatus.ACTIVE:
+            return None  # not cached: looked up again with the next request
+        found = CachedKey(time.monotonic() + CACHE_SECONDS, record, self._calling_key(record))
+        if len(self._cached) >= MAX_CACHED_KEYS:
+            self._cached.clear()
+        self._cached[digest] = found
         return found
 
-    def _find(self, digest: bytes) -> ApiKey | None:
+    def _select(self, digest: bytes) -> ApiKey | None:
         with self._database.transaction() as session:
             return keys.find(session, digest)
 
-    def _identity(self, key: ApiKey) -> Identity:
-        limit = rate_limit(key.rate_limit) if key.rate_limit else self._default_limit
-        return Identity(key_id=key.id, company_id=key.company_id, scopes=frozenset(key.scopes), rate_limit=limit)
+    def _calling_key(self, record: ApiKey) -> CallingKey:
+        return CallingKey(
+            id=record.id,
+            company_id=record.company_id,
+            name=record.name,
+            prefix=record.prefix,
+            scopes=frozenset(record.scopes),
+            expires_at=record.expires_at,
+            rate_limit=rate_limit(record.rate_limit) if record.rate_limit else self._default_limit,
+        )
 
 
 class AuthMiddleware:
-    """Let through who may: leaves the Identity in the Call, and the rate limit's headers for every answer."""
+    """Admit authorized requests: leave the key in the Call, and the rate limit's headers for every response."""
 
-    def __init__(self, app: ASGIApp, *, keys: KeyRing, limiter: RateLimiter) -> None:
+    def __init__(self, app: ASGIApp, *, keys: KeyCache, limiter: RateLimiter) -> None:
         """Take the keys and the counter of their requests."""
         self.app = app
         self._keys = keys
         self._limiter = limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on. Raises ApiError 401, 429 or 403; operations without a scope are for anybody."""
+        """Pass on. Raises ApiError 401, 429 or 403; a public operation needs no key."""
         if scope["type"] == "http":
             call = call_of(scope)
             assert call.operation is not None  # OperationMiddleware stands before
-            if call.operation.scope is not None:
-                await self._admit(scope, call, call.operation.scope)
+            if not call.operation.is_public:
+                await self._admit(scope, call, call.operation)
         await self.app(scope, receive, send)
 
-    async def _admit(self, scope: Scope, call: Call, needed: str) -> None:
-        call.identity = await self._keys.identify(_token(scope))
-        if call.identity is None:
-            raise unknown()
-        quota = await self._limiter.hit(call.identity.rate_limit, call.identity.key_id)
+    async def _admit(self, scope: Scope, call: Call, operation: Operation) -> None:
+        call.key = await self._keys.find(_plaintext(scope))
+        if call.key is None:
+            raise key_invalid()
+        quota = await self._limiter.hit(call.key.rate_limit, call.key.id)
         call.headers.extend(quota.headers())
         if not quota.allowed:
             raise quota.refusal()
-        if needed not in call.identity.scopes:
-            raise lacks(needed)
+        if operation.scope is not None and operation.scope not in call.key.scopes:
+            raise scope_missing(operation.scope)
 
 
-def _token(scope: Scope) -> str:
+def _plaintext(scope: Scope) -> str:
     given = [value for name, value in scope["headers"] if name == b"authorization"]
     match = BEARER.fullmatch(given[0]) if len(given) == 1 else None
     if match is None:
-        raise missing()
+        raise authorization_missing()
     return match[1].decode("latin-1")

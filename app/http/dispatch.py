@@ -89,7 +89,7 @@ def _find(operation: Operation, package: str) -> Handler:
 
 
 def _view(operation: Operation, handler: Handler, site: Site) -> Handler:
-    if operation.scope is None:
+    if operation.is_public:
         return lambda **_path: handler(site.url(_call()), **_call().arguments)
     if operation.method in READING:
         return lambda **_path: _read(handler, _call(), site)
@@ -138,13 +138,14 @@ def _call() -> Call:
 
 
 def _context(call: Call, session: Any, rules: Rules) -> Context:
-    assert call.identity is not None  # AuthMiddleware let it through
+    assert call.key is not None  # AuthMiddleware let it through
     return Context(
         session=session,
-        actor=Actor(type=ActorType.API_KEY, id=call.identity.key_id),
-        company_id=call.identity.company_id,
+        actor=Actor(type=ActorType.API_KEY, id=call.key.id),
+        company_id=call.key.company_id,
         request_id=call.request_id,
         now=now(),
         egress=rules,
         address=call.address,
+        key=call.key,
     )

@@ -90,9 +90,9 @@ class UsageMiddleware:
             return
 
         async def note(message: Message) -> None:
-            identity = call_of(scope).identity
-            if message["type"] == "http.response.start" and message["status"] < 400 and identity is not None:
-                self._usage.note(identity.key_id)
+            key = call_of(scope).key
+            if message["type"] == "http.response.start" and message["status"] < 400 and key is not None:
+                self._usage.note(key.id)
             await send(message)
 
         await self.app(scope, receive, note)

@@ -7,25 +7,15 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from limits import RateLimitItem
 from starlette.types import Scope
 
+from app.context import CallingKey
 from app.spec import Operation
 
 KEY = "distribu.call"
 BODY_FAULT = "distribu.body_fault"  # in the scope's `state`: the fault that the parser found in the body
 
 Headers = list[tuple[bytes, bytes]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Identity:
-    """The API key behind a request, as far as the edge needs it."""
-
-    key_id: str
-    company_id: str
-    scopes: frozenset[str]
-    rate_limit: RateLimitItem
 
 
 @dataclass(kw_only=True, slots=True)
@@ -37,7 +27,7 @@ class Call:
     address: str | None = None
     started: float = field(default_factory=time.perf_counter)
     operation: Operation | None = None
-    identity: Identity | None = None
+    key: CallingKey | None = None
     query: dict[str, list[str]] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
     headers: Headers = field(default_factory=list)  # to add to whatever the answer is

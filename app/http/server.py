@@ -19,7 +19,7 @@ from app.db import Database
 from app.errors import StartError
 from app.http import dispatch, housekeeping
 from app.http.access import AccessMiddleware
-from app.http.auth import AuthMiddleware, KeyRing
+from app.http.auth import AuthMiddleware, KeyCache
 from app.http.bridge import Bridge
 from app.http.dispatch import Site
 from app.http.errors import ErrorMiddleware
@@ -62,7 +62,7 @@ def create_app(
             partial(OperationMiddleware, operations={each.id: each for each in operations}),  # none: 404
             partial(  # who, how often, what for: 401, 429, 403
                 AuthMiddleware,
-                keys=KeyRing(database, settings.rate_limit),
+                keys=KeyCache(database, settings.rate_limit),
                 limiter=RateLimiter(settings.rate_limit_storage),
             ),
             partial(UsageMiddleware, usage=usage),  # notes when the key was last used

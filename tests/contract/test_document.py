@@ -12,10 +12,8 @@ import yaml
 
 from app import spec
 from app.config import rate_limit
-from app.errors import StartError
-from app.http.server import create_app
-from models import CustomerStatus, OrderStatus, Product, Scope
-from tests.support.servers import ROOT, open_database, settings
+from models import CustomerStatus, OrderStatus, Product
+from tests.support.servers import ROOT, settings
 
 DOCUMENT = spec.document()
 OPERATIONS = list(spec.operations(DOCUMENT))
@@ -35,29 +33,6 @@ class TestGenerators:
         assert "warning" not in run.stdout.lower()
         made = {file.stem for file in client.glob("api/*/*.py")} - {"__init__"}
         assert made == {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", each.id).lower() for each in OPERATIONS}
-
-
-class TestScopes:
-    def test_every_scope_in_the_document_is_one_a_key_can_have(self) -> None:
-        assert {each.scope for each in OPERATIONS} - {None} <= set(Scope)
-
-    @pytest.mark.parametrize("broken", ["x-scope", "operationId", "tags"])
-    def test_an_operation_without_its_scope_stops_the_start(self, broken: str, tmp_path: Path) -> None:
-        document = spec.load()
-        del document["paths"]["/products"]["get"][broken]
-        url = f"sqlite:///{tmp_path}/none.sqlite3"
-
-        with pytest.raises(StartError, match="GET /products") as caught:
-            create_app(settings(url), open_database(url), document=document)
-        assert "\n" not in str(caught.value)
-
-    def test_an_operation_without_a_handler_stops_the_start(self, tmp_path: Path) -> None:
-        document = spec.load()
-        document["paths"]["/products"]["get"]["operationId"] = "listNothing"
-        url = f"sqlite:///{tmp_path}/none.sqlite3"
-
-        with pytest.raises(StartError, match=r"listNothing has no handler handlers\.products\.list_nothing"):
-            create_app(settings(url), open_database(url), document=document)
 
 
 class TestIdempotency:

@@ -12,13 +12,14 @@ import redis as client_library
 
 from app.context import now
 from app.db import Database
-from app.http.auth import REMEMBER_SECONDS
+from app.http.auth import CACHE_SECONDS
 from app.services import keys
 from models import ApiKey, Scope
+from tests.http.conftest import Probe
 from tests.support import factories, waiting
 from tests.support.client import Client, Contract
 from tests.support.factories import Tenant
-from tests.support.servers import Server, redis_server
+from tests.support.servers import Server, open_database, redis_server
 
 MISSING = "Missing or invalid Authorization header. Use: Bearer <api_key>"
 INVALID = "Invalid, expired, or revoked API key."
@@ -87,7 +88,7 @@ class TestAuthentication:
         waiting.eventually(
             lambda: anonymous.get("/products", headers=headers).status_code == 401, "the revoked key is refused"
         )
-        assert REMEMBER_SECONDS < 5
+        assert CACHE_SECONDS < 5
 
     def test_a_path_nobody_has_is_404_before_it_is_401(self, anonymous: Client) -> None:
         assert anonymous.get("/nope").status_code == 404
@@ -127,6 +128,39 @@ class TestScopes:
         _, key = factories.api_key(database, tenant.company_id, scopes=[Scope.ORDERS_READ])
 
         assert anonymous.get("/products?limit=x", headers={"Authorization": f"Bearer {key}"}).status_code == 403
+
+
+class TestAnyKey:
+    """An operation with `x-scope: any`."""
+
+    def test_a_key_with_any_scope_may_call_and_its_facts_reach_the_handler(self, probe: Probe) -> None:
+        expiry = now() + timedelta(hours=1)
+        database = open_database(probe.server.database_url)
+        key_id, key = factories.api_key(
+            database, probe.tenant.company_id, scopes=[Scope.REPORTS_READ], rate_limit="1/minute", expires_at=expiry
+        )
+        database.dispose()
+        headers = {"Authorization": f"Bearer {key}"}
+
+        response, refused = (probe.http.get("/key", headers=headers) for _ in range(2))
+
+        assert response.status_code == 200
+        assert response.json() == {
+            "id": key_id,
+            "name": "A key",
+            "prefix": key[:12],
+            "scopes": ["reports:read"],
+            "expiresAt": expiry.isoformat(),
+            "rateLimit": {"limit": 1, "windowSeconds": 60},
+        }
+        assert response.headers["ratelimit"] == '"default";r=0;t=60'
+        assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+
+    @pytest.mark.parametrize(("header", "code"), [("", "authorization_missing"), ("Bearer dk_unknown", "key_invalid")])
+    def test_no_key_and_an_unknown_key_are_401(self, probe: Probe, header: str, code: str) -> None:
+        response = probe.http.get("/key", headers={"Authorization": header})
+
+        assert (response.status_code, response.json()["code"]) == (401, code)
 
 
 class TestRateLimit:

@@ -20,6 +20,18 @@ def list_echoes(_ctx: Context, need: str) -> Any:
     return {"need": need}
 
 
+def get_key(ctx: Context) -> Any:
+    assert ctx.key is not None
+    return {
+        "id": ctx.key.id,
+        "name": ctx.key.name,
+        "prefix": ctx.key.prefix,
+        "scopes": sorted(ctx.key.scopes),
+        "expiresAt": ctx.key.expires_at and ctx.key.expires_at.isoformat(),
+        "rateLimit": {"limit": ctx.key.rate_limit.amount, "windowSeconds": ctx.key.rate_limit.get_expiry()},
+    }
+
+
 def get_crash(_ctx: Context) -> Any:
     raise RuntimeError("a secret detail: dk_abcdefghijklmnopqrstuvwxyz")
 
