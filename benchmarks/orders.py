@@ -14,7 +14,7 @@ from rich.progress import Progress
 from app.context import now
 from app.demo import company as demo_company
 from app.demo import volume
-from app.queries.tenant import PARAMETER, owned
+from app.queries import tenant
 from app.reports import ranges
 from app.schemas.times import end_of_day
 from app.services.orders import TABLE
@@ -67,9 +67,9 @@ def _fill(site: Site, count: int, progress: Progress) -> None:
 
 def _cases(site: Site, count: int) -> Iterator[Case]:
     position = int(count * DEEP)
-    query = owned(TABLE.c.id).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc())
+    query = tenant.select(TABLE.c.id).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc())
     with site.database.transaction() as session:
-        parameters = {PARAMETER: site.tenant.company_id}
+        parameters = {tenant.COMPANY_PARAMETER: site.tenant.company_id}
         first, cursor = (
             session.execute(query.offset(each).limit(1), parameters).scalar_one() for each in (0, position)
         )

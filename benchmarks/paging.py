@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from rich.progress import Progress
 from sqlalchemy import func
 
-from app.queries.tenant import PARAMETER, owned
+from app.queries import tenant
 from app.services.products import TABLE
 from benchmarks import catalogue, measure, plans, stores
 from benchmarks.measure import Case
@@ -115,20 +115,22 @@ def _check(site: Site, page: Page, first_id: str) -> None:
 
 
 def _length(site: Site, category: str | None) -> int:
-    query = owned(TABLE.c.id)
+    query = tenant.select(TABLE.c.id)
     if category:
         query = query.where(TABLE.c.category == category)
     with site.database.transaction() as session:
         counted = query.with_only_columns(func.count())
-        return int(session.execute(counted, {PARAMETER: site.tenant.company_id}).scalar_one())
+        return int(session.execute(counted, {tenant.COMPANY_PARAMETER: site.tenant.company_id}).scalar_one())
 
 
 def _ids(site: Site, category: str | None, position: int, count: int) -> list[str]:
-    query = owned(TABLE.c.id).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc()).offset(position).limit(count)
+    query = (
+        tenant.select(TABLE.c.id).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc()).offset(position).limit(count)
+    )
     if category:
         query = query.where(TABLE.c.category == category)
     with site.database.transaction() as session:
-        return list(session.execute(query, {PARAMETER: site.tenant.company_id}).scalars())
+        return list(session.execute(query, {tenant.COMPANY_PARAMETER: site.tenant.company_id}).scalars())
 
 
 def _name(listing: str, position: int) -> str:

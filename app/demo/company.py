@@ -18,7 +18,7 @@ from app.demo import orders as demo_orders
 from app.demo.catalogue import Goods, goods
 from app.demo.customers import Row, Story
 from app.demo.orders import Terms
-from app.queries.tenant import bound, owned
+from app.queries import tenant
 from app.services import companies, customers, keys, orders, pricing, products
 from app.services.companies import SYSTEM
 from models import Company, KeyStatus, Scope, new_id
@@ -87,8 +87,8 @@ def accepts(ctx: Context, token: str) -> bool:
 
 
 def _count(ctx: Context, table: Table) -> int:
-    statement = select(func.count()).select_from(owned(table.c.id).subquery())
-    return ctx.session.execute(statement, bound(ctx)).scalar_one()
+    statement = select(func.count()).select_from(tenant.select(table.c.id).subquery())
+    return ctx.session.execute(statement, tenant.params(ctx)).scalar_one()
 
 
 def _goods(story: Story) -> Iterator[Row]:

@@ -19,7 +19,7 @@ from app.demo import orders as demo_orders
 from app.demo.catalogue import goods
 from app.demo.customers import Buyer
 from app.demo.orders import Terms
-from app.queries.tenant import bound, owned
+from app.queries import tenant
 from app.reports import ranges
 from app.services import audit, customers, orders, products
 from models import CustomerStatus, new_id
@@ -54,12 +54,12 @@ class Market:
 
 def open_market(ctx: Context, terms: Terms) -> Market:
     """Return the branches and pallets of the company; the first time, make them."""
-    pallets = owned(products.TABLE.c.id, products.TABLE.c.price).where(products.TABLE.c.sku.startswith(PREFIX))
-    branches = owned(customers.TABLE.c.id, customers.TABLE.c.tax_rate_override).where(
+    pallets = tenant.select(products.TABLE.c.id, products.TABLE.c.price).where(products.TABLE.c.sku.startswith(PREFIX))
+    branches = tenant.select(customers.TABLE.c.id, customers.TABLE.c.tax_rate_override).where(
         customers.TABLE.c.email.endswith("@" + DOMAIN)
     )
     connection = ctx.session.connection()
-    if not connection.execute(pallets, bound(ctx)).first():
+    if not connection.execute(pallets, tenant.params(ctx)).first():
         connection.execute(products.TABLE.insert(), list(_pallets(ctx)))
         connection.execute(customers.TABLE.insert(), list(_branches(ctx)))
     return Market(
@@ -67,9 +67,13 @@ def open_market(ctx: Context, terms: Terms) -> Market:
         now=ctx.now,
         buyers=[
             Buyer(row=dict(row._mapping), address=_address(number), prices={})  # noqa: SLF001 - a Row's public way
-            for number, row in enumerate(connection.execute(branches.order_by(customers.TABLE.c.id), bound(ctx)))
+            for number, row in enumerate(
+                connection.execute(branches.order_by(customers.TABLE.c.id), tenant.params(ctx))
+            )
         ],
-        goods=[(row.id, row.price) for row in connection.execute(pallets.order_by(products.TABLE.c.id), bound(ctx))],
+        goods=[
+            (row.id, row.price) for row in connection.execute(pallets.order_by(products.TABLE.c.id), tenant.params(ctx))
+        ],
         terms=terms,
     )
 

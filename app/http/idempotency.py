@@ -24,7 +24,7 @@ from app.context import Context
 from app.errors import DomainError, RefusalError
 from app.http.body import MAX_DIGITS
 from app.http.errors import ApiError, translate
-from app.queries.tenant import bound, mine, owned
+from app.queries import tenant
 from models import StoredAnswer, new_id
 from models.base import table
 
@@ -34,8 +34,10 @@ PARAMETER = "idempotency_key"
 ESCAPED = re.compile(r"\\([\"\\])")
 TABLE = table(StoredAnswer)
 PLACE = TABLE.c.operation == bindparam("operation"), TABLE.c.key == bindparam("key")
-STORED = owned(TABLE.c.fingerprint, TABLE.c.status, TABLE.c.headers, TABLE.c.body, TABLE.c.expires_at).where(*PLACE)
-FORGET = delete(TABLE).where(mine(TABLE), *PLACE)
+STORED = tenant.select(TABLE.c.fingerprint, TABLE.c.status, TABLE.c.headers, TABLE.c.body, TABLE.c.expires_at).where(
+    *PLACE
+)
+FORGET = delete(TABLE).where(tenant.where(TABLE), *PLACE)
 LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
@@ -89,7 +91,7 @@ def once(ctx: Context, operation: str, key: str, request: bytes, act: Callable[[
 
     Raises IdempotencyKeyReusedError for another request with the same key, ApiError 409 while the first one is running.
     """
-    place = bound(ctx, operation=operation, key=key)
+    place = tenant.params(ctx, operation=operation, key=key)
     _claim(ctx.session, f"{ctx.company_id} {operation} {key}")
     stored = ctx.session.execute(STORED, place).one_or_none()
     if stored is not None and stored.expires_at > ctx.now:

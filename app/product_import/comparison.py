@@ -11,13 +11,13 @@ from sqlalchemy import Row, bindparam
 
 from app.context import Context
 from app.product_import.product_file import FIELDS, Record
-from app.queries.tenant import bound, owned
+from app.queries import tenant
 from app.services import audit
 from app.services.products import TABLE
 
 DEFAULTS = {field: getattr(TABLE.c[field].default, "arg", None) for field in FIELDS.values()}
 SEEN = [TABLE.c.id, TABLE.c.updated_at, *(TABLE.c[field] for field in FIELDS.values())]
-EXISTING = owned(*SEEN).where(TABLE.c.sku.in_(bindparam("skus", expanding=True)))
+EXISTING = tenant.select(*SEEN).where(TABLE.c.sku.in_(bindparam("skus", expanding=True)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +46,7 @@ def given(record: Record, *, clear_empty: bool) -> Record:
 def compare(ctx: Context, rows: Sequence[Record]) -> Iterator[Change | None]:
     """Yield for each row what it would change, None where it says what is known."""
     skus = [row["sku"] for row in rows]
-    existing = {found.sku: found for found in ctx.session.execute(EXISTING, bound(ctx, skus=skus))}
+    existing = {found.sku: found for found in ctx.session.execute(EXISTING, tenant.params(ctx, skus=skus))}
     return (change(row, existing.get(row["sku"])) for row in rows)
 
 

@@ -16,14 +16,14 @@ from sqlalchemy.orm import Session
 
 from app.context import Context
 from app.errors import DatabaseUnavailableError
-from app.queries.tenant import bound, mine, owned
+from app.queries import tenant
 from app.services.inventory import NOW
 from models import ImportState, ProductImport, new_id
 from models.base import table
 
 TABLE = table(ProductImport)
 LEASE = timedelta(seconds=15)  # a step takes a second at most; the next import waits for it when a process is killed
-CURRENT = owned(*TABLE.c)
+CURRENT = tenant.select(*TABLE.c)
 LEFT_BEHIND = CURRENT.where(TABLE.c.lease_ends_at <= NOW).with_for_update(skip_locked=True)
 CLAIMED = (TABLE.c.id == bindparam("row_id")) & (TABLE.c.claims == bindparam("own_claims"))
 
@@ -39,7 +39,7 @@ class Claim:
 
 def begin(ctx: Context) -> Claim | None:
     """Begin an import; None while the company has one."""
-    if ctx.session.connection().execute(CURRENT, bound(ctx)).one_or_none() is not None:
+    if ctx.session.connection().execute(CURRENT, tenant.params(ctx)).one_or_none() is not None:
         return None  # to insert a second row would wait for as long as the first one is being updated
     import_id = new_id(ctx.now)
     row = {
@@ -60,7 +60,7 @@ def begin(ctx: Context) -> Claim | None:
 
 def take_over(ctx: Context) -> Claim | None:
     """Claim the import that a process left behind; None when there is none, or when its process goes on."""
-    left = ctx.session.connection().execute(LEFT_BEHIND, bound(ctx, now=ctx.now)).one_or_none()
+    left = ctx.session.connection().execute(LEFT_BEHIND, tenant.params(ctx, now=ctx.now)).one_or_none()
     if left is None:
         return None
     state = ImportState(left.state)
@@ -70,7 +70,7 @@ def take_over(ctx: Context) -> Claim | None:
 
 def keep(ctx: Context, claimed: Claim, **values: Any) -> None:
     """Renew the lease, and note how far the import is. Raises DatabaseUnavailableError after a take-over."""
-    statement = sa.update(TABLE).where(mine(TABLE), CLAIMED).values(lease_ends_at=ctx.now + LEASE, **values)
+    statement = sa.update(TABLE).where(tenant.where(TABLE), CLAIMED).values(lease_ends_at=ctx.now + LEASE, **values)
     if ctx.session.connection().execute(statement, _own(ctx, claimed)).rowcount != 1:
         raise DatabaseUnavailableError(
             f"The import stood still for more than {LEASE.seconds} s, and another command took its place. Run it again."
@@ -80,12 +80,12 @@ def keep(ctx: Context, claimed: Claim, **values: Any) -> None:
 def progress(ctx: Context, claimed: Claim) -> Row[Any]:
     """Renew the lease, which lasts at least until the end of this transaction; return how far the import is."""
     keep(ctx, claimed)
-    return ctx.session.connection().execute(CURRENT, bound(ctx)).one()
+    return ctx.session.connection().execute(CURRENT, tenant.params(ctx)).one()
 
 
 def end(ctx: Context, claimed: Claim) -> None:
     """Let the company run another import."""
-    ctx.session.connection().execute(sa.delete(TABLE).where(mine(TABLE), CLAIMED), _own(ctx, claimed))
+    ctx.session.connection().execute(sa.delete(TABLE).where(tenant.where(TABLE), CLAIMED), _own(ctx, claimed))
 
 
 def left_behind(session: Session, now: datetime) -> Sequence[str]:
@@ -95,4 +95,4 @@ def left_behind(session: Session, now: datetime) -> Sequence[str]:
 
 
 def _own(ctx: Context, claimed: Claim) -> dict[str, Any]:
-    return bound(ctx, row_id=claimed.id, own_claims=claimed.claims)
+    return tenant.params(ctx, row_id=claimed.id, own_claims=claimed.claims)

@@ -19,8 +19,7 @@ from app.product_import.comparison import SEEN, Change
 from app.product_import.lease import TABLE as IMPORTS
 from app.product_import.lease import Claim
 from app.product_import.product_file import FIELDS, Record
-from app.queries import search_index
-from app.queries.tenant import bound, change, mine
+from app.queries import search_index, tenant
 from app.services import audit
 from app.services.inventory import LATER, NOW
 from app.services.products import TABLE as PRODUCTS
@@ -31,12 +30,12 @@ ROWS = table(ProductImportRow)
 AT_ONCE = 1_000  # rows of one round of statements: about 10 ms of SQLite, 50 ms of PostgreSQL
 NEW, KNOWN = "a", "c"  # what a place begins with: new products come first, since no order waits for them
 
-OWN = mine(ROWS) & (ROWS.c.import_id == bindparam("import_id"))
+OWN = tenant.where(ROWS) & (ROWS.c.import_id == bindparam("import_id"))
 AFTER = OWN & (ROWS.c.place > bindparam("after"))
 PART = AFTER & (ROWS.c.place <= bindparam("last"))
 NEXT_PLACES = sa.select(ROWS.c.place).where(AFTER).order_by(ROWS.c.place).limit(AT_ONCE)
-SAME_PRODUCT = mine(PRODUCTS) & (PRODUCTS.c.id == ROWS.c.product_id)
-SAME_SKU = mine(PRODUCTS) & (PRODUCTS.c.sku == ROWS.c.sku)
+SAME_PRODUCT = tenant.where(PRODUCTS) & (PRODUCTS.c.id == ROWS.c.product_id)
+SAME_SKU = tenant.where(PRODUCTS) & (PRODUCTS.c.sku == ROWS.c.sku)
 IS_STALE = (PRODUCTS.c.stock != ROWS.c.seen_stock) | (PRODUCTS.c.updated_at != ROWS.c.seen_updated_at)
 STAGED = [
     ROWS.c.given,
@@ -57,7 +56,9 @@ LOCKED: sa.Select[Any] = (
 IS_TAKEN = sa.select(PRODUCTS.c.id).where(SAME_SKU).scalar_subquery().is_not(None)
 TAKEN = sa.select(ROWS.c.id).where(PART, IS_TAKEN)
 TAKEN_NOW: sa.Select[Any] = (
-    sa.select(*STAGED).join(PRODUCTS, SAME_SKU).where(mine(ROWS), ROWS.c.id.in_(bindparam("ids", expanding=True)))
+    sa.select(*STAGED)
+    .join(PRODUCTS, SAME_SKU)
+    .where(tenant.where(ROWS), ROWS.c.id.in_(bindparam("ids", expanding=True)))
 )
 VALUES = [*(field for field in FIELDS.values() if field != "sku"), "search_text"]
 CREATED = ["id", "company_id", "sku", *VALUES, "created_at", "updated_at"]
@@ -119,7 +120,7 @@ def blocks_others(ctx: Context, last: str) -> bool:
 
 def next_part(ctx: Context, claimed: Claim, after: str) -> str:
     """Return the place of the last change of the next part, all of a kind; an empty text when there is none."""
-    places = ctx.session.connection().scalars(NEXT_PLACES, bound(ctx, import_id=claimed.id, after=after)).all()
+    places = ctx.session.connection().scalars(NEXT_PLACES, tenant.params(ctx, import_id=claimed.id, after=after)).all()
     return max((place for place in places if place[0] == places[0][0]), default="")
 
 
@@ -128,11 +129,11 @@ def apply(ctx: Context, claimed: Claim, after: str, last: str) -> Counter[str]:
 
     A product that was changed since it was compared is compared again, under its lock.
     """
-    part = bound(ctx, import_id=claimed.id, after=after, last=last, now=ctx.now)
+    part = tenant.params(ctx, import_id=claimed.id, after=after, last=last, now=ctx.now)
     connection = ctx.session.connection()
     if last[0] == NEW:
         taken = connection.scalars(TAKEN, part).all()
-        now_known = ctx.session.execute(TAKEN_NOW, bound(ctx, ids=taken)).all() if taken else []
+        now_known = ctx.session.execute(TAKEN_NOW, tenant.params(ctx, ids=taken)).all() if taken else []
         counts = Counter(_correct(ctx, now_known))
         counts["created"] = connection.execute(CREATE, part).rowcount
     else:
@@ -154,13 +155,13 @@ def discard(ctx: Context, claimed: Claim) -> bool:
     connection = ctx.session.connection()
     columns = (ROWS.c.place, ROWS.c.product_id, ROWS.c.search_text, ROWS.c.is_new)
     statement = sa.select(*columns).where(OWN).order_by(ROWS.c.place).limit(AT_ONCE)
-    rows = connection.execute(statement, bound(ctx, import_id=claimed.id)).mappings().all()
+    rows = connection.execute(statement, tenant.params(ctx, import_id=claimed.id)).mappings().all()
     if not rows:
         lease.end(ctx, claimed)
         return True
     if state == ImportState.STAGING:
         search_index.withdraw(connection, PRODUCTS.name, _texts(row for row in rows if row["is_new"]))
-    part = bound(ctx, import_id=claimed.id, after="", last=rows[-1]["place"])
+    part = tenant.params(ctx, import_id=claimed.id, after="", last=rows[-1]["place"])
     connection.execute(sa.delete(ROWS).where(PART), part)
     return False
 
@@ -197,12 +198,12 @@ def _correct(ctx: Context, rows: Iterable[Row[Any]]) -> Iterator[str]:
     connection = ctx.session.connection()
     for row in rows:
         again = comparison.change({**row.given, "price": Decimal(row.given["price"])}, row)
-        own = bound(ctx, row_id=row.row_id)
+        own = tenant.params(ctx, row_id=row.row_id)
         if again is None:
-            connection.execute(sa.delete(ROWS).where(mine(ROWS), ROWS.c.id == bindparam("row_id")), own)
+            connection.execute(sa.delete(ROWS).where(tenant.where(ROWS), ROWS.c.id == bindparam("row_id")), own)
             yield "unchanged"
         else:
-            connection.execute(change(ROWS).values(product_id=row.id, **_content(again, row.id)), own)
+            connection.execute(tenant.update(ROWS).values(product_id=row.id, **_content(again, row.id)), own)
         if row.is_new:  # its sku was taken meanwhile: it has moved to a later part, as a change of that product
             search_index.withdraw(connection, PRODUCTS.name, {row.product_id: row.search_text})
 

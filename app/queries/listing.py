@@ -14,8 +14,7 @@ from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, false, func
 
 from app.context import Context
 from app.errors import InvalidCursorError
-from app.queries import search
-from app.queries.tenant import bound, owned
+from app.queries import search, tenant
 
 MAX_LIMIT = 100
 CHANGED, CURSOR, SEARCH = "updated_since", "cursor", "search"
@@ -71,7 +70,7 @@ class Listing:
         self._created = created or {}
         self._lookups = lookups or {}
         self._statement = functools.cache(self._build)
-        self._place = owned(table.c.created_at).where(table.c.id == bindparam(CURSOR))
+        self._place = tenant.select(table.c.created_at).where(table.c.id == bindparam(CURSOR))
 
     def page(self, ctx: Context, *, limit: int, cursor: str | None, **filters: Any) -> Page:
         """Return the page after `cursor` of the rows that pass each filter that is not None.
@@ -82,7 +81,7 @@ class Listing:
         """
         limit = min(max(limit, 1), MAX_LIMIT)
         given = {name: value for name, value in {**filters, CURSOR: cursor}.items() if value is not None}
-        values = bound(ctx, **given)
+        values = tenant.params(ctx, **given)
         if cursor is not None:
             values["created_at"] = self._created_at(ctx, cursor)
         is_lookup = not self._lookups.keys().isdisjoint(given)
@@ -97,7 +96,7 @@ class Listing:
         return Page(rows=rows[:limit], next_cursor=rows[limit - 1].id if len(rows) > limit else None)
 
     def _created_at(self, ctx: Context, cursor: str) -> Any:
-        place = ctx.session.execute(self._place, bound(ctx, cursor=cursor)).scalar_one_or_none()
+        place = ctx.session.execute(self._place, tenant.params(ctx, cursor=cursor)).scalar_one_or_none()
         if place is None:
             raise InvalidCursorError
         return place
@@ -109,14 +108,16 @@ class Listing:
         # What has to be sorted is sorted without its columns: those are read for the page alone.
         created = _indexless(table.c.created_at)
         ids = self._next(part, names, created, [table.c.id]).scalar_subquery()
-        return owned(*self._columns).where(table.c.id.in_(ids)).order_by(created.desc(), table.c.id.desc())
+        return tenant.select(*self._columns).where(table.c.id.in_(ids)).order_by(created.desc(), table.c.id.desc())
 
     def _next(
         self, part: Part, names: Sequence[str], created: ColumnElement[Any], columns: Sequence[Any]
     ) -> Select[Any]:
         """Select columns of the part's next rows; `created` is `created_at`, or stands for it without its index."""
         table = self._table
-        statement = owned(*columns).where(*(self._condition(part, name, created) for name in names if name != CHANGED))
+        statement = tenant.select(*columns).where(
+            *(self._condition(part, name, created) for name in names if name != CHANGED)
+        )
         if CHANGED in names:
             statement = statement.where(*self._changed(part, created))
         if part is Part.FOUND:

@@ -1,29 +1,35 @@
-"""The one place that filters by company. Every query on a company's rows starts here."""
+"""The one place that filters by company. Every statement on a company's rows starts here.
+
+Call these helpers through the module: `tenant.select(...)`, `tenant.update(...)`, `tenant.where(...)`. A statement that
+begins here is executed with `tenant.params(ctx, ...)`.
+"""
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, Update, bindparam, select, update
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Select, Table, Update, bindparam
 
 from app.context import Context
 
-PARAMETER = "own_company_id"  # not the column's name: an UPDATE keeps those for what it sets
+COMPANY_PARAMETER = "own_company_id"  # an UPDATE reserves the column's own name for a value that it sets
+ROW_PARAMETER = "row_id"
 
 
-def mine(table: Table) -> ColumnElement[bool]:
+def where(table: Table) -> ColumnElement[bool]:
     """Return the condition that a row of `table` belongs to the company."""
-    return table.c.company_id == bindparam(PARAMETER)
+    return table.c.company_id == bindparam(COMPANY_PARAMETER)
 
 
-def owned(*columns: Any) -> Select[Any]:
-    """Select `columns`, the first one of a table whose rows must belong to the company."""
-    return select(*columns).where(mine(columns[0].table))
+def select(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Select `columns` from the company's rows. The first column must belong to the table that is filtered."""
+    return sa.select(*columns).where(where(columns[0].table))
 
 
-def change(table: Table) -> Update:
-    """Update the company's row of `table` that is bound as `row_id`."""
-    return update(table).where(mine(table), table.c.id == bindparam("row_id"))
+def update(table: Table) -> Update:
+    """Update the company's row of `table` whose id is the parameter `row_id`."""
+    return sa.update(table).where(where(table), table.c.id == bindparam(ROW_PARAMETER))
 
 
-def bound(ctx: Context, **values: Any) -> dict[str, Any]:
+def params(ctx: Context, **values: object) -> dict[str, object]:
     """Return the parameters of a statement that begins here."""
-    return {PARAMETER: ctx.company_id, **values}
+    return {COMPANY_PARAMETER: ctx.company_id, **values}

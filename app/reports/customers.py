@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Row, Select, bindparam
 
 from app.context import Context
-from app.queries.tenant import bound, owned
+from app.queries import tenant
 from app.reports.order_totals import IN_RANGE, NO_ORDERS, OrderTotals, clamped
 from app.reports.ranges import Range
 from app.services.customers import TABLE as CUSTOMERS
@@ -30,7 +30,7 @@ class CustomersReport:
 
 def build(ctx: Context, period: Range, *, limit: int = 100) -> CustomersReport:
     """Add up the orders of a range by customer. One statement. `limit` is clamped to 1..1000."""
-    parameters = bound(ctx, start=period.start, end=period.end, limit=clamped(limit))
+    parameters = tenant.params(ctx, start=period.start, end=period.end, limit=clamped(limit))
     rows = ctx.session.execute(BY_CUSTOMER, parameters).all()
     if not rows:
         return CustomersReport(customer_count=0, totals=NO_ORDERS, unassigned=NO_ORDERS, rows=[])
@@ -46,7 +46,7 @@ def build(ctx: Context, period: Range, *, limit: int = 100) -> CustomersReport:
 def _by_customer() -> Select[Any]:
     """Rank customers by revenue, with the sums over all of them in every row; orders without one come last."""
     each = (
-        owned(
+        tenant.select(
             TABLE.c.customer_id,
             sa.func.count().label("order_count"),
             sa.func.sum(TABLE.c.total).label("revenue"),

@@ -13,7 +13,7 @@ from sqlalchemy import Row, bindparam
 
 from app.context import Context
 from app.errors import TooLargeError
-from app.queries.tenant import bound, mine, owned
+from app.queries import tenant
 from app.reports.order_totals import clamped
 from app.reports.sql import worth
 from app.services.products import TABLE
@@ -34,11 +34,13 @@ BY_CATEGORY = (
         _count(IS_LOW).label("low_stock_count"),
         _count(TABLE.c.stock == 0).label("out_of_stock_count"),
     )
-    .where(mine(TABLE))
+    .where(tenant.where(TABLE))
     .group_by(TABLE.c.category)
 )
 MOST_VALUABLE = (
-    owned(TABLE.c.id, TABLE.c.name, TABLE.c.sku, TABLE.c.category, TABLE.c.stock, TABLE.c.price, IS_LOW.label("is_low"))
+    tenant.select(
+        TABLE.c.id, TABLE.c.name, TABLE.c.sku, TABLE.c.category, TABLE.c.stock, TABLE.c.price, IS_LOW.label("is_low")
+    )
     .order_by((TABLE.c.stock * TABLE.c.price).desc(), TABLE.c.id)
     .limit(bindparam("limit"))
 )
@@ -65,7 +67,7 @@ class InventoryReport:
 
 def build(ctx: Context, *, limit: int = 100) -> InventoryReport:
     """Take stock as it is now. Two statements. `limit` is clamped to 1..1000. Raises TooLargeError."""
-    categories = [_holdings(row) for row in ctx.session.execute(BY_CATEGORY, bound(ctx))]
+    categories = [_holdings(row) for row in ctx.session.execute(BY_CATEGORY, tenant.params(ctx))]
     categories.sort(key=lambda each: (-each[1].value, each[0] is None, each[0] or ""))
     totals = _add(holdings for _, holdings in categories)
     if totals.unit_count > MAX_COUNT:
@@ -73,7 +75,7 @@ def build(ctx: Context, *, limit: int = 100) -> InventoryReport:
     return InventoryReport(
         totals=totals,
         by_category=categories,
-        products=ctx.session.execute(MOST_VALUABLE, bound(ctx, limit=clamped(limit))).all(),
+        products=ctx.session.execute(MOST_VALUABLE, tenant.params(ctx, limit=clamped(limit))).all(),
     )
 
 

@@ -10,14 +10,14 @@ from enum import StrEnum
 
 from app.context import Context
 from app.errors import InvalidParameterError
-from app.queries.tenant import bound, owned
+from app.queries import tenant
 from app.schemas.times import end_of_day
 from app.services import orders
 
 DAY = timedelta(days=1)
 CUSTOM = "custom"
 CREATED = orders.TABLE.c.created_at
-FIRST = owned(CREATED).order_by(CREATED).limit(1)
+FIRST = tenant.select(CREATED).order_by(CREATED).limit(1)
 
 
 class Preset(StrEnum):
@@ -104,7 +104,7 @@ def _first_day(ctx: Context, preset: Preset, today: date, last: date) -> date:
             return today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1)
         case Preset.YEAR:
             return today.replace(month=1, day=1)
-    first: datetime | None = ctx.session.execute(FIRST, bound(ctx)).scalar_one_or_none()
+    first: datetime | None = ctx.session.execute(FIRST, tenant.params(ctx)).scalar_one_or_none()
     return min(first.date() if first else today, last)
 
 

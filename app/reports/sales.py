@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Select
 
 from app.context import Context
-from app.queries.tenant import bound, mine, owned
+from app.queries import tenant
 from app.reports import ranges
 from app.reports.order_totals import IN_RANGE, NO_ORDERS, OrderTotals
 from app.reports.ranges import Range
@@ -27,7 +27,7 @@ from models.base import EPOCH, MILLISECOND
 
 MAX_ZEROS = 366  # days of a range up to which days without orders are listed too
 DAY_MILLISECONDS = 86_400_000
-EDGE = owned(TABLE.c.created_at).where(*IN_RANGE).limit(1)
+EDGE = tenant.select(TABLE.c.created_at).where(*IN_RANGE).limit(1)
 EDGES = sa.select(
     EDGE.order_by(TABLE.c.created_at).scalar_subquery().label("first"),
     EDGE.order_by(TABLE.c.created_at.desc()).scalar_subquery().label("last"),
@@ -63,11 +63,11 @@ def _plus(one: OrderTotals, other: OrderTotals) -> OrderTotals:
 
 def _tallies(ctx: Context, period: Range) -> list[tuple[date, str, int, int]]:
     """Return day, status, count and cents of each day and status that has orders."""
-    first, last = ctx.session.execute(EDGES, bound(ctx, start=period.start, end=period.end)).one()
+    first, last = ctx.session.execute(EDGES, tenant.params(ctx, start=period.start, end=period.end)).one()
     if first is None:
         return []
     days = list(ranges.days(first.date(), last.date()))
-    parameters = bound(ctx, spans=_spans(days, period))
+    parameters = tenant.params(ctx, spans=_spans(days, period))
     found = ctx.session.execute(_by_day_and_status(ctx.session.get_bind().dialect.name), parameters).scalar_one()
     return [(days[number], status, count, cents) for number, status, count, cents in found]
 
@@ -96,7 +96,7 @@ def _by_day_and_status(dialect: str) -> Select[Any]:
     spans = Spans(dialect)
     statuses = sa.values(sa.column("status", sa.String)).data([(each.value,) for each in OrderStatus]).cte("statuses")
     figures = sa.select(tally(TABLE.c.total)).where(
-        mine(TABLE),
+        tenant.where(TABLE),
         TABLE.c.status == statuses.c.status,
         TABLE.c.created_at >= spans.start,
         TABLE.c.created_at <= spans.end,

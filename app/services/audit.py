@@ -8,14 +8,14 @@ import orjson
 from sqlalchemy import Row, bindparam
 
 from app.context import Context
-from app.queries.tenant import bound, owned
+from app.queries import tenant
 from models import AuditEntry, new_id
 from models.base import table
 
 LOG = logging.getLogger(__name__)
 TABLE = table(AuditEntry)
 MAX_DETAILS = 8_000  # bytes of JSON
-NEWEST = owned(*TABLE.c).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc()).limit(bindparam("limit"))
+NEWEST = tenant.select(*TABLE.c).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc()).limit(bindparam("limit"))
 
 
 def record(ctx: Context, action: str, entity: str, entity_id: str, details: Mapping[str, Any] | None = None) -> None:
@@ -46,7 +46,7 @@ def fitting(action: str, entity: str, entity_id: str, details: Mapping[str, Any]
 
 def newest(ctx: Context, limit: int) -> Sequence[Row[Any]]:
     """Return the newest entries of the company."""
-    return ctx.session.execute(NEWEST, bound(ctx, limit=limit)).all()
+    return ctx.session.execute(NEWEST, tenant.params(ctx, limit=limit)).all()
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.context import Context, not_before
 from app.errors import EmailTakenError, NotFoundError
-from app.queries import listing
-from app.queries.tenant import bound, change, owned
+from app.queries import listing, tenant
 from app.schemas.base import stored_email
 from app.schemas.customers import CustomerSchema
 from app.services import audit, events
@@ -20,9 +19,9 @@ from models.base import table
 TABLE = table(Customer)
 SCHEMA = CustomerSchema()
 COLUMNS = SCHEMA.columns(TABLE)
-ONE = owned(*COLUMNS).where(TABLE.c.id == bindparam("id"))
+ONE = tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id"))
 LOCKED = ONE.with_for_update(key_share=True)
-BY_EMAIL = owned(TABLE.c.id).where(TABLE.c.email == bindparam("email"))
+BY_EMAIL = tenant.select(TABLE.c.id).where(TABLE.c.email == bindparam("email"))
 LISTING = listing.Listing(
     TABLE, COLUMNS, {"status": TABLE.c.status == bindparam("status")}, lookups={"email": TABLE.c.email}
 )
@@ -33,7 +32,7 @@ Values = dict[str, Any]
 
 def get(ctx: Context, customer_id: str) -> Row[Any]:
     """Return one customer. Raises NotFoundError for an unknown or foreign id."""
-    return _found(ctx.session.execute(ONE, bound(ctx, id=customer_id)).one_or_none())
+    return _found(ctx.session.execute(ONE, tenant.params(ctx, id=customer_id)).one_or_none())
 
 
 def page(
@@ -69,15 +68,15 @@ def create(ctx: Context, values: Values) -> Row[Any]:
 
 def update(ctx: Context, customer_id: str, values: Values) -> Row[Any]:
     """Change a customer; what changes nothing leaves no trace. Raises NotFoundError and EmailTakenError."""
-    before = _found(ctx.session.execute(LOCKED, bound(ctx, id=customer_id)).one_or_none())
+    before = _found(ctx.session.execute(LOCKED, tenant.params(ctx, id=customer_id)).one_or_none())
     ctx = not_before(ctx, before.updated_at)
     changed = {name: value for name, value in values.items() if getattr(before, name) != value}
     if not changed:
         return before
     names = {"email": before.email, "name": before.name, **changed}
     derived = {"search_text": searchable(names["email"], names["name"]), "updated_at": ctx.now}
-    statement = change(TABLE).values(**changed, **derived).returning(*COLUMNS)
-    after = _write(ctx, statement, bound(ctx, row_id=customer_id))
+    statement = tenant.update(TABLE).values(**changed, **derived).returning(*COLUMNS)
+    after = _write(ctx, statement, tenant.params(ctx, row_id=customer_id))
     details = audit.changes(RENDER(before), RENDER(after))
     audit.record(ctx, "customer.updated", "customer", customer_id, details)
     events.publish(ctx, TABLE, customer_id, EventType.CUSTOMER_UPDATED, RENDER(after))
@@ -86,7 +85,7 @@ def update(ctx: Context, customer_id: str, values: Values) -> Row[Any]:
 
 def find(ctx: Context, identifier: str) -> Row[Any]:
     """Return the customer with this id or email. Raises NotFoundError."""
-    by_email = ctx.session.execute(BY_EMAIL, bound(ctx, email=stored_email(identifier))).scalar_one_or_none()
+    by_email = ctx.session.execute(BY_EMAIL, tenant.params(ctx, email=stored_email(identifier))).scalar_one_or_none()
     return get(ctx, by_email or identifier)
 
 

@@ -12,8 +12,7 @@ from sqlalchemy import Row, bindparam
 
 from app.context import Context
 from app.errors import BODY, InvalidParameterError, NotFoundError
-from app.queries import listing
-from app.queries.tenant import bound, owned
+from app.queries import listing, tenant
 from app.schemas.webhooks import DeliverySchema
 from app.services import webhooks
 from models import Delivery, Event, EventType, new_id
@@ -25,8 +24,8 @@ SCHEMA = DeliverySchema()
 COLUMNS = SCHEMA.columns(TABLE)
 MAX_RECOVERED = 10_000
 
-ONE = owned(*COLUMNS).where(TABLE.c.webhook_id == bindparam("webhook_id"), TABLE.c.id == bindparam("id"))
-SUBSCRIBERS = owned(webhooks.TABLE.c.id, webhooks.TABLE.c.events).where(webhooks.TABLE.c.is_active)
+ONE = tenant.select(*COLUMNS).where(TABLE.c.webhook_id == bindparam("webhook_id"), TABLE.c.id == bindparam("id"))
+SUBSCRIBERS = tenant.select(webhooks.TABLE.c.id, webhooks.TABLE.c.events).where(webhooks.TABLE.c.is_active)
 OUTCOMES = {"PENDING": TABLE.c.success.is_(None), "SUCCEEDED": TABLE.c.success, "FAILED": sa.not_(TABLE.c.success)}
 LISTING = listing.Listing(
     TABLE,
@@ -43,7 +42,7 @@ ARRIVED_OR_WAITING = (
     .where(TABLE.c.success.is_(None) | TABLE.c.success)
 )
 MISSED = (
-    owned(EVENTS.c.id, EVENTS.c.type)
+    tenant.select(EVENTS.c.id, EVENTS.c.type)
     .where(EVENTS.c.created_at >= bindparam("since", type_=EVENTS.c.created_at.type))
     .where(EVENTS.c.created_at <= bindparam("until", type_=EVENTS.c.created_at.type))
     .where(EVENTS.c.type.in_(bindparam("types", expanding=True)), ~ARRIVED_OR_WAITING)
@@ -54,7 +53,7 @@ MISSED = (
 
 def fan_out(ctx: Context, event_id: str, event: EventType) -> None:
     """Queue an event for every active webhook that subscribed to it."""
-    subscribers = ctx.session.execute(SUBSCRIBERS, bound(ctx)).all()
+    subscribers = ctx.session.execute(SUBSCRIBERS, tenant.params(ctx)).all()
     queue(ctx, [(row.id, event_id, event) for row in subscribers if event in row.events])
 
 
@@ -97,7 +96,7 @@ def page(
 def get(ctx: Context, webhook_id: str, delivery_id: str) -> Row[Any]:
     """Return one delivery of a webhook. Raises NotFoundError for either."""
     webhooks.get(ctx, webhook_id)
-    delivery = ctx.session.execute(ONE, bound(ctx, webhook_id=webhook_id, id=delivery_id)).one_or_none()
+    delivery = ctx.session.execute(ONE, tenant.params(ctx, webhook_id=webhook_id, id=delivery_id)).one_or_none()
     if delivery is None:
         raise NotFoundError("Delivery")
     return delivery
@@ -121,7 +120,7 @@ def recover(ctx: Context, webhook_id: str, since: datetime, until: datetime | No
     if since > until:
         raise InvalidParameterError("since", "since must not be after until", parent=BODY)
     webhook = webhooks.lock(ctx, webhook_id)
-    values = bound(ctx, webhook_id=webhook_id, since=since, until=until, types=webhook.events)
+    values = tenant.params(ctx, webhook_id=webhook_id, since=since, until=until, types=webhook.events)
     missed = ctx.session.execute(MISSED, values).all()
     queue(ctx, [(webhook_id, row.id, row.type) for row in missed[:MAX_RECOVERED]])
     return min(len(missed), MAX_RECOVERED), len(missed) > MAX_RECOVERED

@@ -12,8 +12,7 @@ from sqlalchemy import Row, Table, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from app.context import Context
-from app.queries import listing
-from app.queries.tenant import bound, change
+from app.queries import listing, tenant
 from app.schemas.base import timestamp
 from app.services import deliveries, webhooks
 from models import KEPT_DAYS, TEST_EVENT, Event, EventType, id_before, new_id
@@ -90,5 +89,5 @@ def _record(ctx: Context, entities: Table, entity_id: str, event: str, data: dic
 
 def _next_sequence(ctx: Context, entities: Table, entity_id: str) -> int:
     counter = entities.c.event_sequence
-    statement = change(entities).values(event_sequence=counter + 1).returning(counter)
-    return int(ctx.session.execute(statement, bound(ctx, row_id=entity_id)).scalar_one())
+    statement = tenant.update(entities).values(event_sequence=counter + 1).returning(counter)
+    return int(ctx.session.execute(statement, tenant.params(ctx, row_id=entity_id)).scalar_one())

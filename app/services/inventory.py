@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Row, bindparam
 
 from app.context import Context
-from app.queries.tenant import bound, change, owned
+from app.queries import tenant
 from app.schemas.base import timestamp
 from app.schemas.products import ProductSchema
 from app.services import events
@@ -23,7 +23,7 @@ AGREED = (
 )
 # Rows are locked in the order of their ids, so that two orders of the same products never wait for each other.
 FOR_ORDER = (
-    owned(*COLUMNS, TABLE.c.low_stock_threshold, OVERRIDES.c.price.label("agreed_price"))
+    tenant.select(*COLUMNS, TABLE.c.low_stock_threshold, OVERRIDES.c.price.label("agreed_price"))
     .outerjoin(OVERRIDES, AGREED)
     .where(TABLE.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(TABLE.c.id)
@@ -32,8 +32,8 @@ FOR_ORDER = (
 NOW = bindparam("now", type_=TABLE.c.updated_at.type)
 LATER = sa.case((TABLE.c.updated_at > NOW, TABLE.c.updated_at), else_=NOW)  # whoever waited may have begun earlier
 QUANTITY = bindparam("quantity", type_=TABLE.c.stock.type)
-TAKE = change(TABLE).where(TABLE.c.stock >= QUANTITY).values(stock=TABLE.c.stock - QUANTITY, updated_at=LATER)
-GIVE_BACK = change(TABLE).values(stock=TABLE.c.stock + QUANTITY, updated_at=LATER)
+TAKE = tenant.update(TABLE).where(TABLE.c.stock >= QUANTITY).values(stock=TABLE.c.stock - QUANTITY, updated_at=LATER)
+GIVE_BACK = tenant.update(TABLE).values(stock=TABLE.c.stock + QUANTITY, updated_at=LATER)
 RENDER = ProductSchema().render
 
 Quantities = Mapping[str, int]  # by the id of a product
@@ -41,7 +41,7 @@ Quantities = Mapping[str, int]  # by the id of a product
 
 def for_order(ctx: Context, product_ids: Sequence[str], customer_id: str) -> dict[str, Row[Any]]:
     """Lock and return products by id, each with the price agreed with the customer; unknown ids are left out."""
-    parameters = bound(ctx, ids=sorted(set(product_ids)), customer_id=customer_id)
+    parameters = tenant.params(ctx, ids=sorted(set(product_ids)), customer_id=customer_id)
     return {row.id: row for row in ctx.session.execute(FOR_ORDER, parameters)}
 
 
@@ -59,7 +59,7 @@ def give_back(ctx: Context, quantities: Quantities) -> None:
 
 def _move(ctx: Context, statement: Any, quantities: Quantities) -> None:
     parameters = [
-        bound(ctx, row_id=product_id, quantity=quantity, now=ctx.now)
+        tenant.params(ctx, row_id=product_id, quantity=quantity, now=ctx.now)
         for product_id, quantity in sorted(quantities.items())
     ]
     moved = ctx.session.connection().execute(statement, parameters).rowcount

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.context import Actor, Context
 from app.errors import InvalidValueError, NotFoundError
-from app.queries.tenant import bound, mine
+from app.queries import tenant
 from app.services import audit
 from app.services.companies import SYSTEM
 from models import ApiKey, Scope, new_id
@@ -73,8 +73,8 @@ def find(session: Session, token_digest: bytes) -> ApiKey | None:
 
 def list_all(ctx: Context) -> Sequence[ApiKey]:
     """Return every key of the company, revoked and expired ones included, newest first."""
-    statement = select(ApiKey).where(mine(TABLE)).order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
-    return ctx.session.scalars(statement, bound(ctx)).all()
+    statement = select(ApiKey).where(tenant.where(TABLE)).order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
+    return ctx.session.scalars(statement, tenant.params(ctx)).all()
 
 
 def revoke(

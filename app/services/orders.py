@@ -23,8 +23,7 @@ from app.errors import (
     StatusTransitionError,
     refuse,
 )
-from app.queries import listing
-from app.queries.tenant import bound, change, owned
+from app.queries import listing, tenant
 from app.schemas.orders import ITEM, OrderSchema
 from app.services import audit, customers, events, inventory, pricing, products
 from models import NEXT, Company, CustomerStatus, EventType, Order, OrderItem, OrderStatus, new_id
@@ -35,10 +34,10 @@ ITEMS = table(OrderItem)
 COMPANIES = table(Company)
 SCHEMA = OrderSchema()
 COLUMNS = [*SCHEMA.columns(TABLE), TABLE.c.shipping_address]
-ONE = owned(*COLUMNS).where(TABLE.c.id == bindparam("id"))
+ONE = tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id"))
 LOCKED = ONE.with_for_update(key_share=True)
 ITEMS_OF = (
-    owned(
+    tenant.select(
         ITEMS.c.id,
         ITEMS.c.quantity,
         ITEMS.c.unit_price,
@@ -52,7 +51,7 @@ ITEMS_OF = (
     .order_by(ITEMS.c.order_id, ITEMS.c.position)
 )
 TERMS = (
-    owned(
+    tenant.select(
         customers.TABLE.c.status,
         sa.func.coalesce(customers.TABLE.c.tax_rate_override, COMPANIES.c.tax_rate).label("tax_rate"),
         COMPANIES.c.shipping,
@@ -118,7 +117,7 @@ def place(ctx: Context, draft: Draft) -> tuple[Row[Any], Items]:
     quantities: Counter[str] = Counter()
     for line in lines:
         quantities[line["product_id"]] += line["quantity"]
-    terms = ctx.session.execute(TERMS, bound(ctx, id=draft["customer_id"])).one_or_none()
+    terms = ctx.session.execute(TERMS, tenant.params(ctx, id=draft["customer_id"])).one_or_none()
     found = inventory.for_order(ctx, list(quantities), draft["customer_id"])
     refuse([*_customer_refusals(terms), *_line_refusals(lines, quantities, found)])
     assert terms is not None  # or the customer would have been refused
@@ -139,8 +138,8 @@ def change_status(ctx: Context, order_id: str, status: OrderStatus, *, restock: 
     before, items = _one(ctx, LOCKED, order_id)
     ctx = not_before(ctx, before.updated_at)
     refuse(_move_refusals(before.status, status, restock=restock))
-    statement = change(TABLE).where(TABLE.c.status == before.status).values(status=status, updated_at=ctx.now)
-    after = ctx.session.execute(statement.returning(*COLUMNS), bound(ctx, row_id=order_id)).one()
+    statement = tenant.update(TABLE).where(TABLE.c.status == before.status).values(status=status, updated_at=ctx.now)
+    after = ctx.session.execute(statement.returning(*COLUMNS), tenant.params(ctx, row_id=order_id)).one()
     if restock:
         _give_back(ctx, items)
     details = {"before": before.status, "after": status, "restock": restock}
@@ -230,7 +229,7 @@ def _summary(order: Row[Any]) -> dict[str, Any]:
 
 
 def _one(ctx: Context, statement: Any, order_id: str) -> tuple[Row[Any], Items]:
-    order = ctx.session.execute(statement, bound(ctx, id=order_id)).one_or_none()
+    order = ctx.session.execute(statement, tenant.params(ctx, id=order_id)).one_or_none()
     if order is None:
         raise NotFoundError("Order")
     return order, _items(ctx, [order_id])[order_id]
@@ -239,6 +238,6 @@ def _one(ctx: Context, statement: Any, order_id: str) -> tuple[Row[Any], Items]:
 def _items(ctx: Context, order_ids: Sequence[str]) -> Mapping[str, Items]:
     items: dict[str, list[Row[Any]]] = defaultdict(list)
     if order_ids:
-        for item in ctx.session.execute(ITEMS_OF, bound(ctx, ids=order_ids)):
+        for item in ctx.session.execute(ITEMS_OF, tenant.params(ctx, ids=order_ids)):
             items[item.order_id].append(item)
     return items

@@ -10,7 +10,7 @@ from sqlalchemy import Row, bindparam
 
 from app.context import Context
 from app.errors import InvalidValueError, NotFoundError, OrderTotalError
-from app.queries.tenant import bound, change, mine, owned
+from app.queries import tenant
 from app.services import audit
 from models import MAX_AMOUNT, Customer, PriceOverride, Product, new_id
 from models.base import table
@@ -21,9 +21,9 @@ TABLE = table(PriceOverride)
 CUSTOMERS = table(Customer)
 PRODUCTS = table(Product)
 PLACE = TABLE.c.customer_id == bindparam("customer_id"), TABLE.c.product_id == bindparam("product_id")
-LOCKED = owned(TABLE.c.id, TABLE.c.price).where(*PLACE).with_for_update()
+LOCKED = tenant.select(TABLE.c.id, TABLE.c.price).where(*PLACE).with_for_update()
 ALL = (
-    owned(
+    tenant.select(
         TABLE.c.price,
         CUSTOMERS.c.email.label("customer"),
         PRODUCTS.c.sku,
@@ -79,7 +79,7 @@ def agree(ctx: Context, customer_id: str, product_id: str, price: Decimal) -> De
         row = {**ids, "customer_id": customer_id, "product_id": product_id, "price": price}
         ctx.session.execute(sa.insert(TABLE).values(row))
     elif before.price != price:
-        ctx.session.execute(change(TABLE).values(price=price), bound(ctx, row_id=before.id))
+        ctx.session.execute(tenant.update(TABLE).values(price=price), tenant.params(ctx, row_id=before.id))
     else:
         return price
     details = {"productId": product_id, "before": str(before.price) if before else None, "after": str(price)}
@@ -92,7 +92,7 @@ def revoke(ctx: Context, customer_id: str, product_id: str) -> Decimal:
     before = _agreed(ctx, customer_id, product_id)
     if before is None:
         raise NotFoundError("Price")
-    ctx.session.execute(sa.delete(TABLE).where(mine(TABLE), TABLE.c.id == before.id), bound(ctx))
+    ctx.session.execute(sa.delete(TABLE).where(tenant.where(TABLE), TABLE.c.id == before.id), tenant.params(ctx))
     details = {"productId": product_id, "before": str(before.price), "after": None}
     audit.record(ctx, "price.removed", "customer", customer_id, details)
     agreed: Decimal = before.price
@@ -101,9 +101,9 @@ def revoke(ctx: Context, customer_id: str, product_id: str) -> Decimal:
 
 def list_all(ctx: Context) -> Sequence[Row[Any]]:
     """Return every agreed price with the names of customer and product."""
-    return ctx.session.execute(ALL, bound(ctx)).all()
+    return ctx.session.execute(ALL, tenant.params(ctx)).all()
 
 
 def _agreed(ctx: Context, customer_id: str, product_id: str) -> Row[Any] | None:
-    parameters = bound(ctx, customer_id=customer_id, product_id=product_id)
+    parameters = tenant.params(ctx, customer_id=customer_id, product_id=product_id)
     return ctx.session.execute(LOCKED, parameters).one_or_none()

@@ -7,8 +7,7 @@ from sqlalchemy import Row, bindparam
 
 from app.context import Context
 from app.errors import NotFoundError
-from app.queries import listing
-from app.queries.tenant import bound, owned
+from app.queries import listing, tenant
 from app.schemas.base import stored_sku
 from app.schemas.products import ProductSchema
 from models import Product
@@ -16,8 +15,8 @@ from models.base import table
 
 TABLE = table(Product)
 COLUMNS = ProductSchema().columns(TABLE)
-ONE = owned(*COLUMNS).where(TABLE.c.id == bindparam("id"))
-BY_SKU = owned(TABLE.c.id).where(TABLE.c.sku == bindparam("sku"))
+ONE = tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id"))
+BY_SKU = tenant.select(TABLE.c.id).where(TABLE.c.sku == bindparam("sku"))
 LISTING = listing.Listing(
     TABLE,
     COLUMNS,
@@ -31,7 +30,7 @@ LISTING = listing.Listing(
 
 def get(ctx: Context, product_id: str) -> Row[Any]:
     """Return one product. Raises NotFoundError for an unknown or foreign id."""
-    row = ctx.session.execute(ONE, bound(ctx, id=product_id)).one_or_none()
+    row = ctx.session.execute(ONE, tenant.params(ctx, id=product_id)).one_or_none()
     if row is None:
         raise NotFoundError("Product")
     return row
@@ -39,7 +38,7 @@ def get(ctx: Context, product_id: str) -> Row[Any]:
 
 def find(ctx: Context, identifier: str) -> Row[Any]:
     """Return the product with this sku or id. Raises NotFoundError."""
-    by_sku = ctx.session.execute(BY_SKU, bound(ctx, sku=stored_sku(identifier))).scalar_one_or_none()
+    by_sku = ctx.session.execute(BY_SKU, tenant.params(ctx, sku=stored_sku(identifier))).scalar_one_or_none()
     return get(ctx, by_sku or identifier)
 
 

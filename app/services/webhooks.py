@@ -17,7 +17,7 @@ from app import egress
 from app.context import Context, not_before
 from app.egress import DestinationError
 from app.errors import NotFoundError, RotationLimitError, WebhookLimitError
-from app.queries.tenant import bound, change, mine, owned
+from app.queries import tenant
 from app.schemas.base import timestamp
 from app.schemas.webhooks import WebhookSchema
 from app.services import audit, webhook_secrets
@@ -39,12 +39,12 @@ OLDER = TABLE.c.older_secrets_expire_at
 LATEST_END = sa.case((sa.and_(OLDER > NOW, OLDER > GRACE), OLDER), (GRACE > NOW, GRACE)).label(GRACE.name)
 SHOWN = [LATEST_END if each is GRACE else each for each in SCHEMA.columns(TABLE)]
 WITH_SECRET = [*SHOWN, TABLE.c.secret]
-SECRETS = owned(TABLE.c.previous_secret, GRACE, TABLE.c.older_secrets).where(TABLE.c.id == bindparam("id"))
+SECRETS = tenant.select(TABLE.c.previous_secret, GRACE, TABLE.c.older_secrets).where(TABLE.c.id == bindparam("id"))
 IS_THERE = TABLE.c.deleted_at.is_(None)
-ALL = owned(*SHOWN).where(IS_THERE).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc())
-ONE = owned(*WITH_SECRET).where(IS_THERE, TABLE.c.id == bindparam("id"))
+ALL = tenant.select(*SHOWN).where(IS_THERE).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc())
+ONE = tenant.select(*WITH_SECRET).where(IS_THERE, TABLE.c.id == bindparam("id"))
 LOCKED = ONE.with_for_update(key_share=True)
-COUNT = select(sa.func.count()).select_from(TABLE).where(mine(TABLE), IS_THERE)
+COUNT = select(sa.func.count()).select_from(TABLE).where(tenant.where(TABLE), IS_THERE)
 # Whoever adds a webhook waits for who is adding one, so that both cannot be the tenth.
 ADDING = select(Company.id).where(Company.id == bindparam("own_id")).with_for_update(key_share=True)
 
@@ -53,7 +53,7 @@ Values = dict[str, Any]
 
 def list_all(ctx: Context) -> Sequence[Row[Any]]:
     """Return every webhook of the company, newest first: there are at most MAX_WEBHOOKS."""
-    return ctx.session.execute(ALL, bound(ctx, now=ctx.now)).all()
+    return ctx.session.execute(ALL, tenant.params(ctx, now=ctx.now)).all()
 
 
 def get(ctx: Context, webhook_id: str) -> Row[Any]:
@@ -70,7 +70,7 @@ def create(ctx: Context, values: Values) -> Row[Any]:
     """Add a webhook with a fresh secret. Raises DestinationError, and WebhookLimitError beyond MAX_WEBHOOKS."""
     _check_url(ctx, values["url"])
     ctx.session.execute(ADDING, {"own_id": ctx.company_id})
-    if ctx.session.execute(COUNT, bound(ctx)).scalar_one() >= MAX_WEBHOOKS:
+    if ctx.session.execute(COUNT, tenant.params(ctx)).scalar_one() >= MAX_WEBHOOKS:
         raise WebhookLimitError(MAX_WEBHOOKS)
     webhook_id = new_id(ctx.now)
     row = {
@@ -114,7 +114,7 @@ def delete(ctx: Context, webhook_id: str) -> None:
     """
     before = lock(ctx, webhook_id)
     values = {"deleted_at": ctx.now, "is_active": False, **webhook_secrets.stored([])}
-    ctx.session.execute(change(TABLE).values(**values), bound(ctx, row_id=webhook_id))
+    ctx.session.execute(tenant.update(TABLE).values(**values), tenant.params(ctx, row_id=webhook_id))
     audit.record(ctx, "webhook.deleted", "webhook", webhook_id, {"before": SCHEMA.render(before)})
 
 
@@ -133,8 +133,8 @@ def rotate_secret(ctx: Context, webhook_id: str, grace_seconds: int = DAY_SECOND
 
 def disable(ctx: Context, webhook_id: str, reason: str) -> None:
     """Switch a webhook off for `reason`; one that is off already stays as it is and leaves no trace."""
-    statement = change(TABLE).where(TABLE.c.is_active).values(is_active=False, updated_at=ctx.now)
-    if ctx.session.execute(statement.returning(TABLE.c.id), bound(ctx, row_id=webhook_id)).one_or_none():
+    statement = tenant.update(TABLE).where(TABLE.c.is_active).values(is_active=False, updated_at=ctx.now)
+    if ctx.session.execute(statement.returning(TABLE.c.id), tenant.params(ctx, row_id=webhook_id)).one_or_none():
         audit.record(ctx, "webhook.disabled", "webhook", webhook_id, {"reason": reason})
 
 
@@ -145,7 +145,7 @@ def forget_deleted(session: Session, now: datetime) -> None:
 
 def _kept(ctx: Context, webhook: Row[Any], grace: timedelta) -> list[Earlier]:
     """Return the secrets that sign on after a rotation. Raises RotationLimitError."""
-    earlier = webhook_secrets.earlier(ctx.session.execute(SECRETS, bound(ctx, id=webhook.id)).one(), ctx.now)
+    earlier = webhook_secrets.earlier(ctx.session.execute(SECRETS, tenant.params(ctx, id=webhook.id)).one(), ctx.now)
     if len(earlier) >= MAX_EARLIER:
         raise RotationLimitError(MAX_EARLIER, timestamp(min(each.ends_at for each in earlier)))
     return [Earlier(webhook.secret, ctx.now + grace), *earlier]
@@ -168,12 +168,16 @@ def _folded(values: Values) -> Values:
 
 
 def _write(ctx: Context, webhook_id: str, values: Values) -> Row[Any]:
-    ctx.session.execute(change(TABLE).values(**values, updated_at=ctx.now), bound(ctx, row_id=webhook_id))
+    ctx.session.execute(
+        tenant.update(TABLE).values(**values, updated_at=ctx.now), tenant.params(ctx, row_id=webhook_id)
+    )
     return get(ctx, webhook_id)
 
 
 def _found(ctx: Context, statement: Any, webhook_id: str) -> Row[Any]:
-    webhook: Row[Any] | None = ctx.session.execute(statement, bound(ctx, id=webhook_id, now=ctx.now)).one_or_none()
+    webhook: Row[Any] | None = ctx.session.execute(
+        statement, tenant.params(ctx, id=webhook_id, now=ctx.now)
+    ).one_or_none()
     if webhook is None:
         raise NotFoundError("Webhook")
     return webhook
