@@ -11,9 +11,10 @@ from app.cli import options, output, plot, runtime, spreadsheet
 from app.context import Context
 from app.reports import customers, inventory, ranges, sales
 from app.reports.order_totals import MAX_LIMIT
-from app.reports.ranges import Preset, Range
-from app.schemas import reports as shown
+from app.reports.ranges import Preset
+from app.schemas import reports as schemas
 from app.schemas.base import Json
+from app.schemas.reports import ReportRange
 from app.services import companies
 
 preset = click.option(
@@ -57,8 +58,7 @@ def report() -> None:
 def show_sales(slug: str, as_csv: bool, as_json: bool, file: Path | None, **wanted: Any) -> None:
     """Show how many orders there were, and for how much: by status and by day."""
     with runtime.company_context(slug) as ctx:
-        period = _range(ctx, **wanted)
-        content = shown.sales(period, sales.build(ctx, period))
+        content = schemas.sales_report(sales.build(ctx, _range(ctx, **wanted)))
         name = companies.find(ctx.session, slug).name
     if file is not None:
         plot.save(file, content, name)
@@ -80,8 +80,7 @@ def show_sales(slug: str, as_csv: bool, as_json: bool, file: Path | None, **want
 def show_customers(slug: str, limit: int, as_csv: bool, as_json: bool, **wanted: Any) -> None:
     """Show who ordered for how much, the highest revenue first."""
     with runtime.company_context(slug) as ctx:
-        period = _range(ctx, **wanted)
-        content = shown.customers(period, customers.build(ctx, period, limit=limit))
+        content = schemas.customers_report(customers.build(ctx, _range(ctx, **wanted), limit=limit))
     if not _is_printed(content, content["customers"], BUYERS, as_csv=as_csv, as_json=as_json):
         totals = dict(content["totals"])
         unassigned = totals.pop("unassigned")
@@ -100,14 +99,14 @@ def show_customers(slug: str, limit: int, as_csv: bool, as_json: bool, **wanted:
 def show_inventory(slug: str, limit: int, as_csv: bool, as_json: bool) -> None:
     """Show what is in stock and what it is worth, the highest value first."""
     with runtime.company_context(slug) as ctx:
-        content = shown.inventory(ctx.now, inventory.build(ctx, limit=limit))
+        content = schemas.inventory_report(inventory.build(ctx, limit=limit))
     if not _is_printed(content, content["products"], STOCK, as_csv=as_csv, as_json=as_json):
         _show(content, content["totals"])
         output.records(content["byCategory"], as_json=False, columns=CATEGORIES, empty="No categories.")
         output.records(content["products"], as_json=False, columns=STOCK[1:], empty="No products.")
 
 
-def _range(ctx: Context, *, preset: str, start: datetime | None, end: datetime | None) -> Range:
+def _range(ctx: Context, *, preset: str, start: datetime | None, end: datetime | None) -> ReportRange:
     return ranges.resolve(ctx, preset=preset, start=start, end=end)
 
 

@@ -1,1 +1,1 @@
-"""Reports, one module per operation (contract, section 7)."""
+"""The reports, one module per operation (contract, section 7)."""

@@ -1,10 +1,9 @@
 """The customers report: the orders of a range by customer, the highest revenue first (contract, section 7).
 
-One statement, which reads an index and not the orders themselves.
+One statement, which an index answers alone but for the names of the customers listed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,66 +11,66 @@ from sqlalchemy import Row, Select, bindparam
 
 from app.context import Context
 from app.queries import tenant
-from app.reports.order_totals import IN_RANGE, NO_ORDERS, OrderTotals, clamped
-from app.reports.ranges import Range
+from app.reports.order_totals import IS_IN_RANGE, OrderTotals, clamp_limit
+from app.schemas.reports import CustomersReport, CustomersReportEntry, CustomersTotals, ReportRange, UnassignedTotals
 from app.services.customers import TABLE as CUSTOMERS
 from app.services.orders import TABLE
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CustomersReport:
-    """The orders of a range, by customer; `rows` holds those with the highest revenue."""
-
-    customer_count: int
-    totals: OrderTotals
-    unassigned: OrderTotals
-    rows: Sequence[tuple[Row[Any], OrderTotals]]
-
-
-def build(ctx: Context, period: Range, *, limit: int = 100) -> CustomersReport:
-    """Add up the orders of a range by customer. One statement. `limit` is clamped to 1..1000."""
-    parameters = tenant.params(ctx, start=period.start, end=period.end, limit=clamped(limit))
-    rows = ctx.session.execute(BY_CUSTOMER, parameters).all()
-    if not rows:
-        return CustomersReport(customer_count=0, totals=NO_ORDERS, unassigned=NO_ORDERS, rows=[])
-    first = rows[0]
+def build(ctx: Context, period: ReportRange, *, limit: int = 100) -> CustomersReport:
+    """Add up the orders of a range by customer. `limit` is clamped to 1..1000."""
+    parameters = tenant.params(ctx, start=period.start, end=period.end, limit=clamp_limit(limit))
+    rows = ctx.session.execute(SELECT_TOP_CUSTOMERS, parameters).all()
+    totals, unassigned = CustomersTotals(0, 0, Decimal(0)), UnassignedTotals(0, Decimal(0))
+    if rows:
+        first = rows[0]
+        totals = CustomersTotals(first.customer_count, int(first.all_orders), first.all_revenue)
+        unassigned = UnassignedTotals(int(first.unassigned_orders), first.unassigned_revenue)
     return CustomersReport(
-        customer_count=first.customer_count,
-        totals=OrderTotals(int(first.all_orders), first.all_revenue),
-        unassigned=OrderTotals(int(first.unassigned_orders), first.unassigned_revenue),
-        rows=[(row, OrderTotals(row.order_count, row.revenue)) for row in rows if row.customer_id is not None],
+        range=period,
+        totals=totals,
+        unassigned=unassigned,
+        customers=[_entry(row) for row in rows if row.customer_id is not None],
     )
 
 
-def _by_customer() -> Select[Any]:
-    """Rank customers by revenue, with the sums over all of them in every row; orders without one come last."""
-    each = (
+def _entry(row: Row[Any]) -> CustomersReportEntry:
+    totals = OrderTotals(row.order_count, row.revenue)
+    return CustomersReportEntry(row.customer_id, row.name, row.email, *totals, totals.average, row.last_order_at)
+
+
+def _select_top_customers() -> Select[Any]:
+    """Rank customers by revenue, with the totals of all of them in every row.
+
+    The orders without a customer are a row too, the last one: a report of them alone still has its totals.
+    """
+    by_customer = (
         tenant.select(
             TABLE.c.customer_id,
             sa.func.count().label("order_count"),
             sa.func.sum(TABLE.c.total).label("revenue"),
             sa.func.max(TABLE.c.created_at).label("last_order_at"),
         )
-        .where(*IN_RANGE)
+        .where(*IS_IN_RANGE)
         .group_by(TABLE.c.customer_id)
-        .subquery("each_customer")
+        .subquery("by_customer")
     )
-    is_nobody = each.c.customer_id.is_(None)
-    sums = {
-        "customer_count": sa.func.count(each.c.customer_id),
-        "all_orders": sa.func.sum(each.c.order_count),
-        "all_revenue": sa.func.sum(each.c.revenue),
-        "unassigned_orders": sa.func.sum(sa.case((is_nobody, each.c.order_count), else_=0)),
-        "unassigned_revenue": sa.func.sum(sa.case((is_nobody, each.c.revenue), else_=0)),
+    is_unassigned = by_customer.c.customer_id.is_(None)
+    totals = {
+        "customer_count": sa.func.count(by_customer.c.customer_id),
+        "all_orders": sa.func.sum(by_customer.c.order_count),
+        "all_revenue": sa.func.sum(by_customer.c.revenue),
+        "unassigned_orders": sa.func.sum(sa.case((is_unassigned, by_customer.c.order_count), else_=0)),
+        "unassigned_revenue": sa.func.sum(sa.case((is_unassigned, by_customer.c.revenue), else_=0)),
     }
-    place = is_nobody, each.c.revenue.desc(), each.c.customer_id
-    best = sa.select(*each.c, *(value.over().label(name) for name, value in sums.items()))
-    best_ones = best.order_by(*place).limit(bindparam("limit")).subquery("best")
+    ranked = sa.select(*by_customer.c, *(total.over().label(name) for name, total in totals.items()))
+    ordering = is_unassigned, by_customer.c.revenue.desc(), by_customer.c.customer_id
+    top = ranked.order_by(*ordering).limit(bindparam("limit")).subquery("top")
     return (
-        sa.select(*best_ones.c, CUSTOMERS.c.name, CUSTOMERS.c.email)
-        .outerjoin(CUSTOMERS, CUSTOMERS.c.id == best_ones.c.customer_id)
-        .order_by(best_ones.c.customer_id.is_(None), best_ones.c.revenue.desc(), best_ones.c.customer_id)
+        sa.select(*top.c, CUSTOMERS.c.name, CUSTOMERS.c.email)
+        .outerjoin(CUSTOMERS, CUSTOMERS.c.id == top.c.customer_id)
+        .order_by(top.c.customer_id.is_(None), top.c.revenue.desc(), top.c.customer_id)
     )
 
 
-BY_CUSTOMER = _by_customer()
+SELECT_TOP_CUSTOMERS = _select_top_customers()

@@ -1,12 +1,13 @@
-"""The inventory report: what is on the shelves, and what it is worth at the catalogue's prices (contract, section 7).
+"""The inventory report: stock, and its value at the catalogue's prices (contract, section 7).
 
-It tells of every product of the company, those that cannot be ordered included: they stand on the shelf all the same.
+It covers every product of the company, those that cannot be ordered included: they are in stock all the same.
+A value is stock times price, calculated here for a product and by `sql.inventory_value` for a category: SQLite's own
+product would overflow 64 bits.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Row, bindparam
@@ -14,76 +15,78 @@ from sqlalchemy import Row, bindparam
 from app.context import Context
 from app.errors import TooLargeError
 from app.queries import tenant
-from app.reports.order_totals import clamped
-from app.reports.sql import worth
+from app.reports.order_totals import clamp_limit
+from app.reports.sql import inventory_value
+from app.schemas.reports import InventoryCategory, InventoryProduct, InventoryReport, InventoryTotals
 from app.services.products import TABLE
 
 MAX_COUNT = 2**63 - 1
-IS_LOW = TABLE.c.stock <= TABLE.c.low_stock_threshold
+IS_LOW_STOCK = TABLE.c.stock <= TABLE.c.low_stock_threshold
 
 
 def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.func.count(sa.case((condition, 1)))
 
 
-BY_CATEGORY = (
+SELECT_CATEGORIES = (
     sa.select(
         TABLE.c.category,
-        worth(TABLE.c.stock, TABLE.c.price).label("worth"),
+        sa.func.count().label("product_count"),
         sa.func.sum(TABLE.c.stock).label("unit_count"),
-        _count(IS_LOW).label("low_stock_count"),
+        inventory_value(TABLE.c.stock, TABLE.c.price).label("value"),
+        _count(IS_LOW_STOCK).label("low_stock_count"),
         _count(TABLE.c.stock == 0).label("out_of_stock_count"),
     )
     .where(tenant.where(TABLE))
     .group_by(TABLE.c.category)
 )
-MOST_VALUABLE = (
+SELECT_MOST_VALUABLE = (
     tenant.select(
-        TABLE.c.id, TABLE.c.name, TABLE.c.sku, TABLE.c.category, TABLE.c.stock, TABLE.c.price, IS_LOW.label("is_low")
+        TABLE.c.id,
+        TABLE.c.name,
+        TABLE.c.sku,
+        TABLE.c.category,
+        TABLE.c.stock,
+        TABLE.c.price,
+        IS_LOW_STOCK.label("is_low_stock"),
     )
     .order_by((TABLE.c.stock * TABLE.c.price).desc(), TABLE.c.id)
     .limit(bindparam("limit"))
 )
 
 
-class InventoryTotals(NamedTuple):
-    """What some products come to. Low means at its threshold or below, so what is out of stock is low too."""
-
-    product_count: int
-    unit_count: int
-    value: Decimal
-    low_stock_count: int
-    out_of_stock_count: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InventoryReport:
-    """All products by category, and those with the highest value one by one."""
-
-    totals: InventoryTotals
-    by_category: Sequence[tuple[str | None, InventoryTotals]]
-    products: Sequence[Row[Any]]
-
-
 def build(ctx: Context, *, limit: int = 100) -> InventoryReport:
-    """Take stock as it is now. Two statements. `limit` is clamped to 1..1000. Raises TooLargeError."""
-    categories = [_holdings(row) for row in ctx.session.execute(BY_CATEGORY, tenant.params(ctx))]
-    categories.sort(key=lambda each: (-each[1].value, each[0] is None, each[0] or ""))
-    totals = _add(holdings for _, holdings in categories)
+    """Add up the stock as it is now. `limit` is clamped to 1..1000. Raises TooLargeError.
+
+    Two statements: the totals by category, then the products with the highest value.
+    """
+    categories = [_category(row) for row in ctx.session.execute(SELECT_CATEGORIES, tenant.params(ctx))]
+    categories.sort(key=lambda entry: (-entry.value, entry.category is None, entry.category or ""))
+    totals = _add_up(categories)
     if totals.unit_count > MAX_COUNT:
         raise TooLargeError
+    products = ctx.session.execute(SELECT_MOST_VALUABLE, tenant.params(ctx, limit=clamp_limit(limit)))
     return InventoryReport(
+        generated_at=ctx.now,
         totals=totals,
         by_category=categories,
-        products=ctx.session.execute(MOST_VALUABLE, tenant.params(ctx, limit=clamped(limit))).all(),
+        products=[_product(row) for row in products],
     )
 
 
-def _holdings(row: Row[Any]) -> tuple[str | None, InventoryTotals]:
-    count, value = row.worth
-    return row.category, InventoryTotals(count, int(row.unit_count), value, row.low_stock_count, row.out_of_stock_count)
+def _category(row: Row[Any]) -> InventoryCategory:
+    units = int(row.unit_count)
+    return InventoryCategory(
+        row.category, row.product_count, units, row.value, row.low_stock_count, row.out_of_stock_count
+    )
 
 
-def _add(holdings: Iterable[InventoryTotals]) -> InventoryTotals:
-    nothing = InventoryTotals(0, 0, Decimal(0), 0, 0)
-    return InventoryTotals(*(sum(each, start) for start, *each in zip(nothing, *holdings, strict=True)))
+def _product(row: Row[Any]) -> InventoryProduct:
+    value = row.stock * row.price
+    return InventoryProduct(row.id, row.name, row.sku, row.category, row.stock, row.price, value, row.is_low_stock)
+
+
+def _add_up(categories: Iterable[InventoryCategory]) -> InventoryTotals:
+    zero = InventoryTotals(0, 0, Decimal(0), 0, 0)
+    members = (entry[1:] for entry in categories)
+    return InventoryTotals(*(sum(values, start) for start, *values in zip(zero, *members, strict=True)))

@@ -1,4 +1,4 @@
-"""What every report says of a set of orders, and which orders are in a range.
+"""What the reports on orders have in common: the orders of a range, and their totals.
 
 Not here: what a preset means (`app/reports/ranges.py`).
 """
@@ -10,17 +10,17 @@ from sqlalchemy import bindparam
 
 from app.services.orders import TABLE
 from app.services.pricing import CENT
+from models.base import Instant
 
 MAX_LIMIT = 1000
-INSTANT = TABLE.c.created_at.type
-IN_RANGE = (
-    TABLE.c.created_at >= bindparam("start", type_=INSTANT),
-    TABLE.c.created_at <= bindparam("end", type_=INSTANT),
+IS_IN_RANGE = (
+    TABLE.c.created_at >= bindparam("start", type_=Instant),
+    TABLE.c.created_at <= bindparam("end", type_=Instant),
 )
 
 
 class OrderTotals(NamedTuple):
-    """How many orders there are, and their revenue."""
+    """The number of orders, and their revenue."""
 
     order_count: int
     revenue: Decimal
@@ -34,6 +34,6 @@ class OrderTotals(NamedTuple):
 NO_ORDERS = OrderTotals(0, Decimal(0))
 
 
-def clamped(limit: int) -> int:
-    """Return the number of rows that `limit` stands for: 1 to 1000."""
+def clamp_limit(limit: int) -> int:
+    """Return the number of rows to list for `limit`: 1 to 1000."""
     return min(max(limit, 1), MAX_LIMIT)

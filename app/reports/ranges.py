@@ -1,27 +1,27 @@
-"""The range of a report: a preset that ends with today, or ends of the caller's own (contract, section 7). All in UTC.
+"""The range of a report: a preset that ends today, or ends that the caller gives (contract, section 7). All in UTC.
 
-Not here: how a caller writes a moment (`app/schemas/times.py`).
+Not here: how a caller writes a time (`app/schemas/times.py`).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from app.context import Context
 from app.errors import InvalidParameterError
 from app.queries import tenant
+from app.schemas.reports import ReportRange
 from app.schemas.times import end_of_day
 from app.services import orders
 
 DAY = timedelta(days=1)
 CUSTOM = "custom"
-CREATED = orders.TABLE.c.created_at
-FIRST = tenant.select(CREATED).order_by(CREATED).limit(1)
+CREATED_AT = orders.TABLE.c.created_at
+SELECT_FIRST_ORDER_TIME = tenant.select(CREATED_AT).order_by(CREATED_AT).limit(1)
 
 
 class Preset(StrEnum):
-    """A range by its name."""
+    """The name of a range."""
 
     TODAY = "today"
     WEEK = "week"
@@ -31,65 +31,47 @@ class Preset(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Range:
-    """Both ends belong to it. `preset` is `custom` when the caller gave one of them; `label` is for people.
-
-    A range that ends at midnight ends with the day before: only the first millisecond of the next day belongs to it.
-    """
-
-    start: datetime
-    end: datetime
-    preset: str
-    label: str
-
-    @property
-    def last_day(self) -> date:
-        """Return the day that the range ends with."""
-        return last_day(self.start, self.end)
-
-    @property
-    def day_count(self) -> int:
-        """Return how many days the range has."""
-        return (self.last_day - self.start.date()).days + 1
-
-
 def resolve(
     ctx: Context, *, preset: str = Preset.MONTH, start: datetime | None = None, end: datetime | None = None
-) -> Range:
-    """Return the range of a preset; `start` and `end` each replace its own end alone.
+) -> ReportRange:
+    """Return the range of a preset. `start` and `end` each replace one of its ends.
 
-    Raises InvalidParameterError when it would start after it ends.
+    Raises InvalidParameterError when the range would start after it ends.
     """
-    today, wanted = ctx.now.date(), Preset(preset)
-    last = _cut(end) if end else end_of_day(today)
-    first = _cut(start) if start else midnight(_first_day(ctx, wanted, today, last.date()))
+    today, name = ctx.now.date(), Preset(preset)
+    last = _to_milliseconds(end) if end else end_of_day(today)
+    first = _to_milliseconds(start) if start else midnight(_first_day(ctx, name, today, last.date()))
     if first > last:
         raise InvalidParameterError("from" if start else "to", "from must not be after to")
     if start or end:
-        return Range(start=first, end=last, preset=CUSTOM, label=_between(first.date(), last_day(first, last)))
-    return Range(start=first, end=last, preset=wanted, label=_label(wanted, first.date()))
+        return ReportRange(start=first, end=last, preset=CUSTOM, label=_between(first.date(), last_day(first, last)))
+    return ReportRange(start=first, end=last, preset=name, label=_label(name, first.date()))
 
 
 def last_day(start: datetime, end: datetime) -> date:
-    """Return the last day between two moments: an end at midnight belongs to the day before, unless it is `start`."""
+    """Return the last day of a range: an end at midnight belongs to the day before, unless it is `start`."""
     return end.date() - DAY if start < end == midnight(end.date()) else end.date()
 
 
+def day_count(period: ReportRange) -> int:
+    """Return the number of days of a range."""
+    return (last_day(period.start, period.end) - period.start.date()).days + 1
+
+
 def midnight(day: date) -> datetime:
-    """Return the first moment of a day."""
+    """Return the time at which a day begins."""
     return datetime.combine(day, time(), UTC)
 
 
 def days(first: date, last: date) -> Iterator[date]:
-    """Yield every day from the first to the last, both included."""
+    """Yield every day from `first` to `last`, both included."""
     for number in range((last - first).days + 1):
         yield first + number * DAY
 
 
-def _cut(moment: datetime) -> datetime:
-    """Cut to the millisecond that is stored and shown."""
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+def _to_milliseconds(at: datetime) -> datetime:
+    """Cut off the microseconds: times are stored and shown to the millisecond."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def _first_day(ctx: Context, preset: Preset, today: date, last: date) -> date:
@@ -104,8 +86,8 @@ def _first_day(ctx: Context, preset: Preset, today: date, last: date) -> date:
             return today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1)
         case Preset.YEAR:
             return today.replace(month=1, day=1)
-    first: datetime | None = ctx.session.execute(FIRST, tenant.params(ctx)).scalar_one_or_none()
-    return min(first.date() if first else today, last)
+    first_order: datetime | None = ctx.session.scalar(SELECT_FIRST_ORDER_TIME, tenant.params(ctx))
+    return min(first_order.date() if first_order else today, last)
 
 
 def _label(preset: Preset, first: date) -> str:

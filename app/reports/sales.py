@@ -1,14 +1,14 @@
 """The sales report: the orders of a range by day and by status, equal to a plain sum to the cent (contract, section 7).
 
-Two statements, each of which reads an index and not the orders themselves.
+Two statements, both answered by an index alone. The first finds the days of the first and the last order, so that the
+second looks up only days between them.
 """
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import sqlalchemy as sa
@@ -17,90 +17,90 @@ from sqlalchemy import Select
 from app.context import Context
 from app.queries import tenant
 from app.reports import ranges
-from app.reports.order_totals import IN_RANGE, NO_ORDERS, OrderTotals
-from app.reports.ranges import Range
-from app.reports.sql import Spans, tallies, tally
+from app.reports.order_totals import IS_IN_RANGE, NO_ORDERS, OrderTotals
+from app.reports.sql import DayRanges, DayStatusTotals, count_and_cents, daily_totals
+from app.schemas.reports import ReportRange, SalesDay, SalesReport, SalesStatus, SalesTotals
 from app.services.orders import TABLE
 from app.services.pricing import CENT
 from models import OrderStatus
 from models.base import EPOCH, MILLISECOND
 
-MAX_ZEROS = 366  # days of a range up to which days without orders are listed too
+MAX_LISTED_DAYS = 366  # of a range whose days without orders are listed too: a leap year
 DAY_MILLISECONDS = 86_400_000
-EDGE = tenant.select(TABLE.c.created_at).where(*IN_RANGE).limit(1)
-EDGES = sa.select(
-    EDGE.order_by(TABLE.c.created_at).scalar_subquery().label("first"),
-    EDGE.order_by(TABLE.c.created_at.desc()).scalar_subquery().label("last"),
+IN_RANGE = tenant.select(TABLE.c.created_at).where(*IS_IN_RANGE).limit(1)
+SELECT_FIRST_AND_LAST = sa.select(
+    IN_RANGE.order_by(TABLE.c.created_at).scalar_subquery().label("first"),
+    IN_RANGE.order_by(TABLE.c.created_at.desc()).scalar_subquery().label("last"),
 )
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SalesReport:
-    """The orders of a range, by day and by status."""
-
-    totals: OrderTotals
-    daily: Sequence[tuple[date, OrderTotals]]
-    by_status: Sequence[tuple[OrderStatus, OrderTotals]]
+K = TypeVar("K", date, str)
 
 
-def build(ctx: Context, period: Range) -> SalesReport:
-    """Add up the orders of a range. Two statements: between which days there are any, then all figures."""
-    tallied = _tallies(ctx, period)
-    by_day, by_status = _sums(tallied, 0), _sums(tallied, 1)
-    days = set(by_day)  # with the first millisecond after the last day, if an order was placed in it
-    if period.day_count <= MAX_ZEROS:
-        days |= set(ranges.days(period.start.date(), period.last_day))
+def build(ctx: Context, period: ReportRange) -> SalesReport:
+    """Add up the orders of a range."""
+    days, entries = _daily_totals(ctx, period)
+    by_day = _add_up((days[entry.day], entry.order_count, entry.cents) for entry in entries)
+    by_status = _add_up((entry.status, entry.order_count, entry.cents) for entry in entries)
+    listed = set(by_day)  # may have the day after the last one, for an order in its first millisecond
+    if ranges.day_count(period) <= MAX_LISTED_DAYS:
+        listed |= set(ranges.days(period.start.date(), ranges.last_day(period.start, period.end)))
+    totals = functools.reduce(_plus, by_status.values(), NO_ORDERS)
     return SalesReport(
-        totals=functools.reduce(_plus, by_status.values(), NO_ORDERS),
-        daily=[(day, by_day.get(day, NO_ORDERS)) for day in sorted(days)],
-        by_status=[(status, by_status.get(status, NO_ORDERS)) for status in OrderStatus],
+        range=period,
+        totals=SalesTotals(*totals, totals.average),
+        daily=[SalesDay(day, *by_day.get(day, NO_ORDERS)) for day in sorted(listed)],
+        by_status=[SalesStatus(status, *by_status.get(status, NO_ORDERS)) for status in OrderStatus],
     )
 
 
-def _plus(one: OrderTotals, other: OrderTotals) -> OrderTotals:
-    return OrderTotals(one[0] + other[0], one[1] + other[1])
+def _plus(left: OrderTotals, right: OrderTotals) -> OrderTotals:
+    return OrderTotals(left.order_count + right.order_count, left.revenue + right.revenue)
 
 
-def _tallies(ctx: Context, period: Range) -> list[tuple[date, str, int, int]]:
-    """Return day, status, count and cents of each day and status that has orders."""
-    first, last = ctx.session.execute(EDGES, tenant.params(ctx, start=period.start, end=period.end)).one()
+def _daily_totals(ctx: Context, period: ReportRange) -> tuple[Sequence[date], Sequence[DayStatusTotals]]:
+    """Return the days from the first to the last order, and the totals of each day and status that has orders."""
+    first, last = ctx.session.execute(
+        SELECT_FIRST_AND_LAST, tenant.params(ctx, start=period.start, end=period.end)
+    ).one()
     if first is None:
-        return []
+        return [], []
     days = list(ranges.days(first.date(), last.date()))
-    parameters = tenant.params(ctx, spans=_spans(days, period))
-    found = ctx.session.execute(_by_day_and_status(ctx.session.get_bind().dialect.name), parameters).scalar_one()
-    return [(days[number], status, count, cents) for number, status, count, cents in found]
+    statement = _select_daily_totals(ctx.session.get_bind().dialect.name)
+    parameters = tenant.params(ctx, day_ranges=_day_ranges(days, period))
+    return days, ctx.session.execute(statement, parameters).scalar_one()
 
 
-def _sums(tallied: Sequence[tuple[date, str, int, int]], key: int) -> dict[Any, OrderTotals]:
-    """Add up by the day (0) or the status (1): in whole numbers, because decimals take ten times as long."""
-    counts: Counter[Any] = Counter()
-    sums: Counter[Any] = Counter()
-    for each in tallied:
-        counts[each[key]] += each[2]
-        sums[each[key]] += each[3]
-    return {name: OrderTotals(count, sums[name] * CENT) for name, count in counts.items()}
+def _add_up(entries: Iterable[tuple[K, int, int]]) -> dict[K, OrderTotals]:
+    """Add up counts and cents by key, in whole numbers: decimals take ten times as long."""
+    counts: Counter[K] = Counter()
+    sums: Counter[K] = Counter()
+    for key, order_count, cents in entries:
+        counts[key] += order_count
+        sums[key] += cents
+    return {key: OrderTotals(count, sums[key] * CENT) for key, count in counts.items()}
 
 
-def _spans(days: Sequence[date], period: Range) -> str:
+def _day_ranges(days: Sequence[date], period: ReportRange) -> str:
     """Return the first and the last millisecond since 1970 of each day, within the range, as JSON."""
     first = (ranges.midnight(days[0]) - EPOCH) // MILLISECOND
-    start, end = ((each - EPOCH) // MILLISECOND for each in (period.start, period.end))
+    start, end = ((at - EPOCH) // MILLISECOND for at in (period.start, period.end))
     midnights = range(first, first + len(days) * DAY_MILLISECONDS, DAY_MILLISECONDS)
-    return orjson.dumps([[max(each, start), min(each + DAY_MILLISECONDS - 1, end)] for each in midnights]).decode()
+    bounds = [[max(midnight, start), min(midnight + DAY_MILLISECONDS - 1, end)] for midnight in midnights]
+    return orjson.dumps(bounds).decode()
 
 
 @functools.cache
-def _by_day_and_status(dialect: str) -> Select[Any]:
-    """Look each day of each status up in the index: nothing has to be sorted or hashed, as for a GROUP BY."""
-    spans = Spans(dialect)
-    statuses = sa.values(sa.column("status", sa.String)).data([(each.value,) for each in OrderStatus]).cte("statuses")
-    figures = sa.select(tally(TABLE.c.total)).where(
+def _select_daily_totals(dialect: str) -> Select[Any]:
+    """Look up each day of each status in the index: a GROUP BY would sort or hash all orders of the range."""
+    day_ranges = DayRanges(dialect)
+    values = [(status.value,) for status in OrderStatus]
+    statuses = sa.values(sa.column("status", sa.String)).data(values).cte("statuses")
+    totals = sa.select(count_and_cents(TABLE.c.total)).where(
         tenant.where(TABLE),
         TABLE.c.status == statuses.c.status,
-        TABLE.c.created_at >= spans.start,
-        TABLE.c.created_at <= spans.end,
+        TABLE.c.created_at >= day_ranges.start,
+        TABLE.c.created_at <= day_ranges.end,
     )
-    both = spans.table.join(statuses, sa.true())
-    correlated = figures.correlate(spans.table, statuses).scalar_subquery()
-    return sa.select(tallies(spans.number, statuses.c.status, correlated)).select_from(both)
+    days_and_statuses = day_ranges.table.join(statuses, sa.true())
+    correlated = totals.correlate(day_ranges.table, statuses).scalar_subquery()
+    return sa.select(daily_totals(day_ranges.day, statuses.c.status, correlated)).select_from(days_and_statuses)

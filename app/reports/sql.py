@@ -1,7 +1,10 @@
-"""SQL that the two databases word differently. Not here: which rows are meant (the services), and column types."""
+"""SQL expressions of the reports that SQLite and PostgreSQL write differently.
+
+Not here: which rows a report covers (its own module), and the types of columns (`models/base.py`).
+"""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Dialect, FromClause
@@ -12,118 +15,134 @@ from sqlalchemy.types import TypeDecorator
 
 from models.base import Instant
 
-LIMB = 1_000_000  # what stock is worth is added up in parts of this size on SQLite: they do not overflow 64 bits
-CENTS = 2  # places of Money, which SQLite counts in cents
+BASE = 1_000_000  # SQLite multiplies and adds up inventory values digit by digit in this base, because it has 64 bits
+DECIMAL_PLACES = 2  # of Money, which SQLite stores in cents
 
 
-class Worth(TypeDecorator[tuple[int, Decimal]]):
-    """How many, and how much: `3,131.25`, on SQLite `3,0,0,13125` for limbs of cents. Exact at any size."""
+class InventoryValue(TypeDecorator[Decimal]):
+    """A sum of stock times price, exact at any size. On SQLite it is the text of its digits in cents: `3,131,25`."""
 
     impl = sa.Text
     cache_ok = True
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[int, Decimal] | None:
-        """Return count and amount."""
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        """Return the value."""
         if value is None:
             return None
-        count, *parts = value.split(",")
         if dialect.name == "postgresql":
-            return int(count), Decimal(parts[0])
+            return Decimal(value)
         cents = 0
-        for part in parts:
-            cents = cents * LIMB + int(part)
-        return int(count), Decimal(cents).scaleb(-CENTS)
+        for digit in value.split(","):
+            cents = cents * BASE + int(digit)
+        return Decimal(cents).scaleb(-DECIMAL_PLACES)
 
 
-class Tallies(TypeDecorator[list[tuple[int, str, int, int]]]):
-    """Many numbers of rows and sums in cents in one value: `0,SUBMITTED,3,13125;1,SHIPPED,…`.
+class DayStatusTotals(NamedTuple):
+    """The totals of the orders of one day that have one status. The day is its number in `DayRanges`."""
 
-    A row costs the interpreter's lock, and orders that are placed meanwhile wait for it: one row costs it once.
+    day: int
+    status: str
+    order_count: int
+    cents: int
+
+
+class DailyTotals(TypeDecorator[list[DayStatusTotals]]):
+    """The totals of many days and statuses in one value: `0,SUBMITTED,3,13125;1,SHIPPED,…`.
+
+    Each row that is fetched takes the interpreter's lock, and orders that are placed meanwhile wait for it. One value
+    takes it once.
     """
 
     impl = sa.Text
     cache_ok = True
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> list[tuple[int, str, int, int]]:  # noqa: ARG002
-        """Return number, name, count and cents of those that count any."""
+    def process_result_value(self, value: str | None, dialect: Dialect) -> list[DayStatusTotals]:  # noqa: ARG002
+        """Return the totals of the days and statuses that have orders."""
         entries = (entry.split(",") for entry in value.split(";")) if value else ()
-        return [(int(number), name, int(count), int(cents)) for number, name, count, cents in entries if count != "0"]
+        return [
+            DayStatusTotals(int(day), status, int(count), int(cents))
+            for day, status, count, cents in entries
+            if count != "0"
+        ]
 
 
-class tally(FunctionElement[str]):  # noqa: N801 - reads as an SQL function
-    """Count the rows and add up a column of Money in cents, both in one value: a subquery has only one."""
+class count_and_cents(FunctionElement[str]):  # noqa: N801 - reads as an SQL function
+    """Count the rows and add up a column of Money in cents, as one value `3,13125`: a subquery yields only one."""
 
     type = sa.Text()
     inherit_cache = True
 
 
-class worth(FunctionElement[tuple[int, Decimal]]):  # noqa: N801 - reads as an SQL function
-    """Count the rows and add up a whole number times a column of Money."""
+class inventory_value(FunctionElement[Decimal]):  # noqa: N801 - reads as an SQL function
+    """Add up stock times price."""
 
-    type = Worth()
+    type = InventoryValue()
     inherit_cache = True
 
 
-def tallies(
-    number: ColumnElement[int], name: ColumnElement[str], tally: ColumnElement[str]
-) -> ColumnElement[list[tuple[int, str, int, int]]]:
-    """Return the tallies of all rows, each with its number and name, as one value."""
-    entry = sa.cast(number, sa.Text) + "," + name + "," + tally
-    return sa.type_coerce(sa.func.aggregate_strings(entry, ";"), Tallies())
+def daily_totals(
+    day: ColumnElement[int], status: ColumnElement[str], totals: ColumnElement[str]
+) -> ColumnElement[list[DayStatusTotals]]:
+    """Return the totals of all rows, each with its day and status, as one value. `totals` is a `count_and_cents`."""
+    entry = sa.cast(day, sa.Text) + "," + status + "," + totals
+    return sa.type_coerce(sa.func.aggregate_strings(entry, ";"), DailyTotals())
 
 
-@compiles(tally, "postgresql")
-def _tally(element: Any, compiler: Any, **options: Any) -> str:
+@compiles(count_and_cents, "postgresql")
+def _count_and_cents_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"count(*) || ',' || round(coalesce(sum({compiler.process(element.clauses, **options)}), 0) * 100)"
 
 
-@compiles(tally, "sqlite")
-def _tally_of_cents(element: Any, compiler: Any, **options: Any) -> str:
-    return _row("count(*)", f"sum({compiler.process(element.clauses, **options)})")
+@compiles(count_and_cents, "sqlite")
+def _count_and_cents_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return _joined("count(*)", f"sum({compiler.process(element.clauses, **options)})")
 
 
-@compiles(worth, "postgresql")
-def _worth(element: Any, compiler: Any, **options: Any) -> str:
-    number, price = (compiler.process(each, **options) for each in element.clauses)
-    return f"count(*) || ',' || coalesce(sum({number} * {price}), 0)"
+@compiles(inventory_value, "postgresql")
+def _inventory_value_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    stock, price = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"coalesce(sum({stock} * {price}), 0)"
 
 
-@compiles(worth, "sqlite")
-def _worth_in_limbs(element: Any, compiler: Any, **options: Any) -> str:
-    """Multiply as on paper: a large stock at a high price has more than 64 bits."""
-    factors = (compiler.process(each, **options) for each in element.clauses)
-    (a, b), (c, d) = ((f"{each} / {LIMB}", f"{each} % {LIMB}") for each in factors)
-    return _row("count(*)", f"sum({a} * ({c}))", f"sum({a} * ({d}) + {b} * ({c}))", f"sum({b} * ({d}))")
+@compiles(inventory_value, "sqlite")
+def _inventory_value_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    """Multiply two numbers of two digits each, as on paper."""
+    factors = (compiler.process(clause, **options) for clause in element.clauses)
+    (a, b), (c, d) = ((f"{factor} / {BASE}", f"{factor} % {BASE}") for factor in factors)
+    return _joined(f"sum({a} * ({c}))", f"sum({a} * ({d}) + {b} * ({c}))", f"sum({b} * ({d}))")
 
 
-def _row(*values: str) -> str:
+def _joined(*values: str) -> str:
     return " || ',' || ".join(f"coalesce({value}, 0)" for value in values)
 
 
-class Spans:
-    """The bound parameter `spans` as a table: JSON `[[start, end], ...]` in milliseconds, a row for each from 0 on."""
+class DayRanges:
+    """The bound parameter `day_ranges` as a table: JSON `[[start, end], ...]` in milliseconds, one row for each day.
+
+    Days are numbered from 0.
+    """
 
     def __init__(self, dialect: str) -> None:
-        """Word it for one database."""
-        given = sa.bindparam("spans", type_=sa.Text)
+        """Write it for one database."""
+        parameter = sa.bindparam("day_ranges", type_=sa.Text)
         self.table: FromClause
         self.start: ColumnElement[Any]
         self.end: ColumnElement[Any]
         if dialect == "postgresql":
-            elements = sa.func.jsonb_array_elements(sa.cast(given, postgresql.JSONB))
+            elements = sa.func.jsonb_array_elements(sa.cast(parameter, postgresql.JSONB))
             value = sa.column("value", postgresql.JSONB)
             self.table = elements.table_valued(value, with_ordinality="ordinal").render_derived()
-            self.number: Any = self.table.c.ordinal - 1
-            self.start, self.end = (_moment(self.table.c.value[each].astext) for each in (0, 1))
+            self.day: Any = self.table.c.ordinal - 1
+            self.start, self.end = (_instant(self.table.c.value[index].astext) for index in (0, 1))
         else:
-            self.table = sa.func.json_each(given).table_valued("key", "value")
-            self.number = self.table.c.key
+            self.table = sa.func.json_each(parameter).table_valued("key", "value")
+            self.day = self.table.c.key
             self.start, self.end = (
                 sa.func.json_extract(self.table.c.value, path, type_=Instant) for path in ("$[0]", "$[1]")
             )
 
 
-def _moment(milliseconds: ColumnElement[str]) -> ColumnElement[Any]:
-    """Return the moment on PostgreSQL; the cast rounds what the division left of a microsecond."""
+def _instant(milliseconds: ColumnElement[str]) -> ColumnElement[Any]:
+    """Return the time on PostgreSQL. The cast rounds away the fraction of a microsecond that the division leaves."""
     seconds = sa.cast(milliseconds, sa.Double) / sa.literal_column("1000", sa.Double)
     return sa.cast(sa.func.to_timestamp(seconds), Instant)

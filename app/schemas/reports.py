@@ -1,11 +1,148 @@
-"""Reports as JSON (contract, section 7)."""
+"""The reports as typed values and as JSON, named as the document names them (contract, section 7).
 
+Not here: how the values are calculated (`app/reports/`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from decimal import Decimal
+from types import NoneType
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 from marshmallow import fields
 
 from app.schemas.base import Amount, Converted, Json, Schema, Timestamp, timestamp
+from models import OrderStatus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportRange:
+    """The orders that a report covers: those placed from `start` to `end`, both included.
+
+    `preset` is `custom` when the caller gave one of the ends; `label` is for people. A range that ends at midnight ends
+    with the day before: only the first millisecond of the next day belongs to it.
+    """
+
+    start: datetime
+    end: datetime
+    preset: str
+    label: str
+
+
+class SalesTotals(NamedTuple):
+    """The totals of all orders of a range."""
+
+    order_count: int
+    revenue: Decimal
+    average_order_value: Decimal
+
+
+class SalesDay(NamedTuple):
+    """The totals of one day."""
+
+    date: date
+    order_count: int
+    revenue: Decimal
+
+
+class SalesStatus(NamedTuple):
+    """The totals of one status."""
+
+    status: OrderStatus
+    order_count: int
+    revenue: Decimal
+
+
+class UnassignedTotals(NamedTuple):
+    """The totals of the orders without a customer."""
+
+    order_count: int
+    revenue: Decimal
+
+
+class CustomersTotals(NamedTuple):
+    """The totals of all orders of a range, those without a customer included."""
+
+    customer_count: int
+    order_count: int
+    revenue: Decimal
+
+
+class CustomersReportEntry(NamedTuple):
+    """The totals of one customer."""
+
+    customer_id: str
+    name: str | None
+    email: str
+    order_count: int
+    revenue: Decimal
+    average_order_value: Decimal
+    last_order_at: datetime
+
+
+class InventoryTotals(NamedTuple):
+    """The totals of several products. Low stock is at the threshold or below, so out of stock is low too."""
+
+    product_count: int
+    unit_count: int
+    value: Decimal
+    low_stock_count: int
+    out_of_stock_count: int
+
+
+class InventoryCategory(NamedTuple):
+    """The totals of one category; None for products without one."""
+
+    category: str | None
+    product_count: int
+    unit_count: int
+    value: Decimal
+    low_stock_count: int
+    out_of_stock_count: int
+
+
+class InventoryProduct(NamedTuple):
+    """The stock of one product."""
+
+    product_id: str
+    name: str
+    sku: str | None
+    category: str | None
+    stock: int
+    price: Decimal
+    value: Decimal
+    is_low_stock: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SalesReport:
+    """The orders of a range, by day and by status."""
+
+    range: ReportRange
+    totals: SalesTotals
+    daily: Sequence[SalesDay]
+    by_status: Sequence[SalesStatus]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CustomersReport:
+    """The orders of a range by customer, the highest revenue first."""
+
+    range: ReportRange
+    totals: CustomersTotals
+    unassigned: UnassignedTotals
+    customers: Sequence[CustomersReportEntry]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InventoryReport:
+    """The stock by category and by product, the highest value first."""
+
+    generated_at: datetime
+    totals: InventoryTotals
+    by_category: Sequence[InventoryCategory]
+    products: Sequence[InventoryProduct]
 
 
 class Day(Converted):
@@ -14,8 +151,8 @@ class Day(Converted):
     show = staticmethod(date.isoformat)
 
 
-class RangeSchema(Schema):
-    """Which orders a report tells of."""
+class ReportRangeSchema(Schema):
+    """The range of a report."""
 
     start = Timestamp(data_key="from")
     end = Timestamp(data_key="to")
@@ -23,110 +160,63 @@ class RangeSchema(Schema):
     label = fields.String()
 
 
-class FiguresSchema(Schema):
-    """How many orders, and how much."""
-
-    order_count = fields.Integer()
-    revenue = Amount()
-
-
-class TotalsSchema(FiguresSchema):
-    """The same with the average."""
-
-    average_order_value = Amount(attribute="average")
+FIELDS: dict[type, type[fields.Field[Any]]] = {
+    str: fields.String,
+    OrderStatus: fields.String,
+    int: fields.Integer,
+    bool: fields.Boolean,
+    Decimal: Amount,
+    date: Day,
+    datetime: Timestamp,
+}
 
 
-class DailySchema(Schema):
-    """The figures of a day."""
-
-    date = Day()
-    order_count = fields.Integer()
-    revenue = Amount()
-
-
-class StatusSchema(Schema):
-    """The figures of a status."""
-
-    status = fields.String()
-    order_count = fields.Integer()
-    revenue = Amount()
+def _schema(row: type) -> Schema:
+    """Build the schema of a row type: a field for each member, in the same order, because rows render by position."""
+    hints = {name: set(get_args(hint) or [hint]) - {NoneType} for name, hint in get_type_hints(row).items()}
+    schema: type[Schema] = type(
+        f"{row.__name__}Schema", (Schema,), {name: FIELDS[kind]() for name, (kind,) in hints.items()}
+    )
+    return schema()
 
 
-class BuyerSchema(Schema):
-    """The figures of a customer."""
-
-    customer_id = fields.String()
-    name = fields.String()
-    email = fields.String()
-    order_count = fields.Integer()
-    revenue = Amount()
-    average_order_value = Amount()
-    last_order_at = Timestamp()
-
-
-class HoldingsSchema(Schema):
-    """How many products and units, and what they are worth."""
-
-    product_count = fields.Integer()
-    unit_count = fields.Integer()
-    value = Amount()
-    low_stock_count = fields.Integer()
-    out_of_stock_count = fields.Integer()
+REPORT_RANGE = ReportRangeSchema()
+SALES_TOTALS = _schema(SalesTotals)
+SALES_DAY = _schema(SalesDay)
+SALES_STATUS = _schema(SalesStatus)
+CUSTOMERS_TOTALS = _schema(CustomersTotals)
+UNASSIGNED_TOTALS = _schema(UnassignedTotals)
+CUSTOMERS_REPORT_ENTRY = _schema(CustomersReportEntry)
+INVENTORY_TOTALS = _schema(InventoryTotals)
+INVENTORY_CATEGORY = _schema(InventoryCategory)
+INVENTORY_PRODUCT = _schema(InventoryProduct)
 
 
-class StockSchema(Schema):
-    """What is there of a product."""
-
-    product_id = fields.String()
-    name = fields.String()
-    sku = fields.String()
-    category = fields.String()
-    stock = fields.Integer()
-    price = Amount()
-    value = Amount()
-    is_low_stock = fields.Boolean()
-
-
-RANGE = RangeSchema()
-FIGURES = FiguresSchema()
-TOTALS = TotalsSchema()
-DAILY = DailySchema()
-STATUS = StatusSchema()
-BUYER = BuyerSchema()
-HOLDINGS = HoldingsSchema()
-STOCK = StockSchema()
-
-
-def sales(period: Any, report: Any) -> Json:
-    """Return the sales report of a range."""
+def sales_report(report: SalesReport) -> Json:
+    """Return a sales report as JSON."""
     return {
-        "range": RANGE.dump(period),
-        "totals": TOTALS.render((*report.totals, report.totals.average)),
-        "daily": [DAILY.render((day, *figures)) for day, figures in report.daily],
-        "byStatus": [STATUS.render((status, *figures)) for status, figures in report.by_status],
+        "range": REPORT_RANGE.dump(report.range),
+        "totals": SALES_TOTALS.render(report.totals),
+        "daily": [SALES_DAY.render(day) for day in report.daily],
+        "byStatus": [SALES_STATUS.render(status) for status in report.by_status],
     }
 
 
-def customers(period: Any, report: Any) -> Json:
-    """Return the customers report of a range."""
-    sums = {"customerCount": report.customer_count, **FIGURES.render(report.totals)}
+def customers_report(report: CustomersReport) -> Json:
+    """Return a customers report as JSON."""
+    unassigned = UNASSIGNED_TOTALS.render(report.unassigned)
     return {
-        "range": RANGE.dump(period),
-        "totals": {**sums, "unassigned": FIGURES.render(report.unassigned)},
-        "customers": [
-            BUYER.render((row.customer_id, row.name, row.email, *figures, figures.average, row.last_order_at))
-            for row, figures in report.rows
-        ],
+        "range": REPORT_RANGE.dump(report.range),
+        "totals": {**CUSTOMERS_TOTALS.render(report.totals), "unassigned": unassigned},
+        "customers": [CUSTOMERS_REPORT_ENTRY.render(entry) for entry in report.customers],
     }
 
 
-def inventory(generated_at: datetime, report: Any) -> Json:
-    """Return the inventory report as of a moment."""
+def inventory_report(report: InventoryReport) -> Json:
+    """Return an inventory report as JSON."""
     return {
-        "generatedAt": timestamp(generated_at),
-        "totals": HOLDINGS.render(report.totals),
-        "byCategory": [
-            {"category": category, **HOLDINGS.render(holdings)} for category, holdings in report.by_category
-        ],
-        "products": [STOCK.render((*row[:-1], row.stock * row.price, row.is_low)) for row in report.products],
+        "generatedAt": timestamp(report.generated_at),
+        "totals": INVENTORY_TOTALS.render(report.totals),
+        "byCategory": [INVENTORY_CATEGORY.render(category) for category in report.by_category],
+        "products": [INVENTORY_PRODUCT.render(product) for product in report.products],
     }

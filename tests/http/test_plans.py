@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from app.context import Context
 from app.db import Database
 from app.reports import customers as customers_report
-from app.reports import inventory, ranges, sales
+from app.reports import inventory, sales
+from app.schemas.reports import ReportRange
 from app.services import customers, orders, products
 from models import OrderStatus
 from tests.support import factories
@@ -209,7 +210,7 @@ def test_a_report_reads_nothing_but_an_index(fresh_database: Database, length: t
     tenant = factories.tenant(fresh_database)
     fill(fresh_database, tenant.company_id)
     vacuum(fresh_database)
-    period = ranges.Range(start=RECENTLY - length, end=RECENTLY, preset="custom", label="")
+    period = ReportRange(start=RECENTLY - length, end=RECENTLY, preset="custom", label="")
 
     by_day = plans(fresh_database, tenant.company_id, lambda ctx: sales.build(ctx, period))
     by_customer = plans(fresh_database, tenant.company_id, lambda ctx: customers_report.build(ctx, period))
