@@ -49,11 +49,11 @@ PENDING = (
     "models/",
     "migrations/",
     "openapi/",
-    "docs/",
+    "docs/deployment.md",
+    "docs/errors.md",
+    "docs/webhooks.md",
     "tests/",
     "benchmarks/",
-    "README",
-    "CHANGELOG",
 )
 
 
