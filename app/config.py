@@ -155,9 +155,9 @@ class Settings:
         return self.public_url or address.listening(self.host, self.port)
 
     @property
-    def webhook_rules(self) -> egress.Rules:
-        """Return where webhooks may go."""
-        return egress.Rules(networks=self.webhook_allowed_networks, ports=self.webhook_allowed_ports)
+    def egress_policy(self) -> egress.EgressPolicy:
+        """Return where webhooks may connect to."""
+        return egress.EgressPolicy(networks=self.webhook_allowed_networks, ports=self.webhook_allowed_ports)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

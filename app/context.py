@@ -9,7 +9,7 @@ from typing import Protocol
 from limits import RateLimitItem
 from sqlalchemy.orm import Session
 
-from app.egress import Rules
+from app.egress import EgressPolicy
 
 
 class ActorType(StrEnum):
@@ -50,7 +50,7 @@ class Context:
     company_id: str
     request_id: str
     now: datetime
-    egress: Rules = field(default_factory=Rules)  # where webhooks may go
+    egress_policy: EgressPolicy = field(default_factory=EgressPolicy)  # where webhooks may go
     address: str | None = None  # where the request came from; None at the command line
     key: CallingKey | None = None  # None at the command line and in background work
 

@@ -1,1 +1,1 @@
-"""The deliverer: takes events from the outbox to the receivers, in a process of its own (contract, section 8.2)."""
+"""The delivery worker: sends events from the outbox to receivers, in a separate process (contract, section 8.2)."""

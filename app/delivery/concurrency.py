@@ -1,36 +1,40 @@
-"""How many deliveries each webhook may have under way: fairness, without knowing anything of receivers beforehand.
+"""How many deliveries each webhook may have in flight.
 
-A webhook starts with FIRST, gets one more for each delivery that arrives, up to MOST, and falls to one when a
-delivery fails. So a receiver that hangs holds few of the places, and one that is fast soon has many.
+The limit of a webhook adapts as TCP's congestion window does in slow start: it begins at INITIAL_LIMIT, rises by one
+with each success up to MAX_LIMIT, and falls to 1 with a failure. A receiver that hangs soon holds few connections, a
+fast one holds many, and nothing has to be configured.
+
+Example: a new webhook may have 4 deliveries in flight. When they succeed the limit is 8, then 16, 32 and 40. When one
+fails it is 1: the webhook gets its next delivery after all of its deliveries in flight have ended.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 
-FIRST, MOST = 4, 40
-IN_ALL = 600  # from here on a webhook gets one place at a time, so that nobody waits for the slow ones of others
-AT_MOST = 900  # connections; systems commonly allow a process 1,024 files
+INITIAL_LIMIT, MAX_LIMIT = 4, 40
+CROWDED = 600  # in flight in total; from here on a webhook gets one at a time, so that none waits for slow receivers
+MAX_IN_FLIGHT = 900  # connections; 1,024 open files is a common limit for a process
 
 
-class Pace:
-    """What one worker has learnt of the webhooks it serves."""
+class ConcurrencyLimiter:
+    """The limits that one worker has learned."""
 
     def __init__(self) -> None:
-        """Start without any knowledge."""
-        self._allowed: dict[str, int] = {}
+        """Start with the initial limit for every webhook."""
+        self._limits: dict[str, int] = {}
 
-    def note(self, webhook_id: str, *, success: bool) -> None:
-        """Learn from how a delivery went."""
-        self._allowed[webhook_id] = min(self._allowed.get(webhook_id, FIRST) + 1, MOST) if success else 1
+    def record(self, webhook_id: str, *, success: bool) -> None:
+        """Raise or reset the limit of a webhook after an attempt."""
+        self._limits[webhook_id] = min(self._limits.get(webhook_id, INITIAL_LIMIT) + 1, MAX_LIMIT) if success else 1
 
-    def shares(self, due: Iterable[str], under_way: Counter[str]) -> dict[str, int]:
-        """Return how many more deliveries each of the webhooks in `due` may get now, those that get none left out."""
-        total = under_way.total()
-        shares = {}
-        for webhook_id in sorted(due, key=lambda each: under_way[each]):  # those with nothing under way first
-            allowed = self._allowed.get(webhook_id, FIRST) if total < IN_ALL else 1
-            count = min(allowed - under_way[webhook_id], AT_MOST - total)
+    def allow(self, due: Iterable[str], in_flight: Counter[str]) -> dict[str, int]:
+        """Return how many more deliveries of each webhook in `due` may start now, without those that may start none."""
+        total = in_flight.total()
+        allowed = {}
+        for webhook_id in sorted(due, key=in_flight.__getitem__):  # idle webhooks first
+            limit = self._limits.get(webhook_id, INITIAL_LIMIT) if total < CROWDED else 1
+            count = min(limit - in_flight[webhook_id], MAX_IN_FLIGHT - total)
             if count > 0:
-                shares[webhook_id] = count
+                allowed[webhook_id] = count
                 total += count
-        return shares
+        return allowed

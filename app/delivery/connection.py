@@ -1,6 +1,14 @@
-"""One connection to a receiver: opened to a checked address, bounded in everything it reads.
+"""One HTTP/1.1 connection to a receiver, on asyncio and h11, with a limit for everything that is read.
 
-Speaks HTTP/1.1 through h11. Not here: which connection is used for what, and deadlines (`app/delivery/sender.py`).
+Rules of this file:
+
+1. A connection is opened to an address that `app/egress.py` has checked. It is never redirected and uses no proxy.
+2. Bytes that arrive before a request was sent are not its response (RFC 9112, section 6.3): a new connection fails, a
+   kept one is stale.
+3. A connection is used again only if both messages ended, the end of the response was unambiguous, and nothing follows.
+4. StaleError means that the receiver cannot have processed the request: the caller may send it on another connection.
+
+Not here: which connection is used for which request, and deadlines (`app/delivery/sender.py`).
 """
 
 import asyncio
@@ -14,92 +22,92 @@ from typing import cast
 
 import h11
 
-from app.egress import Address, Target
+from app.egress import Address, Origin, Target
 
-MAX_HEAD = 16_384  # bytes of status line and headers
-MAX_BODY = 65_536  # bytes, as they come and decompressed
-MAX_INTERIM = 10  # 1xx answers before the real one
-MAX_UNREAD = 65_536  # bytes that may wait to be read
-MAX_TURNS = 10  # of the loop, to read what has arrived
-COMPRESSED = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}  # to zlib's window bits
+MAX_HEAD_BYTES = 16_384  # status line and headers; the default limit of h11 and of Node.js
+MAX_BODY_BYTES = 65_536  # as received, and decompressed
+MAX_INTERIM_RESPONSES = 10  # 1xx before the final response
+MAX_UNREAD_BYTES = 65_536  # received and not read yet; more is left to TCP's flow control
+MAX_TURNS = 10  # of the event loop, to receive what the system already holds
+ZLIB_WINDOW_BITS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}  # by Content-Encoding
 
 
 class StaleError(Exception):
-    """A connection that was kept open cannot be used: the other side closed it, or sent something without a request."""
+    """A kept connection cannot be used again: the receiver closed it, or sent something without a request."""
 
 
-class UnaskedError(h11.RemoteProtocolError):
-    """A receiver answered a new connection before anything was asked."""
+class UnsolicitedResponseError(h11.RemoteProtocolError):
+    """A receiver sent something on a new connection before the request."""
 
     def __init__(self) -> None:
-        """Say so."""
-        super().__init__("There was an answer before the request.")
+        """Take no arguments: the message is always the same."""
+        super().__init__("There was a response before the request.")
 
 
 @dataclass(slots=True)
-class Answer:
-    """What a receiver said, as far as it was read."""
+class Response:
+    """The response of a receiver, as far as it was read."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytearray = field(default_factory=bytearray)
 
     def header(self, name: bytes) -> bytes | None:
-        """Return the first header of a (lower-case) name."""
-        return next((value for each, value in self.headers if each == name), None)
+        """Return the value of the first header with this lower-case name."""
+        return next((value for header, value in self.headers if header == name), None)
 
-    def text(self) -> bytes:
-        """Return the body, decompressed as far as it may be read."""
-        bits = COMPRESSED.get((self.header(b"content-encoding") or b"").strip().lower())
+    def content(self) -> bytes:
+        """Return the body, decompressed up to MAX_BODY_BYTES."""
+        bits = ZLIB_WINDOW_BITS.get((self.header(b"content-encoding") or b"").strip().lower())
         if bits is None:
             return bytes(self.body)
         try:
-            return zlib.decompressobj(bits).decompress(self.body, MAX_BODY)
+            return zlib.decompressobj(bits).decompress(self.body, MAX_BODY_BYTES)
         except zlib.error:
             return bytes(self.body)
 
 
 class Stream(asyncio.Protocol):
-    """The bytes of one socket. It knows what has come and was not read, which asyncio's own streams do not show."""
+    """The bytes of one socket. Unlike asyncio's own streams, it shows whether there are unread bytes."""
 
     def __init__(self) -> None:
-        """Start before there is a socket."""
-        self.is_over = False  # the other side ended it, or the network did
+        """Start without a socket."""
+        self.is_closed = False  # by the receiver or the network
         self._unread = bytearray()
         self._error: Exception | None = None
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Keep what came until it is read; take no more when it is much."""
+        """Keep bytes until they are read; receive no more when there are MAX_UNREAD_BYTES."""
         self._unread += data
-        if len(self._unread) >= MAX_UNREAD:
+        if len(self._unread) >= MAX_UNREAD_BYTES:
             self.transport.pause_reading()
-        self._news.set()
+        self._changed.set()
 
     def eof_received(self) -> None:
         """Note the end; the transport closes itself."""
-        self.is_over = True
-        self._news.set()
+        self.is_closed = True
+        self._changed.set()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Note the end and its cause."""
-        self.is_over, self._error = True, error
-        self._news.set()
+        self.is_closed, self._error = True, error
+        self._changed.set()
 
     @property
     def has_unread(self) -> bool:
-        """Whether something came that was not read."""
+        """Whether there are unread bytes."""
         return bool(self._unread)
 
     async def read(self) -> bytes:
-        """Return what came, waiting for something; nothing at the end. Raises OSError when the connection broke."""
-        while not (self._unread or self.is_over):
-            self._news.clear()
-            await self._news.wait()
+        """Wait for bytes and return them, or none at the end. Raises OSError if the connection broke."""
+        while not (self._unread or self.is_closed):
+            self._changed.clear()
+            await self._changed.wait()
         if self._error is not None and not self._unread:
             raise self._error
         data = bytes(self._unread)
@@ -108,12 +116,12 @@ class Stream(asyncio.Protocol):
         return data
 
     async def is_quiet(self) -> bool:
-        """Return whether nothing came that was not read, what the system still holds for us included.
+        """Return True if there are no unread bytes, neither here nor in the buffers of the system.
 
-        The system may hold bytes that mean nothing to HTTP: a TLS ticket, say. So the loop gets turns to read them.
+        The system may hold bytes that TLS consumes, such as a session ticket, so the loop gets turns to receive them.
         """
         for _ in range(MAX_TURNS):
-            if self._unread or self.is_over or self.transport.is_closing():
+            if self._unread or self.is_closed or self.transport.is_closing():
                 return False
             if not self._is_readable():
                 return True
@@ -127,107 +135,107 @@ class Stream(asyncio.Protocol):
 
 
 class Connection:
-    """An open connection; `is_reusable` after an answer that was read to its end."""
+    """An open connection. `is_reusable` is True after a response that was read to its end."""
 
-    def __init__(self, place: tuple[str, str, int], stream: Stream) -> None:
-        """Take an open stream and what place it leads to."""
-        self.place = place
+    def __init__(self, origin: Origin, stream: Stream) -> None:
+        """Take an open stream and the origin that it leads to."""
+        self.origin = origin
         self._stream = stream
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         self._is_used = False
-        self._is_silent = True  # nothing of the answer under way has come
-        self.answer: Answer | None = None  # of the request under way, also when it was cut off
+        self._has_received = False  # anything of the current response
+        self.response: Response | None = None  # to the current request, also if it was cut off
         self.idle_since = 0.0
 
     @classmethod
     async def open(cls, target: Target, address: Address, tls: ssl.SSLContext) -> "Connection":
-        """Connect to `address`; over TLS the certificate must be that of the target's host."""
+        """Connect to `address`. With TLS, the certificate must be valid for the target's host."""
         context, name = (tls, target.host) if target.scheme == "https" else (None, None)
         connecting = asyncio.get_running_loop().create_connection
         _, stream = await connecting(Stream, str(address), target.port, ssl=context, server_hostname=name)
-        return cls(target.place, stream)
+        return cls(target.origin, stream)
 
     @property
     def is_reusable(self) -> bool:
-        """Whether another request may be sent: both messages are over, and it is clear where the answer ended."""
-        are_over = self._http.our_state is self._http.their_state is h11.DONE
+        """Whether another request may be sent: both messages ended, and the end of the response is unambiguous."""
+        is_complete = self._http.our_state is self._http.their_state is h11.DONE
         is_sent = not self._stream.transport.get_write_buffer_size()
         is_clear = not self.has_leftover and not self._is_ambiguous()
-        return are_over and is_sent and is_clear and not self._stream.is_over
+        return is_complete and is_sent and is_clear and not self._stream.is_closed
 
     @property
     def has_leftover(self) -> bool:
-        """Whether something came after the end of an answer."""
-        is_after = self._http.their_state is h11.DONE
-        return is_after and (self._stream.has_unread or bool(self._http.trailing_data[0]))
+        """Whether there are bytes after the end of the response."""
+        is_complete = self._http.their_state is h11.DONE
+        return is_complete and (self._stream.has_unread or bool(self._http.trailing_data[0]))
 
-    async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send one request and read its answer, at most MAX_BODY of it.
+    async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Response:
+        """Send one request and read the response, at most MAX_BODY_BYTES of its body.
 
-        Raises OSError, h11.RemoteProtocolError for what is not HTTP, UnaskedError and StaleError.
+        Raises OSError, h11.RemoteProtocolError if the response is not HTTP, UnsolicitedResponseError, and StaleError.
         """
-        self.answer, self._is_silent = None, True
-        if not await self._stream.is_quiet():  # what is there before the request is no answer to it
+        self.response, self._has_received = None, False
+        if not await self._stream.is_quiet():
             raise self._broken()
         if self._is_used:
             self._http.start_next_cycle()
         framing = [("Host", target.authority), ("Content-Length", str(len(body))), ("Accept-Encoding", "identity")]
         request = h11.Request(method="POST", target=target.path, headers=[*framing, *headers.items()])
         self._stream.transport.write(
-            b"".join(self._http.send(each) or b"" for each in (request, h11.Data(data=body), h11.EndOfMessage()))
+            b"".join(self._http.send(event) or b"" for event in (request, h11.Data(data=body), h11.EndOfMessage()))
         )
-        self.answer = await self._head()
-        await self._read_body(self.answer)
+        self.response = await self._read_head()
+        await self._read_body(self.response)
         self._is_used = True
         self.idle_since = time.monotonic()
-        return self.answer
+        return self.response
 
     def close(self) -> None:
-        """Drop the connection without a farewell: what the other side still sends is of no interest."""
+        """Close the connection at once, without waiting for the receiver."""
         self._stream.transport.abort()
 
     def _broken(self) -> Exception:
         if self._is_used:
             return StaleError()
-        return UnaskedError() if self._stream.has_unread else ConnectionResetError("The other side closed at once.")
+        return UnsolicitedResponseError() if self._stream.has_unread else ConnectionResetError("The receiver closed.")
 
     def _is_ambiguous(self) -> bool:
-        """Return whether the answer says in two ways where it ends (RFC 9112, section 6.3)."""
-        named = {name for name, _ in self.answer.headers} if self.answer else set()
-        return {b"transfer-encoding", b"content-length"} <= named
+        """Return True if the response defines its length in two ways (RFC 9112, section 6.3)."""
+        names = {name for name, _ in self.response.headers} if self.response else set()
+        return {b"transfer-encoding", b"content-length"} <= names
 
-    async def _head(self) -> Answer:
+    async def _read_head(self) -> Response:
         try:
-            event = await self._event()
+            event = await self._next_event()
         except ConnectionError as error:
-            if self._is_used and self._is_silent:
+            if self._is_used and not self._has_received:
                 raise StaleError from error
             raise
-        for _ in range(MAX_INTERIM):
+        for _ in range(MAX_INTERIM_RESPONSES):
             if isinstance(event, h11.Response):
-                return Answer(status=event.status_code, headers=list(event.headers))
-            event = await self._event()
-        raise h11.RemoteProtocolError("There are too many interim answers.")
+                return Response(status=event.status_code, headers=list(event.headers))
+            event = await self._next_event()
+        raise h11.RemoteProtocolError("There are too many interim responses.")
 
-    async def _read_body(self, answer: Answer) -> None:
-        while len(answer.body) < MAX_BODY:
-            event = await self._event()
+    async def _read_body(self, response: Response) -> None:
+        while len(response.body) < MAX_BODY_BYTES:
+            event = await self._next_event()
             if not isinstance(event, h11.Data):
                 return
-            answer.body += event.data
-        del answer.body[MAX_BODY:]
+            response.body += event.data
+        del response.body[MAX_BODY_BYTES:]
 
-    async def _event(self) -> object:
-        while (event := self._next_event()) is h11.NEED_DATA:
+    async def _next_event(self) -> object:
+        while (event := self._parsed_event()) is h11.NEED_DATA:
             data = await self._stream.read()
-            self._is_silent = self._is_silent and not data
+            self._has_received = self._has_received or bool(data)
             self._http.receive_data(data)
         return event
 
-    def _next_event(self) -> object:
+    def _parsed_event(self) -> object:
         try:
             return self._http.next_event()
         except h11.RemoteProtocolError as error:
-            if self._stream.is_over:
-                raise ConnectionResetError("The other side closed in the middle of an answer.") from error
+            if self._stream.is_closed:
+                raise ConnectionResetError("The receiver closed the connection during the response.") from error
             raise

@@ -1,6 +1,6 @@
-"""Run a worker: as a process of its own, or beside the server, which starts it anew when it dies.
+"""Run a worker: as a separate process, or beside the server, which restarts it when it ends unexpectedly.
 
-A process beside the server, not a thread in it: signing and sending take processor time that answers would wait for.
+It is a process and not a thread of the server, because signing and sending use CPU time that requests would wait for.
 """
 
 import asyncio
@@ -22,52 +22,52 @@ from app.logs import configure
 LOG = logging.getLogger(__name__)
 SPAWN = multiprocessing.get_context("spawn")
 RESTART_SECONDS = 2.0
-STOP_SECONDS = 15.0  # longer than an attempt may take
+STOP_SECONDS = 15.0  # longer than the deadline of an attempt (`app/delivery/sender.py`)
 CHECK_SECONDS = 0.2
 
 
 def run(settings: Settings, database: Database) -> None:
-    """Deliver until SIGTERM, SIGINT, or the end of the process that started this one; finish what is under way."""
+    """Deliver until SIGTERM, SIGINT or the end of the parent process, then finish the deliveries in flight."""
     configure(settings.log_level)
     asyncio.run(work(Worker(settings, database)))
 
 
 @contextlib.contextmanager
 def beside() -> Iterator[None]:
-    """Keep a worker process running, with the settings of this one, until the block ends."""
+    """Keep a worker process with the settings of this process running until the block ends."""
     stop = threading.Event()
-    keeper = threading.Thread(target=_keep_running, args=(stop,), name="worker keeper")
-    keeper.start()
+    supervisor = threading.Thread(target=_supervise, args=(stop,), name="worker supervisor")
+    supervisor.start()
     try:
         yield
     finally:
         stop.set()
-        keeper.join()
+        supervisor.join()
 
 
 async def work(worker: Worker) -> None:
-    """Let a worker work until a signal, or the end of the process that started this one."""
+    """Run a worker until a signal arrives or the parent process ends."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     parent = multiprocessing.parent_process()
-    if parent is not None:  # it may be killed without a chance to stop us
+    if parent is not None:  # a parent that was killed sends no signal
         loop.add_reader(parent.sentinel, stop.set)
-    LOG.info("Distribu %s delivers webhooks until a signal ends it", __version__)
+    LOG.info("Distribu %s delivers webhooks until a signal stops it", __version__)
     await worker.run(stop)
 
 
-def _keep_running(stop: threading.Event) -> None:
+def _supervise(stop: threading.Event) -> None:
     while not stop.is_set():
         process = SPAWN.Process(target=_run_from_environment, name="distribu worker")
         process.start()
         while process.is_alive() and not stop.wait(CHECK_SECONDS):
             continue
         if stop.is_set():
-            _end(process)
+            _stop(process)
         else:
-            LOG.error("the webhook worker ended with code %s and is started anew", process.exitcode)
+            LOG.error("the webhook worker ended with exit code %s and is restarted", process.exitcode)
             stop.wait(RESTART_SECONDS)
 
 
@@ -84,7 +84,7 @@ def _run_from_environment() -> None:
         database.dispose()
 
 
-def _end(process: BaseProcess) -> None:
+def _stop(process: BaseProcess) -> None:
     process.terminate()
     process.join(STOP_SECONDS)
     if process.is_alive():

@@ -1,8 +1,19 @@
-"""The queue that the deliveries table is: what waits, who takes it, how it went (contract, section 8.2).
+"""The delivery queue, which is the table of deliveries (contract, section 8.2).
 
-A delivery is taken by moving its `due_at` one lease ahead: a worker that dies or stalls loses it to another one when
-the lease is over. `claims` is the fence: only who took a delivery last may record how it went. It works for all
-companies at once, so it does not start from `app/queries/tenant.py`; what it changes it names by id.
+Rules of this file:
+
+1. A delivery is pending while it has a `due_at`. It has ended when it has none.
+2. A worker claims a delivery by moving `due_at` one lease ahead and adding one to `claims`. Until the lease ends, no
+   worker sees it as due. The delivery of a worker that died or stalled is due again after that: delivery is at least
+   once.
+3. Only the last worker that claimed a delivery may record its outcome: the update requires the `claims` of the job.
+4. A retry is a new row, inserted in the transaction that records the failure.
+5. Rows are locked in the order of their ids, so that workers do not deadlock.
+6. The queue serves all companies, so no statement starts from `app/queries/tenant.py`. Rows are changed by id alone.
+
+Example: with a lease of 30 seconds, worker A claims a delivery at 12:00:00. That sets `due_at` to 12:00:30 and `claims`
+to 1. A stalls. At 12:00:30 worker B claims it, which sets `claims` to 2, and delivers it. When A continues, it looks
+for the delivery with 1 claim, finds none, and records nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,41 +36,41 @@ from models.base import table
 TABLE = table(Delivery)
 WEBHOOKS = table(Webhook)
 EVENTS = table(Event)
-MOMENT = TABLE.c.created_at.type
-NOW = bindparam("now", type_=MOMENT)
-WAITS = TABLE.c.due_at.is_not(None)
-IS_DUE = WAITS & (TABLE.c.due_at <= NOW)
+TIME = TABLE.c.created_at.type
+IS_PENDING = TABLE.c.due_at.is_not(None)
+IS_DUE = IS_PENDING & (TABLE.c.due_at <= bindparam("now", type_=TIME))
 
 
-def _due_webhooks() -> sa.Select[Any]:
-    """Select the active webhooks with something due.
+def _select_due_webhook_ids() -> sa.Select[Any]:
+    """Select the active webhooks that have a due delivery.
 
-    It leaps from one webhook to the next in the index of what waits, so it costs the same however much waits.
+    The recursive query skips from one webhook to the next in the index of pending deliveries (a loose index scan), so
+    its cost does not depend on the number of pending deliveries.
     """
-    first = select(func.min(TABLE.c.webhook_id).label("id")).where(WAITS)
-    each = first.cte("each", recursive=True)
-    following = select(func.min(TABLE.c.webhook_id)).where(WAITS, TABLE.c.webhook_id > each.c.id).scalar_subquery()
-    each = each.union_all(select(following).where(each.c.id.is_not(None)))
-    something_is_due = sa.exists().where(TABLE.c.webhook_id == each.c.id, IS_DUE)
-    return select(WEBHOOKS.c.id).join(each, each.c.id == WEBHOOKS.c.id).where(WEBHOOKS.c.is_active, something_is_due)
+    first = select(func.min(TABLE.c.webhook_id).label("id")).where(IS_PENDING)
+    pending = first.cte("pending", recursive=True)
+    following = select(func.min(TABLE.c.webhook_id)).where(IS_PENDING, TABLE.c.webhook_id > pending.c.id)
+    pending = pending.union_all(select(following.scalar_subquery()).where(pending.c.id.is_not(None)))
+    has_due = sa.exists().where(TABLE.c.webhook_id == pending.c.id, IS_DUE)
+    return select(WEBHOOKS.c.id).join(pending, pending.c.id == WEBHOOKS.c.id).where(WEBHOOKS.c.is_active, has_due)
 
 
-DUE_WEBHOOKS = _due_webhooks()
-PICKED = (
+SELECT_DUE_WEBHOOK_IDS = _select_due_webhook_ids()
+SELECT_DUE_IDS = (
     select(TABLE.c.id)
     .where(TABLE.c.webhook_id == bindparam("own_id"), IS_DUE)
     .order_by(TABLE.c.due_at, TABLE.c.id)
     .limit(bindparam("count"))
     .with_for_update(skip_locked=True)
-    .cte("picked")
+    .cte("due")
 )
-TAKE = (
+UPDATE_CLAIMED = (
     update(TABLE)
-    .where(TABLE.c.id.in_(select(PICKED.c.id)))
-    .values(due_at=bindparam("lease_ends", type_=MOMENT), claims=TABLE.c.claims + 1)
+    .where(TABLE.c.id.in_(select(SELECT_DUE_IDS.c.id)))
+    .values(due_at=bindparam("lease_ends", type_=TIME), claims=TABLE.c.claims + 1)
     .returning(TABLE.c.id)
 )
-JOBS = (
+SELECT_JOBS = (
     select(
         *(TABLE.c[name] for name in ("id", "company_id", "webhook_id", "event_id", "event", "attempt", "claims")),
         *(WEBHOOKS.c[name] for name in ("url", "secret", "previous_secret", "secret_rotation_grace_expires_at")),
@@ -73,80 +84,88 @@ JOBS = (
     .where(TABLE.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(TABLE.c.created_at, TABLE.c.id)
 )
-# What it sets is what it is given beyond these two.
-OVER = update(TABLE).where(TABLE.c.id == bindparam("own_id"), TABLE.c.claims == bindparam("own_claims"), WAITS)
-OWN = WEBHOOKS.c.id == bindparam("own_id")
-WELL = update(WEBHOOKS).where(OWN, WEBHOOKS.c.failing_since.is_not(None)).values(failing_since=None)
-FAILING = update(WEBHOOKS).where(OWN, WEBHOOKS.c.failing_since.is_(None)).values(failing_since=NOW)
+# It sets the columns that are bound beside the first two parameters.
+UPDATE_ENDED = update(TABLE).where(
+    TABLE.c.id == bindparam("own_id"), TABLE.c.claims == bindparam("own_claims"), IS_PENDING
+)
+UPDATE_SUCCEEDING_WEBHOOK = (
+    update(WEBHOOKS)
+    .where(WEBHOOKS.c.id == bindparam("own_id"), WEBHOOKS.c.failing_since.is_not(None))
+    .values(failing_since=None)
+)
+UPDATE_FAILING_WEBHOOK = (
+    update(WEBHOOKS)
+    .where(WEBHOOKS.c.id == bindparam("own_id"), WEBHOOKS.c.failing_since.is_(None))
+    .values(failing_since=bindparam("now", type_=TIME))
+)
 
-UNRECORDED = "The answer could not be stored."
+NOT_STORABLE = "The response could not be stored."
 
 Job = Row[Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """How one attempt went."""
+    """The result of one attempt."""
 
     job: Job
     result: Result
     attempted_at: datetime
 
-    def without_answer(self) -> "Outcome":
-        """Return what is left to record when the database refuses what the receiver sent: whether it arrived."""
-        error = self.result.error and UNRECORDED
-        return replace(self, result=replace(self.result, body=UNRECORDED, error=error, retry_after=None))
+    def without_response(self) -> "Outcome":
+        """Return the outcome without what the receiver sent, for a response that the database refuses to store."""
+        error = self.result.error and NOT_STORABLE
+        return replace(self, result=replace(self.result, body=NOT_STORABLE, error=error, retry_after=None))
 
 
-def due_webhooks(session: Session, now: datetime) -> Sequence[str]:
-    """Return the ids of the active webhooks that something is due for."""
-    return session.scalars(DUE_WEBHOOKS, {"now": now}).all()
+def due_webhook_ids(session: Session, now: datetime) -> Sequence[str]:
+    """Return the ids of the active webhooks that have a due delivery."""
+    return session.scalars(SELECT_DUE_WEBHOOK_IDS, {"now": now}).all()
 
 
-def take(session: Session, counts: Mapping[str, int], now: datetime, lease: timedelta) -> Sequence[Job]:
-    """Take up to so many due deliveries of each webhook until the lease is over."""
+def claim(session: Session, counts: Mapping[str, int], now: datetime, lease: timedelta) -> Sequence[Job]:
+    """Claim at most `counts[id]` due deliveries of each webhook, oldest first."""
     ids: list[str] = []
     for webhook_id, count in counts.items():
         values = {"own_id": webhook_id, "count": count, "now": now, "lease_ends": now + lease}
-        ids += session.scalars(TAKE, values)
-    return list(session.execute(JOBS, {"ids": ids})) if ids else []
+        ids += session.scalars(UPDATE_CLAIMED, values)
+    return list(session.execute(SELECT_JOBS, {"ids": ids})) if ids else []
 
 
-def record(session: Session, outcomes: Iterable[Outcome], now: datetime, waits: Sequence[int]) -> None:
-    """Note how attempts went, and queue the next attempt of those that failed and have one left in `waits` (seconds).
+def record(session: Session, outcomes: Iterable[Outcome], now: datetime, schedule: Sequence[int]) -> None:
+    """Record how attempts ended, and queue a retry of those that failed as `schedule` says (waits in seconds).
 
-    What somebody else has taken since is theirs to record, and stays as it is.
+    A delivery that another worker has claimed since stays as it is.
     """
-    ordered = sorted(outcomes, key=lambda each: str(each.job.id))
-    arrived = [each for each in ordered if each.result.succeeded]
-    if arrived:
+    ordered = sorted(outcomes, key=lambda outcome: str(outcome.job.id))
+    succeeded = [outcome for outcome in ordered if outcome.result.is_success]
+    if succeeded:
         connection = session.connection()
-        connection.execute(OVER, [_values(each, next_attempt_at=None) for each in arrived])
-        ids = sorted({each.job.webhook_id for each in arrived})
-        connection.execute(WELL, [{"own_id": webhook_id} for webhook_id in ids])
-    for each in ordered:
-        if not each.result.succeeded:
-            _record_failure(session, each, now, waits)
+        connection.execute(UPDATE_ENDED, [_values(outcome, next_attempt_at=None) for outcome in succeeded])
+        webhook_ids = sorted({outcome.job.webhook_id for outcome in succeeded})
+        connection.execute(UPDATE_SUCCEEDING_WEBHOOK, [{"own_id": webhook_id} for webhook_id in webhook_ids])
+    for outcome in ordered:
+        if not outcome.result.is_success:
+            _record_failure(session, outcome, now, schedule)
 
 
-def count(session: Session, outcomes: Sequence[Outcome]) -> None:
-    """Add attempts to those that ended, for the operator."""
-    succeeded = sum(each.result.succeeded for each in outcomes)
+def count_attempts(session: Session, outcomes: Sequence[Outcome]) -> None:
+    """Add attempts to the counters that the operator sees."""
+    succeeded = sum(outcome.result.is_success for outcome in outcomes)
     backlog.count_attempts(session, succeeded=succeeded, failed=len(outcomes) - succeeded)
 
 
-def _record_failure(session: Session, outcome: Outcome, now: datetime, waits: Sequence[int]) -> None:
-    job = outcome.job
-    is_gone = outcome.result.status == retry.GONE
-    wait = None if is_gone else retry.next_wait(waits, job.attempt, outcome.result.retry_after, now)
-    again_at = None if wait is None else now + wait
-    fenced = OVER.returning(TABLE.c.id)
-    if session.execute(fenced, _values(outcome, next_attempt_at=again_at)).one_or_none() is None:
+def _record_failure(session: Session, outcome: Outcome, now: datetime, schedule: Sequence[int]) -> None:
+    job, result = outcome.job, outcome.result
+    wait = retry.next_wait(schedule, job.attempt, result.status, result.retry_after, now)
+    retry_at = None if wait is None else now + wait
+    statement = UPDATE_ENDED.returning(TABLE.c.id)
+    if session.execute(statement, _values(outcome, next_attempt_at=retry_at)).one_or_none() is None:
         return
-    if again_at is not None:
-        session.connection().execute(TABLE.insert(), _next_attempt(job, now, again_at))
-    session.connection().execute(FAILING, {"own_id": job.webhook_id, "now": now})
-    reason = retry.reason_to_disable(outcome.result.status, job.failing_since, now)
+    if retry_at is not None:
+        session.connection().execute(TABLE.insert(), _next_attempt(job, now, retry_at))
+    session.connection().execute(UPDATE_FAILING_WEBHOOK, {"own_id": job.webhook_id, "now": now})
+    reason = retry.reason_to_disable(result.status, job.failing_since, now)
     if reason is not None:
         webhooks.disable(_context(session, job, now), job.webhook_id, reason)
 
@@ -157,7 +176,7 @@ def _values(outcome: Outcome, *, next_attempt_at: datetime | None) -> dict[str, 
         "own_id": outcome.job.id,
         "own_claims": outcome.job.claims,
         "due_at": None,
-        "success": result.succeeded,
+        "success": result.is_success,
         "status_code": result.status,
         "response_body": result.error or result.body,
         "duration_ms": result.duration_ms,

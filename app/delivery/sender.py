@@ -1,7 +1,9 @@
-"""Send one delivery: resolve, connect to what was checked, post, judge the answer (contract, sections 8.2 and 8.3).
+"""Send one delivery: resolve the name, connect to a checked address, post, read the response.
 
-An own client on asyncio and h11: connections are pinned to checked addresses, and everything about them is bounded.
-It follows no redirect and knows no proxy. Not here: signing, retries and the queue.
+It is a client of our own on asyncio and h11 (contract, sections 8.2 and 8.3), because connections must be pinned to
+checked addresses and everything about them must be bounded. It follows no redirect and uses no proxy.
+
+Not here: one connection (`app/delivery/connection.py`), signatures, retries and the queue.
 """
 
 import asyncio
@@ -19,42 +21,40 @@ import certifi
 import h11
 
 from app import egress
-from app.delivery.connection import Answer, Connection, StaleError, UnaskedError
-from app.egress import Address, DestinationError, Lookup, Rules, Target
+from app.delivery.connection import Connection, Response, StaleError, UnsolicitedResponseError
+from app.egress import Address, DestinationError, EgressPolicy, Lookup, Origin, Target
 
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 10.0  # of an attempt (contract, section 8.2)
 IDLE_SECONDS = 4.0  # many servers close after five
-MAX_IDLE = 20  # open connections to one target
-REMEMBERED_SECONDS = 5.0  # what a name stands for; the connections are pinned all the same
-MAX_REMEMBERED = 1_000
-TRIED_ADDRESSES = 3
-CONNECT_SECONDS = 2.5  # to one of several addresses, so that there is time for the next
-MAX_TEXT = 2_000
-NUL = "\x00"  # a character that PostgreSQL does not store
+MAX_IDLE = 20  # kept connections to one origin
+LOOKUP_CACHE_SECONDS = 5.0  # a cached address is connected to, never looked up again
+MAX_CACHED = 1_000  # names, and origins that sent too much
+MAX_TRIED_ADDRESSES = 3
+CONNECT_SECONDS = 2.5  # to one of several addresses, which leaves time for the next
+MAX_BODY_CHARACTERS = 2_000  # stored of a response (contract, section 8.2)
+NUL = "\x00"  # the one character that PostgreSQL does not store
 
-LATE = "No complete answer within {:g} seconds."
-UNASKED = "The receiver answered before the request was sent."
-NOT_HTTP = "The answer is not valid HTTP."
-BAD_CERTIFICATE = "The receiver's certificate is not valid."
+TIMED_OUT = "No complete response within {:g} seconds."
+UNSOLICITED = "The receiver sent a response before the request."
+NOT_HTTP = "The response is not valid HTTP."
+INVALID_CERTIFICATE = "The receiver's certificate is not valid."
 WRONG_HOST = "The certificate is not valid for this host."
 UNTRUSTED = "The receiver's certificate comes from an authority that this server does not trust."
 UNTRUSTED_CODES = (18, 19, 20, 21)
-CERTIFICATE_FAULTS = {  # by the codes of OpenSSL's x509_vfy.h
+CERTIFICATE_ERRORS = {  # by the codes of OpenSSL's x509_vfy.h
     9: "The receiver's certificate is not valid yet.",
     10: "The receiver's certificate has expired.",
     **dict.fromkeys(UNTRUSTED_CODES, UNTRUSTED),
     **dict.fromkeys((62, 64), WRONG_HOST),
 }
-CUT_OFF = "The connection was cut before the answer was complete."
-
-Pool = dict[tuple[str, str, int], list[Connection]]
+CUT_OFF = "The connection was closed before the response was complete."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """How an attempt went. `status` is None when no answer came; `error` says in words what went wrong.
+    """The result of one attempt. `status` is None without a response; `error` says what went wrong.
 
-    `cause` says more of what went wrong, to the operator alone.
+    `cause` says more about the error, for the operator only.
     """
 
     status: int | None = None
@@ -65,79 +65,79 @@ class Result:
     retry_after: str | None = None
 
     @property
-    def succeeded(self) -> bool:
-        """Tell whether the receiver took the event: it answered 2xx, and nothing was wrong with the answer."""
+    def is_success(self) -> bool:
+        """Whether the receiver accepted the event: a complete and valid 2xx response."""
         return self.error is None and self.status is not None and 200 <= self.status < 300
 
 
 class Sender:
-    """Posts to where the rules allow, over connections that are kept for a moment."""
+    """Posts to the destinations that a policy allows, over connections that are kept for IDLE_SECONDS."""
 
     def __init__(
         self,
-        rules: Rules,
+        policy: EgressPolicy,
         *,
         lookup: Lookup = egress.system_lookup,
         tls: ssl.SSLContext | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
-        """Take the rules; `lookup` tells what a name stands for."""
-        self._rules = rules
+        """Take the policy; `lookup` resolves names."""
+        self._policy = policy
         self._lookup = lookup
         self._tls = tls or trust()
         self._deadline = deadline_seconds
-        self._idle: Pool = defaultdict(list)
-        self._untidy: set[tuple[str, str, int]] = set()  # places that sent more than answers; nothing is kept to them
+        self._idle: dict[Origin, list[Connection]] = defaultdict(list)
+        self._unreliable: set[Origin] = set()  # sent more than a response; their connections are not kept
         self._swept = time.monotonic()
         self._addresses: dict[str, tuple[float, Sequence[Address]]] = {}
 
     async def __aenter__(self) -> Self:
-        """Begin; nothing is connected yet."""
+        """Return the sender; connections are opened on demand."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close what is open."""
+        """Close the kept connections."""
         for connection in itertools.chain.from_iterable(self._idle.values()):
             connection.close()
-        await asyncio.sleep(0)  # the loop closes sockets in its next turn
+        await asyncio.sleep(0)  # the event loop closes sockets in its next turn
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Result:
-        """Post once. Everything that goes wrong is in the result; nothing is raised."""
+        """Post once, and return what happened. Network errors are in the result and not raised."""
         started = time.monotonic()
         connection: Connection | None = None
         failure: dict[str, str] = {}
         try:
             async with asyncio.timeout(self._deadline):
-                target = egress.parse(url, self._rules)
+                target = egress.parse(url, self._policy)
                 for connection in self._kept(target):
                     with contextlib.suppress(StaleError):
                         await connection.post(target, headers, body)
                         break
                 else:
-                    connection = None  # until there is one
+                    connection = None  # an error of `_open` is not an error of a connection
                     connection = await self._open(target)
                     await connection.post(target, headers, body)
-        except (OSError, DestinationError, h11.ProtocolError) as problem:
-            failure = {"error": _explain(problem, connection, self._deadline), "cause": _cause(problem)}
+        except (OSError, DestinationError, h11.ProtocolError) as error:
+            failure = {"error": _error_text(error, connection, self._deadline), "cause": _cause(error)}
         finally:
             if connection is not None:
                 self._keep_or_close(connection)
-        answer = None if connection is None else connection.answer
-        return _result(answer, round((time.monotonic() - started) * 1000), **failure)
+        response = None if connection is None else connection.response
+        return _result(response, round((time.monotonic() - started) * 1000), **failure)
 
     def _kept(self, target: Target) -> Iterator[Connection]:
-        """Yield connections to the same place that were kept; who asks for another one has found the last one stale."""
-        kept = self._idle[target.place]
+        """Yield the kept connections to a target. The caller asks for the next one when the last one was stale."""
+        kept = self._idle[target.origin]
         while kept:
             connection = kept.pop()
-            if self._may_use_again(connection) and time.monotonic() - connection.idle_since < IDLE_SECONDS:
+            if self._is_reusable(connection) and time.monotonic() - connection.idle_since < IDLE_SECONDS:
                 yield connection
             self._close(connection)
 
     async def _open(self, target: Target) -> Connection:
-        """Connect to the first address that takes us. Raises OSError, DestinationError."""
+        """Connect to the first address that accepts the connection. Raises OSError and DestinationError."""
         addresses = await self._resolve(target)
-        *others, last = addresses[:TRIED_ADDRESSES]
+        *others, last = addresses[:MAX_TRIED_ADDRESSES]
         for address in others:
             with contextlib.suppress(OSError):
                 async with asyncio.timeout(CONNECT_SECONDS):
@@ -145,86 +145,89 @@ class Sender:
         return await Connection.open(target, last, self._tls)
 
     async def _resolve(self, target: Target) -> Sequence[Address]:
-        at, addresses = self._addresses.get(target.host, (0.0, ()))
-        if time.monotonic() - at < REMEMBERED_SECONDS:
+        resolved_at, addresses = self._addresses.get(target.host, (0.0, ()))
+        if time.monotonic() - resolved_at < LOOKUP_CACHE_SECONDS:
             return addresses
-        addresses = await egress.resolve(target, self._rules, self._lookup)
-        if len(self._addresses) >= MAX_REMEMBERED:
+        addresses = await egress.resolve(target, self._policy, self._lookup)
+        if len(self._addresses) >= MAX_CACHED:
             self._addresses.clear()
         self._addresses[target.host] = time.monotonic(), addresses
         return addresses
 
     def _keep_or_close(self, connection: Connection) -> None:
         self._sweep()
-        kept = self._idle[connection.place]
-        if self._may_use_again(connection) and len(kept) < MAX_IDLE:
+        kept = self._idle[connection.origin]
+        if self._is_reusable(connection) and len(kept) < MAX_IDLE:
             kept.append(connection)
         else:
             self._close(connection)
 
-    def _may_use_again(self, connection: Connection) -> bool:
-        return connection.is_reusable and connection.place not in self._untidy
+    def _is_reusable(self, connection: Connection) -> bool:
+        return connection.is_reusable and connection.origin not in self._unreliable
 
     def _close(self, connection: Connection) -> None:
-        """Close a connection. A place that sent more than an answer is remembered: the next time it may be unseen."""
+        """Close a connection. Remember an origin that sent more than a response: next time we may not notice."""
         if connection.has_leftover:
-            if len(self._untidy) >= MAX_REMEMBERED:
-                self._untidy.clear()
-            self._untidy.add(connection.place)
+            if len(self._unreliable) >= MAX_CACHED:
+                self._unreliable.clear()
+            self._unreliable.add(connection.origin)
         connection.close()
 
     def _sweep(self) -> None:
-        """Now and then close what nobody asked for again."""
+        """Close, once in IDLE_SECONDS, the connections that were not used again."""
         oldest = time.monotonic() - IDLE_SECONDS
         if self._swept > oldest:
             return
         self._swept = time.monotonic()
-        for place, kept in list(self._idle.items()):
-            for connection in [each for each in kept if each.idle_since < oldest]:
+        for origin, kept in list(self._idle.items()):
+            for connection in [connection for connection in kept if connection.idle_since < oldest]:
                 self._close(connection)
                 kept.remove(connection)
             if not kept:
-                del self._idle[place]
+                del self._idle[origin]
 
 
 def trust(ca_file: Path | None = None) -> ssl.SSLContext:
-    """Return a context that trusts the public authorities, and those in a file beside them."""
+    """Return a TLS context that trusts the public authorities and those in `ca_file`."""
     context = ssl.create_default_context(cafile=certifi.where())
     if ca_file is not None:
         context.load_verify_locations(ca_file)
     return context
 
 
-def _explain(problem: Exception, connection: Connection | None, deadline: float) -> str:
-    """Say what went wrong without telling what listens where nobody should look."""
+def _error_text(error: Exception, connection: Connection | None, deadline: float) -> str:
+    """Return an error in words for API clients. They must not reveal what listens at addresses that are not allowed."""
     if connection is None:
-        if isinstance(problem, ssl.SSLCertVerificationError):
-            return CERTIFICATE_FAULTS.get(problem.verify_code, BAD_CERTIFICATE)
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return CERTIFICATE_ERRORS.get(error.verify_code, INVALID_CERTIFICATE)
         return egress.NOT_REACHABLE
-    if isinstance(problem, TimeoutError):
-        return LATE.format(deadline)
-    if isinstance(problem, UnaskedError):
-        return UNASKED
-    return NOT_HTTP if isinstance(problem, h11.ProtocolError) else CUT_OFF
+    if isinstance(error, TimeoutError):
+        return TIMED_OUT.format(deadline)
+    if isinstance(error, UnsolicitedResponseError):
+        return UNSOLICITED
+    return NOT_HTTP if isinstance(error, h11.ProtocolError) else CUT_OFF
 
 
-def _cause(problem: Exception) -> str:
-    """Say what went wrong to the operator, who may know it all."""
-    if isinstance(problem, DestinationError):
-        return problem.cause
-    if isinstance(problem, ssl.SSLCertVerificationError):
-        advice = "; DISTRIBU_WEBHOOK_CA_FILE adds authorities" if problem.verify_code in UNTRUSTED_CODES else ""
-        return f"certificate: {problem.verify_message}{advice}"
-    return str(problem) or type(problem).__name__
+def _cause(error: Exception) -> str:
+    """Return an error in words for the operator, who may know everything."""
+    if isinstance(error, DestinationError):
+        return error.cause
+    if isinstance(error, ssl.SSLCertVerificationError):
+        advice = "; DISTRIBU_WEBHOOK_CA_FILE adds authorities" if error.verify_code in UNTRUSTED_CODES else ""
+        return f"certificate: {error.verify_message}{advice}"
+    return str(error) or type(error).__name__
 
 
-def _result(answer: Answer | None, duration_ms: int, *, error: str | None = None, cause: str | None = None) -> Result:
-    if answer is None:
+def _result(
+    response: Response | None, duration_ms: int, *, error: str | None = None, cause: str | None = None
+) -> Result:
+    if response is None:
         return Result(error=error, cause=cause, duration_ms=duration_ms)
-    retry_after = answer.header(b"retry-after")
+    retry_after = response.header(b"retry-after")
+    text = response.content().decode("utf-8", "replace")[:MAX_BODY_CHARACTERS]
     return Result(
-        status=answer.status,
-        body=answer.text().decode("utf-8", "replace")[:MAX_TEXT].replace(NUL, "\N{REPLACEMENT CHARACTER}"),
+        status=response.status,
+        body=text.replace(NUL, "\N{REPLACEMENT CHARACTER}"),
         error=error,
         cause=cause,
         duration_ms=duration_ms,

@@ -15,7 +15,7 @@ from connexion.resolver import Resolution, Resolver
 from app import address
 from app.context import Actor, ActorType, Context, now
 from app.db import Database, retrying
-from app.egress import Rules
+from app.egress import EgressPolicy
 from app.errors import StartError
 from app.http import idempotency, links
 from app.http.idempotency import Answer, to_answer
@@ -32,7 +32,7 @@ class Site:
     """What the settings of this server decide for every request."""
 
     database: Database
-    rules: Rules
+    egress_policy: EgressPolicy
     public_url: str
 
     def url(self, call: Call) -> str:
@@ -98,7 +98,7 @@ def _view(operation: Operation, handler: Handler, site: Site) -> Handler:
 
 def _read(handler: Handler, call: Call, site: Site) -> flask.Response:
     with site.database.transaction() as session:
-        result = handler(_context(call, session, site.rules), **call.arguments)
+        result = handler(_context(call, session, site.egress_policy), **call.arguments)
     answer = to_answer(result)
     answer.headers.update(links.to_next_page(site.prefix + flask.request.path, call.query, result))
     return _response(answer, site)
@@ -112,7 +112,7 @@ def _write(operation: Operation, handler: Handler, call: Call, site: Site) -> fl
 
     def attempt() -> Answer:
         with site.database.transaction(write=True) as session:
-            ctx = _context(call, session, site.rules)
+            ctx = _context(call, session, site.egress_policy)
 
             def act() -> Answer:
                 return to_answer(handler(ctx, **arguments))
@@ -137,7 +137,7 @@ def _call() -> Call:
     return call
 
 
-def _context(call: Call, session: Any, rules: Rules) -> Context:
+def _context(call: Call, session: Any, egress_policy: EgressPolicy) -> Context:
     assert call.key is not None  # AuthMiddleware let it through
     return Context(
         session=session,
@@ -145,7 +145,7 @@ def _context(call: Call, session: Any, rules: Rules) -> Context:
         company_id=call.key.company_id,
         request_id=call.request_id,
         now=now(),
-        egress=rules,
+        egress_policy=egress_policy,
         address=call.address,
         key=call.key,
     )

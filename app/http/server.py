@@ -47,7 +47,7 @@ def create_app(
         raise StartError(f"The OpenAPI document cannot be served: {error}") from error
     functions = dispatch.find_handlers(operations, handlers)
     usage = Usage(database)
-    site = Site(database=database, rules=settings.webhook_rules, public_url=settings.public_url)
+    site = Site(database=database, egress_policy=settings.egress_policy, public_url=settings.public_url)
     app = connexion.FlaskApp(
         __name__,
         lifespan=lambda _: _running(lambda: dispatch.install(app.app, operations, functions, site), usage, database),

@@ -1,7 +1,7 @@
-"""The secrets of a webhook: make them, and say which of them sign (contract, sections 8.2 and 9.5).
+"""The secrets of a webhook: generate them, and decide which of them sign (contract, sections 8.2 and 9.5).
 
-The newest earlier secret and its end stand in columns of their own, those before it in a list. An earlier version of
-this code knows the former alone: where it ended that secret, none of those before it counts either.
+The newest earlier secret and its end are in separate columns; the secrets before it are in a list. An earlier version
+of this code knows the columns only: when it has cleared them, the secrets in the list are not valid either.
 """
 
 import base64
@@ -13,46 +13,52 @@ from typing import Any
 
 from sqlalchemy import Row
 
+PREFIX = "whsec_"
+SECRET_BYTES = 24  # the least that Standard Webhooks accepts
 MAX_EARLIER = 3
-SECRET_BYTES = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
-    """A secret that was replaced and signs until `ends_at`."""
+class EarlierSecret:
+    """A secret that was replaced and signs until `expires_at`."""
 
-    secret: str
-    ends_at: datetime
+    value: str
+    expires_at: datetime
 
 
 def generate() -> str:
-    """Return a new secret. It is the same key under both schemes: without what base64 and base64url differ in."""
+    """Return a new secret. It has neither `-` nor `_`, so base64 and base64url decode it to the same key."""
     while True:
         text = base64.urlsafe_b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
         if "-" not in text and "_" not in text:
-            return "whsec_" + text
+            return PREFIX + text
 
 
-def earlier(webhook: Row[Any], now: datetime) -> list[Earlier]:
+def decode(secret: str) -> bytes:
+    """Return the key that a secret encodes. Raises ValueError."""
+    return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+
+
+def earlier(webhook: Row[Any], now: datetime) -> list[EarlierSecret]:
     """Return the secrets that were replaced and still sign, newest first."""
     if webhook.previous_secret is None:
         return []
-    newest = Earlier(webhook.previous_secret, webhook.secret_rotation_grace_expires_at)
-    older = [Earlier(secret, datetime.fromisoformat(ends_at)) for secret, ends_at in webhook.older_secrets or ()]
-    return [each for each in (newest, *older) if each.ends_at > now]
+    newest = EarlierSecret(webhook.previous_secret, webhook.secret_rotation_grace_expires_at)
+    older = [EarlierSecret(value, datetime.fromisoformat(expires)) for value, expires in webhook.older_secrets or ()]
+    return [secret for secret in (newest, *older) if secret.expires_at > now]
 
 
-def signing(webhook: Row[Any], now: datetime) -> list[str]:
+def valid(webhook: Row[Any], now: datetime) -> list[str]:
     """Return the secrets that sign, newest first."""
-    return [webhook.secret, *(each.secret for each in earlier(webhook, now))]
+    return [webhook.secret, *(secret.value for secret in earlier(webhook, now))]
 
 
-def stored(kept: Sequence[Earlier]) -> dict[str, Any]:
-    """Return the columns that keep earlier secrets, newest first."""
+def columns(kept: Sequence[EarlierSecret]) -> dict[str, Any]:
+    """Return the values of the columns that store earlier secrets, given newest first."""
     newest, older = kept[:1], kept[1:]
     return {
-        "previous_secret": newest[0].secret if newest else None,
-        "secret_rotation_grace_expires_at": newest[0].ends_at if newest else None,
-        "older_secrets": [(each.secret, each.ends_at.isoformat()) for each in older] or None,
-        "older_secrets_expire_at": max((each.ends_at for each in older), default=None),
+        "previous_secret": newest[0].value if newest else None,
+        "secret_rotation_grace_expires_at": newest[0].expires_at if newest else None,
+        "older_secrets": [(secret.value, secret.expires_at.isoformat()) for secret in older] or None,
+        "older_secrets_expire_at": max((secret.expires_at for secret in older), default=None),
     }

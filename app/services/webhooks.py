@@ -21,7 +21,7 @@ from app.queries import tenant
 from app.schemas.base import timestamp
 from app.schemas.webhooks import WebhookSchema
 from app.services import audit, webhook_secrets
-from app.services.webhook_secrets import MAX_EARLIER, Earlier
+from app.services.webhook_secrets import MAX_EARLIER, EarlierSecret
 from models import KEPT_DAYS, Company, Webhook, new_id
 from models.base import table
 
@@ -113,7 +113,7 @@ def delete(ctx: Context, webhook_id: str) -> None:
     Its row stays until `forget_deleted`: the deliveries that refer to it go by and by, with the events they bring.
     """
     before = lock(ctx, webhook_id)
-    values = {"deleted_at": ctx.now, "is_active": False, **webhook_secrets.stored([])}
+    values = {"deleted_at": ctx.now, "is_active": False, **webhook_secrets.columns([])}
     ctx.session.execute(tenant.update(TABLE).values(**values), tenant.params(ctx, row_id=webhook_id))
     audit.record(ctx, "webhook.deleted", "webhook", webhook_id, {"before": SCHEMA.render(before)})
 
@@ -126,7 +126,7 @@ def rotate_secret(ctx: Context, webhook_id: str, grace_seconds: int = DAY_SECOND
     before = lock(ctx, webhook_id)
     ctx = not_before(ctx, before.updated_at)
     kept = _kept(ctx, before, timedelta(seconds=grace_seconds)) if grace_seconds else []
-    after = _write(ctx, webhook_id, {"secret": webhook_secrets.generate(), **webhook_secrets.stored(kept)})
+    after = _write(ctx, webhook_id, {"secret": webhook_secrets.generate(), **webhook_secrets.columns(kept)})
     audit.record(ctx, "webhook.secret_rotated", "webhook", webhook_id, {"after": {"graceSeconds": grace_seconds}})
     return after
 
@@ -143,12 +143,12 @@ def forget_deleted(session: Session, now: datetime) -> None:
     session.execute(sa.delete(TABLE).where(TABLE.c.deleted_at < NOW), {"now": now - FORGOTTEN_AFTER})
 
 
-def _kept(ctx: Context, webhook: Row[Any], grace: timedelta) -> list[Earlier]:
+def _kept(ctx: Context, webhook: Row[Any], grace: timedelta) -> list[EarlierSecret]:
     """Return the secrets that sign on after a rotation. Raises RotationLimitError."""
     earlier = webhook_secrets.earlier(ctx.session.execute(SECRETS, tenant.params(ctx, id=webhook.id)).one(), ctx.now)
     if len(earlier) >= MAX_EARLIER:
-        raise RotationLimitError(MAX_EARLIER, timestamp(min(each.ends_at for each in earlier)))
-    return [Earlier(webhook.secret, ctx.now + grace), *earlier]
+        raise RotationLimitError(MAX_EARLIER, timestamp(min(secret.expires_at for secret in earlier)))
+    return [EarlierSecret(webhook.secret, ctx.now + grace), *earlier]
 
 
 def _check_url(ctx: Context, url: str, before: str | None = None) -> None:
@@ -156,7 +156,7 @@ def _check_url(ctx: Context, url: str, before: str | None = None) -> None:
     try:
         if url != before:
             egress.check_characters(url)
-        egress.parse(url, ctx.egress)
+        egress.parse(url, ctx.egress_policy)
     except DestinationError as error:
         LOG.info("the URL of a webhook was refused: %s (request %s)", error.cause, ctx.request_id)
         raise

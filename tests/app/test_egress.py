@@ -1,4 +1,4 @@
-"""Where a webhook may go: every form of every address that must be refused, and names that change their mind."""
+"""Where webhooks may connect to: every form of every address that must be refused, and name resolution."""
 
 import asyncio
 import re
@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import egress
-from app.egress import DestinationError, Rules, check_characters, parse, parse_networks, parse_ports
+from app.egress import DestinationError, EgressPolicy, check_characters, parse, parse_networks, parse_ports
 
-RULES = Rules()
+POLICY = EgressPolicy()
 REFUSED = [
     "0.0.0.0",
     "0.1.2.3",
@@ -86,27 +86,27 @@ def in_url(address: str) -> str:
 
 class TestAddresses:
     @pytest.mark.parametrize("address", REFUSED)
-    def test_special_ones_are_refused(self, address: str) -> None:
-        assert not RULES.allow(ip_address(address))
+    def test_special_addresses_are_refused(self, address: str) -> None:
+        assert not POLICY.allows(ip_address(address))
         with pytest.raises(DestinationError, match="not public"):
-            parse(in_url(address), RULES)
+            parse(in_url(address), POLICY)
 
     @pytest.mark.parametrize("address", ALLOWED)
-    def test_public_ones_are_allowed(self, address: str) -> None:
-        assert RULES.allow(ip_address(address))
-        assert parse(in_url(address), RULES).address == ip_address(address)
+    def test_public_addresses_are_allowed(self, address: str) -> None:
+        assert POLICY.allows(ip_address(address))
+        assert parse(in_url(address), POLICY).address == ip_address(address)
 
     def test_the_operator_can_allow_networks(self) -> None:
-        rules = Rules(networks=parse_networks("127.0.0.0/8, fd00::/8"))
+        policy = EgressPolicy(networks=parse_networks("127.0.0.0/8, fd00::/8"))
 
         for address in ("127.0.0.1", "::ffff:127.0.0.1", "fd00::1"):
-            assert rules.allow(ip_address(address))
+            assert policy.allows(ip_address(address))
         for address in ("10.0.0.1", "::1", "64:ff9b::7f00:1"):
-            assert not rules.allow(ip_address(address))
+            assert not policy.allows(ip_address(address))
 
     @given(st.ip_addresses())
-    def test_nothing_that_the_standard_library_knows_as_private_passes(self, address: object) -> None:
-        allowed = RULES.allow(address)  # type: ignore[arg-type]
+    def test_an_address_that_the_standard_library_calls_private_is_refused(self, address: object) -> None:
+        allowed = POLICY.allows(address)  # type: ignore[arg-type]
 
         if allowed and getattr(address, "ipv4_mapped", None) is None:
             assert address.is_global  # type: ignore[attr-defined]
@@ -117,10 +117,10 @@ class TestUrls:
     @pytest.mark.parametrize(
         ("url", "words"),
         [
-            *((f"http://{host}/", "number, but no IPv4") for host in ("2130706433", "0177.0.0.1", "0x7f.1", "127.1")),
-            *((f"http://{host}/", "number, but no IPv4") for host in ("0x7f000001", "1.2.3", "1.2.3.4.5", "a.0x1")),
+            *((f"http://{host}/", "not an IPv4") for host in ("2130706433", "0177.0.0.1", "0x7f.1", "127.1")),
+            *((f"http://{host}/", "not an IPv4") for host in ("0x7f000001", "1.2.3", "1.2.3.4.5", "a.0x1")),
             *(
-                (f"http://{host}/", "number, but no IPv4")
+                (f"http://{host}/", "not an IPv4")
                 for host in ("\uff11\uff12\uff17.\uff10.\uff10.\uff11", "①②⑦.1", "08.8.8.8", "999.1.1.1")
             ),
             *((f"http://{host}/", "not a valid name") for host in ("example.com.", "127.0.0.1.", "", "a..b", ".a")),
@@ -152,30 +152,30 @@ class TestUrls:
             ("http://example.com/\u2028", "control"),
         ],
     )
-    def test_odd_ones_are_refused_and_say_why(self, url: str, words: str) -> None:
+    def test_an_invalid_url_is_refused_with_the_reason(self, url: str, words: str) -> None:
         with pytest.raises(DestinationError, match=words):
-            parse(url, RULES)
+            parse(url, POLICY)
 
     @pytest.mark.parametrize("character", '"<>^`{|}[] \\')
-    @pytest.mark.parametrize("place", ["path/{}", "path?query={}", "#fragment{}"])
-    def test_a_character_that_no_url_has_is_named_with_its_code(self, character: str, place: str) -> None:
+    @pytest.mark.parametrize("template", ["path/{}", "path?query={}", "#fragment{}"])
+    def test_a_forbidden_character_is_named_with_its_percent_encoding(self, character: str, template: str) -> None:
         with pytest.raises(DestinationError) as caught:
-            check_characters("https://example.com/" + place.replace("{}", character))
+            check_characters("https://example.com/" + template.replace("{}", character))
 
         assert str(caught.value) == f"url must not contain '{character}'. Write it as %{ord(character):02X}."
 
     @pytest.mark.parametrize("character", '"<>^`{|} \\')
-    def test_neither_has_its_host(self, character: str) -> None:
+    def test_a_forbidden_character_in_the_host_is_named(self, character: str) -> None:
         with pytest.raises(DestinationError, match=r"^url must not contain '.' before its path\.$"):
             check_characters(f"https://exam{character}ple.com/path")
 
     @pytest.mark.parametrize(("character", "code"), [("\t", "U+0009"), ("\u202e", "U+202E"), ("\u00a0", "U+00A0")])
-    def test_one_that_cannot_be_seen_is_named_by_its_number(self, character: str, code: str) -> None:
+    def test_an_invisible_character_is_named_by_its_code_point(self, character: str, code: str) -> None:
         with pytest.raises(DestinationError, match=rf" Remove {re.escape(code)}\.$"):
-            parse(f"https://example.com/{character}", RULES)
+            parse(f"https://example.com/{character}", POLICY)
 
     @pytest.mark.parametrize("path", ["100%", "%zz", "a%2", "?a=%", "%%20"])
-    def test_a_percent_sign_that_encodes_nothing_is_named(self, path: str) -> None:
+    def test_an_incomplete_percent_encoding_is_named(self, path: str) -> None:
         with pytest.raises(DestinationError, match=r"'%' without two hexadecimal digits after it\. Write it as %25\."):
             check_characters("https://example.com/" + path)
 
@@ -191,16 +191,16 @@ class TestUrls:
             "https://exämple.com/ü?x=ü",
         ],
     )
-    def test_all_others_are_fine(self, url: str) -> None:
+    def test_the_characters_of_rfc_3986_are_accepted(self, url: str) -> None:
         check_characters(url)
 
-    def test_the_operator_is_given_the_setting(self) -> None:
+    def test_the_cause_names_the_setting_and_the_message_does_not(self) -> None:
         for url, setting in (
             ("http://example.com:8080/", "port 8080 is not in DISTRIBU_WEBHOOK_ALLOWED_PORTS"),
             ("http://10.0.0.1/", "10.0.0.1, which is not public and not in DISTRIBU_WEBHOOK_ALLOWED_NETWORKS"),
         ):
             with pytest.raises(DestinationError) as caught:
-                parse(url, RULES)
+                parse(url, POLICY)
             assert caught.value.cause == setting
             assert "DISTRIBU" not in str(caught.value)
 
@@ -215,16 +215,16 @@ class TestUrls:
             ("https://_dmarc.a-b.example/", "_dmarc.a-b.example", "_dmarc.a-b.example", "/"),
         ],
     )
-    def test_good_ones_are_taken_apart(self, url: str, host: str, authority: str, path: str) -> None:
-        target = parse(url, RULES)
+    def test_a_valid_url_is_parsed(self, url: str, host: str, authority: str, path: str) -> None:
+        target = parse(url, POLICY)
 
         assert (target.host, target.authority, target.path) == (host, authority, path)
 
     @given(st.text(max_size=60))
-    def test_whatever_comes_is_a_target_or_a_refusal(self, text: str) -> None:
+    def test_any_text_is_either_parsed_or_refused(self, text: str) -> None:
         for url in (text, f"http://{text}", f"https://example.com/{text}"):
             try:
-                target = parse(url, RULES)
+                target = parse(url, POLICY)
             except DestinationError:
                 continue
             assert target.path.isascii()
@@ -234,19 +234,19 @@ class TestUrls:
 
 class TestSettings:
     @pytest.mark.parametrize("text", ["127.0.0.1/8", "localhost", "10.0.0.0/33", ",", "10.0.0.0/8,"])
-    def test_wrong_networks_are_refused(self, text: str) -> None:
+    def test_invalid_networks_are_rejected(self, text: str) -> None:
         with pytest.raises(ValueError, match=r".*"):
             parse_networks(text)
 
     @pytest.mark.parametrize("text", ["", "0", "65536", "80,", "90-80", "a", "80-", "-80", "٨٠"])
-    def test_wrong_ports_are_refused(self, text: str) -> None:
+    def test_invalid_ports_are_rejected(self, text: str) -> None:
         with pytest.raises(ValueError, match=r".*"):
             parse_ports(text)
 
-    def test_ranges_and_single_ports(self) -> None:
-        rules = Rules(ports=parse_ports("80, 443,8000-8100"))
+    def test_ports_and_port_ranges_are_combined(self) -> None:
+        policy = EgressPolicy(ports=parse_ports("80, 443,8000-8100"))
 
-        assert [port for port in (79, 80, 443, 7999, 8000, 8100, 8101) if rules.allow_port(port)] == [
+        assert [port for port in (79, 80, 443, 7999, 8000, 8100, 8101) if policy.allows_port(port)] == [
             80,
             443,
             8000,
@@ -255,27 +255,28 @@ class TestSettings:
 
 
 class TestResolve:
-    def resolve(self, *answers: str, name: str = "hooks.example") -> Sequence[object]:
+    def resolve(self, *addresses: str, name: str = "hooks.example") -> Sequence[object]:
         async def lookup(host: str) -> Sequence[str]:
             assert host == name
-            return answers
+            return addresses
 
-        return asyncio.run(egress.resolve(parse(f"http://{name}/", RULES), RULES, lookup))
+        return asyncio.run(egress.resolve(parse(f"http://{name}/", POLICY), POLICY, lookup))
 
-    def test_all_answers_are_checked(self) -> None:
+    def test_every_address_is_checked(self) -> None:
         assert self.resolve("8.8.8.8", "1.1.1.1") == [ip_address("8.8.8.8"), ip_address("1.1.1.1")]
 
     @pytest.mark.parametrize(
-        "answers", [["10.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["8.8.8.8", "::1"], [], ["8.8.8.8"] * 101, ["fe80::1%eth0"]]
+        "addresses",
+        [["10.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["8.8.8.8", "::1"], [], ["8.8.8.8"] * 101, ["fe80::1%eth0"]],
     )
-    def test_one_bad_answer_refuses_all(self, answers: list[str]) -> None:
+    def test_one_forbidden_address_refuses_all(self, addresses: list[str]) -> None:
         with pytest.raises(DestinationError, match="not allowed or cannot be reached") as caught:
-            self.resolve(*answers)
+            self.resolve(*addresses)
 
         assert str(caught.value.cause).startswith("hooks.example ")
-        assert ("DISTRIBU_WEBHOOK_ALLOWED_NETWORKS" in caught.value.cause) is (0 < len(answers) < 101)
+        assert ("DISTRIBU_WEBHOOK_ALLOWED_NETWORKS" in caught.value.cause) is (0 < len(addresses) < 101)
 
-    def test_a_look_up_that_hangs_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_lookup_that_hangs_times_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(egress, "LOOKUP_SECONDS", 0.05)
 
         async def hang(_host: str) -> Sequence[str]:
@@ -283,12 +284,12 @@ class TestResolve:
             return []
 
         with pytest.raises(DestinationError):
-            asyncio.run(egress.resolve(parse("http://hooks.example/", RULES), RULES, hang))
+            asyncio.run(egress.resolve(parse("http://hooks.example/", POLICY), POLICY, hang))
 
-    def test_the_system_knows_this_machine(self) -> None:
+    def test_the_system_resolver_knows_localhost(self) -> None:
         assert "127.0.0.1" in asyncio.run(egress.system_lookup("localhost"))
 
 
-def test_the_table_has_every_network_once() -> None:
-    assert len(set(egress.CLOSED)) == len(egress.CLOSED)
-    assert ip_network("169.254.0.0/16") in egress.CLOSED
+def test_every_special_network_is_listed_once() -> None:
+    assert len(set(egress.SPECIAL_NETWORKS)) == len(egress.SPECIAL_NETWORKS)
+    assert ip_network("169.254.0.0/16") in egress.SPECIAL_NETWORKS

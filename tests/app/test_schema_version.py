@@ -50,7 +50,7 @@ def test_earlier_secrets_outlast_the_way_back_as_far_as_the_old_code_knows_them(
     assert tuple(kept) == (last.secret, before.secret)
     with fresh_database.transaction() as session:
         row = session.execute(sa.select(*Webhook.__table__.columns)).one()
-    assert webhook_secrets.signing(row, now()) == [last.secret, before.secret]
+    assert webhook_secrets.valid(row, now()) == [last.secret, before.secret]
 
 
 @contextmanager

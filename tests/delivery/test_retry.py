@@ -1,4 +1,4 @@
-"""When a delivery is tried again, and how many a webhook may have under way."""
+"""When a delivery is retried, when a webhook is disabled, and how many deliveries it may have in flight."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -8,25 +8,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.delivery import concurrency
-from app.delivery.concurrency import Pace
+from app.delivery.concurrency import ConcurrencyLimiter
 from app.delivery.retry import next_wait, reason_to_disable
 
 NOW = datetime(2026, 4, 16, 14, 22, tzinfo=UTC)
-WAITS = (100, 1000)
+SCHEDULE = (100, 1000)
 
 
 class TestNextWait:
     @pytest.mark.parametrize(("attempt", "planned"), [(1, 100), (2, 1000)])
     def test_follows_the_schedule_with_jitter(self, attempt: int, planned: int) -> None:
-        waits = {next_wait(WAITS, attempt, None, NOW) for _ in range(200)}
+        waits = {next_wait(SCHEDULE, attempt, 500, None, NOW) for _ in range(200)}
 
         assert len(waits) > 100
         for wait in waits:
             assert wait is not None
             assert 0.8 * planned <= wait.total_seconds() <= 1.2 * planned
 
-    def test_ends_with_the_schedule(self) -> None:
-        assert next_wait(WAITS, 3, "10", NOW) is None
+    def test_there_is_no_retry_after_the_end_of_the_schedule(self) -> None:
+        assert next_wait(SCHEDULE, 3, 500, "10", NOW) is None
+
+    def test_there_is_no_retry_after_410(self) -> None:
+        assert next_wait(SCHEDULE, 1, 410, "10", NOW) is None
 
     @pytest.mark.parametrize(
         ("retry_after", "seconds"),
@@ -40,8 +43,8 @@ class TestNextWait:
             ("Thu, 16 Apr 2126 15:22:00 GMT", 86_400),
         ],
     )
-    def test_the_receiver_can_put_it_off_up_to_a_day(self, retry_after: str, seconds: int) -> None:
-        assert next_wait(WAITS, 1, retry_after, NOW) == timedelta(seconds=seconds)
+    def test_retry_after_lengthens_the_wait_up_to_a_day(self, retry_after: str, seconds: int) -> None:
+        assert next_wait(SCHEDULE, 1, 500, retry_after, NOW) == timedelta(seconds=seconds)
 
     @pytest.mark.parametrize(
         "retry_after",
@@ -58,8 +61,8 @@ class TestNextWait:
             "Thu, 16 Apr -2026 15:22:00 GMT",
         ],
     )
-    def test_the_receiver_can_not_make_it_sooner(self, retry_after: str) -> None:
-        wait = next_wait(WAITS, 1, retry_after, NOW)
+    def test_retry_after_does_not_shorten_the_wait(self, retry_after: str) -> None:
+        wait = next_wait(SCHEDULE, 1, 500, retry_after, NOW)
 
         assert wait is not None
         assert 80 <= wait.total_seconds() <= 120
@@ -68,8 +71,8 @@ class TestNextWait:
         st.text(max_size=60)
         | st.from_regex(r"Mon, [0-9-]{1,12} Nov [0-9-]{1,12} [0-9:-]{1,12} [+-]?[0-9A-Z]{1,12}", fullmatch=True)
     )
-    def test_nothing_that_a_receiver_sends_is_an_error(self, retry_after: str) -> None:
-        wait = next_wait(WAITS, 1, retry_after, NOW)
+    def test_no_retry_after_is_an_error(self, retry_after: str) -> None:
+        wait = next_wait(SCHEDULE, 1, 500, retry_after, NOW)
 
         assert wait is not None
         assert timedelta(seconds=80) <= wait <= timedelta(days=1)
@@ -80,32 +83,34 @@ class TestDisable:
         ("status", "failing_for", "is_disabled"),
         [(410, None, True), (500, None, False), (500, 4.9, False), (500, 5, True), (None, 6, True)],
     )
-    def test_when(self, status: int | None, failing_for: float | None, *, is_disabled: bool) -> None:
+    def test_after_410_or_five_days(self, status: int | None, failing_for: float | None, *, is_disabled: bool) -> None:
         since = None if failing_for is None else NOW - timedelta(days=failing_for)
 
         assert (reason_to_disable(status, since, NOW) is not None) is is_disabled
 
 
-class TestPace:
-    def test_grows_with_success_and_falls_to_one(self) -> None:
-        learning = Pace()
-        assert learning.shares(["w"], Counter()) == {"w": concurrency.FIRST}
+class TestConcurrencyLimiter:
+    def test_the_limit_grows_with_successes_and_falls_to_one_with_a_failure(self) -> None:
+        limiter = ConcurrencyLimiter()
+        assert limiter.allow(["w"], Counter()) == {"w": concurrency.INITIAL_LIMIT}
         for _ in range(100):
-            learning.note("w", success=True)
-        assert learning.shares(["w"], Counter()) == {"w": concurrency.MOST}
-        learning.note("w", success=False)
-        assert learning.shares(["w"], Counter()) == {"w": 1}
+            limiter.record("w", success=True)
+        assert limiter.allow(["w"], Counter()) == {"w": concurrency.MAX_LIMIT}
+        limiter.record("w", success=False)
+        assert limiter.allow(["w"], Counter()) == {"w": 1}
 
-    def test_what_is_under_way_counts(self) -> None:
-        assert Pace().shares(["w"], Counter(w=concurrency.FIRST - 1)) == {"w": 1}
-        assert Pace().shares(["w"], Counter(w=concurrency.FIRST)) == {}
+    def test_deliveries_in_flight_count(self) -> None:
+        assert ConcurrencyLimiter().allow(["w"], Counter(w=concurrency.INITIAL_LIMIT - 1)) == {"w": 1}
+        assert ConcurrencyLimiter().allow(["w"], Counter(w=concurrency.INITIAL_LIMIT)) == {}
 
-    def test_when_much_is_under_way_each_gets_one(self) -> None:
-        busy = Counter({f"slow{number}": concurrency.MOST for number in range(concurrency.IN_ALL // concurrency.MOST)})
+    def test_a_crowded_worker_starts_one_of_each_webhook(self) -> None:
+        busy = Counter(
+            {f"slow{number}": concurrency.MAX_LIMIT for number in range(concurrency.CROWDED // concurrency.MAX_LIMIT)}
+        )
 
-        assert Pace().shares(["healthy", *busy], busy) == {"healthy": 1}
+        assert ConcurrencyLimiter().allow(["healthy", *busy], busy) == {"healthy": 1}
 
-    def test_there_is_an_end(self) -> None:
-        assert Pace().shares(["w"], Counter(others=concurrency.AT_MOST)) == {}
+    def test_the_total_in_flight_is_limited(self) -> None:
+        assert ConcurrencyLimiter().allow(["w"], Counter(others=concurrency.MAX_IN_FLIGHT)) == {}
         many = [f"w{number}" for number in range(2000)]
-        assert sum(Pace().shares(many, Counter()).values()) == concurrency.AT_MOST
+        assert sum(ConcurrencyLimiter().allow(many, Counter()).values()) == concurrency.MAX_IN_FLIGHT

@@ -1,4 +1,4 @@
-"""The sender against real sockets: what misbehaves, what must never be connected to, what is kept open."""
+"""The sender against real sockets: misbehaving receivers, forbidden destinations, kept connections."""
 
 import asyncio
 import contextlib
@@ -16,14 +16,14 @@ import pytest
 import trustme
 
 from app.context import now
-from app.delivery.connection import Connection, UnaskedError
+from app.delivery.connection import Connection, UnsolicitedResponseError
 from app.delivery.sender import Result, Sender, trust
-from app.egress import NOT_REACHABLE, Rules, Target, parse_networks, parse_ports
+from app.egress import NOT_REACHABLE, EgressPolicy, Target, parse_networks, parse_ports
 from tests.support import waiting
 
-OPEN = Rules(networks=parse_networks("127.0.0.0/8"), ports=parse_ports("1-65535"))
+OPEN = EgressPolicy(networks=parse_networks("127.0.0.0/8"), ports=parse_ports("1-65535"))
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-SHORT = 0.7  # a deadline for tests in which nothing comes in time
+SHORT = 0.7  # the deadline of tests in which the response is late
 AUTHORITY = trustme.CA()
 PAST, FUTURE = now() - timedelta(days=1), now() + timedelta(days=1)
 
@@ -31,7 +31,7 @@ Behaviour = Callable[[socket.socket], None]
 
 
 class Peer:
-    """A socket server: a thread for each connection that reads a request and behaves."""
+    """A socket server. A thread for each connection reads requests and runs the behaviour after each of them."""
 
     def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None, *, host: str = "127.0.0.1") -> None:
         self.connections = 0
@@ -83,7 +83,7 @@ class Peer:
 
 @pytest.fixture
 def peer() -> Iterator[Callable[..., Peer]]:
-    """Start peers that end with the test."""
+    """Return a function that starts peers; they stop after the test."""
     peers: list[Peer] = []
 
     def start(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> Peer:
@@ -91,8 +91,8 @@ def peer() -> Iterator[Callable[..., Peer]]:
         return peers[-1]
 
     yield start
-    for each in peers:
-        each.close()
+    for started in peers:
+        started.close()
 
 
 def says(*parts: bytes) -> Behaviour:
@@ -112,13 +112,13 @@ def then_closes(behaviour: Behaviour) -> Behaviour:
 
 
 def post(
-    *urls: str, rules: Rules = OPEN, pause: float = 0.0, deadline: float = waiting.SECONDS, **options: object
+    *urls: str, policy: EgressPolicy = OPEN, pause: float = 0.0, deadline: float = waiting.SECONDS, **options: object
 ) -> list[Result]:
-    """Post to addresses one after the other, with one sender."""
+    """Post to URLs one after the other, with one sender."""
 
     async def run() -> list[Result]:
         results = []
-        async with Sender(rules, deadline_seconds=deadline, **options) as sender:  # type: ignore[arg-type]
+        async with Sender(policy, deadline_seconds=deadline, **options) as sender:  # type: ignore[arg-type]
             for url in urls:
                 results.append(await sender.post(url, {"webhook-id": "c1"}, b"{}"))
                 await asyncio.sleep(pause)
@@ -130,7 +130,7 @@ def post(
 def contexts(
     name: str, not_before: datetime | None = None, not_after: datetime | None = None
 ) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return what a server of a name and a client that trusts it speak TLS with."""
+    """Return the TLS contexts of a server with this name and of a client that trusts it."""
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     AUTHORITY.issue_cert(name, not_before=not_before, not_after=not_after).configure_cert(server)
     AUTHORITY.configure_trust(client)
@@ -138,8 +138,8 @@ def contexts(
 
 
 def names(**answers: Sequence[str]) -> Callable[..., object]:
-    """Return a look-up that gives, for a name, each of its answers in turn and the last one for ever."""
-    left = {name: list(each) for name, each in answers.items()}
+    """Return a lookup that resolves a name to each of its answers in turn, and to the last one from then on."""
+    left = {name: list(addresses) for name, addresses in answers.items()}
 
     async def lookup(host: str) -> Sequence[str]:
         given = left[host.partition(".")[0]]
@@ -148,13 +148,13 @@ def names(**answers: Sequence[str]) -> Callable[..., object]:
     return lookup
 
 
-class TestAnswers:
-    def test_2xx_is_success(self, peer: Callable[..., Peer]) -> None:
+class TestResponses:
+    def test_a_2xx_is_a_success(self, peer: Callable[..., Peer]) -> None:
         there = peer(says(OK))
 
         (result,) = post(there.url("/a?b=c"))
 
-        assert result.succeeded
+        assert result.is_success
         assert (result.status, result.body, result.error) == (200, "ok", None)
         head = there.requests[0].split(b"\r\n")
         assert head[0] == b"POST /a?b=c HTTP/1.1"
@@ -162,7 +162,7 @@ class TestAnswers:
         assert b"webhook-id: c1" in head
 
     @pytest.mark.parametrize("status", [199, 300, 301, 304, 400, 404, 410, 500, 599])
-    def test_all_else_is_failure(self, peer: Callable[..., Peer], status: int) -> None:
+    def test_any_other_status_is_a_failure(self, peer: Callable[..., Peer], status: int) -> None:
         if status == 199:
             there = peer(says(b"HTTP/1.1 199 Hm\r\n\r\n", b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"))
         else:
@@ -171,7 +171,7 @@ class TestAnswers:
 
         (result,) = post(there.url())
 
-        assert not result.succeeded
+        assert not result.is_success
         assert result.status == (500 if status == 199 else status)
 
     def test_a_redirect_is_not_followed(self, peer: Callable[..., Peer]) -> None:
@@ -183,12 +183,12 @@ class TestAnswers:
         assert result.status == 307
         assert canary.connections == 0
 
-    def test_retry_after_is_passed_on(self, peer: Callable[..., Peer]) -> None:
+    def test_retry_after_is_in_the_result(self, peer: Callable[..., Peer]) -> None:
         there = peer(says(b"HTTP/1.1 503 No\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n"))
 
         assert post(there.url())[0].retry_after == "120"
 
-    def test_text_is_cut_and_made_storable(self, peer: Callable[..., Peer]) -> None:
+    def test_the_body_is_truncated_and_made_storable(self, peer: Callable[..., Peer]) -> None:
         body = b"\x00\xff" + "ü".encode() * 5000
         there = peer(says(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body), body))
 
@@ -204,7 +204,7 @@ class TestAnswers:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, canary.url())
 
-        assert post(there.url())[0].succeeded
+        assert post(there.url())[0].is_success
         assert canary.connections == 0
 
 
@@ -235,24 +235,24 @@ class TestMisbehaviour:
             connection.sendall(b"HTTP/1.1 102 Processing\r\n\r\n")
 
     @pytest.mark.parametrize("behaviour", ["endless", "endless_chunks", "bomb"])
-    def test_of_a_2xx_no_more_is_read_than_is_kept(self, peer: Callable[..., Peer], behaviour: str) -> None:
+    def test_a_long_2xx_body_is_read_up_to_the_limit(self, peer: Callable[..., Peer], behaviour: str) -> None:
         (result,) = post(peer(getattr(self, behaviour)).url())
 
-        assert result.succeeded
+        assert result.is_success
         assert len(result.body) == 2000
         assert set(result.body) <= {"x", "0"}
 
-    def test_a_dripping_body_is_late(self, peer: Callable[..., Peer]) -> None:
+    def test_a_slow_body_times_out(self, peer: Callable[..., Peer]) -> None:
         (result,) = post(peer(self.drip).url(), deadline=SHORT)
 
-        assert not result.succeeded
-        assert (result.status, result.error) == (200, "No complete answer within 0.7 seconds.")
+        assert not result.is_success
+        assert (result.status, result.error) == (200, "No complete response within 0.7 seconds.")
         assert result.duration_ms >= 600
 
-    def test_silence_is_late(self, peer: Callable[..., Peer]) -> None:
+    def test_no_response_times_out(self, peer: Callable[..., Peer]) -> None:
         (result,) = post(peer(lambda _: time.sleep(1.5)).url(), deadline=SHORT)
 
-        assert (result.status, result.error) == (None, "No complete answer within 0.7 seconds.")
+        assert (result.status, result.error) == (None, "No complete response within 0.7 seconds.")
 
     @pytest.mark.parametrize(
         "answer",
@@ -265,46 +265,46 @@ class TestMisbehaviour:
             b"\x16\x03\x01\x00",
         ],
     )
-    def test_what_is_not_http_is_a_failure(self, peer: Callable[..., Peer], answer: bytes) -> None:
+    def test_a_response_that_is_not_http_is_a_failure(self, peer: Callable[..., Peer], answer: bytes) -> None:
         (result,) = post(peer(says(answer)).url(), deadline=SHORT)
 
-        assert not result.succeeded
-        assert result.error in {"The answer is not valid HTTP.", "No complete answer within 0.7 seconds."}
+        assert not result.is_success
+        assert result.error in {"The response is not valid HTTP.", "No complete response within 0.7 seconds."}
 
-    def test_interim_answers_end(self, peer: Callable[..., Peer]) -> None:
-        assert post(peer(self.interim).url())[0].error == "The answer is not valid HTTP."
+    def test_interim_responses_are_limited(self, peer: Callable[..., Peer]) -> None:
+        assert post(peer(self.interim).url())[0].error == "The response is not valid HTTP."
 
     @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", b"HTTP/1.1 200"])
-    def test_a_cut_is_a_failure(self, peer: Callable[..., Peer], answer: bytes) -> None:
+    def test_a_connection_closed_too_early_is_a_failure(self, peer: Callable[..., Peer], answer: bytes) -> None:
         (result,) = post(peer(then_closes(says(answer))).url())
 
-        assert result.error == "The connection was cut before the answer was complete."
+        assert result.error == "The connection was closed before the response was complete."
 
 
 class TestConnections:
-    def test_are_kept_for_the_next_delivery(self, peer: Callable[..., Peer]) -> None:
+    def test_a_connection_is_kept_for_the_next_delivery(self, peer: Callable[..., Peer]) -> None:
         there = peer(says(OK))
 
-        assert all(result.succeeded for result in post(*[there.url()] * 5))
+        assert all(result.is_success for result in post(*[there.url()] * 5))
         assert there.connections == 1
 
-    def test_are_not_kept_when_the_receiver_says_so(self, peer: Callable[..., Peer]) -> None:
+    def test_a_connection_is_closed_if_the_receiver_says_so(self, peer: Callable[..., Peer]) -> None:
         there = peer(then_closes(says(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")))
 
-        assert all(result.succeeded for result in post(*[there.url()] * 3))
+        assert all(result.is_success for result in post(*[there.url()] * 3))
         assert there.connections == 3
 
-    def test_one_that_went_stale_costs_no_attempt(self, peer: Callable[..., Peer]) -> None:
+    def test_a_stale_connection_does_not_fail_the_attempt(self, peer: Callable[..., Peer]) -> None:
         there = peer(then_closes(says(OK)))
 
-        assert all(result.succeeded for result in post(*[there.url()] * 3))
-        assert all(result.succeeded for result in post(*[there.url()] * 3, pause=0.05))
+        assert all(result.is_success for result in post(*[there.url()] * 3))
+        assert all(result.is_success for result in post(*[there.url()] * 3, pause=0.05))
 
-    def test_of_several_addresses_one_that_answers_is_enough(self, peer: Callable[..., Peer]) -> None:
+    def test_the_next_address_is_tried_if_one_does_not_accept(self, peer: Callable[..., Peer]) -> None:
         there = peer(says(OK))
         lookup = names(hooks=["127.0.0.2 127.0.0.1"])
 
-        assert post(f"http://hooks.example:{there.port}/", lookup=lookup)[0].succeeded
+        assert post(f"http://hooks.example:{there.port}/", lookup=lookup)[0].is_success
 
 
 NO = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
@@ -323,7 +323,7 @@ LEFTOVERS = [
 
 
 def in_turn(*behaviours: Behaviour) -> Behaviour:
-    """Behave in one way after the other, and in the last one for ever."""
+    """Behave in each way in turn, and in the last one from then on."""
     left = list(behaviours)
 
     def behave(connection: socket.socket) -> None:
@@ -333,26 +333,26 @@ def in_turn(*behaviours: Behaviour) -> Behaviour:
 
 
 class TestLeftovers:
-    """Nothing that arrived before a request was sent is its answer (RFC 9112, section 6.3)."""
+    """Nothing that arrived before a request was sent is its response (RFC 9112, section 6.3)."""
 
     @pytest.mark.parametrize("answer", LEFTOVERS)
     @pytest.mark.parametrize("pause", [0.0, 0.1])
-    def test_a_leftover_is_not_the_next_answer(self, peer: Callable[..., Peer], answer: bytes, pause: float) -> None:
+    def test_a_leftover_is_not_the_next_response(self, peer: Callable[..., Peer], answer: bytes, pause: float) -> None:
         there = peer(in_turn(says(answer), says(NO), says(OK)))
 
         first, second, third = post(*[there.url()] * 3, pause=pause)
 
         assert first.status == int(answer.split()[1])
-        assert (second.status, second.body, second.succeeded) == (500, "", False)
+        assert (second.status, second.body, second.is_success) == (500, "", False)
         assert (third.status, third.body) == (200, "ok")
         assert there.connections >= 2
 
     @pytest.mark.parametrize("answer", LEFTOVERS)
-    def test_neither_is_one_that_comes_late_or_over_tls(self, peer: Callable[..., Peer], answer: bytes) -> None:
+    def test_a_late_leftover_over_tls_is_not_the_next_response(self, peer: Callable[..., Peer], answer: bytes) -> None:
         late = threading.Event()
 
         def behave(connection: socket.socket) -> None:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # it has arrived once it is sent
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # data is sent at once
             connection.sendall(OK)
             time.sleep(0.05)
             connection.sendall(answer)
@@ -372,20 +372,20 @@ class TestLeftovers:
 
         assert (first.status, second.status, third.status) == (200, 500, 200)
 
-    def test_a_receiver_that_once_sent_too_much_gets_no_kept_connections(self, peer: Callable[..., Peer]) -> None:
+    def test_connections_to_a_receiver_that_sent_leftovers_are_not_kept(self, peer: Callable[..., Peer]) -> None:
         there = peer(in_turn(says(OK + OK), says(OK)))
 
-        assert all(result.succeeded for result in post(*[there.url()] * 4))
+        assert all(result.is_success for result in post(*[there.url()] * 4))
         assert there.connections == 4
 
     @pytest.mark.parametrize("is_secure", [False, True])
-    def test_a_new_connection_has_no_answer_before_the_request(self, *, is_secure: bool) -> None:
+    def test_a_response_before_the_request_fails_a_new_connection(self, *, is_secure: bool) -> None:
         sent = threading.Event()
         server, client = contexts("hooks.example")
 
         def greet(listening: socket.socket) -> None:
             connection, _ = listening.accept()
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # it has arrived once it is sent
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # data is sent at once
             with server.wrap_socket(connection, server_side=True) if is_secure else connection as connection:
                 connection.sendall(OK)
                 sent.set()
@@ -399,7 +399,7 @@ class TestLeftovers:
             connection = await Connection.open(target, ip_address("127.0.0.1"), client)
             await asyncio.to_thread(sent.wait, 60)
             try:
-                with pytest.raises(UnaskedError):
+                with pytest.raises(UnsolicitedResponseError):
                     await connection.post(target, {}, b"{}")
             finally:
                 connection.close()
@@ -414,53 +414,53 @@ class TestLeftovers:
     @pytest.mark.parametrize(
         "answer", [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"]
     )
-    def test_a_switch_of_protocols_is_no_answer(self, peer: Callable[..., Peer], answer: bytes) -> None:
+    def test_a_protocol_switch_is_not_a_response(self, peer: Callable[..., Peer], answer: bytes) -> None:
         first, second = post(*[peer(in_turn(says(answer), says(NO))).url()] * 2)
 
-        assert (first.status, first.error) == (None, "The answer is not valid HTTP.")
+        assert (first.status, first.error) == (None, "The response is not valid HTTP.")
         assert second.status == 500
 
 
 class TestDestinations:
-    CLOSED_RULES = Rules(ports=parse_ports("1-65535"))
+    PUBLIC_ONLY = EgressPolicy(ports=parse_ports("1-65535"))
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "127.1"])
-    def test_a_canary_on_this_machine_sees_nothing(self, peer: Callable[..., Peer], host: str) -> None:
+    def test_an_address_of_this_machine_is_not_connected_to(self, peer: Callable[..., Peer], host: str) -> None:
         canary = peer(says(OK))
 
-        (result,) = post(f"http://{host}:{canary.port}/", rules=self.CLOSED_RULES)
+        (result,) = post(f"http://{host}:{canary.port}/", policy=self.PUBLIC_ONLY)
 
         assert (result.status, result.error) == (None, NOT_REACHABLE)
         assert canary.connections == 0
 
     @pytest.mark.parametrize("answers", ["127.0.0.1", "8.8.8.8 127.0.0.1", "127.0.0.1 8.8.8.8", "::ffff:127.0.0.1"])
-    def test_no_name_leads_there(self, peer: Callable[..., Peer], answers: str) -> None:
+    def test_a_name_with_a_forbidden_address_is_not_connected_to(self, peer: Callable[..., Peer], answers: str) -> None:
         canary = peer(says(OK))
 
-        (result,) = post(f"http://hooks.example:{canary.port}/", rules=self.CLOSED_RULES, lookup=names(hooks=[answers]))
+        (result,) = post(f"http://hooks.example:{canary.port}/", policy=self.PUBLIC_ONLY, lookup=names(hooks=[answers]))
 
         assert (result.status, result.error) == (None, NOT_REACHABLE)
         assert canary.connections == 0
 
-    def test_a_name_that_changes_its_mind_is_asked_once(self, peer: Callable[..., Peer]) -> None:
-        """The address that was checked is the one that is connected to: a second answer is never used."""
+    def test_a_name_is_resolved_once_for_a_connection(self, peer: Callable[..., Peer]) -> None:
+        """The address that was checked is the one that is connected to; a second answer is never used."""
         there = peer(says(OK))
-        rules = Rules(networks=parse_networks("127.0.0.1/32"), ports=OPEN.ports)
+        policy = EgressPolicy(networks=parse_networks("127.0.0.1/32"), ports=OPEN.ports)
         lookup = names(hooks=["127.0.0.1", "127.0.0.2"], other=["127.0.0.2"])
 
         first, second, third = post(
             *[f"http://hooks.example:{there.port}/"] * 2,
             f"http://other.example:{there.port}/",
-            rules=rules,
+            policy=policy,
             lookup=lookup,
         )
 
-        assert first.succeeded
-        assert second.succeeded
+        assert first.is_success
+        assert second.is_success
         assert third.error == NOT_REACHABLE
         assert b"Host: hooks.example:" in there.requests[0]
 
-    def test_refused_open_and_unknown_sound_the_same(self, peer: Callable[..., Peer]) -> None:
+    def test_forbidden_closed_and_unknown_destinations_have_the_same_error(self, peer: Callable[..., Peer]) -> None:
         canary = peer(says(OK))
         with socket.create_server(("127.0.0.1", 0)) as probe:
             closed = probe.getsockname()[1]
@@ -469,7 +469,7 @@ class TestDestinations:
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
         results = [
-            *post(*(f"http://127.0.0.1:{port}/" for port in (canary.port, closed)), rules=self.CLOSED_RULES),
+            *post(*(f"http://127.0.0.1:{port}/" for port in (canary.port, closed)), policy=self.PUBLIC_ONLY),
             *post(f"http://127.0.0.1:{closed}/"),
             *post("http://hooks.example/", lookup=unknown),
         ]
@@ -478,7 +478,7 @@ class TestDestinations:
 
 
 class TestTls:
-    def test_the_certificate_must_be_the_names(self, peer: Callable[..., Peer]) -> None:
+    def test_the_certificate_must_be_valid_for_the_name(self, peer: Callable[..., Peer]) -> None:
         server, client = contexts("hooks.example")
         there = peer(says(OK), server)
         lookup = names(hooks=["127.0.0.1"], other=["127.0.0.1"])
@@ -487,12 +487,12 @@ class TestTls:
             f"https://hooks.example:{there.port}/", f"https://other.example:{there.port}/", lookup=lookup, tls=client
         )
 
-        assert right.succeeded
+        assert right.is_success
         assert (wrong.status, wrong.error) == (None, "The certificate is not valid for this host.")
         assert "Hostname mismatch" in str(wrong.cause)
         assert len(there.requests) == 1
 
-    def test_the_certificate_of_an_address_must_be_the_addresss(self, peer: Callable[..., Peer]) -> None:
+    def test_the_certificate_must_be_valid_for_the_address(self, peer: Callable[..., Peer]) -> None:
         server, client = contexts("hooks.example")
         there = peer(says(OK), server)
 
@@ -512,7 +512,7 @@ class TestTls:
             ),
         ],
     )
-    def test_a_certificate_has_its_time(
+    def test_the_certificate_must_be_valid_now(
         self, peer: Callable[..., Peer], dates: dict[str, datetime], error: str, cause: str
     ) -> None:
         server, client = contexts("hooks.example", **dates)
@@ -534,7 +534,7 @@ class TestTls:
         assert str(result.cause).endswith("DISTRIBU_WEBHOOK_CA_FILE adds authorities")
         assert there.requests == []
 
-    def test_an_authority_of_a_file_is_trusted_beside_the_public_ones(
+    def test_an_authority_from_a_file_is_trusted_in_addition_to_the_public_ones(
         self, peer: Callable[..., Peer], tmp_path: Path
     ) -> None:
         server, _ = contexts("hooks.example")
@@ -545,5 +545,5 @@ class TestTls:
 
         (result,) = post(f"https://hooks.example:{there.port}/", lookup=names(hooks=["127.0.0.1"]), tls=both)
 
-        assert result.succeeded
+        assert result.is_success
         assert both.cert_store_stats()["x509_ca"] == trust().cert_store_stats()["x509_ca"] + 1

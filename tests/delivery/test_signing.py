@@ -1,4 +1,4 @@
-"""Signatures: both schemes, checked by others' code."""
+"""Signatures in both schemes, verified by independent implementations."""
 
 import hashlib
 import hmac
@@ -21,7 +21,7 @@ def plain(secret: str) -> str:
     return hmac.new(secret.encode(), BODY, hashlib.sha256).hexdigest()
 
 
-def test_ten_thousand_secrets_work_under_both_schemes() -> None:
+def test_ten_thousand_secrets_work_in_both_schemes() -> None:
     secrets = {generate() for _ in range(10_000)}
 
     assert len(secrets) == 10_000
@@ -32,7 +32,7 @@ def test_ten_thousand_secrets_work_under_both_schemes() -> None:
         assert made["X-Webhook-Signature"] == plain(secret)
 
 
-def test_another_secret_or_another_body_does_not_verify() -> None:
+def test_a_wrong_secret_or_a_changed_body_does_not_verify() -> None:
     secret = generate()
 
     with pytest.raises(WebhookVerificationError):
@@ -41,7 +41,7 @@ def test_another_secret_or_another_body_does_not_verify() -> None:
         Webhook(secret).verify(BODY + b" ", signed(secret))
 
 
-def test_earlier_secrets_sign_beside_the_newest() -> None:
+def test_earlier_secrets_sign_in_addition_to_the_newest() -> None:
     newest, previous, oldest = secrets = generate(), generate(), generate()
 
     made = signed(*secrets)

@@ -38,7 +38,7 @@ OPEN = {"webhook_allowed_networks": "127.0.0.0/8", "webhook_allowed_ports": "1-6
 RETRIES = {"webhook_retry_schedule": "1,1"}
 LEASE = 2.0
 HOUR = 3600.0
-UNAVAILABLE = "the database is away, trying again"
+UNAVAILABLE = "the database is unavailable, trying again"
 
 
 class Site:
@@ -225,7 +225,7 @@ class TestArrival:
         assert request.headers["webhook-signature"] != f"v1,{old}"
 
     def test_the_server_delivers_by_itself(self, serving: tuple[Server, Database], site: Site, tmp_path: Path) -> None:
-        """`distribu serve` runs a worker beside it, starts it anew when it dies, and takes it along when it ends."""
+        """`distribu serve` runs a worker beside it, restarts it when it dies, and stops it when it ends."""
         server = Server(serving[0].database_url, tmp_path / "log", **OPEN)
         with server:
             site.webhook("/beside")
@@ -324,7 +324,7 @@ class TestRetries:
         assert site.client.get(f"/webhooks/{webhook['id']}").json()["data"]["isActive"] is False
         with site.database.transaction() as session:
             entry = session.query(AuditEntry).filter_by(entity_id=webhook["id"], action="webhook.disabled").one()
-        assert (entry.actor_type, entry.details) == ("SYSTEM", {"reason": "The receiver answered 410 Gone."})
+        assert (entry.actor_type, entry.details) == ("SYSTEM", {"reason": "The receiver responded with 410 Gone."})
 
     def test_five_days_of_failure_switch_it_off_and_switching_it_on_forgives(self, site: Site) -> None:
         site.receiver.answers["/dead"] = [(500, {})]
@@ -418,7 +418,7 @@ class TestIsolation:
 
         assert (first["outcome"], first["statusCode"], first["attempt"]) == ("FAILED", 500, 1)
         assert (second["outcome"], second["statusCode"], second["attempt"]) == ("SUCCEEDED", 200, 2)
-        assert {first["responseBody"], second["responseBody"]} == {"The answer could not be stored."}
+        assert {first["responseBody"], second["responseBody"]} == {"The response could not be stored."}
         assert len(site.receiver.on("/bad")) == 2
         assert first["id"] in site.log.read_text()
 

@@ -284,7 +284,7 @@ class TestRotate:
     def living(self, database: Database, webhook: str) -> list[str]:
         with database.transaction() as session:
             row = session.execute(sa.select(*Webhook.__table__.columns).where(Webhook.id == webhook)).one()
-        return webhook_secrets.signing(row, now())
+        return webhook_secrets.valid(row, now())
 
     def test_each_earlier_secret_signs_until_its_own_end(self, client: Client, database: Database) -> None:
         made = make(client)
