@@ -32,8 +32,8 @@ class RequestRules:
     def __init__(self, operation: Operation, document: Document) -> None:
         """Look everything up."""
         definition = operation.definition
-        self._parameters = [spec.resolve(document, each) for each in definition.get("parameters", [])]
-        properties = {each["name"]: _text_schema(dereference(document, each["schema"])) for each in self._parameters}
+        self._parameters = [dereference(document, each) for each in definition.get("parameters", [])]
+        properties = {each["name"]: _text_schema(each["schema"]) for each in self._parameters}
         required = [each["name"] for each in self._parameters if each.get("required")]
         schema = {"type": "object", "properties": properties} | ({"required": required} if required else {})
         self._rules = Rules(schema, kinds={each["name"]: each["in"] for each in self._parameters})

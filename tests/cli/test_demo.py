@@ -253,7 +253,7 @@ class TestHistory:
             assert each.email == each.email.strip().lower()
         addresses = [each.shipping_address for each in made.orders if each.shipping_address]
         document = spec.document()
-        schema = document["components"]["schemas"]["NullableShippingAddressInput"]
+        schema = document["components"]["schemas"]["ShippingAddressCreate"]
         assert all(set(schema["required"]) <= each.keys() <= schema["properties"].keys() for each in addresses)
 
     def test_webhooks_hear_nothing_and_the_audit_log_tells_the_truth(

@@ -17,6 +17,7 @@ from tests.support.servers import ROOT, settings
 
 DOCUMENT = spec.document()
 OPERATIONS = list(spec.operations(DOCUMENT))
+COMPONENTS = {(kind, name) for kind, items in DOCUMENT["components"].items() for name in items}
 
 
 class TestGenerators:
@@ -73,12 +74,19 @@ class TestParity:
 
 
 class TestFiles:
-    def test_every_component_is_in_the_index(self) -> None:
-        index = yaml.safe_load((ROOT / "openapi/openapi.yaml").read_text())["components"]
+    def test_the_bundle_has_every_component_file(self) -> None:
+        files = {file.relative_to(ROOT / "openapi/components") for file in (ROOT / "openapi/components").rglob("*.*")}
 
-        assert {kind: set(names) for kind, names in index.items()} == {
-            kind: set(names) for kind, names in DOCUMENT["components"].items()
-        }
+        assert {Path(kind) / f"{name}.yaml" for kind, name in COMPONENTS} == files
+
+    def test_every_component_is_used(self) -> None:
+        roots = {key: DOCUMENT[key] for key in ("paths", "x-webhooks")}
+        used, found = set(), _references(roots) | {("securitySchemes", "bearerAuth")}
+        while found:
+            used |= found
+            found = set().union(*(_references(DOCUMENT["components"][kind][name]) for kind, name in found)) - used
+
+        assert COMPONENTS - used == set()
 
     def test_every_path_file_is_named_after_its_url(self) -> None:
         paths = yaml.safe_load((ROOT / "openapi/openapi.yaml").read_text())["paths"]
@@ -106,3 +114,13 @@ def test_no_response_is_closed() -> None:
 
     assert not closed(DOCUMENT["components"]["responses"])
     assert not closed(DOCUMENT["components"]["schemas"]["Product"])
+
+
+def _references(node: Any) -> set[tuple[str, str]]:
+    """Return the kind and the name of every component that `node` refers to."""
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    found = set().union(*map(_references, children))
+    if isinstance(node, dict) and "$ref" in node:
+        _, _, kind, name = node["$ref"].split("/")
+        found.add((kind, name))
+    return found

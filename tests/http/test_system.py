@@ -117,7 +117,7 @@ class TestDocument:
     def test_component_names_are_kept(self, anonymous: Client) -> None:
         document = anonymous.get("/openapi.json").json()
 
-        assert {"Product", "ProductPage", "Error", "Pagination"} <= document["components"]["schemas"].keys()
+        assert {"Product", "ProductPage", "ErrorResponse", "Pagination"} <= document["components"]["schemas"].keys()
         text = json.dumps(document)
         assert not re.search(r'"\$ref": "(?!#/components/)', text)
 

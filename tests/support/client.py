@@ -24,7 +24,7 @@ class Contract:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._operations = [(self._pattern(each.path), each) for each in spec.operations(document)]
-        self._error = self._validator({"$ref": "#/components/schemas/Error"})
+        self._error = self._validator({"$ref": "#/components/schemas/ErrorResponse"})
 
     def check(self, response: httpx.Response) -> None:
         """Raise AssertionError when an answer is not what the document promises."""
