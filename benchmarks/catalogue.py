@@ -1,4 +1,4 @@
-"""One company with as many products as wanted, written as fast as the database takes them."""
+"""A company with any number of products, inserted in large batches."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,9 +15,9 @@ COMMON, RARE, OTHER = "Hardware", "Curiosities", "Stationery"
 
 
 def fill(database: Database, company_id: str, rows: int, advance: Callable[[int], None]) -> None:
-    """Write `rows` products of the category COMMON and, among them, a tenth as many of others.
+    """Insert `rows` products of the category COMMON and, among them, a tenth as many of other categories.
 
-    Those of a batch share one moment, as an import's do. `advance` hears how many more were written.
+    A batch has one timestamp, as in an import. `advance` is called with the number of inserted products.
     """
     end = total(rows)
     for start in range(0, end, BATCH):
@@ -29,7 +29,7 @@ def fill(database: Database, company_id: str, rows: int, advance: Callable[[int]
 
 
 def total(rows: int) -> int:
-    """Return how many products `fill` writes in all: every eleventh is not COMMON."""
+    """Return how many products `fill` inserts: every eleventh is not COMMON."""
     return rows + -(-rows // 10)
 
 

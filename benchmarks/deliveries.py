@@ -1,4 +1,4 @@
-"""Webhooks: one worker drains a backlog to a fast receiver on this machine, at a constant rate and with flat memory."""
+"""Webhook deliveries: one worker sends a backlog to a fast receiver, at a constant rate and with constant memory."""
 
 import os
 import subprocess
@@ -20,23 +20,23 @@ from app.services import webhook_secrets, webhooks
 from app.services.deliveries import EVENTS, TABLE
 from benchmarks import measure, stores
 from benchmarks.report import Workload
-from benchmarks.stores import Site
+from benchmarks.stores import Deployment
 from models import new_id
 from tests.support.servers import ROOT
 
 BACKLOG = 100_000
 STEPS = 10
-CHUNK = 5_000
-LEAST_RATE = 500.0  # deliveries a second
-CONSTANT = 0.75  # the slowest step reaches this share of the median one
-GROWTH = 1.25  # resident memory at the end, through that after the first step
+BATCH = 5_000
+MIN_RATE = 500.0  # deliveries per second
+MIN_RATE_RATIO = 0.75  # the slowest step, divided by the median one
+MAX_GROWTH = 1.25  # resident memory at the end, divided by that after the first step
 POLL_SECONDS = 0.1
-WAITING = sa.select(sa.func.count()).select_from(TABLE).where(TABLE.c.due_at.is_not(None))
+SELECT_PENDING_COUNT = sa.select(sa.func.count()).select_from(TABLE).where(TABLE.c.due_at.is_not(None))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A part of the backlog: how fast it went, what it cost, and how much memory the worker had at its end."""
+    """A part of the backlog: its rate, its cost, and the worker's memory at its end."""
 
     delivered: int
     rate: float
@@ -45,84 +45,86 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drain:
-    """What was found out about one database."""
+class DeliveriesResult:
+    """The result on one database."""
 
     title: str
     steps: Sequence[Step]
 
     @property
     def rate(self) -> float:
-        """Return deliveries a second over the whole backlog."""
-        return sum(each.delivered for each in self.steps) / sum(each.delivered / each.rate for each in self.steps)
+        """Return the deliveries per second over the whole backlog."""
+        return sum(step.delivered for step in self.steps) / sum(step.delivered / step.rate for step in self.steps)
 
     @property
-    def faults(self) -> list[str]:
-        """Say what is not as it must be."""
-        rates = sorted(each.rate for each in self.steps)
+    def failures(self) -> list[str]:
+        """Return the limits that were exceeded."""
+        rates = sorted(step.rate for step in self.steps)
         growth = self.steps[-1].resident_mib / self.steps[0].resident_mib
-        found = {
-            f"{self.rate:.0f} deliveries a second, {LEAST_RATE:.0f} are wanted": self.rate < LEAST_RATE,
-            f"the rate fell to {rates[0]:.0f} a second": rates[0] < CONSTANT * rates[len(rates) // 2],
-            f"memory grew to {growth:.2f} times what it was": growth > GROWTH,
+        limits = {
+            f"{self.rate:.0f} deliveries per second, the minimum is {MIN_RATE:.0f}": self.rate < MIN_RATE,
+            f"the rate fell to {rates[0]:.0f} per second": rates[0] < MIN_RATE_RATIO * rates[len(rates) // 2],
+            f"memory grew by a factor of {growth:.2f}": growth > MAX_GROWTH,
         }
-        return [words for words, is_so in found.items() if is_so]
+        return [message for message, is_exceeded in limits.items() if is_exceeded]
 
     def table(self) -> Table:
-        """Return the steps for people."""
+        """Return the steps as a table for people."""
         table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for heading in ("delivered", "a second", "worker CPU ms each", "worker MiB"):
+        for heading in ("delivered", "per second", "worker CPU ms each", "worker MiB"):
             table.add_column(heading, justify="right")
-        for each in self.steps:
-            cells = (f"{each.delivered:,}", f"{each.rate:.0f}", f"{each.cpu_ms:.2f}", f"{each.resident_mib:.0f}")
+        for step in self.steps:
+            cells = (f"{step.delivered:,}", f"{step.rate:.0f}", f"{step.cpu_ms:.2f}", f"{step.resident_mib:.0f}")
             table.add_row(*cells)
         return table
 
 
-def run(site: Site, workload: Workload, progress: Progress) -> Drain:
-    """Queue a backlog for one webhook, start a worker and watch."""
+def run(deployment: Deployment, workload: Workload, progress: Progress) -> DeliveriesResult:
+    """Queue a backlog for one webhook, start a worker and measure it."""
     total = min(BACKLOG, workload.rows)
     with _receiver() as port:
-        task = progress.add_task(f"{site.name}: queueing", total=total)
-        for _ in range(0, total, CHUNK):
-            progress.advance(task, _queue(site, port, CHUNK))
-        stores.settle(site.database)
-        with _worker(site) as worker:
-            steps = list(_watch(site, worker, progress, total))
-    return Drain(title=f"{site.name}: one worker, {total:,} deliveries to one receiver", steps=steps)
+        task = progress.add_task(f"{deployment.name}: queueing", total=total)
+        for _ in range(0, total, BATCH):
+            progress.advance(task, _queue(deployment, port, BATCH))
+        stores.settle(deployment.database)
+        with _worker(deployment) as worker:
+            steps = list(_watch(deployment, worker, progress, total))
+    return DeliveriesResult(title=f"{deployment.name}: one worker, {total:,} deliveries to one receiver", steps=steps)
 
 
-def _queue(site: Site, port: int, count: int) -> int:
+def _queue(deployment: Deployment, port: int, count: int) -> int:
     at = now()
-    with site.database.transaction(write=True) as session:
-        webhook = session.execute(sa.select(webhooks.TABLE.c.id)).scalar_one_or_none() or _webhook(session, site, port)
+    with deployment.database.transaction(write=True) as session:
+        webhook = session.execute(sa.select(webhooks.TABLE.c.id)).scalar_one_or_none()
+        webhook = webhook or _webhook(session, deployment, port)
         ids = [new_id(at) for _ in range(count)]
-        owner = {"company_id": site.tenant.company_id, "created_at": at}
-        kind = "customer.created"
-        data = '"data":{"id":"cmdw8k1ze0002qj7h6r4t9v3b","email":"orders@millstreetbakery.test","name":"Mill Street"}'
+        common = {"company_id": deployment.tenant.company_id, "created_at": at}
+        event_type = "customer.created"
+        customer = '{"id":"cmdw8k1ze0002qj7h6r4t9v3b","email":"orders@millstreetbakery.test","name":"Mill Street"}'
+        data = f'"timestamp":"{timestamp(at)}","data":{customer}'
         events = [
             {
-                **owner,
-                "id": each,
-                "type": kind,
-                "entity_id": each,
+                **common,
+                "id": event_id,
+                "type": event_type,
+                "entity_id": event_id,
                 "sequence": 1,
-                "payload": f'{{"event":"{kind}","timestamp":"{timestamp(at)}",{data},"id":"{each}","sequence":1}}',
+                "payload": f'{{"event":"{event_type}",{data},"id":"{event_id}","sequence":1}}',
                 "request_id": "benchmark",
             }
-            for each in ids
+            for event_id in ids
         ]
         session.connection().execute(EVENTS.insert(), events)
-        waiting = {"webhook_id": webhook, "event": kind, "attempt": 1, "due_at": at, "next_attempt_at": at}
-        rows = [{**owner, **waiting, "id": new_id(at), "event_id": each} for each in ids]
+        pending = {"webhook_id": webhook, "event": event_type, "attempt": 1, "due_at": at, "next_attempt_at": at}
+        rows = [{**common, **pending, "id": new_id(at), "event_id": event_id} for event_id in ids]
         session.connection().execute(TABLE.insert(), rows)
     return count
 
 
-def _webhook(session: Session, site: Site, port: int) -> str:
+def _webhook(session: Session, deployment: Deployment, port: int) -> str:
     row = {
         "id": new_id(now()),
-        "company_id": site.tenant.company_id,
+        "company_id": deployment.tenant.company_id,
         "url": f"http://127.0.0.1:{port}/",
         "events": ["customer.created"],
         "is_active": True,
@@ -134,32 +136,32 @@ def _webhook(session: Session, site: Site, port: int) -> str:
     return str(row["id"])
 
 
-def _watch(site: Site, process: subprocess.Popen[bytes], progress: Progress, total: int) -> Iterator[Step]:
+def _watch(deployment: Deployment, process: subprocess.Popen[bytes], progress: Progress, total: int) -> Iterator[Step]:
     worker = process.pid
-    task = progress.add_task(f"{site.name}: delivering", total=total)
-    left, at, clocks = total, time.monotonic(), measure.cpu_clocks(worker)
+    task = progress.add_task(f"{deployment.name}: delivering", total=total)
+    left, start, clocks = total, time.monotonic(), measure.cpu_clocks(worker)
     while left:
         time.sleep(POLL_SECONDS)
         if process.poll() is not None:
-            raise RuntimeError(f"The worker ended with code {process.returncode}.")
-        with site.database.transaction() as session:
-            waiting = session.execute(WAITING).scalar_one()
-        progress.update(task, completed=total - waiting)
-        if left - waiting >= total // STEPS or not waiting:
-            moment, after = time.monotonic(), measure.cpu_clocks(worker)
+            raise RuntimeError(f"The worker stopped with exit code {process.returncode}.")
+        with deployment.database.transaction() as session:
+            pending = session.execute(SELECT_PENDING_COUNT).scalar_one()
+        progress.update(task, completed=total - pending)
+        if left - pending >= total // STEPS or not pending:
+            end, after = time.monotonic(), measure.cpu_clocks(worker)
             yield Step(
-                delivered=left - waiting,
-                rate=(left - waiting) / (moment - at),
-                cpu_ms=measure.cpu_ms(clocks, after) / (left - waiting),
+                delivered=left - pending,
+                rate=(left - pending) / (end - start),
+                cpu_ms=measure.cpu_ms(clocks, after) / (left - pending),
                 resident_mib=measure.resident_mib(worker),
             )
-            left, at, clocks = waiting, moment, after
+            left, start, clocks = pending, end, after
 
 
 @contextmanager
-def _worker(site: Site) -> Iterator[subprocess.Popen[bytes]]:
+def _worker(deployment: Deployment) -> Iterator[subprocess.Popen[bytes]]:
     settings = {
-        "DATABASE_URL": stores.setting(site.database.url),
+        "DATABASE_URL": stores.setting(deployment.database.url),
         "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
         "WEBHOOK_ALLOWED_PORTS": "1-65535",
         "LOG_LEVEL": "WARNING",

@@ -1,4 +1,4 @@
-"""The figures of a sales report in SQL written by hand: the fastest way is what the report is held against."""
+"""The totals of the sales report in hand-written SQL. The report is compared with the fastest statement."""
 
 import time
 from datetime import datetime
@@ -11,7 +11,7 @@ from models import OrderStatus
 from models.base import EPOCH, MILLISECOND
 
 DAY = 86_400_000
-STATUSES = ", ".join(f"('{each}')" for each in OrderStatus)
+STATUSES = ", ".join(f"('{status}')" for status in OrderStatus)
 IN_RANGE = "company_id = :company AND created_at BETWEEN :first AND :last"
 SQLITE = {
     "GROUP BY": f"SELECT created_at / {DAY}, status, count(*), sum(total) FROM orders WHERE {IN_RANGE} GROUP BY 1, 2",
@@ -37,14 +37,14 @@ ROUNDS = 7
 
 
 def fastest_ms(database: Database, company_id: str, first: datetime, last: datetime) -> dict[str, float]:
-    """Return the best of ROUNDS times of each way, rows fetched, in milliseconds."""
-    wordings = SQLITE if database.is_sqlite else POSTGRESQL
+    """Return the shortest of ROUNDS times of each statement, in milliseconds, with its rows fetched."""
+    statements = SQLITE if database.is_sqlite else POSTGRESQL
     ends: list[Any] = [first, last]
     if database.is_sqlite:
-        ends = [(each - EPOCH) // MILLISECOND for each in ends]
+        ends = [(end - EPOCH) // MILLISECOND for end in ends]
     values = {"company": company_id, "first": ends[0], "last": ends[1]}
     with database.transaction() as session:
-        return {name: _best_ms(session, sa.text(sql), values) for name, sql in wordings.items()}
+        return {name: _best_ms(session, sa.text(sql), values) for name, sql in statements.items()}
 
 
 def _best_ms(session: Any, statement: sa.TextClause, values: dict[str, Any]) -> float:

@@ -1,8 +1,8 @@
-"""Load a server with one request at a time and tell what a request costs.
+"""The cost of requests that are sent one at a time: latency, CPU time and memory. Linux only.
 
-CPU time is the figure to trust: other work on the machine delays an answer, but hardly changes how long it is computed.
-It is counted in the server and in the database alike, because a careless statement costs its time there. Linux only.
-Not here: what is measured (`paging.py`), and what the figures look like (`report.py`).
+Compare CPU time: other work on the machine delays a response, but hardly changes its CPU time. It includes the
+database, where an inefficient statement spends its time.
+Not here: what is measured (`paging.py`), and how results are printed (`report.py`).
 """
 
 import http.client
@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 
-SCHEDULER_CLOCK = 2  # of a process: its CPU time to the nanosecond, all its threads (Linux, posix-timers.h)
+SCHEDULER_CLOCK = 2  # CPU time of a process with all its threads, in nanoseconds (Linux, posix-timers.h)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """Requests that should all cost the same: `paths` in turn. `baseline` names the case it is compared to."""
+    """Requests of equal cost: `paths` in turn. `baseline` names the case to compare with."""
 
     name: str
     paths: Sequence[str]
@@ -27,7 +27,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A running server, a key for it, and the root processes of server and database (None: it is in the server)."""
+    """A running server, an API key, and the root processes of server and database (None: inside the server)."""
 
     port: int
     key: str
@@ -36,8 +36,8 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures:
-    """Medians of one case, in milliseconds a request; `ratio` is its CPU time through that of its baseline."""
+class Measurement:
+    """Medians of one case, in milliseconds per request; `ratio` is its CPU time divided by that of its baseline."""
 
     case: str
     latency_ms: float
@@ -48,7 +48,7 @@ class Figures:
 
 @dataclass(kw_only=True)
 class Samples:
-    """What was seen of one case: a latency for each request, CPU times for each round, all in milliseconds."""
+    """Samples of one case: a latency for each request, CPU times for each round, all in milliseconds."""
 
     latency: list[float] = field(default_factory=list)
     server: list[float] = field(default_factory=list)
@@ -56,53 +56,53 @@ class Samples:
 
     @property
     def cpu_ms(self) -> float:
-        """Return the median of what server and database computed together."""
+        """Return the median CPU time of server and database together."""
         return statistics.median(map(sum, zip(self.server, self.database, strict=True)))
 
 
 def measure(
     target: Target, cases: Sequence[Case], *, rounds: int, requests: int, tick: Callable[[], None]
-) -> list[Figures]:
-    """Measure `cases` in turn, `rounds` times, `requests` each; calls `tick` after each turn.
+) -> list[Measurement]:
+    """Measure `cases` in turn, `rounds` times, with `requests` requests each; call `tick` after each turn.
 
-    What disturbs the machine for a while then disturbs all cases. One round more goes before, to warm up.
-    Raises RuntimeError for an answer that is not 200.
+    A disturbance of the machine then affects all cases. One more round comes first, to warm up.
+    Raises RuntimeError for a response that is not 200.
     """
     samples = {case.name: Samples() for case in cases}
     for number in range(rounds + 1):
         for case in cases:
             _turn(target, case, requests, samples[case.name] if number else Samples())
             tick()
-    return [_figures(case, samples) for case in cases]
+    return [_measurement(case, samples) for case in cases]
 
 
-def answer(connection: http.client.HTTPConnection, path: str, key: str) -> bytes:
-    """Return the body of the answer to a GET. Raises RuntimeError unless it is 200."""
+def get(connection: http.client.HTTPConnection, path: str, key: str) -> bytes:
+    """Return the body of the response to a GET. Raises RuntimeError unless the status is 200."""
     connection.request("GET", "/api/v1" + path, headers={"Authorization": f"Bearer {key}"})
     response = connection.getresponse()
     body = response.read()
     if response.status != http.HTTPStatus.OK:
-        raise RuntimeError(f"GET {path} answered {response.status}: {body[:200].decode(errors='replace')}")
+        raise RuntimeError(f"GET {path} returned {response.status}: {body[:200].decode(errors='replace')}")
     return body
 
 
 def cpu_ms(before: dict[int, float], after: dict[int, float]) -> float:
-    """Return the CPU milliseconds between two results of `cpu_clocks`; a process that ended meanwhile is left out."""
+    """Return the CPU milliseconds between two results of `cpu_clocks`; processes that ended meanwhile are left out."""
     return sum(value - before.get(pid, 0) for pid, value in after.items()) * 1000
 
 
 def cpu_clocks(root: int | None) -> dict[int, float]:
-    """Return the CPU seconds so far of a process and of everything below it, by process id."""
+    """Return the CPU seconds of a process and its descendants, by process id."""
     return {} if root is None else {pid: time.clock_gettime(~pid << 3 | SCHEDULER_CLOCK) for pid in _tree(root)}
 
 
 def resident_mib(root: int) -> float:
-    """Return the resident memory of a process and of everything below it, in MiB."""
+    """Return the resident memory of a process and its descendants, in MiB."""
     return sum(_status_kib(pid, "VmRSS") for pid in _tree(root)) / 1024
 
 
 def peak_mib(root: int) -> float:
-    """Return the most resident memory that a process and those below it ever had, in MiB."""
+    """Return the peak resident memory of a process and its descendants, in MiB."""
     return sum(_status_kib(pid, "VmHWM") for pid in _tree(root)) / 1024
 
 
@@ -113,20 +113,20 @@ def parent(pid: int) -> int:
 
 def _turn(target: Target, case: Case, requests: int, samples: Samples) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=60)
-    answer(connection, case.paths[0], target.key)  # connects
+    get(connection, case.paths[0], target.key)  # connects
     server, database = cpu_clocks(target.server_pid), cpu_clocks(target.database_pid)
     for path in islice(cycle(case.paths), requests):
         start = time.perf_counter()
-        answer(connection, path, target.key)
+        get(connection, path, target.key)
         samples.latency.append((time.perf_counter() - start) * 1000)
     samples.server.append(cpu_ms(server, cpu_clocks(target.server_pid)) / requests)
     samples.database.append(cpu_ms(database, cpu_clocks(target.database_pid)) / requests)
     connection.close()
 
 
-def _figures(case: Case, samples: dict[str, Samples]) -> Figures:
+def _measurement(case: Case, samples: dict[str, Samples]) -> Measurement:
     own = samples[case.name]
-    return Figures(
+    return Measurement(
         case=case.name,
         latency_ms=statistics.median(own.latency),
         server_cpu_ms=statistics.median(own.server),

@@ -1,4 +1,4 @@
-"""Which statements a page of products takes, and how the database goes about each."""
+"""The statements of a page of products, and the plan of each."""
 
 import re
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ COSTLY = re.compile(r"Sort|TEMP B-TREE|Seq Scan|Bitmap|^SCAN", re.MULTILINE)
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The plan of one statement, as the database words it, but without the values it was made for."""
+    """The plan of one statement in the words of the database, without its parameters."""
 
     text: str
 
     @property
     def is_good(self) -> bool:
-        """Tell whether rows come from an index in the order wanted: no sort, no pass over the table."""
+        """Return True if rows come from an index in the requested ordering: no sort, no scan of the table."""
         return bool(INDEXED.search(self.text)) and not COSTLY.search(self.text)
 
 
 def of_page(database: Database, company_id: str, **query: Any) -> list[Plan]:
-    """Return a plan for each statement of the page that `query` asks for; BEGIN is not counted."""
+    """Return the plan of each statement of the page that `query` selects, without BEGIN."""
     seen: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
@@ -39,7 +39,7 @@ def of_page(database: Database, company_id: str, **query: Any) -> list[Plan]:
         event.listen(connection, "before_cursor_execute", note)
         products.page(factories.context(session, company_id), **query)
         event.remove(connection, "before_cursor_execute", note)
-        return [_explain(connection, *each) for each in seen]
+        return [_explain(connection, statement, parameters) for statement, parameters in seen]
 
 
 def _explain(connection: Connection, statement: str, parameters: Any) -> Plan:

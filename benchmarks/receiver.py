@@ -1,23 +1,23 @@
-"""`python -m benchmarks.receiver`: a receiver of webhooks that does nothing but answer; prints its port."""
+"""`python -m benchmarks.receiver`: a webhook receiver that only responds; it prints its port."""
 
 import asyncio
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
-class Answering(asyncio.Protocol):
-    """Answer each request as soon as its body is complete."""
+class ReceiverProtocol(asyncio.Protocol):
+    """A response to each request as soon as its body is complete."""
 
     def __init__(self) -> None:
-        """Begin with nothing received."""
+        """Start with an empty buffer."""
         self._received = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where to answer."""
+        """Keep the transport for the responses."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer what is complete."""
+        """Respond to complete requests."""
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             head = bytes(self._received[:end]).lower()
@@ -25,12 +25,12 @@ class Answering(asyncio.Protocol):
             if len(self._received) < end + 4 + length:
                 return
             del self._received[: end + 4 + length]
-            self._transport.write(ANSWER)  # type: ignore[attr-defined]
+            self._transport.write(RESPONSE)  # type: ignore[attr-defined]
 
 
 async def main() -> None:
-    """Serve until the process is ended."""
-    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0, backlog=1000)
+    """Serve until the process is stopped."""
+    server = await asyncio.get_running_loop().create_server(ReceiverProtocol, "127.0.0.1", 0, backlog=1000)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

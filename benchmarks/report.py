@@ -1,4 +1,4 @@
-"""What a benchmark is asked for and what it found out, for people and for scripts."""
+"""Workloads and results of benchmarks, for people and for scripts."""
 
 import dataclasses
 import json
@@ -10,41 +10,41 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import Figures
+from benchmarks.measure import Measurement
 from benchmarks.plans import Plan
 
-LIMIT = 1.2  # what compares itself to a baseline may cost this many times its CPU time
+MAX_RATIO = 1.2  # CPU time of a case, divided by that of its baseline
 HEADINGS = ("median ms", "server CPU ms", "database CPU ms", "CPU ratio", "statements")
 WIDTH = 120
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """How much to do: rows to fill in, rounds over all cases, requests a case and round."""
+    """How much to do: rows to insert, rounds over all cases, requests per case and round."""
 
     rows: int
     rounds: int
     requests: int
 
 
-class Finding(Protocol):
-    """What any benchmark found out: a table for people, and what is not as it must be."""
+class Result(Protocol):
+    """The result of any benchmark: a table for people, and the limits that were exceeded."""
 
     @property
     def title(self) -> str:
-        """Say what was measured."""
+        """Return what was measured."""
 
     @property
-    def faults(self) -> list[str]:
-        """Say what is not as it must be."""
+    def failures(self) -> list[str]:
+        """Return the limits that were exceeded."""
 
     def table(self) -> Table:
-        """Return the figures for people."""
+        """Return the measurements as a table for people."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One figure, and how much it may be; None where it only tells."""
+    """One measured value and its limit; None if it has none."""
 
     name: str
     value: float
@@ -53,39 +53,40 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
-    """What one benchmark found out about one site; `plans` by the name of a case, one for each of its statements."""
+class RequestsResult:
+    """The result of measured requests; `plans` has a plan for each statement, by the name of the case."""
 
     title: str
-    figures: Sequence[Figures]
+    measurements: Sequence[Measurement]
     plans: dict[str, list[Plan]]
     resident_mib: float
     checks: Sequence[Check] = ()
 
     @property
-    def faults(self) -> list[str]:
-        """Say what is not as it must be."""
-        return [*self._slow(), *self._unindexed(), *self._beyond()]
+    def failures(self) -> list[str]:
+        """Return the limits that were exceeded."""
+        return [*self._slow(), *self._unindexed(), *self._above_limit()]
 
     def table(self) -> Table:
-        """Return the figures for people."""
+        """Return the measurements as a table for people."""
         table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column("case")
         for heading in HEADINGS:
             table.add_column(heading, justify="right")
-        for each in self.figures:
-            table.add_row(each.case, *_cells(each), str(len(self.plans.get(each.case, ())) or ""))
+        for measurement in self.measurements:
+            statements = str(len(self.plans.get(measurement.case, ())) or "")
+            table.add_row(measurement.case, *_cells(measurement), statements)
         return table
 
     def _slow(self) -> Iterator[str]:
-        for each in self.figures:
-            if each.ratio is not None and each.ratio > LIMIT:
-                yield f"{each.case}: {each.ratio:.2f} times the CPU time it is compared to, {LIMIT} are allowed"
+        for measurement in self.measurements:
+            if measurement.ratio is not None and measurement.ratio > MAX_RATIO:
+                yield f"{measurement.case}: {measurement.ratio:.2f} times the CPU time of its baseline"
 
-    def _beyond(self) -> Iterator[str]:
-        for each in self.checks:
-            if each.allowed is not None and each.value > each.allowed:
-                yield f"{each.name}: {each.value:.1f} {each.unit}, {each.allowed:.1f} are allowed"
+    def _above_limit(self) -> Iterator[str]:
+        for check in self.checks:
+            if check.allowed is not None and check.value > check.allowed:
+                yield f"{check.name}: {check.value:.1f} {check.unit} (at most {check.allowed:.1f})"
 
     def _unindexed(self) -> Iterator[str]:
         for case, plans in self.plans.items():
@@ -93,17 +94,17 @@ class Result:
                 yield f"{case}: sorted, or read without an index"
 
 
-def show(result: Finding) -> None:
+def show(result: Result) -> None:
     """Print tables for people."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDTH
     console.print(result.table())
-    if isinstance(result, Result):
+    if isinstance(result, RequestsResult):
         _show_more(console, result)
 
 
-def _show_more(console: Console, result: Result) -> None:
+def _show_more(console: Console, result: RequestsResult) -> None:
     for check in result.checks:
         allowed = "" if check.allowed is None else f" (allowed: {check.allowed:.1f})"
         console.print(f"{check.name}: {check.value:.1f} {check.unit}{allowed}", soft_wrap=True)
@@ -114,26 +115,26 @@ def _show_more(console: Console, result: Result) -> None:
         console.print()
 
 
-def document(results: Sequence[Finding]) -> str:
+def document(results: Sequence[Result]) -> str:
     """Return all results as JSON."""
     return json.dumps([_plain(result) for result in results], indent=2)
 
 
-def _plain(result: Finding) -> dict[str, Any]:
+def _plain(result: Result) -> dict[str, Any]:
     return {
         **dataclasses.asdict(result),  # type: ignore[call-overload]
-        "faults": result.faults,
+        "failures": result.failures,
     }
 
 
-def _cells(figures: Figures) -> Iterator[str]:
-    for value in (figures.latency_ms, figures.server_cpu_ms, figures.database_cpu_ms):
+def _cells(measurement: Measurement) -> Iterator[str]:
+    for value in (measurement.latency_ms, measurement.server_cpu_ms, measurement.database_cpu_ms):
         yield f"{value:.2f}" if value else ""
-    yield f"{figures.ratio:.2f}" if figures.ratio else ""
+    yield f"{measurement.ratio:.2f}" if measurement.ratio else ""
 
 
-def _by_plan(result: Result) -> dict[str, list[str]]:
-    """Group cases that the database treats the same: their plans differ in values only."""
+def _by_plan(result: RequestsResult) -> dict[str, list[str]]:
+    """Group the cases with the same plans."""
     groups: dict[str, list[str]] = {}
     for case, plans in result.plans.items():
         groups.setdefault("\n".join(plan.text for plan in plans), []).append(case)

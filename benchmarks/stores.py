@@ -1,4 +1,4 @@
-"""What is measured: the real server, on a file or on a real PostgreSQL, with one company and a key for it."""
+"""Deployments to measure: the real server on SQLite or on a real PostgreSQL, with one company and an API key."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +16,12 @@ from tests.support.factories import Tenant
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
 
 NAMES = ("sqlite", "postgresql")
-HOUSEKEEPING = {"sqlite": ["PRAGMA wal_checkpoint(TRUNCATE)"], "postgresql": ["VACUUM ANALYZE", "CHECKPOINT"]}
+MAINTENANCE = {"sqlite": ["PRAGMA wal_checkpoint(TRUNCATE)"], "postgresql": ["VACUUM ANALYZE", "CHECKPOINT"]}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Site:
-    """A server that runs, its database, and the company whose data it serves."""
+class Deployment:
+    """A running server, its database, and the company whose data it serves."""
 
     name: str
     database: Database
@@ -30,8 +30,8 @@ class Site:
 
 
 @contextmanager
-def site(name: str) -> Iterator[Site]:
-    """Yield a fresh site on a database of a kind in NAMES; nothing of it remains afterwards."""
+def deployment(name: str) -> Iterator[Deployment]:
+    """Yield a new deployment on a database in NAMES, and remove it afterwards."""
     with TemporaryDirectory(prefix="distribu-benchmark-") as temporary:
         directory = Path(temporary)
         with (
@@ -40,19 +40,19 @@ def site(name: str) -> Iterator[Site]:
             Server(url, directory / "log", "--no-worker") as server,
         ):
             tenant = factories.tenant(database)
-            yield Site(name=name, database=database, tenant=tenant, target=_target(server, database, tenant))
+            yield Deployment(name=name, database=database, tenant=tenant, target=_target(server, database, tenant))
 
 
 def setting(url: sa.URL) -> str:
-    """Return a URL as DISTRIBU_DATABASE_URL takes it: without the driver."""
+    """Return a URL for DISTRIBU_DATABASE_URL: without the driver."""
     return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)
 
 
 def settle(database: Database) -> None:
-    """Do now what the database would do by and by, during the measurement."""
+    """Run the maintenance that the database would otherwise do during the measurement."""
     engine = sa.create_engine(database.url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        for statement in HOUSEKEEPING[database.url.get_backend_name()]:
+        for statement in MAINTENANCE[database.url.get_backend_name()]:
             connection.execute(sa.text(statement))
     engine.dispose()
 
@@ -85,6 +85,6 @@ def _target(server: Server, database: Database, tenant: Tenant) -> Target:
 
 
 def _postgresql_process(database: Database) -> int:
-    """Return the process that all others of the database server come from."""
+    """Return the parent of all processes of the database server."""
     with database.transaction() as session:
         return measure.parent(session.execute(sa.text("SELECT pg_backend_pid()")).scalar_one())

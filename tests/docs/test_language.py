@@ -53,7 +53,6 @@ PENDING = (
     "docs/errors.md",
     "docs/webhooks.md",
     "tests/",
-    "benchmarks/",
 )
 
 
