@@ -38,6 +38,10 @@ imports: .venv/tested ## Imports run one way (import-linter)
 spec: .venv/tested ## The OpenAPI document: Spectral, OWASP and Redocly rules (needs Node.js)
 	@mkdir -p build && DISTRIBU_PUBLIC_URL=https://distribu.example $(BIN)/distribu openapi > build/openapi.yaml && openapi/lint/run.sh build/openapi.yaml
 
+.PHONY: exchanges
+exchanges: .venv/tested ## Record the v1 exchanges again, after a deliberate change
+	@$(BIN)/python -m tests.contract.exchanges
+
 .PHONY: bench
 bench: .venv/tested ## Measure what must stay fast, on both databases
 	@$(BIN)/python -m benchmarks
