@@ -1,4 +1,4 @@
-"""What the documentation says is true: its commands run, its snippets work, its lists are complete."""
+"""The documentation is correct: its commands and samples run, its links resolve, and its lists are complete."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def samples(text: str) -> dict[str, Any]:
-    """Return what the Python snippets of a page define."""
+    """Return what the Python samples of a page define."""
     names: dict[str, Any] = {}
     for block in blocks(text, "python"):
         exec(block, names)
@@ -49,7 +49,7 @@ def samples(text: str) -> dict[str, Any]:
 def curl_lines(server: Server) -> list[str]:
     """Return the curl commands of the README, for this server."""
     commands = [block for block in blocks(README, "sh") if block.startswith("curl")]
-    return [each.strip().replace("http://127.0.0.1:8000", server.url) for each in commands]
+    return [command.strip().replace("http://127.0.0.1:8000", server.url) for command in commands]
 
 
 def shell(line: str, key: str) -> Any:
@@ -65,14 +65,14 @@ def limited_key(database: Database, tenant: Tenant, rate_limit: str) -> str:
 
 
 def requests(server: Server, **labels: str) -> float:
-    """Return how many requests the server has answered so."""
+    """Return the number of requests with these labels."""
     families = text_string_to_metric_families(httpx.get(server.url + "/metrics").text)
-    counted = (each for family in families for each in family.samples if each.name == "distribu_requests_total")
-    return sum(each.value for each in counted if labels.items() <= each.labels.items())
+    counts = (sample for family in families for sample in family.samples if sample.name == "distribu_requests_total")
+    return sum(count.value for count in counts if labels.items() <= count.labels.items())
 
 
 class TestReadme:
-    def test_the_commands_for_an_own_company_work(self, database_url: str, tmp_path: Path) -> None:
+    def test_the_commands_for_a_company_work(self, database_url: str, tmp_path: Path) -> None:
         (tmp_path / "products.csv").write_text("sku,name,price\nFL-1,Rye flour 25 kg,21.50\n")
         environment = os.environ | {"DISTRIBU_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
         lines = [line[2:] for block in blocks(README, "console") for line in block.splitlines()]
@@ -86,17 +86,17 @@ class TestReadme:
             assert run.returncode == 0, run.stderr
         assert "Rye flour 25 kg" in run.stdout
 
-    def test_the_curl_line_finds_goods_of_the_demo_company(self, server: Server, database: Database) -> None:
+    def test_the_curl_command_returns_products_of_the_demo_company(self, server: Server, database: Database) -> None:
         (line, _) = curl_lines(server)
 
         assert len(shell(line, factories.demo_key(database))["data"]) == 10
 
-    def test_the_curl_line_for_a_webhook_can_be_repeated(self, server: Server, tenant: Tenant) -> None:
+    def test_the_curl_command_for_a_webhook_can_be_repeated(self, server: Server, tenant: Tenant) -> None:
         (_, line) = curl_lines(server)
 
         assert shell(line, tenant.key) == shell(line, tenant.key)
 
-    def test_the_curl_lines_wait_as_long_as_they_are_told(
+    def test_the_curl_commands_wait_as_long_as_retry_after_says(
         self, server: Server, tenant: Tenant, database: Database
     ) -> None:
         for line in curl_lines(server):
@@ -107,30 +107,30 @@ class TestReadme:
             assert shell(line, key)["data"] is not None
             assert requests(server, status="429") > refused
 
-    def test_the_snippet_reads_everything(self, server: Server, tenant: Tenant, database: Database) -> None:
-        made = factories.products(database, tenant.company_id, 230)
+    def test_the_sample_reads_every_product(self, server: Server, tenant: Tenant, database: Database) -> None:
+        created = factories.products(database, tenant.company_id, 230)
 
         read = samples(README)["products"](server.url + "/api/v1", tenant.key)
 
-        assert {product["id"] for product in read} == set(made)
+        assert {product["id"] for product in read} == set(created)
 
-    def test_the_snippet_waits_for_the_rate_limit(self, server: Server, tenant: Tenant, database: Database) -> None:
-        made = factories.products(database, tenant.company_id, 430)
+    def test_the_sample_waits_for_the_rate_limit(self, server: Server, tenant: Tenant, database: Database) -> None:
+        created = factories.products(database, tenant.company_id, 430)
         key = limited_key(database, tenant, "2 per 4 seconds")
         refused = requests(server, status="429", operation="listProducts")
 
         read = samples(README)["products"](server.url + "/api/v1", key)
 
-        assert [product["id"] for product in read] == made[::-1]
+        assert [product["id"] for product in read] == created[::-1]
         assert requests(server, status="429", operation="listProducts") > refused
 
-    def test_the_snippet_waits_for_a_busy_database(
+    def test_the_sample_waits_for_a_busy_database(
         self, server: Server, tenant: Tenant, database: Database, store: SqliteStore | PostgresqlStore
     ) -> None:
         customer = factories.customer(database, tenant.company_id)
         product = factories.product(database, tenant.company_id, stock=5)
         refused = requests(server, status="503", operation="createOrder")
-        # On SQLite the transaction itself is the lock: it begins with BEGIN IMMEDIATE.
+        # On SQLite, BEGIN IMMEDIATE of the transaction takes the lock.
         lock = "LOCK TABLE orders IN EXCLUSIVE MODE" if isinstance(store, PostgresqlStore) else "SELECT 1"
 
         headers = {"Authorization": f"Bearer {tenant.key}"}
@@ -147,7 +147,7 @@ class TestReadme:
             assert order.result()["items"][0]["quantity"] == 2
             assert api.get("/products/" + product).json()["data"]["stock"] == 3
 
-    def test_the_snippet_places_an_order(self, server: Server, tenant: Tenant, database: Database) -> None:
+    def test_the_sample_places_an_order(self, server: Server, tenant: Tenant, database: Database) -> None:
         customer = factories.customer(database, tenant.company_id)
         product = factories.product(database, tenant.company_id, stock=5)
 
@@ -189,7 +189,7 @@ class TestWebhookPage:
         return {spell(name): value for name, value in signed.items()}
 
     @pytest.mark.parametrize("spell", [str, str.lower, str.upper, str.title])
-    def test_the_python_samples_tell_genuine_from_forged(
+    def test_the_python_samples_accept_genuine_deliveries_only(
         self, python: dict[str, Any], spell: Callable[[str], str]
     ) -> None:
         genuine, rotated = self.headers(self.SECRET, spell=spell), self.headers(webhook_secrets.generate(), self.SECRET)
@@ -204,7 +204,7 @@ class TestWebhookPage:
         with pytest.raises(WebhookVerificationError):
             python["receive"](self.SECRET, self.BODY, forged)
 
-    def test_the_javascript_sample_tells_genuine_from_forged(self, tmp_path: Path) -> None:
+    def test_the_javascript_sample_accepts_genuine_deliveries_only(self, tmp_path: Path) -> None:
         (sample,) = blocks(self.PAGE, "javascript")
         cases = [
             (self.headers(self.SECRET), True),
@@ -215,18 +215,18 @@ class TestWebhookPage:
             ({}, False),
         ]
         calls = [[self.SECRET, self.BODY.decode(), headers] for headers, _ in cases]
-        script = f"{sample}\nconsole.log(JSON.stringify({json.dumps(calls)}.map((each) => isGenuine(...each))));"
+        script = f"{sample}\nconsole.log(JSON.stringify({json.dumps(calls)}.map((call) => isGenuine(...call))));"
         run = subprocess.run([program("node", "nodejs"), "-e", script], capture_output=True, text=True, check=True)
 
         assert json.loads(run.stdout) == [expected for _, expected in cases]
 
-    def test_the_inbox_takes_each_event_once_and_nothing_older(self, python: dict[str, Any]) -> None:
+    def test_the_inbox_accepts_each_event_once_and_none_after_a_newer_one(self, python: dict[str, Any]) -> None:
         inbox = python["Inbox"]()
         first, second = ({"id": f"c{n}", "sequence": n, "data": {"id": "o"}} for n in (1, 2))
 
-        assert [inbox.takes(each) for each in (second, second, first)] == [True, False, False]
+        assert [inbox.takes(event) for event in (second, second, first)] == [True, False, False]
 
-    def test_the_schedule_is_the_default(self) -> None:
+    def test_the_retry_schedule_is_the_default(self) -> None:
         waits = settings("sqlite:///x").webhook_retry_schedule
 
         assert "5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h" in self.PAGE
@@ -236,7 +236,7 @@ class TestWebhookPage:
 
 
 class TestImportPage:
-    def test_the_example_is_imported_as_it_says(
+    def test_the_example_is_imported_as_described(
         self, database_url: str, fresh_database: Database, tmp_path: Path
     ) -> None:
         page = (ROOT / "docs/importing.md").read_text()
@@ -257,12 +257,12 @@ class TestImportPage:
 
 class TestPages:
     @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-    def test_links_lead_somewhere(self, page: Path) -> None:
+    def test_links_resolve(self, page: Path) -> None:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / link).exists(), link
 
     @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-    def test_files_that_are_named_exist(self, page: Path) -> None:
+    def test_named_files_exist(self, page: Path) -> None:
         named = re.findall(
             r"`((?:app|handlers|models|openapi|tests|migrations|benchmarks|docs)/[\w/.]+)", page.read_text()
         )
@@ -271,35 +271,35 @@ class TestPages:
             assert (ROOT / path.rstrip(".")).exists(), path
 
     @pytest.mark.parametrize("page", [*PAGES, ROOT / ".env.example"], ids=lambda page: str(page.relative_to(ROOT)))
-    def test_settings_that_are_named_exist(self, page: Path) -> None:
-        known = {PREFIX + each.name.upper() for each in fields(Settings)}
+    def test_named_settings_exist(self, page: Path) -> None:
+        known = {PREFIX + setting.name.upper() for setting in fields(Settings)}
 
         assert set(re.findall(r"DISTRIBU_[A-Z_]+[A-Z]", page.read_text())) <= known
 
 
 class TestErrorPage:
-    def test_lists_exactly_the_codes_there_are(self) -> None:
+    def test_lists_exactly_the_codes_of_the_source(self) -> None:
         source = "\n".join(file.read_text() for file in (ROOT / "app").rglob("*.py"))
-        used = set(re.findall(r'ApiError\(\s*HTTPStatus\.\w+,\s*"(\w+)"', source))
-        used |= set(re.findall(r'^    code = "(\w+)"', source, re.MULTILINE))
-        used |= set(re.findall(r'"code": "(\w+)"', source))
+        in_source = set(re.findall(r'ApiError\(\s*HTTPStatus\.\w+,\s*"(\w+)"', source))
+        in_source |= set(re.findall(r'^    code = "(\w+)"', source, re.MULTILINE))
+        in_source |= set(re.findall(r'"code": "(\w+)"', source))
         listed = set(re.findall(r"^\| \d+ \| `(\w+)`", (ROOT / "docs/errors.md").read_text(), re.MULTILINE))
 
-        assert listed == used
+        assert listed == in_source
 
 
 class TestSettingsExample:
     def test_explains_every_setting_with_its_default(self) -> None:
         text = (ROOT / ".env.example").read_text()
-        given = dict(re.findall(r"^(DISTRIBU_\w+)=(.*)$", text, re.MULTILINE))
+        values = dict(re.findall(r"^(DISTRIBU_\w+)=(.*)$", text, re.MULTILINE))
 
-        assert given.keys() == {PREFIX + each.name.upper() for each in fields(Settings)}
-        assert Settings.from_environment(given) == Settings.from_environment({})
-        assert Settings.from_environment(given) == settings("sqlite:///data/distribu.sqlite3")
+        assert values.keys() == {PREFIX + setting.name.upper() for setting in fields(Settings)}
+        assert Settings.from_environment(values) == Settings.from_environment({})
+        assert Settings.from_environment(values) == settings("sqlite:///data/distribu.sqlite3")
 
 
 class TestDependencies:
-    def test_each_has_its_reason(self) -> None:
+    def test_each_dependency_has_its_reason(self) -> None:
         page = (ROOT / "docs/dependencies.md").read_text().lower()
         required = (ROOT / "setup.cfg").read_text().split("install_requires =")[1].split("[options.packages.find]")[0]
 
