@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 
 ##@ Use
 .PHONY: serve
-serve: install ## Start the server with a demo company; prints its key and a curl line
+serve: install ## Start the server with a demo company; print its API key and a curl command
 	@$(BIN)/distribu db upgrade
 	@$(BIN)/distribu demo
 	@exec $(BIN)/distribu serve
@@ -20,10 +20,10 @@ test: .venv/tested ## Run the whole test suite on all cores, on SQLite and on Po
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 .PHONY: check
-check: lint types imports spec ## Everything but the tests
+check: lint types imports spec ## Everything except the tests
 
 .PHONY: lint
-lint: .venv/tested ## Style of the code (ruff)
+lint: .venv/tested ## Code style (ruff)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 .PHONY: types
@@ -31,7 +31,7 @@ types: .venv/tested ## Types (mypy --strict)
 	@$(BIN)/mypy
 
 .PHONY: imports
-imports: .venv/tested ## Imports run one way (import-linter)
+imports: .venv/tested ## Direction of imports (import-linter)
 	@$(BIN)/lint-imports
 
 .PHONY: spec
@@ -43,7 +43,7 @@ exchanges: .venv/tested ## Record the v1 exchanges again, after a deliberate cha
 	@$(BIN)/python -m tests.contract.exchanges
 
 .PHONY: bench
-bench: .venv/tested ## Measure what must stay fast, on both databases
+bench: .venv/tested ## Run the benchmarks on both databases
 	@$(BIN)/python -m benchmarks
 
 .PHONY: lock
@@ -54,11 +54,11 @@ lock: ## Pin the newest allowed dependencies, with hashes (needs uv)
 		--all-extras --constraint requirements.lock setup.cfg -o requirements-dev.lock
 
 .PHONY: clean
-clean: ## Remove everything that was built; keeps data/
+clean: ## Remove build artifacts; keep data/
 	rm -rf .venv build *.egg-info
 
 .PHONY: help
-help: ## Show this
+help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 		/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
