@@ -33,7 +33,7 @@ def place(fresh_database: Database, shop: Tenant, buyer: str) -> Place:
     product_id = factories.product(fresh_database, shop.company_id, name="Widget", sku="W-1", stock=1_000_000)
 
     def place(customer_id: str = buyer, at: datetime | None = None, quantity: int = 10, **fields: Any) -> str:
-        body = factories.draft(customer_id, (product_id, quantity), **fields)
+        body = factories.order_body(customer_id, (product_id, quantity), **fields)
         with fresh_database.transaction(write=True) as session:
             ctx = factories.context(session, shop.company_id)
             order, _ = orders.place(replace(ctx, now=at or ctx.now), OrderDraftSchema().load(body))

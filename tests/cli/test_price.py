@@ -127,7 +127,7 @@ class TestList:
         other = factories.tenant(fresh_database)
         customer_id = factories.customer(fresh_database, other.company_id)
         product_id = factories.product(fresh_database, other.company_id)
-        factories.agreed_price(fresh_database, other.company_id, customer_id, product_id, "1")
+        factories.price_override(fresh_database, other.company_id, customer_id, product_id, "1")
         price("set", "8.5")
 
         (only,) = agreed(distribu, shop)
