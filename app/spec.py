@@ -1,7 +1,5 @@
 """The OpenAPI document: load the files under `openapi/`, bundle them, look things up.
 
-Files are found by their names: `paths/orders_{orderId}.yaml` is the path /orders/{orderId}, a file below `components/`
-is a component, and a file below `events/` is a webhook.
 Not here: anything that knows HTTP or Connexion. The bundle keeps the names of components (every
 `$ref` to a file below `components/` becomes `#/components/<kind>/<Name>`), because those names are
 what generated clients show their users.
@@ -9,7 +7,6 @@ what generated clients show their users.
 
 import functools
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +50,15 @@ def load(source: Path = SOURCE) -> Document:
 
     Raises SpecError where a reference leads nowhere.
     """
-    return {
-        **_read(source / "openapi.yaml"),
-        "paths": {_url(file): _bundle(_read(file), file) for file in sorted(source.glob("paths/*.yaml"), key=_url)},
-        "x-webhooks": {
-            re.sub("[._]", "-", file.stem): _bundle(_read(file), file) for file in sorted(source.glob("events/*.yaml"))
-        },
-        "components": _components(source),
+    root = _read(source / "openapi.yaml")
+    items: Document = {
+        section: {
+            name: _bundle(_read(source / item["$ref"]), source / item["$ref"]) for name, item in root[section].items()
+        }
+        for section in ("paths", "x-webhooks")
+        if section in root
     }
+    return {**root, **items, "components": _components(source)}
 
 
 @functools.cache
@@ -123,11 +121,6 @@ def _scope(where: str, definition: Document) -> Scope | None:
         problem = "no scope" if name is None else f"the unknown scope '{name}'"
         raise SpecError(f"{where} has {problem}. {SCOPE_CHOICES}")
     return Scope(name)
-
-
-def _url(file: Path) -> str:
-    """Return the URL of a file below paths/: `orders_{orderId}.yaml` is /orders/{orderId}, `index.yaml` is /."""
-    return "/" if file.stem == "index" else "/" + file.stem.replace("_", "/")
 
 
 def _components(source: Path) -> Document:

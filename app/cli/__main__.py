@@ -1,4 +1,4 @@
-"""Run the `distribu` command with `python -m app.cli`, without installing it."""
+"""`python -m app.cli` is the `distribu` command where nothing is installed."""
 
 from app.cli import main
 

@@ -1,4 +1,4 @@
-"""`distribu price`: price overrides, the prices of single customers (contract, section 6)."""
+"""`distribu price`: the prices agreed with single customers (contract, section 6)."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,7 +13,7 @@ from app.services import customers, pricing, products
 
 
 class PriceSchema(Schema):
-    """A price override as the command shows it."""
+    """What is shown of an agreed price."""
 
     customer_id = fields.String()
     customer = fields.String()
@@ -27,86 +27,63 @@ class PriceSchema(Schema):
 SCHEMA = PriceSchema()
 
 
-def _customer_and_product(command: Callable[..., None]) -> Callable[..., None]:
+def _pair(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that name a customer and a product."""
-    customer = click.option(
-        "--customer",
-        "customer_identifier",
-        metavar="EMAIL_OR_ID",
-        type=options.TEXT,
-        required=True,
-        help="The email or id of the customer.",
-    )
-    product = click.option(
-        "--product",
-        "product_identifier",
-        metavar="SKU_OR_ID",
-        type=options.TEXT,
-        required=True,
-        help="The sku or id of the product.",
-    )
-    return customer(product(command))
+    for name, metavar in (("--product", "SKU_OR_ID"), ("--customer", "EMAIL_OR_ID")):
+        command = click.option(name, metavar=metavar, type=options.TEXT, required=True)(command)
+    return command
 
 
 @click.group()
 def price() -> None:
-    """Set, list and remove price overrides.
-
-    A price override is the price of a product for one customer. It replaces the catalogue price.
-    """
+    """Agree prices with single customers, list and remove them."""
 
 
 @price.command(name="set")
 @options.company
-@_customer_and_product
+@_pair
 @click.argument("amount", metavar="PRICE", type=options.NUMBER)
 @options.as_json
-def agree(slug: str, customer_identifier: str, product_identifier: str, amount: Decimal, as_json: bool) -> None:
-    """Set the price of a product for a customer.
-
-    New orders of this customer use PRICE instead of the catalogue price.
-    """
+def agree(slug: str, customer: str, product: str, amount: Decimal, as_json: bool) -> None:
+    """Sell a product to a customer for PRICE from now on, whatever the catalogue says."""
     with runtime.company_context(slug, write=True) as ctx:
-        customer, product = customers.find(ctx, customer_identifier), products.find(ctx, product_identifier)
-        before = pricing.agree(ctx, customer.id, product.id, amount)
-    output.record(_result(customer, product, price=amount, before=before), as_json=as_json)
+        buyer, item = customers.find(ctx, customer), products.find(ctx, product)
+        before = pricing.agree(ctx, buyer.id, item.id, amount)
+    output.record(_result(buyer, item, price=amount, before=before), as_json=as_json)
 
 
 @price.command(name="list")
 @options.company
 @options.as_json
 def list_all(slug: str, as_json: bool) -> None:
-    """List the price overrides of a company, by customer and product."""
+    """List every agreed price of a company, by customer and product."""
     with runtime.company_context(slug) as ctx:
-        rows = [SCHEMA.dump(row) for row in pricing.list_all(ctx)]
+        rows = [SCHEMA.dump(each) for each in pricing.list_all(ctx)]
     columns = ["customer", "sku", "product", "price", "cataloguePrice"]
-    empty = "There are no price overrides. Catalogue prices apply to every customer."
+    empty = "No price is agreed with any customer; catalogue prices apply."
     output.records(rows, as_json=as_json, columns=columns, empty=empty)
 
 
 @price.command()
 @options.company
-@_customer_and_product
+@_pair
 @options.as_json
-def remove(slug: str, customer_identifier: str, product_identifier: str, as_json: bool) -> None:
-    """Remove a price override.
-
-    The catalogue price applies to the customer again.
-    """
+def remove(slug: str, customer: str, product: str, as_json: bool) -> None:
+    """Let the catalogue's price hold again for a customer."""
     with runtime.company_context(slug, write=True) as ctx:
-        customer, product = customers.find(ctx, customer_identifier), products.find(ctx, product_identifier)
-        before = pricing.revoke(ctx, customer.id, product.id)
-    output.record(_result(customer, product, price=None, before=before), as_json=as_json)
+        buyer, item = customers.find(ctx, customer), products.find(ctx, product)
+        before = pricing.revoke(ctx, buyer.id, item.id)
+    output.record(_result(buyer, item, price=None, before=before), as_json=as_json)
 
 
-def _result(customer: Any, product: Any, *, price: Decimal | None, before: Decimal | None) -> dict[str, Any]:
-    """Return the result of a change, as the command prints it. A `price` of None is the catalogue price."""
+def _result(buyer: Any, item: Any, *, price: Decimal | None, before: Decimal | None) -> dict[str, Any]:
+    """Return what a change did: no price means that the catalogue's holds."""
     return {
-        "customerId": customer.id,
-        "customer": customer.email,
-        "productId": product.id,
-        "sku": product.sku,
-        "product": product.name,
+        "customerId": buyer.id,
+        "customer": buyer.email,
+        "productId": item.id,
+        "sku": item.sku,
+        "product": item.name,
         "price": None if price is None else float(price),
         "before": None if before is None else float(before),
     }

@@ -56,7 +56,7 @@ def tidy(database: Database) -> None:
 def resume_imports(database: Database) -> None:
     """Complete imports whose process was killed while it applied them, and remove those that had not come so far."""
     with database.transaction() as session:
-        companies = lease.companies_with_expired(session, now())
+        companies = lease.left_behind(session, now())
     for company_id in companies:
         importer.resume(_transactions(database, company_id))
 

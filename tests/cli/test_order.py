@@ -22,18 +22,18 @@ Place = Callable[..., str]
 
 
 @pytest.fixture
-def customer_id(fresh_database: Database, shop: Tenant) -> str:
+def buyer(fresh_database: Database, shop: Tenant) -> str:
     """Return a customer."""
-    return factories.customer(fresh_database, shop.company_id, email="orders@acme.com", name="Acme Restaurants")
+    return factories.customer(fresh_database, shop.company_id, email="buyer@acme.com", name="Acme Restaurants")
 
 
 @pytest.fixture
-def place(fresh_database: Database, shop: Tenant, customer_id: str) -> Place:
+def place(fresh_database: Database, shop: Tenant, buyer: str) -> Place:
     """Return a function that places an order."""
     product_id = factories.product(fresh_database, shop.company_id, name="Widget", sku="W-1", stock=1_000_000)
 
-    def place(customer_id: str = customer_id, at: datetime | None = None, quantity: int = 10, **fields: Any) -> str:
-        body = factories.order_body(customer_id, (product_id, quantity), **fields)
+    def place(customer_id: str = buyer, at: datetime | None = None, quantity: int = 10, **fields: Any) -> str:
+        body = factories.draft(customer_id, (product_id, quantity), **fields)
         with fresh_database.transaction(write=True) as session:
             ctx = factories.context(session, shop.company_id)
             order, _ = orders.place(replace(ctx, now=at or ctx.now), OrderDraftSchema().load(body))
@@ -48,7 +48,7 @@ def listed(distribu: Command, shop: Tenant, *more: str) -> list[dict[str, Any]]:
 
 
 class TestList:
-    def test_json_equals_that_of_the_api(
+    def test_answers_orders_as_the_api_does(
         self, distribu: Command, shop: Tenant, fresh_database: Database, place: Place
     ) -> None:
         order_id = place(poNumber="PO-1")
@@ -60,9 +60,7 @@ class TestList:
         assert only == expected
         assert list(only) == list(expected)
 
-    def test_filters_orders(
-        self, distribu: Command, shop: Tenant, fresh_database: Database, customer_id: str, place: Place
-    ) -> None:
+    def test_filters(self, distribu: Command, shop: Tenant, fresh_database: Database, buyer: str, place: Place) -> None:
         other = factories.customer(fresh_database, shop.company_id)
         older = place(at=LONG_AGO)
         newer = place(other, poNumber="PO-1")
@@ -70,11 +68,11 @@ class TestList:
             orders.change_status(factories.context(session, shop.company_id), newer, OrderStatus.CONFIRMED)
 
         def ids(*options: str) -> list[str]:
-            return [order["id"] for order in listed(distribu, shop, *options)]
+            return [each["id"] for each in listed(distribu, shop, *options)]
 
         assert ids() == [newer, older]
         assert ids("--status", "CONFIRMED") == [newer]
-        assert ids("--customer", "Orders@Acme.com") == ids("--customer", customer_id) == [older]
+        assert ids("--customer", "Buyer@Acme.com") == ids("--customer", buyer) == [older]
         assert ids("--since", "2026-01-01T12:00:00.001") == [newer]
         assert ids("--since", "2026-01-01T12:00:00Z") == [newer, older]
         assert ids("--until", "2026-01-01T12:00:00Z") == [older]
@@ -84,16 +82,16 @@ class TestList:
         assert ids("--po-number", "PO-1") == [newer]
         assert ids("--po-number", "PO-12") == []
 
-    def test_an_unknown_customer_is_rejected(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+    def test_refuses_an_unknown_customer(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         other = factories.tenant(fresh_database)
         foreign = factories.customer(fresh_database, other.company_id)
 
         outcome = distribu("order", "list", "--company", shop.slug, "--customer", foreign)
 
-        assert outcome.error == "Customer not found."
+        assert outcome.refusal == "Customer not found."
         assert outcome.code == 1
 
-    def test_the_table_is_limited_and_a_message_says_so(self, distribu: Command, shop: Tenant, place: Place) -> None:
+    def test_shows_a_table_and_says_when_there_is_more(self, distribu: Command, shop: Tenant, place: Place) -> None:
         place(at=LONG_AGO, poNumber="OLDER")
         place(poNumber="PO-1")
 
@@ -101,11 +99,11 @@ class TestList:
 
         assert "OLDER" not in outcome.out
         assert "85.00" in outcome.out
-        assert outcome.err == "There are more than 1. Use --limit 0 to list all.\n"
+        assert outcome.err == "There are more than these 1. Use --limit 0 to list all.\n"
 
 
 class TestShow:
-    def test_json_equals_that_of_the_api(
+    def test_answers_the_order_as_the_api_does(
         self, distribu: Command, shop: Tenant, fresh_database: Database, place: Place
     ) -> None:
         order_id = place(shippingAddress=ADDRESS)
@@ -117,7 +115,7 @@ class TestShow:
         assert shown == expected
         assert list(shown) == list(expected)
 
-    def test_prints_customer_items_and_amounts(
+    def test_shows_people_who_what_and_how_much(
         self, distribu: Command, shop: Tenant, fresh_database: Database, place: Place
     ) -> None:
         factories.terms(fresh_database, shop.company_id, tax_rate="0.07", shipping="9.50")
@@ -128,20 +126,20 @@ class TestShow:
         lines = [" ".join(line.split()) for line in outcome.out.splitlines()]
         assert f"Order {order_id}" in lines
         assert "Status SUBMITTED" in lines
-        assert "Customer Acme Restaurants, orders@acme.com" in lines
+        assert "Customer Acme Restaurants, buyer@acme.com" in lines
         assert "Ship to Acme, Dock 1, 10115 Berlin, DE" in lines
         assert "Notes Before 11am. \N{REPLACEMENT CHARACTER}[31m" in lines
         assert "W-1 Widget 200 8.50 1700.00" in lines
         assert lines[-4:] == ["Subtotal 1700.00", "Tax 119.00", "Shipping 9.50", "Total 1828.50"]
         assert outcome.err == ""
 
-    def test_empty_values_are_not_printed(self, distribu: Command, shop: Tenant, place: Place) -> None:
+    def test_leaves_out_what_is_not_there(self, distribu: Command, shop: Tenant, place: Place) -> None:
         outcome = distribu("order", "show", place(), "--company", shop.slug)
 
         assert "Ship to" not in outcome.out
         assert "Notes" not in outcome.out
 
-    def test_an_order_of_another_company_is_not_found(
+    def test_an_order_of_another_company_is_unknown(
         self, distribu: Command, fresh_database: Database, place: Place
     ) -> None:
         order_id = place()
@@ -149,5 +147,5 @@ class TestShow:
 
         outcome = distribu("order", "show", order_id, "--company", other.slug)
 
-        assert outcome.error == "Order not found."
+        assert outcome.refusal == "Order not found."
         assert outcome.code == 1

@@ -17,7 +17,7 @@ from app.http.idempotency import fingerprint
 from models import Customer, Event, Order, StoredAnswer
 from tests.support import factories, waiting
 from tests.support.client import Client
-from tests.support.factories import Tenant, order_body
+from tests.support.factories import Tenant, draft
 from tests.support.servers import Server
 
 REPLAYED = "idempotency-replayed"
@@ -41,7 +41,7 @@ class TestReplay:
         assert REPLAYED not in first.headers
         assert second.headers[REPLAYED] == "true"
         assert [factories.count(database, each, tenant.company_id) for each in (Customer, Event)] == [1, 1]
-        assert factories.audited_actions(database, tenant.company_id) == ["customer.created"]
+        assert factories.audited(database, tenant.company_id) == ["customer.created"]
 
     def test_spelling_does_not_make_another_request(self, client: Client) -> None:
         headers = key() | {"Content-Type": "application/json"}
@@ -158,7 +158,7 @@ class TestReplay:
         headers = key()
         customer = client.post("/customers", json={"email": "a@b.de"}, headers=headers).json()["data"]["id"]
         product = factories.product(database, tenant.company_id, stock=5)
-        assert client.post("/orders", json=order_body(customer, (product, 1)), headers=headers).status_code == 201
+        assert client.post("/orders", json=draft(customer, (product, 1)), headers=headers).status_code == 201
 
         other = factories.tenant(database)
         response = httpx.post(
@@ -182,10 +182,10 @@ class TestReplay:
     def test_a_refusal_by_a_rule_is_an_answer_too(self, client: Client, tenant: Tenant, database: Database) -> None:
         customer = factories.customer(database, tenant.company_id)
         product = factories.product(database, tenant.company_id, stock=1)
-        headers, body = key(), order_body(customer, (product, 2))
+        headers, body = key(), draft(customer, (product, 2))
 
         first, second = (client.post("/orders", json=body, headers=headers) for _ in range(2))
-        corrected = client.post("/orders", json=order_body(customer, (product, 1)), headers=key())
+        corrected = client.post("/orders", json=draft(customer, (product, 1)), headers=key())
 
         assert (first.status_code, second.status_code) == (422, 422)
         assert first.content == second.content
@@ -198,16 +198,14 @@ class TestReplay:
         plenty = factories.product(database, tenant.company_id, stock=6)
         few = factories.product(database, tenant.company_id, stock=1)
 
-        assert (
-            client.post("/orders", json=order_body(customer, (plenty, 3), (few, 2)), headers=key()).status_code == 422
-        )
+        assert client.post("/orders", json=draft(customer, (plenty, 3), (few, 2)), headers=key()).status_code == 422
 
         assert [factories.count(database, each, tenant.company_id) for each in (Order, Event, StoredAnswer)] == [
             0,
             0,
             1,
         ]
-        assert factories.audited_actions(database, tenant.company_id) == []
+        assert factories.audited(database, tenant.company_id) == []
         assert client.get(f"/products/{plenty}").json()["data"]["stock"] == 6
 
     def test_what_is_refused_before_is_not_stored(self, client: Client, tenant: Tenant, database: Database) -> None:
@@ -303,13 +301,13 @@ class TestTwins:
         customer = factories.customer(database, tenant.company_id)
         product = factories.product(database, tenant.company_id, stock=100)
         headers = key() | {"Authorization": f"Bearer {tenant.key}"}
-        body = order_body(customer, (product, 3))
+        body = draft(customer, (product, 3))
 
         def place() -> httpx.Response:
             url = server.url + "/api/v1/orders"
             return httpx.post(url, json=body, headers=headers, timeout=waiting.SECONDS)
 
-        answers = waiting.concurrently(*[place] * 50)
+        answers = waiting.at_once(*[place] * 50)
 
         assert {each.status_code for each in answers} <= {201, 409}
         assert len({each.content for each in answers if each.status_code == 201}) == 1

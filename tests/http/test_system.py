@@ -209,7 +209,7 @@ class TestBusyDatabase:
                     headers={"Authorization": f"Bearer {key}"},
                     timeout=waiting.SECONDS,
                 )
-                answers = waiting.concurrently(*[get] * 40)
+                answers = waiting.at_once(*[get] * 40)
                 assert {each.status_code for each in answers} == {503}
                 assert {each.headers["retry-after"] for each in answers} == {"2"}
             assert httpx.get(server.url + "/healthz").status_code == 200

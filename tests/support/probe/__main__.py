@@ -1,4 +1,4 @@
-"""Serve the probe document with the real `app/http`."""
+"""Serve the probe document with the real edge."""
 
 import socket
 from pathlib import Path
