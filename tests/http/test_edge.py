@@ -212,7 +212,7 @@ class TestJson:
                 headers={"Authorization": f"Bearer {probe.tenant.key}", "Content-Type": "application/json"},
             )
 
-        assert response.status_code == 408
+        assert (response.status_code, response.json()["code"]) == (408, "body_timeout")
         assert len(sent) < MANY_SECONDS
 
 

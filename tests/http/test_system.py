@@ -53,7 +53,8 @@ class TestHealth:
             assert response.status_code == 503
             assert response.headers["retry-after"] == "2"
             assert response.json()["code"] == "database_unavailable"
-            assert httpx.get(server.url + "/readyz").status_code == 503
+            readiness = httpx.get(server.url + "/readyz")
+            assert (readiness.status_code, readiness.json()["code"]) == (503, "not_ready")
             assert httpx.get(server.url + "/healthz").status_code == 200
             store.rename("away", "lost")
             with Client(server.url, "dk_" + "x" * 43, contract) as client:
@@ -99,7 +100,7 @@ class TestLog:
         lines = [json.loads(line) for line in server.log.read_text().splitlines()]
         messages = [line["message"] for line in lines]
         assert any("DISTRIBU_DATEBASE_URL is not a setting" in message for message in messages)
-        assert any("Each process counts requests by itself" in message for message in messages)
+        assert any("Each process counts requests separately" in message for message in messages)
         assert any(f"listens on {server.url}" in message for message in messages)
         assert all({"time", "level", "logger"} <= line.keys() for line in lines)
         store.drop(url)
@@ -209,7 +210,7 @@ class TestBusyDatabase:
                     headers={"Authorization": f"Bearer {key}"},
                     timeout=waiting.SECONDS,
                 )
-                answers = waiting.at_once(*[get] * 40)
+                answers = waiting.concurrently(*[get] * 40)
                 assert {each.status_code for each in answers} == {503}
                 assert {each.headers["retry-after"] for each in answers} == {"2"}
             assert httpx.get(server.url + "/healthz").status_code == 200

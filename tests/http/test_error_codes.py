@@ -1,0 +1,166 @@
+"""Every code of docs/errors.md is provoked over HTTP, and the response has the status that the page names."""
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from inspect import getsource
+from typing import Any
+
+import httpx
+import pytest
+
+from app.db import Database
+from models import Scope
+from tests.http import test_edge, test_idempotency, test_system
+from tests.support import factories
+from tests.support.client import Client
+from tests.support.factories import Tenant, order_body
+from tests.support.servers import ROOT
+
+PAGE = (ROOT / "docs/errors.md").read_text()
+STATUSES = {code: int(status) for status, code in re.findall(r"^\| (\d{3}) \| `(\w+)`", PAGE, re.MULTILINE)}
+
+
+@dataclass(frozen=True)
+class Company:
+    """A company with a client for its key, and a client for other keys."""
+
+    client: Client
+    anonymous: Client
+    tenant: Tenant
+    database: Database
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.client.get(path, headers=headers)
+
+    def post(self, path: str, body: Any = None, key: str | None = None) -> httpx.Response:
+        return self.client.post(path, json=body, headers={} if key is None else {"Idempotency-Key": key})
+
+    def post_content(self, content: str, media_type: str = "application/json") -> httpx.Response:
+        return self.client.post("/customers", content=content, headers={"Content-Type": media_type})
+
+    def get_with_key(self, key: str, path: str = "/products") -> httpx.Response:
+        return self.anonymous.get(path, headers={"Authorization": f"Bearer {key}"})
+
+    def key(self, **options: Any) -> str:
+        return factories.api_key(self.database, self.tenant.company_id, **options)[1]
+
+    def customer(self, **fields: Any) -> str:
+        return factories.customer(self.database, self.tenant.company_id, **fields)
+
+    def product(self, **fields: Any) -> str:
+        return factories.product(self.database, self.tenant.company_id, **{"stock": 10, **fields})
+
+    def order(self, product: str | None = None, quantity: int = 1, customer: str | None = None) -> httpx.Response:
+        return self.post("/orders", order_body(customer or self.customer(), (product or self.product(), quantity)))
+
+    def webhook(self, url: str = "https://example.com/") -> httpx.Response:
+        return self.post("/webhooks", {"url": url, "events": ["order.created"]})
+
+
+@pytest.fixture
+def company(client: Client, anonymous: Client, tenant: Tenant, database: Database) -> Company:
+    return Company(client, anonymous, tenant, database)
+
+
+def exceed_the_rate_limit(company: Company) -> httpx.Response:
+    key = company.key(rate_limit="1/minute")
+    company.get_with_key(key)
+    return company.get_with_key(key)
+
+
+def reuse_an_idempotency_key(company: Company) -> httpx.Response:
+    key = str(uuid.uuid4())
+    company.post("/customers", {"email": "one@example.com"}, key)
+    return company.post("/customers", {"email": "two@example.com"}, key)
+
+
+def change_a_cancelled_order(company: Company) -> httpx.Response:
+    path = f"/orders/{company.order().json()['data']['id']}"
+    company.client.patch(path, json={"status": "CANCELLED"})
+    return company.client.patch(path, json={"status": "SHIPPED"})
+
+
+def restock_without_cancelling(company: Company) -> httpx.Response:
+    path = f"/orders/{company.order().json()['data']['id']}"
+    return company.client.patch(path, json={"status": "CONFIRMED", "restock": True})
+
+
+def use_an_email_twice(company: Company) -> httpx.Response:
+    return [company.post("/customers", {"email": "same@example.com"}) for _ in range(2)][-1]
+
+
+def create_eleven_webhooks(company: Company) -> httpx.Response:
+    return [company.webhook() for _ in range(11)][-1]
+
+
+def rotate_a_secret_four_times(company: Company) -> httpx.Response:
+    path = f"/webhooks/{company.webhook().json()['data']['id']}/rotate-secret"
+    return [company.post(path) for _ in range(4)][-1]
+
+
+def sum_beyond_64_bits(company: Company) -> httpx.Response:
+    factories.products(company.database, company.tenant.company_id, 1025, stock=2**53 - 1)
+    return company.get("/reports/inventory")
+
+
+PROVOCATIONS: dict[str, Callable[[Company], httpx.Response]] = {
+    "malformed_request": lambda company: company.get("/products?search=%ff"),
+    "invalid_json": lambda company: company.post_content("{"),
+    "validation_failed": lambda company: company.post("/customers", {}),
+    "authorization_missing": lambda company: company.anonymous.get("/products"),
+    "key_invalid": lambda company: company.get_with_key("dk_unknown"),
+    "scope_missing": lambda company: company.get_with_key(company.key(scopes=[Scope.ORDERS_READ])),
+    "not_found": lambda company: company.get("/products/unknown"),
+    "method_not_allowed": lambda company: company.client.delete("/products"),
+    "not_acceptable": lambda company: company.get("/products", Accept="text/html"),
+    "body_too_large": lambda company: company.post_content(json.dumps({"notes": "x" * 1_000_000})),
+    "unsupported_media_type": lambda company: company.post_content("email=a@b.de", "application/x-www-form-urlencoded"),
+    "idempotency_key_reused": reuse_an_idempotency_key,
+    "customer_not_found": lambda company: company.order(customer="unknown"),
+    "customer_blocked": lambda company: company.order(customer=company.customer(status="BLOCKED")),
+    "product_not_found": lambda company: company.order("unknown"),
+    "product_inactive": lambda company: company.order(company.product(is_active=False)),
+    "insufficient_stock": lambda company: company.order(quantity=11),
+    "order_total_too_large": lambda company: company.order(
+        company.product(price=Decimal("9999999999.99"), stock=1_000_000), quantity=1_000_000
+    ),
+    "invalid_status_transition": change_a_cancelled_order,
+    "restock_without_cancel": restock_without_cancelling,
+    "email_taken": use_an_email_twice,
+    "webhook_limit_reached": create_eleven_webhooks,
+    "rotation_limit_reached": rotate_a_secret_four_times,
+    "destination_not_allowed": lambda company: company.webhook("https://127.0.0.1/"),
+    "figures_too_large": sum_beyond_64_bits,
+    "rate_limited": exceed_the_rate_limit,
+}
+# These need a separate server, a raw connection, or a handler that fails.
+PROVOKED_BY: dict[str, Callable[..., None]] = {
+    "body_timeout": test_edge.TestJson.test_a_body_that_never_ends_is_given_up,
+    "database_unavailable": test_system.TestHealth.test_a_lost_database_is_503_everywhere_and_comes_back,
+    "idempotency_key_in_use": test_idempotency.TestConcurrentRequests.test_a_duplicate_of_a_running_request_is_409,
+    "internal_error": test_edge.TestFaultsOfOurOwn.test_a_bug_is_a_plain_500,
+    "not_ready": test_system.TestHealth.test_a_lost_database_is_503_everywhere_and_comes_back,
+}
+
+
+def test_every_documented_code_is_provoked() -> None:
+    assert sorted([*PROVOCATIONS, *PROVOKED_BY]) == sorted(STATUSES)
+
+
+@pytest.mark.parametrize("code", PROVOCATIONS)
+def test_a_provoked_error_has_the_documented_code_and_status(company: Company, code: str) -> None:
+    response = PROVOCATIONS[code](company)
+
+    assert (response.status_code, response.json()["code"]) == (STATUSES[code], code)
+
+
+@pytest.mark.parametrize("code", PROVOKED_BY)
+def test_the_test_of_another_module_asserts_the_code(code: str) -> None:
+    source = getsource(PROVOKED_BY[code])
+
+    assert f'"{code}"' in source
+    assert str(STATUSES[code]) in source
