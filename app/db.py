@@ -1,8 +1,12 @@
-"""Engines, sessions and `transaction()`: the only commit in the code base.
+"""Engines, sessions and `transaction()`, which has the only commit in the code base.
 
-SQLite: one writer per process (callers queue for it in the process, not in SQLite's lock polling), which
-starts with BEGIN IMMEDIATE; readers have connections of their own and never wait for it. PostgreSQL: one pool.
-Not here: queries (`app/services`) and the schema's history (`app/schema_version.py`).
+1. SQLite has one writer per process, which starts with BEGIN IMMEDIATE. Threads queue for it in the process, because
+   SQLite's own lock is polled and unfair. Readers have separate connections and never wait for the writer.
+2. PostgreSQL has one pool for reads and writes.
+3. What a driver raises becomes an exception of ours in one place, `unavailability()`.
+
+Not here: statements (`app/queries`, `app/services`), the dialect for PostgreSQL (`app/postgresql.py`), and migrations
+(`app/schema_version.py`).
 """
 
 import random
@@ -13,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects import registry
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -23,57 +27,59 @@ from sqlalchemy.pool import QueuePool
 from app.config import Settings
 from app.errors import DatabaseBusyError, DatabaseUnavailableError, TooLargeError
 
-SQLITE_READERS, SQLITE_WRITERS = 16, 1  # SQLite has one writer; a queue in the process is fairer than its lock
+SQLITE_READERS, SQLITE_WRITERS = 16, 1
 POSTGRESQL_READERS, POSTGRESQL_WRITERS = 12, 8
-SPARE = 4  # connections beyond those of the requests: key look-ups and housekeeping
-BUSY_SECONDS = 5  # how long anybody waits for a lock or a connection before the answer is 503
-CONFLICTS = ("40001", "40P01")  # serialization failure, deadlock: doing it again may work at once
-ATTEMPTS = 4
-LOCKED = ("55P03", "SQLITE_BUSY")  # another transaction holds the lock
-BUSY = f"The database is busy: others have been writing to it for {BUSY_SECONDS} s. Try again in a moment."
+SPARE_CONNECTIONS = 4  # beyond those of requests: for key look-ups and background work
+BUSY_SECONDS = 5  # to wait for a lock or a connection before the response is 503
+MAX_ATTEMPTS = 4
+CONCURRENT_WRITE_CODES = ("40001", "40P01")  # serialization failure, deadlock: a new attempt may succeed at once
+LOCKED_CODES = ("55P03", "SQLITE_BUSY")  # another transaction holds the lock
+BUSY_MESSAGE = (
+    f"The database is busy: other processes have been writing to it for {BUSY_SECONDS} s. Try again in a moment."
+)
 # Connection, resources, operator intervention, input and output, read-only server, lock not available
-PASSING_POSTGRESQL_FAULTS = ("08", "53", "57", "58", "25006", "55P03")
-PASSING_SQLITE_FAULTS = tuple(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "READONLY"))
+TEMPORARY_POSTGRESQL_CODES = ("08", "53", "57", "58", "25006", "55P03")
+TEMPORARY_SQLITE_CODES = tuple(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "READONLY"))
+SELECT_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
 
-
-registry.register("postgresql.distribu", "app.postgresql", "Dialect")  # imported where it is needed
+registry.register("postgresql.distribu", "app.postgresql", "Dialect")  # imported only where PostgreSQL is used
 T = TypeVar("T")
 
 
 class ConflictError(DatabaseUnavailableError):
-    """Another transaction was in the way, and PostgreSQL chose this one to give way."""
+    """PostgreSQL ended this transaction to resolve a conflict with another one."""
 
 
 class Database:
     """The data of all companies, read and written through `transaction()`."""
 
     def __init__(self, settings: Settings) -> None:
-        """Make the engines; nothing connects before the first transaction."""
+        """Create the engines, which do not connect before the first transaction."""
         self.url = settings.database_url
         if self.is_sqlite:
             synchronous = settings.sqlite_synchronous
             self.readers, self.writers = SQLITE_READERS, SQLITE_WRITERS
             self._writer = _sqlite(self.url, synchronous, "BEGIN IMMEDIATE", pool_size=self.writers)
-            self._reader = _sqlite(self.url, synchronous, "BEGIN", pool_size=self.readers + SPARE)
+            self._reader = _sqlite(self.url, synchronous, "BEGIN", pool_size=self.readers + SPARE_CONNECTIONS)
         else:
             self.readers, self.writers = POSTGRESQL_READERS, POSTGRESQL_WRITERS
             self._writer = self._reader = _postgresql(self.url)
 
     @property
     def is_sqlite(self) -> bool:
-        """Tell whether this is the embedded database."""
+        """Return whether this is SQLite, the embedded database."""
         return self.url.get_backend_name() == "sqlite"
 
     @property
     def file(self) -> Path | None:
-        """Return the file of an embedded database, None for a server's."""
+        """Return the file of an SQLite database, None for PostgreSQL."""
         return Path(self.url.database or "") if self.is_sqlite else None
 
     @contextmanager
     def transaction(self, *, write: bool = False) -> Iterator[Session]:
-        """Yield a session; commit when the block ends well, roll back when it raises.
+        """Yield a session. Commit at the end of the block when `write`, roll back when the block raises.
 
-        Raises DatabaseUnavailableError when the database is away, or busy for longer than BUSY_SECONDS.
+        Raises DatabaseUnavailableError when the database is unavailable, or busy for longer than BUSY_SECONDS.
         """
         with unavailability(), Session(self._writer if write else self._reader, expire_on_commit=False) as session:
             yield session
@@ -82,7 +88,7 @@ class Database:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """Yield a connection in a transaction of its own, for schema changes."""
+        """Yield a connection in a separate transaction, for changes of the schema."""
         with unavailability(), self._writer.begin() as connection:
             yield connection
 
@@ -95,30 +101,41 @@ class Database:
 def retrying(attempt: Callable[[], T]) -> T:
     """Run a whole transaction again when PostgreSQL ended it to resolve a deadlock or a conflict.
 
-    `attempt` must do nothing but its transaction. Raises DatabaseUnavailableError when ATTEMPTS were not enough.
+    `attempt` must have no effect outside its transaction. Raises ConflictError when MAX_ATTEMPTS were not enough.
     """
-    for number in range(1, ATTEMPTS):
+    for number in range(1, MAX_ATTEMPTS):
         try:
             return attempt()
         except ConflictError:
-            time.sleep(random.uniform(0.01, 0.05) * number)  # noqa: S311 - only to keep the rivals apart
+            time.sleep(random.uniform(0.01, 0.05) * number)  # noqa: S311 - keeps concurrent writers apart
     return attempt()
+
+
+def try_lock(session: Session, name: str) -> bool:
+    """Lock a name until the end of the transaction. Return False when another transaction holds the lock.
+
+    SQLite has one writer at a time, so a writing transaction is the lock.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        return True
+    return bool(connection.execute(SELECT_LOCK, {"name": name}).scalar_one())
 
 
 @contextmanager
 def unavailability() -> Iterator[None]:
-    """Turn what drivers say of an absent or busy database, or of too large a sum, into an error of ours."""
+    """Translate what drivers raise for an unavailable or busy database, or for an overflow, into our exceptions."""
     try:
         yield
     except PoolTimeoutError as error:
         raise DatabaseUnavailableError(f"No database connection became free in {BUSY_SECONDS} s.") from error
     except DBAPIError as error:
-        if str(getattr(error.orig, "sqlstate", "")).startswith(CONFLICTS):
+        if str(getattr(error.orig, "sqlstate", "")).startswith(CONCURRENT_WRITE_CODES):
             raise ConflictError(str(error.orig).partition("\n")[0]) from error
         if _is_overflow(error):
             raise TooLargeError from error
         if _is_busy(error):
-            raise DatabaseBusyError(BUSY) from error
+            raise DatabaseBusyError(BUSY_MESSAGE) from error
         if _is_unavailability(error):
             raise DatabaseUnavailableError(str(error.orig).partition("\n")[0]) from error
         raise
@@ -127,32 +144,32 @@ def unavailability() -> Iterator[None]:
 def _is_busy(error: DBAPIError) -> bool:
     """Return whether another transaction held a lock for too long."""
     codes = (getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorname", None))
-    return any(str(code).startswith(LOCKED) for code in codes)
+    return any(str(code).startswith(LOCKED_CODES) for code in codes)
 
 
 def _is_overflow(error: DBAPIError) -> bool:
-    """Tell a sum that has more than 64 bits."""
+    """Return whether a sum has more than 64 bits."""
     return getattr(error.orig, "sqlstate", None) == "22003" or str(error.orig) == "integer overflow"
 
 
 def _is_unavailability(error: DBAPIError) -> bool:
-    """Tell faults that pass (locked, full, away, cancelled by a time limit) from mistakes of ours."""
+    """Return whether the failure is temporary (locked, full, unavailable, timed out), and not a bug of ours."""
     if error.connection_invalidated:
         return True
     state = getattr(error.orig, "sqlstate", None)
     if state is not None:
-        return str(state).startswith(PASSING_POSTGRESQL_FAULTS)
+        return str(state).startswith(TEMPORARY_POSTGRESQL_CODES)
     name: str | None = getattr(error.orig, "sqlite_errorname", None)
     if name is not None:
-        return name.startswith(PASSING_SQLITE_FAULTS)
-    return isinstance(error, OperationalError)  # psycopg could not connect at all, or not in time
+        return name.startswith(TEMPORARY_SQLITE_CODES)
+    return isinstance(error, OperationalError)  # psycopg did not connect, or not in time
 
 
 def _postgresql(url: URL) -> Engine:
     return create_engine(
         url.set(drivername="postgresql+distribu"),
         pool_size=POSTGRESQL_READERS + POSTGRESQL_WRITERS,
-        max_overflow=SPARE,
+        max_overflow=SPARE_CONNECTIONS,
         pool_timeout=BUSY_SECONDS,
         pool_pre_ping=True,
     )
@@ -177,13 +194,13 @@ def _sqlite(url: URL, synchronous: str, begin: str, *, pool_size: int) -> Engine
             "foreign_keys=ON",
             "journal_size_limit=67108864",
             "cache_size=-16000",
-            "case_sensitive_like=ON",  # what is searched is folded on our side, so LIKE need not fold
+            "case_sensitive_like=ON",  # texts and patterns are folded before they reach LIKE
         ):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
-        if begin == "BEGIN":  # never has to wait, so no error of the driver needs translating, which costs time
+        if begin == "BEGIN":  # never waits and never fails, so it skips the translation of errors, which costs time
             connection.connection.driver_connection.execute(begin).close()  # type: ignore[union-attr]
         else:
             connection.exec_driver_sql(begin)

@@ -1,4 +1,4 @@
-"""What can go wrong in the domain and at the start, in words for the person who has to act.
+"""The exceptions of the domain and of the start. Their messages are for the person who has to act.
 
     DomainError
       + NotFoundError                404
@@ -27,64 +27,65 @@
       + ConflictError                app/db.py
       + DatabaseBusyError
 
-To add a refusal: a class with its `code`, its message and the pointer to the member that it is about; an entry in
-docs/errors.md; an example in the document. Not here: status codes and JSON (`app/http/errors.py`).
+To add a refusal: a class with its `code`, its message, and the pointer to the member that it is about; an entry in
+docs/errors.md; an example in the document; a provocation in tests/http/test_error_codes.py. Not here: status codes and
+JSON (`app/http/errors.py`).
 """
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-QUERY, BODY = "/query", ""  # what a pointer to a parameter begins with
+QUERY, BODY = "/query", ""  # the parents of a pointer to a parameter or member
 
 
 class DomainError(Exception):
-    """A rule of the domain was broken. The message is for the caller. Raised as one of its subclasses only."""
+    """A rule of the domain was violated. The message is for the client. Only subclasses are raised."""
 
 
 class NotFoundError(DomainError):
-    """The thing does not exist, or belongs to another company: callers cannot tell which."""
+    """The thing does not exist, or belongs to another company; the client cannot distinguish the two."""
 
     code = "not_found"
 
     def __init__(self, noun: str) -> None:
-        """Name what was looked for: 'Product' gives 'Product not found.'."""
+        """Take the noun of the message: 'Product' for 'Product not found.'."""
         super().__init__(f"{noun} not found.")
 
 
 class InvalidValueError(DomainError):
-    """A value given at the command line breaks a rule. Over the API the document judges values."""
+    """A value given at the command line violates a rule. Over the API the document judges values."""
 
 
 class InvalidParameterError(DomainError):
-    """A parameter has the right form, but no meaning. `pointer` leads to it."""
+    """A parameter has the right form, but no meaning. `pointer` is its location."""
 
     def __init__(self, parameter: str, message: str, *, parent: str = QUERY) -> None:
-        """Take the whole message, and where the parameter stands: in the query or in the body."""
+        """Take the whole message, and the parent of the parameter: the query or the body."""
         super().__init__(message)
         self.pointer = f"{parent}/{parameter}"
 
 
 class InvalidCursorError(InvalidParameterError):
-    """A list was asked to go on after something that is not in it."""
+    """The cursor of a list is not an item of it."""
 
     def __init__(self) -> None:
-        """Use the contract's wording (section 3)."""
+        """Use the message of the contract (section 3)."""
         super().__init__("cursor", "Invalid cursor.")
 
 
 class InvalidTimeError(InvalidParameterError):
-    """There is no such day, or no such time of a day."""
+    """There is no such day, or no such time of day."""
 
     def __init__(self, parameter: str, *, parent: str = QUERY) -> None:
-        """Use the wording that the document has for a wrong form."""
+        """Use the message that the document has for a wrong form."""
         super().__init__(parameter, f"{parameter} must be a date or a time in ISO 8601", parent=parent)
 
 
 class RefusalError(DomainError):
-    """The request was understood and a rule refuses it.
+    """A business rule refuses the request.
 
-    `code` names the rule, `pointer` leads to the member of the request that breaks it, `data` holds the facts of the
-    message for programs, by their JSON names. `refusals` has every reason to refuse the same request, this one first.
+    `code` names the rule, `pointer` is the location of the member that violates it, `data` has the facts of the message
+    for programs, by their JSON names. `refusals` has every reason to refuse the same request; this one is the first.
     """
 
     code: ClassVar[str]
@@ -99,11 +100,11 @@ class RefusalError(DomainError):
 
 
 def refuse(refusals: Iterable[RefusalError]) -> None:
-    """Raise the first of `refusals`, which has all of them; do nothing when there are none."""
-    found = tuple(refusals)
-    if found:
-        found[0].refusals = found
-        raise found[0]
+    """Raise the first of `refusals`, which then has all of them. Return when there are none."""
+    reasons = tuple(refusals)
+    if reasons:
+        reasons[0].refusals = reasons
+        raise reasons[0]
 
 
 class CustomerNotFoundError(RefusalError):
@@ -113,82 +114,82 @@ class CustomerNotFoundError(RefusalError):
     pointer = "/customerId"
 
     def __init__(self) -> None:
-        """Use the contract's wording (section 5)."""
+        """Use the message of the contract (section 5)."""
         super().__init__("Customer not found.")
 
 
 class CustomerBlockedError(RefusalError):
-    """A blocked customer places no orders."""
+    """A blocked customer cannot place orders."""
 
     code = "customer_blocked"
     pointer = "/customerId"
 
     def __init__(self) -> None:
-        """Use the contract's wording (section 5)."""
+        """Use the message of the contract (section 5)."""
         super().__init__("Customer is blocked.")
 
 
 class ProductNotFoundError(RefusalError):
-    """A line of an order names a product that the company does not have."""
+    """An item of an order names a product that the company does not have."""
 
     code = "product_not_found"
 
-    def __init__(self, line: str) -> None:
-        """Take the pointer to the line."""
-        super().__init__("Product not found.", pointer=f"{line}/productId")
+    def __init__(self, item: str) -> None:
+        """Take the pointer to the item."""
+        super().__init__("Product not found.", pointer=f"{item}/productId")
 
 
 class ProductInactiveError(RefusalError):
-    """A line of an order names a product that is not for sale."""
+    """An item of an order names a product that is not for sale."""
 
     code = "product_inactive"
 
-    def __init__(self, line: str, name: str) -> None:
-        """Take the pointer to the line and the name of the product."""
-        super().__init__(f"{name} is not available.", pointer=f"{line}/productId")
+    def __init__(self, item: str, name: str) -> None:
+        """Take the pointer to the item and the name of the product."""
+        super().__init__(f"{name} is not available.", pointer=f"{item}/productId")
 
 
 class InsufficientStockError(RefusalError):
-    """More of a product was ordered, over all lines, than there is."""
+    """An order needs more of a product, in all items together, than is in stock."""
 
     code = "insufficient_stock"
 
-    def __init__(self, line: str, name: str, available: int) -> None:
-        """Take the pointer to the first line of the product, its name, and how many there are."""
+    def __init__(self, item: str, name: str, available: int) -> None:
+        """Take the pointer to the first item of the product, its name, and its stock."""
         message = f"Not enough stock for {name}. Only {available} available."
-        super().__init__(message, pointer=f"{line}/quantity", available=available)
+        super().__init__(message, pointer=f"{item}/quantity", available=available)
 
 
 class OrderTotalError(RefusalError):
-    """An order costs more than can be stored."""
+    """The total of an order is larger than its column."""
 
     code = "order_total_too_large"
     pointer = "/items"
 
-    def __init__(self, most: object) -> None:
-        """Take the largest total."""
-        super().__init__(f"The total of an order must be at most {most}.")
+    def __init__(self, maximum: object) -> None:
+        """Take the largest possible total."""
+        super().__init__(f"The total of an order must be at most {maximum}.")
 
 
 class StatusTransitionError(RefusalError):
-    """The status of an order does not allow the one that was asked for."""
+    """The status of an order cannot change to the requested one."""
 
     code = "invalid_status_transition"
     pointer = "/status"
 
-    def __init__(self, current: str, wanted: str) -> None:
+    def __init__(self, current: str, requested: str) -> None:
         """Take both statuses."""
-        super().__init__(f"Cannot change order status from {current} to {wanted}.", currentStatus=current)
+        super().__init__(f"Cannot change order status from {current} to {requested}.", currentStatus=current)
 
 
 class RestockWithoutCancelError(RefusalError):
-    """Stock comes back only when an order is cancelled."""
+    """An order is restocked only when it is cancelled."""
 
     code = "restock_without_cancel"
     pointer = "/restock"
 
     def __init__(self) -> None:
-        """Name the status that it takes."""
+        """Set the message, which names the required status."""
         super().__init__("restock is only possible together with the status CANCELLED.")
 
 
@@ -199,50 +200,51 @@ class EmailTakenError(RefusalError):
     pointer = "/email"
 
     def __init__(self) -> None:
-        """Use the contract's wording (section 6)."""
+        """Use the message of the contract (section 6)."""
         super().__init__("A customer with this email already exists.")
 
 
 class WebhookLimitError(RefusalError):
-    """The company has as many webhooks as it can have."""
+    """The company has the largest possible number of webhooks."""
 
     code = "webhook_limit_reached"
 
-    def __init__(self, most: int) -> None:
-        """Take the largest number of webhooks."""
-        super().__init__(f"Webhook limit reached. A company can have at most {most}.")
+    def __init__(self, maximum: int) -> None:
+        """Take the largest possible number."""
+        super().__init__(f"Webhook limit reached. A company can have at most {maximum}.")
 
 
 class RotationLimitError(RefusalError):
-    """As many earlier secrets of a webhook sign as can."""
+    """The largest possible number of previous secrets of a webhook still sign."""
 
     code = "rotation_limit_reached"
 
-    def __init__(self, most: int, next_possible_at: str) -> None:
-        """Take how many can sign, and when the first of them ends."""
+    def __init__(self, maximum: int, next_possible_at: str) -> None:
+        """Take that number, and when the first of them expires."""
         super().__init__(
-            f"{most} earlier secrets still sign. Rotate after {next_possible_at}, or end them now with graceSeconds 0.",
+            f"{maximum} earlier secrets still sign."
+            f" Rotate after {next_possible_at}, or end them now with graceSeconds 0.",
             nextPossibleAt=next_possible_at,
         )
 
 
 class TooLargeError(RefusalError):
-    """A sum has more than the 64 bits that databases and JSON count with."""
+    """A sum exceeds the 64-bit integers of databases and of the document."""
 
     code = "figures_too_large"
 
     def __init__(self) -> None:
-        """Say so."""
+        """Set the message."""
         super().__init__("The figures are too large to be added up.")
 
 
 class StartError(Exception):
-    """The program cannot start. One line that names the cause and what to do next."""
+    """The program cannot start. The message is one line that names the cause and what to do next."""
 
 
 class DatabaseUnavailableError(Exception):
-    """The database is away, or busy past its deadline. Trying again later may work."""
+    """The database is unavailable, or busy past its deadline. A later attempt may succeed."""
 
 
 class DatabaseBusyError(DatabaseUnavailableError):
-    """Another transaction held a lock for so long that this one gave up."""
+    """Another transaction held a lock for longer than this one waits."""

@@ -1,5 +1,7 @@
-"""The OpenAPI document: load the files under `openapi/`, bundle them, look things up.
+"""The OpenAPI document: load the files below `openapi/`, bundle them, look things up.
 
+Files are found by their names: `paths/orders_{orderId}.yaml` is the path /orders/{orderId}, a file below `components/`
+is a component, and a file below `events/` is a webhook.
 Not here: anything that knows HTTP or Connexion. The bundle keeps the names of components (every
 `$ref` to a file below `components/` becomes `#/components/<kind>/<Name>`), because those names are
 what generated clients show their users.
@@ -7,6 +9,7 @@ what generated clients show their users.
 
 import functools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +22,7 @@ from models import Scope
 
 SOURCE = Path(__file__).resolve().parent.parent / "openapi"
 METHODS = ("get", "put", "post", "delete", "patch")
+WORD_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[- ]")
 ANY_KEY = "any"  # the x-scope of an operation that every valid API key may call
 SCOPE_CHOICES = (
     f"Set x-scope to one of {', '.join(Scope)}, or to '{ANY_KEY}' for every valid API key;"
@@ -50,15 +54,14 @@ def load(source: Path = SOURCE) -> Document:
 
     Raises SpecError where a reference leads nowhere.
     """
-    root = _read(source / "openapi.yaml")
-    items: Document = {
-        section: {
-            name: _bundle(_read(source / item["$ref"]), source / item["$ref"]) for name, item in root[section].items()
-        }
-        for section in ("paths", "x-webhooks")
-        if section in root
+    return {
+        **_read(source / "openapi.yaml"),
+        "paths": {_url(file): _bundle(_read(file), file) for file in sorted(source.glob("paths/*.yaml"), key=_url)},
+        "x-webhooks": {
+            re.sub("[._]", "-", file.stem): _bundle(_read(file), file) for file in sorted(source.glob("events/*.yaml"))
+        },
+        "components": _components(source),
     }
-    return {**root, **items, "components": _components(source)}
 
 
 @functools.cache
@@ -92,6 +95,20 @@ def resolve(document: Document, node: Document) -> Document:
     return node
 
 
+def dereference(document: Document, node: Any) -> Any:
+    """Return `node` with every reference replaced by its target. Schemas of requests are not recursive."""
+    if isinstance(node, list):
+        return [dereference(document, child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    return {key: dereference(document, value) for key, value in resolve(document, node).items()}
+
+
+def snake_case(name: str) -> str:
+    """Return the Python name of an operation, a tag or a parameter: `listProducts` becomes `list_products`."""
+    return WORD_BOUNDARY.sub("_", name).lower()
+
+
 def _operation(path: str, method: str, definition: Document) -> Operation:
     where = f"{method.upper()} {path}"
     for key in ("operationId", "tags"):
@@ -121,6 +138,11 @@ def _scope(where: str, definition: Document) -> Scope | None:
         problem = "no scope" if name is None else f"the unknown scope '{name}'"
         raise SpecError(f"{where} has {problem}. {SCOPE_CHOICES}")
     return Scope(name)
+
+
+def _url(file: Path) -> str:
+    """Return the URL of a file below paths/: `orders_{orderId}.yaml` is /orders/{orderId}, `index.yaml` is /."""
+    return "/" if file.stem == "index" else "/" + file.stem.replace("_", "/")
 
 
 def _components(source: Path) -> Document:

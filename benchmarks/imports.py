@@ -113,7 +113,7 @@ class OrderBodies:
         chance = random.Random(1)
         while True:
             items = [(product, 1) for product in chance.sample(ids, ITEMS)]
-            yield json.dumps(factories.draft(self.customer, *items))
+            yield json.dumps(factories.order_body(self.customer, *items))
 
 
 def _write(file: Path, count: int, added: int) -> None:

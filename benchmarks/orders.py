@@ -136,7 +136,7 @@ def _writes(deployment: Deployment) -> Iterator[Check]:
 def _order(deployment: Deployment) -> str:
     company = deployment.tenant.company_id
     product = factories.product(deployment.database, company, stock=10**9)
-    return json.dumps(factories.draft(factories.customer(deployment.database, company), (product, 1)))
+    return json.dumps(factories.order_body(factories.customer(deployment.database, company), (product, 1)))
 
 
 def _place(target: Target, body: str, count: int) -> list[float]:

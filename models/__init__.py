@@ -6,7 +6,7 @@ from models.base import MAX_AMOUNT, Base, id_before, new_id
 from models.company import Company
 from models.customer import Customer, CustomerStatus, PriceOverride
 from models.event import KEPT_DAYS, TEST_EVENT, Event, EventType
-from models.idempotency import StoredAnswer
+from models.idempotency import StoredResponse
 from models.order import NEXT, Order, OrderItem, OrderStatus
 from models.product import Product, searchable
 from models.product_import import ImportState, ProductImport, ProductImportRow
@@ -37,7 +37,7 @@ __all__ = [
     "ProductImport",
     "ProductImportRow",
     "Scope",
-    "StoredAnswer",
+    "StoredResponse",
     "Webhook",
     "id_before",
     "new_id",

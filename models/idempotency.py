@@ -1,4 +1,4 @@
-"""Answers kept for the twins of a request (contract, section 9.1)."""
+"""Responses that are stored for duplicate requests (contract, section 9.1)."""
 
 from datetime import datetime
 from typing import Any
@@ -9,8 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.base import Base, Id, Instant
 
 
-class StoredAnswer(Base):
-    """What the first request with this key was answered; it commits together with what that request did."""
+class StoredResponse(Base):
+    """The response to the first request with a key; it commits together with the effect of that request."""
 
     __tablename__ = "stored_answers"
     __table_args__ = (UniqueConstraint("company_id", "operation", "key"),)

@@ -1,4 +1,4 @@
-"""The servers that all tests share. Every test of the API runs on SQLite and on a real PostgreSQL."""
+"""Servers that all tests share. Every test of the API runs on SQLite and on a real PostgreSQL."""
 
 import itertools
 import os
@@ -17,32 +17,32 @@ from tests.support.pgbouncer import PgBouncerStore
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
 
 BACKENDS = ("sqlite", "postgresql", "pgbouncer")
-# Modules whose tests run through PgBouncer too: together they execute every kind of statement.
+# Modules that also run through PgBouncer. Together they execute every kind of statement.
 POOLED = {"test_orders", "test_idempotency", "test_reports", "test_imports", "test_deliveries", "test_schema_version"}
 NAMES = itertools.count(1)
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it runs in the background ignore it
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the commands that tests run start twice as fast with bytecode
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored when a shell started the tests in the background
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # commands start twice as fast with bytecode
 for name in [name for name in os.environ if name.startswith("DISTRIBU_")]:
     del os.environ[name]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave PgBouncer to the modules in POOLED."""
-    items[:] = [each for each in items if each.path.stem in POOLED or "[pgbouncer" not in each.name]
+    """Run the modules in POOLED through PgBouncer, and no others."""
+    items[:] = [item for item in items if item.path.stem in POOLED or "[pgbouncer" not in item.name]
 
 
 @pytest.fixture(scope="session", params=BACKENDS)
 def store(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SqliteStore | PostgresqlStore]:
-    """Make fresh databases of one kind."""
+    """Return a store of fresh databases of one kind."""
     if request.param == "sqlite":
         yield SqliteStore(tmp_path_factory.mktemp("sqlite"))
         return
     try:
         postgresql = PgBouncerStore() if request.param == "pgbouncer" else PostgresqlStore()
-    except Exception as error:  # noqa: BLE001 - whatever it is, half of the tests cannot run
+    except Exception as error:  # noqa: BLE001 - without PostgreSQL, half of the tests cannot run
         pytest.fail(f"PostgreSQL did not start, so half of the tests cannot run: {error}", pytrace=False)
     yield postgresql
     postgresql.close()
@@ -66,7 +66,7 @@ def fresh_database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def server(store: SqliteStore | PostgresqlStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Run one server for all tests that only need a company of their own."""
+    """Run one server for all tests that need nothing but a new company."""
     log = tmp_path_factory.mktemp("server") / "log"
     with Server(store.create("shared"), log, "--no-worker") as server:
         yield server
@@ -82,19 +82,19 @@ def database(server: Server) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def contract() -> Contract:
-    """Return what answers are held against."""
+    """Return the contract that every response is checked against."""
     return Contract(spec.document())
 
 
 @pytest.fixture
 def tenant(database: Database) -> Tenant:
-    """Return a company of its own."""
+    """Return a new company."""
     return factories.tenant(database)
 
 
 @pytest.fixture
 def client(server: Server, tenant: Tenant, contract: Contract) -> Iterator[Client]:
-    """Return a client with a key for everything in its company."""
+    """Return a client whose key has every scope in its company."""
     with Client(server.url, tenant.key, contract) as client:
         yield client
 

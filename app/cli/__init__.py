@@ -1,4 +1,4 @@
-"""The `distribu` command. One module per noun; `program` puts them together and says what an error looks like."""
+"""The `distribu` command: one module for each group of commands. `program` composes them and handles their errors."""
 
 import io
 import os
@@ -11,9 +11,9 @@ def main() -> None:
     """Run the command line of this process and exit."""
     _require_standard_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # not every terminal knows every letter of a name
+        sys.stdout.reconfigure(errors="replace")  # a terminal may not have every letter of a name
     try:
-        from app.cli import program  # noqa: PLC0415 - loading takes long enough for somebody to press Ctrl-C
+        from app.cli import program  # noqa: PLC0415 - Ctrl-C may come while this loads
 
         code = program.run(sys.argv[1:])
     except KeyboardInterrupt:
@@ -22,9 +22,9 @@ def main() -> None:
 
 
 def _require_standard_streams() -> None:
-    """Refuse to start without standard output (`>&-`): the next file opened would get its number, and the result.
+    """Exit if standard output is closed (`>&-`): the next file opened would get its number, and receive the result.
 
-    Standard input and standard error may be closed: they are replaced by nothing.
+    Standard input and standard error may be closed: /dev/null replaces them.
     """
     for name, number in (("stdin", 0), ("stderr", 2)):
         if getattr(sys, name) is None:

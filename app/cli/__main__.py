@@ -1,4 +1,4 @@
-"""`python -m app.cli` is the `distribu` command where nothing is installed."""
+"""Run the `distribu` command with `python -m app.cli`, without installing it."""
 
 from app.cli import main
 

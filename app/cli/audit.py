@@ -1,17 +1,17 @@
-"""`distribu audit`: who changed what (contract, section 10)."""
+"""`distribu audit`: the audit log (contract, section 10)."""
 
 import click
 from marshmallow import fields
 
 from app.cli import options, output, runtime
 from app.schemas.base import Schema, Timestamp
-from app.services import audit as audits
+from app.services import audit as audit_log
 
-ALL = 2**63 - 2  # one more is the largest number that a database counts to
+MAX_ENTRIES = 2**63 - 2  # the statement asks for one more, and 64 bits are the limit of the databases
 
 
 class EntrySchema(Schema):
-    """What is shown of an entry."""
+    """An entry as the command shows it."""
 
     action = fields.String()
     actor_type = fields.String()
@@ -36,8 +36,11 @@ def audit() -> None:
 @options.limit
 @options.as_json
 def list_all(slug: str, limit: int, as_json: bool) -> None:
-    """List the changes to a company's data, newest first: by keys, by people at the command line, by the system."""
+    """List changes to a company's data, newest first.
+
+    Includes changes made with API keys, at the command line and by the server itself.
+    """
     with runtime.company_context(slug) as ctx:
-        rows = [SCHEMA.dump(each) for each in audits.newest(ctx, (limit or ALL) + 1)]
+        rows = [SCHEMA.dump(entry) for entry in audit_log.newest(ctx, (limit or MAX_ENTRIES) + 1)]
     columns = ["createdAt", "action", "actorType", "actorId", "entityType", "entityId"]
     output.listing(rows, limit, as_json=as_json, columns=columns, empty="No changes recorded yet.")

@@ -1,6 +1,6 @@
-"""`distribu company`: the companies that this server works for."""
+"""`distribu company`: the companies on this server."""
 
-from typing import Any
+from decimal import Decimal
 
 import click
 from marshmallow import fields
@@ -12,7 +12,7 @@ from app.services import companies
 
 
 class CompanySchema(Schema):
-    """What the command line shows of a company."""
+    """A company as the command shows it."""
 
     id = fields.String()
     name = fields.String()
@@ -27,15 +27,23 @@ CREATED = CompanySchema(only=("id", "name", "slug"))
 
 @click.group()
 def company() -> None:
-    """Create, list and change companies. Each has its own products, orders, customers and keys."""
+    """Create, list and change companies.
+
+    Each company has its own products, customers, orders and API keys.
+    """
 
 
 @company.command()
 @click.argument("name", type=options.TEXT)
-@click.option("--slug", type=options.TEXT, help="Short name for the command line.  [default: made from NAME]")
+@click.option(
+    "--slug",
+    type=options.TEXT,
+    show_default="made from NAME",
+    help="Short name for use in commands: a-z, 0-9 and hyphens.",
+)
 @options.as_json
 def create(name: str, slug: str | None, as_json: bool) -> None:
-    """Create the company NAME."""
+    """Create a company."""
     with runtime.transaction(write=True) as session:
         created = companies.create(session, name, now=context.now(), slug=slug, actor=runtime.actor())
     output.record((CREATED if as_json else SCHEMA).dump(created), as_json=as_json)
@@ -44,23 +52,26 @@ def create(name: str, slug: str | None, as_json: bool) -> None:
 @company.command(name="list")
 @options.as_json
 def list_all(as_json: bool) -> None:
-    """List every company."""
+    """List all companies."""
     with runtime.transaction() as session:
-        rows = [SCHEMA.dump(each) for each in companies.list_all(session)]
-    empty = "There is no company yet. Run: distribu company create NAME"
+        rows = [SCHEMA.dump(row) for row in companies.list_all(session)]
+    empty = "There are no companies yet. Create one: distribu company create NAME"
     output.records(rows, as_json=as_json, columns=["slug", "name", "id", "taxRate", "shipping"], empty=empty)
 
 
 @company.command()
 @click.argument("slug", type=options.TEXT)
-@click.option("--name", type=options.TEXT, help="Its new name; the slug stays.")
-@click.option("--tax-rate", type=options.NUMBER, help="Tax on its orders: 0.08 for eight per cent.")
-@click.option("--shipping", type=options.NUMBER, help="Flat shipping of each order, like 12.50.")
+@click.option("--name", type=options.TEXT, help="New name. The slug does not change.")
+@click.option("--tax-rate", type=options.NUMBER, help="Tax rate of new orders, for example 0.08 for 8%.")
+@click.option("--shipping", type=options.NUMBER, help="Shipping fee of new orders, for example 12.50.")
 @options.as_json
-def update(slug: str, as_json: bool, **values: Any) -> None:
-    """Change the company SLUG. Orders that are placed already keep their amounts."""
-    if all(value is None for value in values.values()):
+def update(slug: str, name: str | None, tax_rate: Decimal | None, shipping: Decimal | None, as_json: bool) -> None:
+    """Change a company.
+
+    Existing orders keep their amounts.
+    """
+    if name is None and tax_rate is None and shipping is None:
         raise click.UsageError("Nothing to change: give --name, --tax-rate or --shipping.")
     with runtime.company_context(slug, write=True) as ctx:
-        updated = companies.update(ctx, **values)
+        updated = companies.update(ctx, name=name, tax_rate=tax_rate, shipping=shipping)
     output.record(SCHEMA.dump(updated), as_json=as_json)

@@ -1,8 +1,7 @@
-"""The options that say how a CSV file was written, for those that do not show it."""
+"""The options that describe a CSV file where its content leaves a doubt."""
 
 import codecs
 from collections.abc import Callable
-from typing import Any
 
 import click
 
@@ -11,8 +10,8 @@ from app.product_import.csv_table import DELIMITERS
 from app.product_import.product_file import FIELDS
 
 DECIMALS = {"point": ".", "comma": ","}
-WINDOWS = tuple(f"windows-{number}" for number in range(1250, 1259))
-OTHERS = (
+WINDOWS_ENCODINGS = tuple(f"windows-{number}" for number in range(1250, 1259))
+OTHER_ENCODINGS = (
     "iso-8859-1",
     "iso-8859-2",
     "iso-8859-15",
@@ -24,17 +23,19 @@ OTHERS = (
     "gb18030",
     "big5",
 )
-ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", *WINDOWS, *OTHERS)
+ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", *WINDOWS_ENCODINGS, *OTHER_ENCODINGS)
 
 
 class _Delimiter(click.ParamType[str]):
     name = "delimiter"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Read a character, or the name of one that a shell would take for itself."""
+        """Read a character, or the name of a character that a shell would interpret."""
         character = {name: sign for sign, name in DELIMITERS.items()}.get(value, value).replace("\\t", "\t")
         if len(character) != 1 or character.isalnum() or character in "\"'\r\n\0":
-            self.fail(f"'{value}' is not a delimiter: {', '.join(DELIMITERS.values())}, or one sign.", param, ctx)
+            self.fail(
+                f"'{value}' is not a delimiter: {', '.join(DELIMITERS.values())}, or one other character.", param, ctx
+            )
         return character
 
 
@@ -42,10 +43,10 @@ class _Decimal(click.ParamType[str]):
     name = "decimal"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Read the mark between units and cents."""
+        """Read the decimal mark or its name."""
         mark = DECIMALS.get(value, value)
         if mark not in DECIMALS.values():
-            self.fail(f"'{value}' is neither point nor comma.", param, ctx)
+            self.fail(f"'{value}' is not a decimal mark: {', '.join(DECIMALS)}.", param, ctx)
         return mark
 
 
@@ -53,21 +54,21 @@ class _Encoding(click.ParamType[str]):
     name = "encoding"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Read the name of an encoding that spreadsheets write."""
+        """Read the name of an encoding that spreadsheet programs write."""
         try:
             name = codecs.lookup(value).name
         except (LookupError, ValueError):
             name = ""
-        if name not in {codecs.lookup(each).name for each in ENCODINGS}:
+        if name not in {codecs.lookup(encoding).name for encoding in ENCODINGS}:
             self.fail(f"'{value}' is not one of {', '.join(ENCODINGS)}.", param, ctx)
         return name
 
 
-class _Name(click.ParamType[tuple[str, str]]):
+class _ColumnMapping(click.ParamType[tuple[str, str]]):
     name = "map"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Read 'theirs=ours'."""
+        """Read the name of a column in the file, and the name of our column, joined by an equals sign."""
         theirs, _, ours = value.rpartition("=")
         known = {csv_table.key(name): name for name in FIELDS}
         if not csv_table.key(theirs) or csv_table.key(ours) not in known:
@@ -76,18 +77,32 @@ class _Name(click.ParamType[tuple[str, str]]):
 
 
 OPTIONS = (
-    click.option("--delimiter", type=_Delimiter(), help="What separates the cells: comma, semicolon, tab, or a sign."),
-    click.option("--decimal", type=_Decimal(), metavar="point|comma", help="What separates units from cents."),
-    click.option("--encoding", type=_Encoding(), help="How the letters were saved, for example windows-1252."),
     click.option(
-        "--map", "names", type=_Name(), multiple=True, metavar="THEIRS=OURS", help="What one of our columns is named."
+        "--delimiter",
+        type=_Delimiter(),
+        show_default="detected",
+        help=f"Character between cells: {', '.join(DELIMITERS.values())}, or another one.",
     ),
-    click.option("--strict", is_flag=True, help="Refuse a file with columns that are not known."),
+    click.option(
+        "--decimal", type=_Decimal(), metavar="point|comma", show_default="detected", help="Decimal mark of numbers."
+    ),
+    click.option(
+        "--encoding", type=_Encoding(), show_default="detected", help="Encoding of the file, for example windows-1252."
+    ),
+    click.option(
+        "--map",
+        "names",
+        type=_ColumnMapping(),
+        multiple=True,
+        metavar="THEIRS=OURS",
+        help="Read the column THEIRS as OURS, for example Preis=price. Repeat the option for several columns.",
+    ),
+    click.option("--strict", is_flag=True, help="Reject a file that has unknown columns."),
 )
 
 
-def add(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command, which takes them by the names of `Reading`."""
+def add(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options to a command."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command

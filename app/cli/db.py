@@ -1,4 +1,4 @@
-"""`distribu db`: the schema of the database."""
+"""`distribu db`: the database and its schema."""
 
 import stat
 from pathlib import Path
@@ -8,39 +8,42 @@ import click
 from app import schema_version
 from app.cli import options, output, runtime
 
-UNINDEXED = (
-    "Search has no index here and reads lists from end to end. For an index, SQLite needs FTS5; on PostgreSQL have"
-    " CREATE EXTENSION pg_trgm run by a role that may, in a schema that Distribu's role may use. Then run this command"
-    " again."
+NO_SEARCH_INDEX = (
+    "The database has no search index, so a search reads whole tables. SQLite needs FTS5 for the index. On PostgreSQL,"
+    " a role with the right to do so must run CREATE EXTENSION pg_trgm in a schema that Distribu's role can use. Then"
+    " run this command again."
 )
-
-
-READABLE = "Other users of this machine can read {file}, which holds signing secrets. Run: chmod 600 {file}"
+READABLE_BY_OTHERS = "Other users of this machine can read {file}, which holds signing secrets. Run: chmod 600 {file}"
 
 
 @click.group()
 def db() -> None:
-    """Bring the database up to this version of Distribu."""
+    """Create and upgrade the database."""
 
 
 @db.command()
 @options.as_json
 def upgrade(as_json: bool) -> None:
-    """Create the database, or apply what is missing of its schema. Safe to run at every start."""
+    """Create the database, or upgrade it to this version.
+
+    It is safe to run this command before every start.
+    """
     with runtime.any_database() as database:
         before, after, has_search_index = schema_version.upgrade(database)
     if before == after:
         output.note(f"The database is up to date at revision {after}.")
+    elif before is None:
+        output.note(f"Created the database at revision {after}.")
     else:
-        output.note(f"The database was brought from {before or 'nothing'} to revision {after}.")
-    _warn_of_readers(database.file)
+        output.note(f"Upgraded the database from revision {before} to {after}.")
+    _warn_if_readable(database.file)
     if not has_search_index:
-        output.note(UNINDEXED)
+        output.warning(NO_SEARCH_INDEX)
     if as_json:
         output.document({"from": before, "to": after, "searchIndex": has_search_index})
 
 
-def _warn_of_readers(file: Path | None) -> None:
-    """Say when others may read the database file: one that an earlier version or another program created."""
+def _warn_if_readable(file: Path | None) -> None:
+    """Warn if other users can read the database file, as one that an earlier version or another program created."""
     if file is not None and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        output.note(READABLE.format(file=file))
+        output.warning(READABLE_BY_OTHERS.format(file=file))

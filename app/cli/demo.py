@@ -1,8 +1,10 @@
-"""`distribu demo`: the demo company, and the one key whose plaintext is kept, so that a later run can show it."""
+"""`distribu demo`: the demo company.
+
+Its API key is the only key whose plaintext is stored, in a file beside the database, so that a later run can print it.
+"""
 
 import os
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.progress import Progress
@@ -18,8 +20,10 @@ from app.db import Database
 from app.demo import company as demos
 from app.demo import volume
 from app.errors import StartError
+from app.schemas.base import Json
 
-FILE = "demo-key"
+KEY_FILE = "demo-key"
+MAX_ORDERS = 10_000_000
 NEW_KEY = f"distribu key create --company {demos.SLUG} --name NAME --scope all"
 
 
@@ -27,14 +31,18 @@ NEW_KEY = f"distribu key create --company {demos.SLUG} --name NAME --scope all"
 @click.option(
     "--orders",
     "wanted",
-    type=click.IntRange(1, 10_000_000),
-    help="Fill it up to so many orders of more than two years.",
+    type=options.Count(1, MAX_ORDERS),
+    help="Add past orders until the company has this many.",
 )
 @options.as_json
 def demo(wanted: int | None, as_json: bool) -> None:
-    """Create the demo company with goods, customers, orders and an API key. A second run changes nothing.
+    """Create a demo company with sample data and an API key.
 
-    Orders that --orders adds are history: they take no stock and tell no webhook. They are for the demo company alone.
+    The data is products, customers, price overrides and a year of orders. If the company exists, the command changes
+    nothing and prints the key again.
+
+    With --orders, it adds orders over more than two years. They are history: they do not change stock and are not
+    delivered to webhooks.
     """
     with runtime.current_database() as database:
         file = _key_file(database)
@@ -49,13 +57,13 @@ def demo(wanted: int | None, as_json: bool) -> None:
     _explain(result, file)
 
 
-def _demo(session: Session, file: Path) -> dict[str, Any]:
+def _demo(session: Session, file: Path) -> Json:
     existing = demos.find(session)
     company = existing or demos.create_company(session, now=context.now(), actor=runtime.actor())
     ctx = runtime.context_for(session, company.id)
     if existing is None:
-        _keep(file, demos.fill(ctx))
-    key = _kept_key(ctx, file)
+        _store(file, demos.fill(ctx))
+    key = _stored_key(ctx, file)
     return {
         "company": CREATED.dump(company),
         **demos.counts(ctx),
@@ -66,7 +74,7 @@ def _demo(session: Session, file: Path) -> dict[str, Any]:
 
 
 def _fill_up(database: Database, company_id: str, wanted: int) -> dict[str, int]:
-    """Add what is missing of the orders wanted, batch by batch; a run that was ended early goes on the next time."""
+    """Add orders in batches until there are `wanted`. After an interruption, the next run adds the rest."""
     with database.transaction(write=True) as session:
         ctx = runtime.context_for(session, company_id)
         before = demos.counts(ctx)
@@ -81,40 +89,40 @@ def _fill_up(database: Database, company_id: str, wanted: int) -> dict[str, int]
             with database.transaction(write=True) as session:
                 volume.write(runtime.context_for(session, company_id), batch)
             progress.advance(task, len(batch[0]))
-    output.note(f"{missing} orders were added.")
+    output.note(f"Added {missing} orders.")
     with database.transaction() as session:
         return demos.counts(runtime.context_for(session, company_id))
 
 
 def _key_file(database: Database) -> Path:
-    return (database.file.parent if database.file else config.DATA) / FILE
+    return (database.file.parent if database.file else config.DATA) / KEY_FILE
 
 
-def _keep(file: Path, token: str) -> None:
-    """Write the key where only this user can read it. Raises StartError, before anything is committed."""
+def _store(file: Path, key: str) -> None:
+    """Write the key to a file that only this user can read. Raises StartError, before anything is committed."""
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.unlink(missing_ok=True)  # whatever its mode was, and whatever it pointed to
+        file.unlink(missing_ok=True)  # a new file: an old one may have another mode, or be a link
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-            opened.write(f"{token}\n")
+            opened.write(f"{key}\n")
     except OSError as error:
-        raise StartError(f"The demo key cannot be kept in {file}: {error.strerror}.") from error
+        raise StartError(f"The demo key cannot be stored in {file}: {error.strerror}.") from error
 
 
-def _kept_key(ctx: Context, file: Path) -> str | None:
-    """Return the key in the file when it is one of this database and still works."""
+def _stored_key(ctx: Context, file: Path) -> str | None:
+    """Return the key in the file, or None if it is not a working key of this database."""
     try:
-        token = file.read_text("utf-8", "replace").strip()
+        key = file.read_text("utf-8", "replace").strip()
     except OSError:
         return None
-    return token if demos.accepts(ctx, token) else None
+    return key if demos.accepts(ctx, key) else None
 
 
 def _curl(settings: Settings, key: str) -> str:
     return f"curl -H 'Authorization: Bearer {key}' '{settings.site_url}{BASE_PATH}/products?limit=3'"
 
 
-def _show(result: dict[str, Any]) -> None:
+def _show(result: Json) -> None:
     output.text(f"Company:   {result['company']['name']} ({result['company']['slug']})")
     output.text(f"Products:  {result['products']}")
     output.text(f"Customers: {result['customers']}")
@@ -124,8 +132,8 @@ def _show(result: dict[str, Any]) -> None:
         output.text(f"Try it:    {result['curl']}")
 
 
-def _explain(result: dict[str, Any], file: Path) -> None:
+def _explain(result: Json, file: Path) -> None:
     if not result["created"]:
-        output.note("The demo company was there already; what it had was not changed.")
+        output.note("The demo company already exists. Its data was not changed.")
     if result["key"] is None:
-        output.note(f"{file} holds no working key of this database. Make a new one: {NEW_KEY}")
+        output.note(f"{file} has no working key of this database. Create a key: {NEW_KEY}")

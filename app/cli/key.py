@@ -1,14 +1,14 @@
-"""`distribu key`: who may call the API, for which company, and for what (contract, section 1)."""
+"""`distribu key`: the API keys of a company (contract, section 1)."""
 
 from datetime import datetime
-from typing import Any
 
 import click
 from marshmallow import fields
+from sqlalchemy.orm import Session
 
 from app import context
 from app.cli import options, output, runtime
-from app.schemas.base import Schema, Timestamp
+from app.schemas.base import Json, Schema, Timestamp
 from app.services import companies, keys
 from models import ApiKey, Scope
 
@@ -16,7 +16,7 @@ ALL = "all"
 
 
 class KeySchema(Schema):
-    """What is shown of a key; its plaintext is not part of its record."""
+    """A key as the command shows it, without its plaintext."""
 
     id = fields.String()
     name = fields.String()
@@ -34,12 +34,14 @@ LISTED = KeySchema()
 CREATED = KeySchema(only=("id", "name", "prefix", "scopes", "expires_at"))
 REVOKED = KeySchema(only=("id", "name", "prefix", "status"))
 UPDATED = KeySchema(only=("id", "name", "prefix", "rate_limit"))
-DEFAULT_LIMIT = "default"  # what people write and read for a key without a rate limit of its own
-
 
 identifier = click.argument("identifier", metavar="PREFIX_OR_ID", type=options.TEXT)
 company = click.option(
-    "--company", "slug", metavar="SLUG", type=options.TEXT, help="The company, where a prefix is not enough."
+    "--company",
+    "slug",
+    metavar="SLUG",
+    type=options.TEXT,
+    help="The slug of the company, needed only if several keys have this prefix.",
 )
 
 
@@ -50,17 +52,29 @@ def key() -> None:
 
 @key.command()
 @options.company
-@click.option("--name", type=options.TEXT, required=True, help="What the key is for, at most 100 characters.")
+@click.option("--name", type=options.TEXT, required=True, help="What the key is for (up to 100 characters).")
 @click.option(
     "--scope",
     "scopes",
+    metavar="SCOPE",
     type=click.Choice([*(scope.value for scope in Scope), ALL]),
     multiple=True,
     required=True,
-    help="What the key may do; repeat it for several.",
+    help=f"What the key may do. Repeat the option for several scopes: {', '.join(Scope)}, or {ALL}.",
 )
-@click.option("--expires", "expires_at", type=options.MOMENT, help="When it ends: an ISO 8601 time, UTC by default.")
-@click.option("--rate-limit", type=options.RATE_LIMIT, help="Its own limit, like 600/minute.")
+@click.option(
+    "--expires",
+    "expires_at",
+    type=options.TIME,
+    show_default="never",
+    help="When the key expires (ISO 8601, UTC by default).",
+)
+@click.option(
+    "--rate-limit",
+    type=options.RATE_LIMIT,
+    show_default="DISTRIBU_RATE_LIMIT",
+    help="Rate limit of the key, for example 600/minute.",
+)
 @options.as_json
 def create(  # noqa: PLR0917 - click passes by keyword
     slug: str,
@@ -70,21 +84,27 @@ def create(  # noqa: PLR0917 - click passes by keyword
     rate_limit: str | None,
     as_json: bool,
 ) -> None:
-    """Create an API key and print it. It cannot be printed again: only its hash is kept."""
+    """Create an API key.
+
+    The key is printed once. It cannot be printed again, because only its hash is stored.
+    """
     allowed = list(Scope) if ALL in scopes else [Scope(scope) for scope in scopes]
     with runtime.company_context(slug, write=True) as ctx:
-        created, token = keys.create(ctx, name=name, scopes=allowed, expires_at=expires_at, rate_limit=rate_limit)
-    _show_created(created, token, as_json=as_json)
+        created, plaintext = keys.create(ctx, name=name, scopes=allowed, expires_at=expires_at, rate_limit=rate_limit)
+    _show_created(created, plaintext, as_json=as_json)
 
 
 @key.command(name="list")
 @options.company
 @options.as_json
 def list_all(slug: str, as_json: bool) -> None:
-    """List the keys of a company, newest first; revoked and expired ones stay listed."""
+    """List the API keys of a company, newest first.
+
+    The list includes revoked and expired keys.
+    """
     with runtime.company_context(slug) as ctx:
-        rows = [LISTED.dump(each) for each in keys.list_all(ctx)]
-    empty = f"There is no key yet. Run: distribu key create --company {slug} --name NAME --scope SCOPE"
+        rows = [LISTED.dump(row) for row in keys.list_all(ctx)]
+    empty = f"There are no API keys yet. Create one: distribu key create --company {slug} --name NAME --scope SCOPE"
     columns = ["id", "name", "prefix", "status", "rateLimit", "scopes", "lastUsedAt", "expiresAt"]
     output.records(
         rows if as_json else [_shown(row) for row in rows],
@@ -101,15 +121,22 @@ def list_all(slug: str, as_json: bool) -> None:
     "--rate-limit",
     type=options.RATE_LIMIT_OR_DEFAULT,
     required=True,
-    help=f"Its own limit, like 600/minute, or '{DEFAULT_LIMIT}' for that of the server.",
+    help=f"New limit, for example 600/minute, or '{options.DEFAULT_RATE_LIMIT}' for DISTRIBU_RATE_LIMIT.",
 )
 @options.as_json
 def update(identifier: str, slug: str | None, rate_limit: str | None, as_json: bool) -> None:
-    """Change the rate limit of a key; within 5 seconds every server applies it."""
+    """Change the rate limit of an API key.
+
+    Every server applies the new limit within 5 seconds.
+    """
     with runtime.transaction(write=True) as session:
-        company_id = None if slug is None else companies.find(session, slug).id
         updated = keys.set_rate_limit(
-            session, identifier, rate_limit, company_id=company_id, now=context.now(), actor=runtime.actor()
+            session,
+            identifier,
+            rate_limit,
+            company_id=_company_id(session, slug),
+            now=context.now(),
+            actor=runtime.actor(),
         )
     row = UPDATED.dump(updated)
     output.record(row if as_json else _shown(row), as_json=as_json)
@@ -120,22 +147,29 @@ def update(identifier: str, slug: str | None, rate_limit: str | None, as_json: b
 @company
 @options.as_json
 def revoke(identifier: str, slug: str | None, as_json: bool) -> None:
-    """Revoke a key for good; within 5 seconds no server accepts it."""
+    """Revoke an API key permanently.
+
+    Every server rejects the key within 5 seconds.
+    """
     with runtime.transaction(write=True) as session:
-        company_id = None if slug is None else companies.find(session, slug).id
+        company_id = _company_id(session, slug)
         revoked = keys.revoke(session, identifier, company_id=company_id, now=context.now(), actor=runtime.actor())
     output.record(REVOKED.dump(revoked), as_json=as_json)
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a record for people: a key without a limit of its own has the default."""
-    return {**row, "rateLimit": row["rateLimit"] or DEFAULT_LIMIT}
+def _company_id(session: Session, slug: str | None) -> str | None:
+    return None if slug is None else companies.find(session, slug).id
 
 
-def _show_created(created: ApiKey, token: str, *, as_json: bool) -> None:
+def _shown(row: Json) -> Json:
+    """Return the row for a table, with a word for the default rate limit."""
+    return {**row, "rateLimit": row["rateLimit"] or options.DEFAULT_RATE_LIMIT}
+
+
+def _show_created(created: ApiKey, plaintext: str, *, as_json: bool) -> None:
     if as_json:
-        output.document({**CREATED.dump(created), "key": token})
+        output.document({**CREATED.dump(created), "key": plaintext})
         return
-    output.note(f"Created the key '{created.name}' with the scopes {', '.join(created.scopes)}.")
-    output.note("This is the only time the key is shown. Keep it where no one else can read it:")
-    output.text(token)
+    output.note(f"Created the API key '{created.name}' with the scopes {', '.join(created.scopes)}.")
+    output.note("This is the only time the key is shown. Store it where no one else can read it:")
+    output.text(plaintext)

@@ -1,15 +1,15 @@
-"""Lists that the services hand out in pages: as many pages as it takes, and not one more."""
+"""Lists that the services return in pages: fetch as many pages as needed, and no more."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
 
 from app.schemas.base import Json
 
-Page = tuple[list[Json], str | None]  # rows, and the cursor of the next page
+Page = tuple[list[Json], str | None]  # rows, and the cursor for the next page
 
 
 def rows(fetch: Callable[[str | None], Page], limit: int) -> list[Json]:
-    """Return one row more than `limit` when there is one, so that the caller can tell; all of them for 0."""
+    """Return up to `limit` rows and one more, which shows that there are more, or all rows if `limit` is 0."""
     return list(islice(_all(fetch), limit + 1 if limit else None))
 
 

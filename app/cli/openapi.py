@@ -1,4 +1,4 @@
-"""`distribu openapi`: the document that describes the API."""
+"""`distribu openapi`: the OpenAPI document."""
 
 import click
 
@@ -7,8 +7,18 @@ from app.cli import output, runtime
 
 
 @click.command()
-@click.option("--format", "notation", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
-def openapi(notation: str) -> None:
-    """Print the OpenAPI document in one piece, as the server answers it. Needs no database."""
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["yaml", "json"]),
+    default="yaml",
+    show_default=True,
+    help="Format of the document.",
+)
+def openapi(output_format: str) -> None:
+    """Print the OpenAPI document.
+
+    It is the document that the server publishes, in one piece. The command needs no database.
+    """
     document = spec.served(runtime.settings().site_url)
-    output.text(spec.to_yaml(document) if notation == "yaml" else spec.to_json(document))
+    output.text(spec.to_yaml(document) if output_format == "yaml" else spec.to_json(document))

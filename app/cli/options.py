@@ -1,4 +1,4 @@
-"""The options that several commands share, and the kinds of values they take."""
+"""The options that several commands share, and the types of values that options take."""
 
 import re
 import unicodedata
@@ -10,22 +10,24 @@ import click
 from app import config
 from app.schemas.times import end_of_day, parse_time
 
+MAX_COUNT = 1_000_000_000
 
-class _Words(click.ParamType[str]):
+
+class _Text(click.ParamType[str]):
     name = "text"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse what cannot be stored or shown: bytes that are not UTF-8, control characters."""
+        """Reject what cannot be stored or shown: bytes that are not UTF-8, and control characters."""
         if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
             self.fail("must be UTF-8 text without control characters.", param, ctx)
         return unicodedata.normalize("NFC", value).strip()
 
 
-class _Moment(click.ParamType[datetime]):
+class _Time(click.ParamType[datetime]):
     name = "time"
 
     def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Read an ISO 8601 time; a date alone is its midnight, and no offset means UTC."""
+        """Read an ISO 8601 time. A date means its midnight, and a time without an offset is UTC."""
         if isinstance(value, datetime):
             return value
         try:
@@ -34,15 +36,15 @@ class _Moment(click.ParamType[datetime]):
             self.fail(f"'{value}' is not an ISO 8601 time like 2027-04-16 or 2027-04-16T14:22:00Z.", param, ctx)
 
     def parse(self, text: str) -> datetime:
-        """Return the moment that `text` stands for. Raises ValueError."""
+        """Return the time that `text` stands for. Raises ValueError."""
         return parse_time(text)
 
 
-class _End(_Moment):
-    """The end of a range, as people mean it: a date alone includes the whole day (contract, section 7)."""
+class _EndTime(_Time):
+    """The end of a range. A date means the end of that day, so that the range includes it (contract, section 7)."""
 
     def parse(self, text: str) -> datetime:
-        """Return the last millisecond of a day, or the time itself. Raises ValueError."""
+        """Return the last millisecond of a date, or the time itself. Raises ValueError."""
         try:
             return end_of_day(date.fromisoformat(text))
         except ValueError:
@@ -53,17 +55,38 @@ class _Number(click.ParamType[Decimal]):
     name = "number"
 
     def convert(self, value: str | Decimal, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        """Read a decimal number in plain digits; which numbers are allowed is the business of a service."""
+        """Read a decimal number in plain digits. The services decide which numbers they accept."""
         if not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,30})?", str(value)):
             self.fail(f"'{value}' is not a number like 12.50.", param, ctx)
         return Decimal(value)
+
+
+class Count(click.ParamType[int]):
+    """A whole number within a range. Unlike `click.IntRange`, it does not print the range in the help text."""
+
+    name = "count"
+
+    def __init__(self, least: int, most: int) -> None:
+        """Take both ends of the range, which belong to it."""
+        self._least = least
+        self._most = most
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a whole number within the range."""
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"'{value}' is not a whole number.", param, ctx)
+        if not self._least <= number <= self._most:
+            self.fail(f"{number} is not between {self._least} and {self._most}.", param, ctx)
+        return number
 
 
 class _RateLimit(click.ParamType[str]):
     name = "limit"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the limit in the one wording in which it is stored."""
+        """Return the limit in the form in which it is stored."""
         try:
             return str(config.rate_limit(value))
         except ValueError:
@@ -74,19 +97,20 @@ class _RateLimitOrDefault(click.ParamType[str | None]):
     name = "limit"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str | None:
-        """Return the limit as RATE_LIMIT does, None for the word `default`: that of the server."""
-        return None if value == "default" else RATE_LIMIT.convert(value, param, ctx)
+        """Return the limit as RATE_LIMIT does, or None for the word `default`: the limit of the server."""
+        return None if value == DEFAULT_RATE_LIMIT else RATE_LIMIT.convert(value, param, ctx)
 
 
-TEXT = _Words()
-MOMENT = _Moment()
-END = _End()
+DEFAULT_RATE_LIMIT = "default"
+TEXT = _Text()
+TIME = _Time()
+END_TIME = _EndTime()
 NUMBER = _Number()
 RATE_LIMIT = _RateLimit()
 RATE_LIMIT_OR_DEFAULT = _RateLimitOrDefault()
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 limit = click.option(
-    "--limit", type=click.IntRange(min=0, max=1_000_000_000), default=50, show_default=True, help="How many; 0 for all."
+    "--limit", type=Count(0, MAX_COUNT), default=50, show_default=True, help="How many to list, 0 for all."
 )
-company = click.option("--company", "slug", metavar="SLUG", type=TEXT, required=True, help="The company, by its slug.")
+company = click.option("--company", "slug", metavar="SLUG", type=TEXT, required=True, help="The slug of the company.")

@@ -1,13 +1,12 @@
-"""`distribu order`: what was ordered (contract, section 5). Orders are placed and moved on over the API."""
+"""`distribu order`: the orders of a company (contract, section 5). Only the API places and changes orders."""
 
 from collections.abc import Iterable
-from functools import partial
+from datetime import datetime
 from typing import Any
 
 import click
 
 from app.cli import listing, options, output, runtime
-from app.context import Context
 from app.queries.listing import MAX_LIMIT
 from app.schemas.base import Json
 from app.schemas.orders import OrderSchema
@@ -25,28 +24,57 @@ def order() -> None:
 
 @order.command(name="list")
 @options.company
-@click.option("--status", type=click.Choice([each.value for each in OrderStatus]))
-@click.option("--customer", metavar="EMAIL_OR_ID", type=options.TEXT, help="Only the orders of this customer.")
-@click.option("--po-number", type=options.TEXT, help="Exactly this purchase order number.")
-@click.option("--since", type=options.MOMENT, help="Placed then or later: an ISO 8601 time, UTC by default.")
-@click.option("--until", type=options.END, help="Placed then or earlier; a date alone includes the whole day.")
+@click.option(
+    "--status",
+    metavar="STATUS",
+    type=click.Choice([status.value for status in OrderStatus]),
+    help=f"Filter by status: {', '.join(OrderStatus)}.",
+)
+@click.option("--customer", metavar="EMAIL_OR_ID", type=options.TEXT, help="Filter by customer.")
+@click.option("--po-number", type=options.TEXT, help="Filter by purchase order number.")
+@click.option("--since", type=options.TIME, help="Show orders placed at or after this time (ISO 8601, UTC by default).")
+@click.option("--until", type=options.END_TIME, help="Show orders placed at or before it. A date includes that day.")
 @options.limit
 @options.as_json
-def list_all(slug: str, customer: str | None, limit: int, as_json: bool, **filters: Any) -> None:
+def list_all(  # noqa: PLR0917 - click passes by keyword
+    slug: str,
+    status: str | None,
+    customer: str | None,
+    po_number: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    as_json: bool,
+) -> None:
     """List orders, newest first."""
     with runtime.company_context(slug) as ctx:
         customer_id = None if customer is None else customers.find(ctx, customer).id
-        rows = listing.rows(partial(_page, ctx, {"customer_id": customer_id, **filters}), limit)
+
+        def fetch(cursor: str | None) -> listing.Page:
+            found = orders.page(
+                ctx,
+                limit=MAX_LIMIT,
+                cursor=cursor,
+                status=status,
+                customer_id=customer_id,
+                po_number=po_number,
+                since=since,
+                until=until,
+            )
+            rows = [SCHEMA.with_items(row, found.items[row.id]) for row in found.page.rows]
+            return rows, found.page.next_cursor
+
+        rows = listing.rows(fetch, limit)
     columns = ["createdAt", "status", "total", "id", "poNumber", "customerId"]
     output.listing(rows, limit, as_json=as_json, columns=columns, empty="No orders found.")
 
 
 @order.command()
-@click.argument("order_id", metavar="ID", type=options.TEXT)
+@click.argument("order_id", metavar="ORDER_ID", type=options.TEXT)
 @options.company
 @options.as_json
 def show(order_id: str, slug: str, as_json: bool) -> None:
-    """Show the order ID with its items and what it costs."""
+    """Show an order with its items and amounts."""
     with runtime.company_context(slug) as ctx:
         row, items = orders.get(ctx, order_id)
         buyer = None if row.customer_id is None else customers.get(ctx, row.customer_id)
@@ -56,14 +84,8 @@ def show(order_id: str, slug: str, as_json: bool) -> None:
         return
     output.details(_header(detail, buyer))
     columns = ["sku", "product", "quantity", "unitPrice", "amount"]
-    output.records([_line(item) for item in items], as_json=False, columns=columns, empty="No items.")
+    output.records([_item(item) for item in items], as_json=False, columns=columns, empty="No items.")
     output.details({name: detail[name] for name in AMOUNTS})
-
-
-def _page(ctx: Context, filters: dict[str, Any], cursor: str | None) -> listing.Page:
-    found = orders.page(ctx, limit=MAX_LIMIT, cursor=cursor, **filters)
-    rows = [SCHEMA.with_items(row, found.items[row.id]) for row in found.page.rows]
-    return rows, found.page.next_cursor
 
 
 def _header(detail: Json, buyer: Any) -> Json:
@@ -81,16 +103,16 @@ def _header(detail: Json, buyer: Any) -> Json:
 
 
 def _address(address: Json) -> str:
-    place = " ".join(part for part in (address["postalCode"], address["city"]) if part)
+    city = " ".join(part for part in (address["postalCode"], address["city"]) if part)
     parts = (address[name] for name in ("name", "street", "street2"))
-    return _joined((*parts, place, address["region"], address["country"]))
+    return _joined((*parts, city, address["region"], address["country"]))
 
 
 def _joined(parts: Iterable[str | None]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _line(item: Any) -> Json:
+def _item(item: Any) -> Json:
     return {
         "sku": item.product_sku,
         "product": item.product_name,

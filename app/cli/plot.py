@@ -1,29 +1,29 @@
-"""A picture of daily revenue, as SVG or PNG. Not here: the figures (`app/reports/sales.py`)."""
+"""A bar chart of daily revenue, as SVG or PNG. Not here: the sums (`app/reports/sales.py`)."""
 
 import math
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import date
 from html import escape
 from pathlib import Path
 
 import click
 
 from app.reports.ranges import last_day
-from app.schemas.base import Json
+from app.schemas.reports import SalesReport
 
 FORMATS = (".svg", ".png")
 WIDTH, HEIGHT = 1200, 520
 LEFT, RIGHT, TOP, BOTTOM = 90, 24, 84, 44  # margins of the plot
 INNER_WIDTH, INNER_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-SCALE = 2  # pixels of a PNG for each unit: sharp on today's screens
+SCALE = 2  # pixels of a PNG per unit of the SVG, for screens of high resolution
 GRID_LINES = 5
-DATE_LABELS, DATE_LABELS_WITH_YEAR = 14, 9  # at most, so that they keep their distance
+DATE_LABELS, DATE_LABELS_WITH_YEAR = 14, 9  # at most, so that labels do not overlap
 STEPS = (1, 2, 2.5, 3, 4, 5, 6, 8, 10)
 MILLION = 1_000_000
-NAME_LENGTH = 52  # letters that have room above the plot, even wide ones
-GAP = 0.2  # of a day, between two bars
-THINNEST = 0.5  # bar that can still be seen
+NAME_LENGTH = 52  # letters that fit above the chart, even wide ones
+GAP = 0.2  # between two bars, as a part of a day
+MIN_BAR_WIDTH = 0.5  # still visible
 STYLE = """
 text { font-family: 'DejaVu Sans', 'Segoe UI', Helvetica, Arial, sans-serif; font-size: 14px; fill: #444 }
 .title { font-size: 22px; font-weight: bold; fill: #111 } .end { text-anchor: end } .middle { text-anchor: middle }
@@ -31,8 +31,8 @@ text { font-family: 'DejaVu Sans', 'Segoe UI', Helvetica, Arial, sans-serif; fon
 """
 
 
-def save(file: Path, report: Json, company: str) -> None:
-    """Write the picture of a sales report; what was there is replaced by a whole one or not at all. Raises OSError."""
+def save(file: Path, report: SalesReport, company: str) -> None:
+    """Write the chart to a file. An existing file is replaced by a complete chart or not at all. Raises OSError."""
     content = svg(report, company).encode()
     if file.suffix.lower() == ".png":
         import resvg_py  # noqa: PLC0415 - only a PNG needs it
@@ -49,15 +49,15 @@ def save(file: Path, report: Json, company: str) -> None:
 
 
 def check(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
-    """Refuse a name that says no format, before anything is computed."""
+    """Reject a file name without a known format, before the report is computed."""
     if value is not None and value.suffix.lower() not in FORMATS:
         raise click.BadParameter("the name must end in .svg or .png.")
     return value
 
 
-def svg(report: Json, company: str) -> str:
-    """Draw a bar for each day of the range that has revenue."""
-    days = {date.fromisoformat(each["date"]): each["revenue"] for each in report["daily"]}
+def svg(report: SalesReport, company: str) -> str:
+    """Return a chart with a bar for every day of the range that has revenue."""
+    days = {day.date: float(day.revenue) for day in report.daily}
     first, last = _first_and_last(report, days)
     top = _top(max(days.values(), default=0))
     parts = [*_headings(report, company), *_grid(top), *_dates(first, last), *_bars(days, first, last, top)]
@@ -67,18 +67,18 @@ def svg(report: Json, company: str) -> str:
     )
 
 
-def _first_and_last(report: Json, days: Iterable[date]) -> tuple[date, date]:
-    """Return the days that the picture begins and ends with: those of the range, and any other that has orders."""
-    start, end = (datetime.fromisoformat(report["range"][name]) for name in ("from", "to"))
+def _first_and_last(report: SalesReport, days: Iterable[date]) -> tuple[date, date]:
+    """Return the first and the last day of the chart: those of the range, or a later day that has orders."""
+    start, end = report.range.start, report.range.end
     return start.date(), max([last_day(start, end), *days])
 
 
-def _headings(report: Json, company: str) -> Iterator[str]:
-    totals, count = report["totals"], report["totals"]["orderCount"]
-    figures = f"{totals['revenue']:,.2f} in all, {totals['averageOrderValue']:,.2f} each"
+def _headings(report: SalesReport, company: str) -> Iterator[str]:
+    totals, count = report.totals, report.totals.order_count
     orders = f"{count:,} {'order' if count == 1 else 'orders'}"
+    revenue = f"total {totals.revenue:,.2f}, average {totals.average_order_value:,.2f}"
     yield _text(LEFT, 36, _shortened(company, NAME_LENGTH) + ": revenue by day", "title")
-    yield _text(LEFT, 60, f"{report['range']['label']}: {orders}, {figures}. Cancelled ones included, days in UTC.")
+    yield _text(LEFT, 60, f"{report.range.label}: {orders}, {revenue}. Includes cancelled orders. Days in UTC.")
     if not count:
         yield _text(WIDTH / 2, TOP + INNER_HEIGHT / 2, "No orders", "middle")
 
@@ -97,7 +97,7 @@ def _grid(top: float) -> Iterator[str]:
 
 
 def _scale(value: float, top: float) -> str:
-    """Return a number on the scale that ends with `top`, no longer than there is room for."""
+    """Return a label of the scale that ends with `top`, in millions if it would not fit."""
     return f"{value / MILLION:,.10g} M" if top >= 10 * MILLION else f"{value:,.10g}"
 
 
@@ -116,7 +116,7 @@ def _bars(days: Mapping[date, float], first: date, last: date, top: float) -> It
     for day, revenue in days.items():
         if revenue:
             x, y = LEFT + ((day - first).days + GAP / 2) * width, _y(revenue, top)
-            size = f'width="{max(width * (1 - GAP), THINNEST):.2f}" height="{TOP + INNER_HEIGHT - y:.2f}"'
+            size = f'width="{max(width * (1 - GAP), MIN_BAR_WIDTH):.2f}" height="{TOP + INNER_HEIGHT - y:.2f}"'
             yield f'<rect class="bar" x="{x:.2f}" y="{y:.2f}" {size}><title>{day}: {revenue:,.2f}</title></rect>'
 
 
@@ -125,12 +125,12 @@ def _y(value: float, top: float) -> float:
 
 
 def _top(highest: float) -> float:
-    """Return a round number above the highest bar, so that the lines stand at round numbers too."""
+    """Return a round number not below the highest bar, so that the grid lines are at round numbers too."""
     if highest <= 0:
         return float(GRID_LINES)
     step = highest / GRID_LINES
     unit = 10 ** math.floor(math.log10(step))
-    return float(GRID_LINES * next(unit * each for each in STEPS if unit * each >= step))
+    return float(GRID_LINES * next(unit * factor for factor in STEPS if unit * factor >= step))
 
 
 def _text(x: float, y: float, content: str, kind: str = "") -> str:

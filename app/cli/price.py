@@ -1,4 +1,4 @@
-"""`distribu price`: the prices agreed with single customers (contract, section 6)."""
+"""`distribu price`: price overrides, the prices of single customers (contract, section 6)."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,7 +13,7 @@ from app.services import customers, pricing, products
 
 
 class PriceSchema(Schema):
-    """What is shown of an agreed price."""
+    """A price override as the command shows it."""
 
     customer_id = fields.String()
     customer = fields.String()
@@ -27,25 +27,35 @@ class PriceSchema(Schema):
 SCHEMA = PriceSchema()
 
 
-def _pair(command: Callable[..., None]) -> Callable[..., None]:
+def _customer_and_product(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that name a customer and a product."""
-    for name, metavar in (("--product", "SKU_OR_ID"), ("--customer", "EMAIL_OR_ID")):
-        command = click.option(name, metavar=metavar, type=options.TEXT, required=True)(command)
-    return command
+    customer = click.option(
+        "--customer", metavar="EMAIL_OR_ID", type=options.TEXT, required=True, help="The email or id of the customer."
+    )
+    product = click.option(
+        "--product", metavar="SKU_OR_ID", type=options.TEXT, required=True, help="The sku or id of the product."
+    )
+    return customer(product(command))
 
 
 @click.group()
 def price() -> None:
-    """Agree prices with single customers, list and remove them."""
+    """Set, list and remove price overrides.
+
+    A price override is the price of a product for one customer. It replaces the catalogue price.
+    """
 
 
 @price.command(name="set")
 @options.company
-@_pair
+@_customer_and_product
 @click.argument("amount", metavar="PRICE", type=options.NUMBER)
 @options.as_json
 def agree(slug: str, customer: str, product: str, amount: Decimal, as_json: bool) -> None:
-    """Sell a product to a customer for PRICE from now on, whatever the catalogue says."""
+    """Set the price of a product for a customer.
+
+    New orders of this customer use PRICE instead of the catalogue price.
+    """
     with runtime.company_context(slug, write=True) as ctx:
         buyer, item = customers.find(ctx, customer), products.find(ctx, product)
         before = pricing.agree(ctx, buyer.id, item.id, amount)
@@ -56,20 +66,23 @@ def agree(slug: str, customer: str, product: str, amount: Decimal, as_json: bool
 @options.company
 @options.as_json
 def list_all(slug: str, as_json: bool) -> None:
-    """List every agreed price of a company, by customer and product."""
+    """List the price overrides of a company, by customer and product."""
     with runtime.company_context(slug) as ctx:
-        rows = [SCHEMA.dump(each) for each in pricing.list_all(ctx)]
+        rows = [SCHEMA.dump(row) for row in pricing.list_all(ctx)]
     columns = ["customer", "sku", "product", "price", "cataloguePrice"]
-    empty = "No price is agreed with any customer; catalogue prices apply."
+    empty = "There are no price overrides. Catalogue prices apply to every customer."
     output.records(rows, as_json=as_json, columns=columns, empty=empty)
 
 
 @price.command()
 @options.company
-@_pair
+@_customer_and_product
 @options.as_json
 def remove(slug: str, customer: str, product: str, as_json: bool) -> None:
-    """Let the catalogue's price hold again for a customer."""
+    """Remove a price override.
+
+    The catalogue price applies to the customer again.
+    """
     with runtime.company_context(slug, write=True) as ctx:
         buyer, item = customers.find(ctx, customer), products.find(ctx, product)
         before = pricing.revoke(ctx, buyer.id, item.id)
@@ -77,7 +90,7 @@ def remove(slug: str, customer: str, product: str, as_json: bool) -> None:
 
 
 def _result(buyer: Any, item: Any, *, price: Decimal | None, before: Decimal | None) -> dict[str, Any]:
-    """Return what a change did: no price means that the catalogue's holds."""
+    """Return the result of a change, as the command prints it. A `price` of None is the catalogue price."""
     return {
         "customerId": buyer.id,
         "customer": buyer.email,

@@ -1,32 +1,29 @@
-"""`distribu product`: the catalogue of a company, in from CSV and out as a list (contract, section 11)."""
+"""`distribu product`: import and list the products of a company (contract, section 11)."""
 
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from typing import IO, Any, BinaryIO
+from typing import IO, BinaryIO
 
 import click
 from rich.progress import Progress, TaskID
 
 from app.cli import csv_options, listing, options, output, runtime
-from app.context import Context
 from app.product_import import importer
 from app.product_import.comparison import Change
 from app.product_import.csv_table import Reading
 from app.product_import.importer import Report
 from app.product_import.product_file import ProductFile, RejectedFileError, RowError
 from app.queries.listing import MAX_LIMIT
+from app.schemas.base import Json
 from app.schemas.products import ProductSchema
 from app.services import products
 
 SCHEMA = ProductSchema()
 SHOWN_ERRORS = 50
 SHOWN_CHANGES = 50
-
-Record = dict[str, Any]
 
 
 @click.group()
@@ -37,37 +34,45 @@ def product() -> None:
 @product.command(name="import")
 @click.argument("file", metavar="FILE.csv", type=click.File("rb"))
 @options.company
-@click.option("--clear-empty", is_flag=True, help="Let an empty cell clear what is stored, or reset it to the default.")
-@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option(
+    "--clear-empty", is_flag=True, help="Let an empty cell clear the stored value, or reset it to the default."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change without changing anything.")
 @csv_options.add
 @options.as_json
 def import_file(
     file: BinaryIO,
-    slug: str,
     *,
+    slug: str,
     clear_empty: bool,
     dry_run: bool,
-    as_json: bool,
+    delimiter: str | None,
+    decimal: str | None,
+    encoding: str | None,
     names: Sequence[tuple[str, str]],
-    **given: Any,
+    strict: bool,
+    as_json: bool,
 ) -> None:
-    """Create or update products from FILE.csv ('-' for standard input), matched by their sku.
+    """Create or update products from a CSV file.
 
-    The first line names the columns: sku, name and price, and any of description, category, unit, stock and
-    isActive. What has no column or an empty cell stays as it is; a new product gets the defaults: unit 'each', stock 0,
-    active.
+    FILE.csv is the path of the file, or '-' for standard input. Products are matched by their sku.
 
-    All rows are imported, or none when one of them is wrong. Orders are accepted meanwhile; a stock in the file
-    replaces what they have left. The audit log has each product that was created or changed. After an interruption, run
-    the command again.
+    The first line names the columns: sku, name and price, and optionally description, category, unit, stock and
+    isActive. A value without a column, or with an empty cell, does not change. New products get the defaults: unit
+    'each', stock 0, active.
 
-    Delimiter, decimal mark and encoding are those of the file where they are certain. Where they are not, nothing is
-    imported, and a line says which option settles it.
+    Either all rows are imported or, if any row is wrong, none. Orders are still accepted during an import. A stock in
+    the file replaces the stored stock. The audit log records every product that is created or changed. If an import is
+    interrupted, run the command again.
+
+    The delimiter, decimal mark and encoding are detected. If one of them is ambiguous, nothing is imported, and a
+    message names the option to add.
     """
-    act = _preview if dry_run else _import
+    reading = Reading(delimiter=delimiter, decimal=decimal, encoding=encoding, names=dict(names), strict=strict)
+    run = _preview if dry_run else _import
     with _seekable(file) as stream:
         try:
-            act(stream, slug, Reading(names=dict(names), **given), clear_empty=clear_empty, as_json=as_json)
+            run(stream, slug, reading, clear_empty=clear_empty, as_json=as_json)
         except RejectedFileError as error:
             _show_errors(error.errors, as_json=as_json)
             raise click.exceptions.Exit(1) from None
@@ -75,28 +80,40 @@ def import_file(
 
 @product.command(name="list")
 @options.company
-@click.option("--search", type=options.TEXT, help="A part of the name, sku or category, in any case.")
-@click.option("--sku", type=options.TEXT, help="The product with exactly this sku.")
-@click.option("--category", type=options.TEXT, help="Exactly this category.")
-@click.option("--active/--inactive", default=None, help="Only what can be ordered, or only what cannot.")
+@click.option("--search", type=options.TEXT, help="Filter by a part of the name, sku or category, ignoring case.")
+@click.option("--sku", type=options.TEXT, help="Filter by sku.")
+@click.option("--category", type=options.TEXT, help="Filter by category.")
+@click.option(
+    "--active/--inactive", default=None, help="Show only products that can be ordered, or only those that cannot."
+)
 @options.limit
 @options.as_json
-def list_all(slug: str, limit: int, as_json: bool, **filters: Any) -> None:
+def list_all(  # noqa: PLR0917 - click passes by keyword
+    slug: str,
+    search: str | None,
+    sku: str | None,
+    category: str | None,
+    active: bool | None,
+    limit: int,
+    as_json: bool,
+) -> None:
     """List products, newest first."""
     with runtime.company_context(slug) as ctx:
-        rows = listing.rows(partial(_page, ctx, filters), limit)
+
+        def fetch(cursor: str | None) -> listing.Page:
+            page = products.page(
+                ctx, limit=MAX_LIMIT, cursor=cursor, search=search, sku=sku, category=category, active=active
+            )
+            return [SCHEMA.render(row) for row in page.rows], page.next_cursor
+
+        rows = listing.rows(fetch, limit)
     columns = ["sku", "name", "price", "stock", "id", "isActive", "unit", "category"]
     output.listing(rows, limit, as_json=as_json, columns=columns, empty="No products found.")
 
 
-def _page(ctx: Context, filters: dict[str, Any], cursor: str | None) -> listing.Page:
-    page = products.page(ctx, limit=MAX_LIMIT, cursor=cursor, **filters)
-    return [SCHEMA.render(row) for row in page.rows], page.next_cursor
-
-
 @contextmanager
 def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
-    """Yield the file, or a copy of a pipe: it is read more than once."""
+    """Yield the file, or a copy if it is a pipe: the file is read more than once."""
     if file.seekable():
         yield file
         return
@@ -106,31 +123,31 @@ def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
         yield copy
 
 
-def _import(stream: BinaryIO, slug: str, how: Reading, *, clear_empty: bool, as_json: bool) -> None:
-    """Import, with progress bars on a terminal."""
+def _import(stream: BinaryIO, slug: str, reading: Reading, *, clear_empty: bool, as_json: bool) -> None:
+    """Import the file, with progress bars on a terminal."""
     with runtime.company_transactions(slug) as transactions, _bars() as bars:
-        product_file = _open(stream, how, bars)
+        product_file = _open(stream, reading, bars)
         report = importer.run(
-            transactions, product_file, clear_empty=clear_empty, watch=_watch(bars), on_wait=_say_that_we_wait
+            transactions, product_file, clear_empty=clear_empty, watch=_watch(bars), on_wait=_note_wait
         )
     output.record(_result(report) if as_json else _counts(report), as_json=as_json)
 
 
-def _preview(stream: BinaryIO, slug: str, how: Reading, *, clear_empty: bool, as_json: bool) -> None:
-    """Show what an import would change."""
-    changes: list[Record] = []
+def _preview(stream: BinaryIO, slug: str, reading: Reading, *, clear_empty: bool, as_json: bool) -> None:
+    """Print what an import would change."""
+    changes: list[Json] = []
 
     def see(change: Change) -> None:
         if as_json or len(changes) < SHOWN_CHANGES:
             changes.append(_change(change))
 
     with runtime.company_transactions(slug) as transactions, _bars() as bars:
-        product_file = _open(stream, how, bars)
+        product_file = _open(stream, reading, bars)
         report = importer.preview(transactions, product_file, clear_empty=clear_empty, see=see)
     if as_json:
         output.document({**_result(report), "changes": changes})
         return
-    shown = [each | {name: _listed(each[name]) for name in ("before", "after")} for each in changes]
+    shown = [change | {name: _listed(change[name]) for name in ("before", "after")} for change in changes]
     output.records(shown, as_json=False, columns=["sku", "action", "before", "after"], empty="Nothing would change.")
     if hidden := report.created + report.updated - len(changes):
         output.note(f"... and {hidden} more. Use --json to list all.")
@@ -143,9 +160,9 @@ def _bars() -> Progress:
     return Progress(console=console, disable=not console.is_terminal, transient=True)
 
 
-def _open(stream: BinaryIO, how: Reading, bars: Progress) -> ProductFile:
+def _open(stream: BinaryIO, reading: Reading, bars: Progress) -> ProductFile:
     reader: IO[bytes] = bars.wrap_file(stream, os.fstat(stream.fileno()).st_size, description="Reading")
-    product_file = ProductFile(reader, how)
+    product_file = ProductFile(reader, reading)
     for warning in product_file.warnings:
         output.note(warning)
     return product_file
@@ -162,11 +179,11 @@ def _watch(bars: Progress) -> Callable[[str, int, int], None]:
     return watch
 
 
-def _say_that_we_wait() -> None:
-    output.note("Another import of this company is running. Waiting for it to end.")
+def _note_wait() -> None:
+    output.note("Another import of this company is running. Waiting for it to finish.")
 
 
-def _change(change: Change) -> Record:
+def _change(change: Change) -> Json:
     details = change.details
     return {
         "sku": change.values["sku"],
@@ -176,16 +193,16 @@ def _change(change: Change) -> Record:
     }
 
 
-def _listed(values: Record | None) -> str:
-    """Name the values of a product for people: 'price 8.50, stock 3'."""
+def _listed(values: Json | None) -> str:
+    """Return the values of a product as text: 'price 8.50, stock 3'."""
     return ", ".join(f"{name} {output.cell(value) or '(empty)'}" for name, value in (values or {}).items())
 
 
-def _result(report: Report, errors: Sequence[RowError] = ()) -> dict[str, Any]:
-    return {**_counts(report), "errors": [{"line": each.line, "error": each.error} for each in errors]}
+def _result(report: Report, errors: Sequence[RowError] = ()) -> Json:
+    return {**_counts(report), "errors": [{"line": error.line, "error": error.error} for error in errors]}
 
 
-def _counts(report: Report) -> dict[str, Any]:
+def _counts(report: Report) -> Json:
     return {"created": report.created, "updated": report.updated, "unchanged": report.unchanged}
 
 
@@ -193,8 +210,8 @@ def _show_errors(errors: Sequence[RowError], *, as_json: bool) -> None:
     if as_json:
         output.document(_result(Report(), errors))
     else:
-        for each in errors[:SHOWN_ERRORS]:
-            output.note(f"line {each.line}: {each.error}")
+        for error in errors[:SHOWN_ERRORS]:
+            output.note(f"line {error.line}: {error.error}")
         if len(errors) > SHOWN_ERRORS:
             output.note(f"... and {len(errors) - SHOWN_ERRORS} more")
-    output.note("Nothing was imported. Correct this and run the command again.")
+    output.note("Nothing was imported. Correct the errors and run the command again.")

@@ -1,7 +1,12 @@
-"""The root command: which commands there are, and how each of them ends.
+"""The root command: the list of commands, and the exit code of each run.
 
-A command's module is imported when the command runs; help and completion need its name and summary only.
-Exit codes: 1 when a rule or the database refuses, 2 when the command, a setting or the schema is wrong, 130 for Ctrl-C.
+The module of a command is imported when the command runs. Help and completion need only its name and its summary.
+
+Exit codes:
+0    success
+1    a business rule rejects the request, or the database is unavailable or rejects the statement
+2    the command line, a setting or the database schema is wrong
+130  interrupted by Ctrl-C
 """
 
 import contextlib
@@ -16,50 +21,51 @@ import click
 from app import __version__
 from app.cli import INTERRUPTED, UNUSABLE
 
-COMMANDS = {  # name: (module of this package, summary); a test keeps the summaries equal to those of the commands
-    "serve": ("serve", "Serve the API and deliver webhooks until a signal ends it."),
-    "worker": ("serve", "Deliver webhooks until a signal ends it."),
-    "db": ("db", "Bring the database up to this version of Distribu."),
+COMMANDS = {  # name: (module of this package, summary); a test compares the summaries with those of the commands
+    "serve": ("serve", "Start the API server and a webhook worker."),
+    "worker": ("serve", "Start a webhook worker."),
+    "db": ("db", "Create and upgrade the database."),
     "company": ("company", "Create, list and change companies."),
     "key": ("key", "Create, list, change and revoke API keys."),
     "product": ("product", "Import and list products."),
     "customer": ("customer", "List customers."),
-    "price": ("price", "Agree prices with single customers, list and remove them."),
+    "price": ("price", "Set, list and remove price overrides."),
     "order": ("order", "List and show orders."),
-    "webhook": ("webhook", "Look after webhooks and what was sent to them."),
-    "report": ("report", "Add up orders and stock, to the cent."),
+    "webhook": ("webhook", "Inspect and test webhooks, and rotate their secrets."),
+    "report": ("report", "Report on sales, customers and inventory."),
     "audit": ("audit", "Read the audit log."),
-    "demo": ("demo", "Create the demo company with goods, customers, orders and an API key."),
-    "openapi": ("openapi", "Print the OpenAPI document in one piece, as the server answers it."),
+    "demo": ("demo", "Create a demo company with sample data and an API key."),
+    "openapi": ("openapi", "Print the OpenAPI document."),
 }
 
 
 class DeferredCommand(click.Command):
-    """A command known by its name and summary, which is imported when it is parsed."""
+    """A command of which only the name and the summary are known until its arguments are parsed."""
 
     def __init__(self, name: str, module: str, summary: str) -> None:
-        """Take the module of this package that defines the command under its own name."""
+        """Take the module of this package that defines a function with the name of the command."""
         super().__init__(name, help=summary, short_help=summary)
         self._module = module
 
     def load(self) -> click.Command:
-        """Return the command itself."""
+        """Import the command and return it."""
         command: click.Command = getattr(importlib.import_module(f"app.cli.{self._module}"), str(self.name))
         return command
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Return the context of the command itself: from here on, click works with that one."""
+        """Return the context of the imported command: click uses that command from here on."""
         return self.load().make_context(info_name, args, parent, **extra)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def distribu() -> None:
-    """Run a Distribu server: the REST API of a wholesale distributor.
+    """Run and manage a Distribu server.
 
-    Settings come from DISTRIBU_ variables of the environment, or of a file .env in the working directory.
+    Settings are environment variables that begin with DISTRIBU_. They can also be set in a file named .env in the
+    working directory.
     """
 
 
@@ -80,17 +86,17 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return UNUSABLE
     except Exception as error:
-        from app.cli import failures  # noqa: PLC0415 - it knows the database's errors, whose import takes time
+        from app.cli import failures  # noqa: PLC0415 - it imports SQLAlchemy, which takes time
 
         message = failures.explain(error)
         if message is None:
-            raise  # a bug: its trace is what a report of it needs
+            raise  # a bug: the traceback goes into the bug report
         return failures.report(error, message)
     return code if isinstance(code, int) else 0
 
 
 def _close_pipe() -> int:
-    """Send what is still buffered nowhere: the reader has gone, and the interpreter would fail to flush at its end."""
+    """Discard what is still buffered: no one reads the pipe, so flushing it at exit would fail."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1

@@ -1,50 +1,83 @@
-"""`distribu report`: the figures of the API's reports (contract, section 7) as a table, CSV, JSON or a picture."""
+"""`distribu report`: the reports of the API (contract, section 7) as tables, CSV, JSON or a chart."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from pathlib import Path
-from typing import Any
 
 import click
 
 from app.cli import options, output, plot, runtime, spreadsheet
-from app.context import Context
 from app.reports import customers, inventory, ranges, sales
 from app.reports.order_totals import MAX_LIMIT
 from app.reports.ranges import Preset
 from app.schemas import reports as schemas
 from app.schemas.base import Json
-from app.schemas.reports import ReportRange
 from app.services import companies
 
 preset = click.option(
-    "--preset", type=click.Choice([each.value for each in Preset]), default=Preset.MONTH.value, show_default=True
+    "--preset",
+    metavar="PRESET",
+    type=click.Choice([preset.value for preset in Preset]),
+    default=Preset.MONTH.value,
+    show_default=True,
+    help=f"The range of the report, up to today: {', '.join(Preset)}.",
 )
-start = click.option("--from", "start", type=options.MOMENT, help="Where it begins, instead of where the preset does.")
-end = click.option("--to", "end", type=options.END, help="Where it ends; a date alone includes the whole day.")
+start = click.option(
+    "--from", "start", type=options.TIME, help="Start of the range, instead of that of the preset (ISO 8601)."
+)
+end = click.option(
+    "--to", "end", type=options.END_TIME, help="End of the range, instead of today. A date includes that day."
+)
 limit = click.option(
-    "--limit", type=click.IntRange(1, MAX_LIMIT), default=100, show_default=True, help="How many to list."
+    "--limit",
+    type=options.Count(1, MAX_LIMIT),
+    default=100,
+    show_default=True,
+    help=f"How many to list, up to {MAX_LIMIT}.",
 )
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print the list as CSV.")
-picture = click.option(
+chart = click.option(
     "--plot",
     "file",
     metavar="FILE.png|FILE.svg",
     type=click.Path(dir_okay=False, path_type=Path),
     callback=plot.check,
-    help="Write a picture of daily revenue instead of the table.",
+    help="Save a chart of daily revenue to a file instead of printing tables.",
 )
 
 DAILY = ["date", "orderCount", "revenue"]
 STATUSES = ["status", "orderCount", "revenue"]
-BUYERS = ["customerId", "name", "email", "orderCount", "revenue", "averageOrderValue", "lastOrderAt"]
+CUSTOMERS = ["name", "email", "orderCount", "revenue", "averageOrderValue", "lastOrderAt"]
 CATEGORIES = ["category", "productCount", "unitCount", "value", "lowStockCount", "outOfStockCount"]
-STOCK = ["productId", "name", "sku", "category", "stock", "price", "value", "isLowStock"]
+PRODUCTS = ["name", "sku", "category", "stock", "price", "value", "isLowStock"]
+
+
+class Format(Enum):
+    """How a report is printed."""
+
+    TABLES = auto()
+    CSV = auto()
+    JSON = auto()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A list of a report: its rows, the columns to print, and the message to print if there are no rows."""
+
+    rows: Sequence[Json]
+    columns: Sequence[str]
+    empty: str
+    csv_columns: Sequence[str] = ()  # columns that only CSV has, before the others
 
 
 @click.group()
 def report() -> None:
-    """Add up orders and stock, to the cent. Days begin at midnight UTC."""
+    """Report on sales, customers and inventory.
+
+    Sums are exact to the cent. Days begin at midnight UTC.
+    """
 
 
 @report.command("sales")
@@ -54,19 +87,30 @@ def report() -> None:
 @end
 @as_csv
 @options.as_json
-@picture
-def show_sales(slug: str, as_csv: bool, as_json: bool, file: Path | None, **wanted: Any) -> None:
-    """Show how many orders there were, and for how much: by status and by day."""
+@chart
+def show_sales(  # noqa: PLR0917 - click passes by keyword
+    slug: str,
+    preset: str,
+    start: datetime | None,
+    end: datetime | None,
+    file: Path | None,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    """Show orders and revenue by status and by day."""
+    output_format = _format(as_csv=as_csv, as_json=as_json)
     with runtime.company_context(slug) as ctx:
-        content = schemas.sales_report(sales.build(ctx, _range(ctx, **wanted)))
+        result = sales.build(ctx, ranges.resolve(ctx, preset=preset, start=start, end=end))
         name = companies.find(ctx.session, slug).name
     if file is not None:
-        plot.save(file, content, name)
-        output.note(f"The picture is in {file}.")
-    if not _is_printed(content, content["daily"], DAILY, as_csv=as_csv, as_json=as_json) and file is None:
-        _show(content, content["totals"])
-        output.records(content["byStatus"], as_json=False, columns=STATUSES, empty="No orders.")
-        output.records(content["daily"], as_json=False, columns=DAILY, empty="No orders in this range.")
+        plot.save(file, result, name)
+        output.note(f"Saved the chart to {file}.")
+        if output_format is Format.TABLES:
+            return
+    content = schemas.sales_report(result)
+    statuses = Table(rows=content["byStatus"], columns=STATUSES, empty="No orders.")
+    days = Table(rows=content["daily"], columns=DAILY, empty="No orders in this range.")
+    _print(content, content["totals"], [statuses, days], output_format)
 
 
 @report.command("customers")
@@ -77,18 +121,30 @@ def show_sales(slug: str, as_csv: bool, as_json: bool, file: Path | None, **want
 @limit
 @as_csv
 @options.as_json
-def show_customers(slug: str, limit: int, as_csv: bool, as_json: bool, **wanted: Any) -> None:
-    """Show who ordered for how much, the highest revenue first."""
+def show_customers(  # noqa: PLR0917 - click passes by keyword
+    slug: str,
+    preset: str,
+    start: datetime | None,
+    end: datetime | None,
+    limit: int,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    """Show revenue by customer, highest revenue first."""
+    output_format = _format(as_csv=as_csv, as_json=as_json)
     with runtime.company_context(slug) as ctx:
-        content = schemas.customers_report(customers.build(ctx, _range(ctx, **wanted), limit=limit))
-    if not _is_printed(content, content["customers"], BUYERS, as_csv=as_csv, as_json=as_json):
-        totals = dict(content["totals"])
-        unassigned = totals.pop("unassigned")
-        unassigned = {"unassignedOrders": unassigned["orderCount"], "unassignedRevenue": unassigned["revenue"]}
-        _show(content, totals | unassigned)
-        output.records(
-            content["customers"], as_json=False, columns=BUYERS[1:], empty="No customer ordered in this range."
-        )
+        period = ranges.resolve(ctx, preset=preset, start=start, end=end)
+        content = schemas.customers_report(customers.build(ctx, period, limit=limit))
+    totals = {**content["totals"]}
+    unassigned = totals.pop("unassigned")
+    totals |= {"unassignedOrders": unassigned["orderCount"], "unassignedRevenue": unassigned["revenue"]}
+    table = Table(
+        rows=content["customers"],
+        columns=CUSTOMERS,
+        empty="No orders of customers in this range.",
+        csv_columns=["customerId"],
+    )
+    _print(content, totals, [table], output_format)
 
 
 @report.command("inventory")
@@ -97,31 +153,34 @@ def show_customers(slug: str, limit: int, as_csv: bool, as_json: bool, **wanted:
 @as_csv
 @options.as_json
 def show_inventory(slug: str, limit: int, as_csv: bool, as_json: bool) -> None:
-    """Show what is in stock and what it is worth, the highest value first."""
+    """Show stock and its value, highest value first."""
+    output_format = _format(as_csv=as_csv, as_json=as_json)
     with runtime.company_context(slug) as ctx:
         content = schemas.inventory_report(inventory.build(ctx, limit=limit))
-    if not _is_printed(content, content["products"], STOCK, as_csv=as_csv, as_json=as_json):
-        _show(content, content["totals"])
-        output.records(content["byCategory"], as_json=False, columns=CATEGORIES, empty="No categories.")
-        output.records(content["products"], as_json=False, columns=STOCK[1:], empty="No products.")
+    categories = Table(rows=content["byCategory"], columns=CATEGORIES, empty="No categories.")
+    products = Table(rows=content["products"], columns=PRODUCTS, empty="No products.", csv_columns=["productId"])
+    _print(content, content["totals"], [categories, products], output_format)
 
 
-def _range(ctx: Context, *, preset: str, start: datetime | None, end: datetime | None) -> ReportRange:
-    return ranges.resolve(ctx, preset=preset, start=start, end=end)
-
-
-def _is_printed(content: Json, rows: Sequence[Json], columns: Sequence[str], *, as_csv: bool, as_json: bool) -> bool:
-    """Print what a script asked for; return False where a person did."""
+def _format(*, as_csv: bool, as_json: bool) -> Format:
     if as_csv and as_json:
         raise click.UsageError("Choose one of --csv and --json.")
-    if as_json:
-        output.document(content)
-    elif as_csv:
-        output.text(spreadsheet.render(rows, columns))
-    return as_csv or as_json
+    if as_csv:
+        return Format.CSV
+    return Format.JSON if as_json else Format.TABLES
 
 
-def _show(content: Json, totals: Json) -> None:
-    if "range" in content:
-        output.text(f"{content['range']['label']}  ({content['range']['from']} to {content['range']['to']})")
-    output.details(totals)
+def _print(content: Json, totals: Json, tables: Sequence[Table], output_format: Format) -> None:
+    """Print a report: all of it as JSON or as tables, or its last table as CSV."""
+    match output_format:
+        case Format.JSON:
+            output.document(content)
+        case Format.CSV:
+            table = tables[-1]
+            output.text(spreadsheet.render(table.rows, [*table.csv_columns, *table.columns]))
+        case Format.TABLES:
+            if "range" in content:
+                output.text(f"{content['range']['label']}  ({content['range']['from']} to {content['range']['to']})")
+            output.details(totals)
+            for table in tables:
+                output.records(table.rows, as_json=False, columns=table.columns, empty=table.empty)

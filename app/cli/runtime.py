@@ -1,4 +1,4 @@
-"""What a command works with: the settings, a database that fits this code, and who is at the keyboard."""
+"""What commands share at run time: the settings, the database, and the user who runs the command."""
 
 import functools
 import getpass
@@ -18,15 +18,15 @@ from models import new_id
 
 @functools.cache
 def settings() -> Settings:
-    """Return the settings, read once. Raises StartError."""
+    """Return the settings, which are read once. Raises StartError."""
     return Settings.from_environment()
 
 
 @contextmanager
-def any_database(warn: Callable[[str], None] = output.note) -> Iterator[Database]:
-    """Yield the database in whatever state it is, and close it. `warn` is called with each unknown setting."""
+def any_database(warn: Callable[[str], None] = output.warning) -> Iterator[Database]:
+    """Yield the database, whatever its schema, and close it. Calls `warn` for each unknown setting."""
     for name in config.unknown_variables():
-        warn(f"Note: {name} is not a setting of this version and is ignored.")
+        warn(f"{name} is not a setting of this version and is ignored.")
     database = Database(settings())
     try:
         yield database
@@ -35,9 +35,9 @@ def any_database(warn: Callable[[str], None] = output.note) -> Iterator[Database
 
 
 @contextmanager
-def current_database(warn: Callable[[str], None] = output.note) -> Iterator[Database]:
-    """Yield the database and close it. Raises StartError unless its schema is what this code expects."""
-    from app import schema_version  # noqa: PLC0415 - Alembic takes time to import, which help need not wait for
+def current_database(warn: Callable[[str], None] = output.warning) -> Iterator[Database]:
+    """Yield the database and close it. Raises StartError unless its schema is the one that this code expects."""
+    from app import schema_version  # noqa: PLC0415 - it imports Alembic, which takes time and help does not need
 
     with any_database(warn) as database:
         schema_version.check(database)
@@ -46,21 +46,21 @@ def current_database(warn: Callable[[str], None] = output.note) -> Iterator[Data
 
 @contextmanager
 def transaction(*, write: bool = False) -> Iterator[Session]:
-    """Yield a session of the database; a change is committed when the block ends well."""
+    """Yield a session. Its changes are committed at the end of the block, unless the block raises."""
     with current_database() as database, database.transaction(write=write) as session:
         yield session
 
 
 @contextmanager
 def company_context(slug: str, *, write: bool = False) -> Iterator[Context]:
-    """Yield the context for work on one company. Raises NotFoundError when there is none of that slug."""
+    """Yield the context for work on the company with this slug. Raises NotFoundError."""
     with transaction(write=write) as session:
         yield context_for(session, companies.find(session, slug).id)
 
 
 @contextmanager
 def company_transactions(slug: str) -> Iterator[Transactions]:
-    """Yield what opens transactions for work on one company that takes several. Raises NotFoundError."""
+    """Yield a function that opens transactions, for work that needs several of them. Raises NotFoundError."""
     with current_database() as database:
         with database.transaction() as session:
             company_id = companies.find(session, slug).id
@@ -74,20 +74,20 @@ def company_transactions(slug: str) -> Iterator[Transactions]:
 
 
 def context_for(session: Session, company_id: str) -> Context:
-    """Return the context of a change by the person at the keyboard, now."""
+    """Return the context of a change by the current user, now."""
     now = context.now()
     return Context(session=session, actor=actor(), company_id=company_id, request_id=new_id(now), now=now)
 
 
 def actor() -> Actor:
-    """Return the person at the keyboard."""
+    """Return the current user, as the audit log records it."""
     return Actor(type=ActorType.USER, id=user_name())
 
 
 def user_name() -> str:
-    """Return the name of the operating system's user."""
+    """Return the name of the user in the operating system."""
     try:
         name = getpass.getuser()
-    except (ImportError, KeyError, OSError):  # which of them depends on the version of Python
+    except (ImportError, KeyError, OSError):  # the type depends on the version of Python
         name = "unknown"
     return name.encode("utf-8", "replace").decode()[:100]

@@ -1,4 +1,4 @@
-"""`distribu serve` and `distribu worker`: hand over to the server, and to the delivery of webhooks."""
+"""`distribu serve` and `distribu worker`: start the API server and the webhook worker."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,19 +14,26 @@ LOG = getLogger(__name__)
 
 
 @click.command()
-@click.option("--no-worker", is_flag=True, help="Leave the delivery of webhooks to `distribu worker`.")
+@click.option("--no-worker", is_flag=True, help="Do not deliver webhooks. Run `distribu worker` to deliver them.")
 def serve(no_worker: bool) -> None:
-    """Serve the API and deliver webhooks until a signal ends it."""
+    """Start the API server and a webhook worker.
+
+    The command runs until it receives SIGINT (Ctrl-C) or SIGTERM.
+    """
     with _database() as database:
         from app.delivery.process import beside  # noqa: PLC0415
-        from app.http.process import run  # noqa: PLC0415 - the web framework would slow down every other command
+        from app.http.process import run  # noqa: PLC0415 - importing the web framework takes time
 
         run(runtime.settings(), database, contextlib.nullcontext() if no_worker else beside())
 
 
 @click.command()
 def worker() -> None:
-    """Deliver webhooks until a signal ends it. Any number of workers may run, on any machine."""
+    """Start a webhook worker.
+
+    The command runs until it receives SIGINT (Ctrl-C) or SIGTERM. Any number of workers can run at the same time, on
+    any number of machines.
+    """
     with _database() as database:
         from app.delivery.process import run  # noqa: PLC0415 - as above
 
@@ -35,7 +42,7 @@ def worker() -> None:
 
 @contextlib.contextmanager
 def _database() -> Iterator[Database]:
-    """Yield the database; from here on, messages are log lines."""
+    """Yield the database. From here on, messages are log lines."""
     logs.configure(runtime.settings().log_level)
     with runtime.current_database(warn=LOG.warning) as database:
         yield database

@@ -1,9 +1,10 @@
-"""Tables for people, as wide as the terminal. Not here: JSON, messages and streams (`app/cli/output.py`).
+"""Tables that fit the terminal. Not here: JSON, messages and streams (`app/cli/output.py`).
 
-No word of up to MAX_WORD characters is ever broken, so that an id, a time or an address can be copied. Free text wraps
-between words; when that is not enough, the columns at the right are left out.
+Words of up to MAX_WORD characters are never broken, so that an id, a time or an address can be copied. Text wraps
+between words. If that is not enough, columns are dropped from the right.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
@@ -12,15 +13,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-MAX_WORD = 40  # characters; an id has 25, a time 24, most email addresses fewer than 40
-UNLIMITED = 10_000  # characters of a line that no terminal will fold
-IDENTITY = "id"  # the column that is never left out: it is what other commands ask for
+MAX_WORD = 40  # characters: an id has 25, a time 24, most email addresses fewer than 40
+UNLIMITED = 10_000  # characters in a line, for a file or a pipe
+IDENTITY = "id"  # the column that is never dropped: other commands take it as an argument
+ABBREVIATIONS = {"id": "ID", "po": "PO", "sku": "SKU", "url": "URL"}
 
 Cells = Mapping[str, str]
 
 
 def output_console() -> Console:
-    """Return the console of standard output: as wide as the terminal, or unlimited in a file or a pipe."""
+    """Return the console of standard output: as wide as the terminal, or of UNLIMITED width for a file or a pipe."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = UNLIMITED
@@ -28,9 +30,9 @@ def output_console() -> Console:
 
 
 def print_rows(console: Console, rows: Sequence[Cells], numbers: set[str]) -> list[str]:
-    """Print a table with a heading for each member of the rows; return the columns that had no room.
+    """Print a table with a column for each member of the rows, and return the columns that had no room.
 
-    Members in `numbers` are aligned to the right.
+    Columns in `numbers` are aligned to the right.
     """
     shown, hidden = list(rows[0]), list[str]()
     while len(shown) > 1 and _least_width(console, rows, shown) > console.width:
@@ -42,7 +44,7 @@ def print_rows(console: Console, rows: Sequence[Cells], numbers: set[str]) -> li
 
 
 def print_members(console: Console, members: Mapping[str, str], *, are_numbers: bool) -> None:
-    """Print a name and a value on each line, numbers under each other."""
+    """Print one member per line. Align the values to the right if `are_numbers`."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(justify="right" if are_numbers else "left", overflow="fold")
@@ -52,14 +54,15 @@ def print_members(console: Console, members: Mapping[str, str], *, are_numbers: 
 
 
 def fits(console: Console, rows: Sequence[Cells]) -> bool:
-    """Whether the table of these rows fits the console with all its columns."""
+    """Return True if a table of these rows fits the console with all its columns."""
     return _least_width(console, rows, list(rows[0])) <= console.width
 
 
 def heading(name: str) -> str:
-    """Return 'Last used at' for 'lastUsedAt'."""
-    words = "".join(" " + letter.lower() if letter.isupper() else letter for letter in name)
-    return words[0].upper() + words[1:]
+    """Return 'Last used at' for 'lastUsedAt', and 'Customer ID' for 'customerId'."""
+    words = re.sub("([A-Z])", r" \1", name).lower().split()
+    text = " ".join(ABBREVIATIONS.get(word, word) for word in words)
+    return text[0].upper() + text[1:]
 
 
 def _table(rows: Sequence[Cells], names: Sequence[str], numbers: Iterable[str], widths: Sequence[int]) -> Table:
@@ -72,9 +75,9 @@ def _table(rows: Sequence[Cells], names: Sequence[str], numbers: Iterable[str], 
 
 
 def _widths(console: Console, rows: Sequence[Cells], names: Sequence[str]) -> list[int]:
-    """Give each column what its longest word needs, and share out what is left among those that want more."""
+    """Give each column the width of its longest word, and share the rest among the columns that need more."""
     widths = [_longest_word(rows, name) for name in names]
-    wanted = [max(cell_len(each) for each in _column(rows, name)) for name in names]
+    wanted = [max(cell_len(text) for text in _column(rows, name)) for name in names]
     spare = max(0, console.width - _borders(console, len(names)) - sum(widths))
     by_need = sorted(range(len(names)), key=lambda number: wanted[number] - widths[number])
     for position, number in enumerate(by_need):
@@ -89,13 +92,13 @@ def _least_width(console: Console, rows: Sequence[Cells], names: Sequence[str]) 
 
 
 def _borders(console: Console, count: int) -> int:
-    """Return how wide the lines and margins between so many columns are."""
+    """Return the width of the lines and margins around `count` columns."""
     names = [str(number) for number in range(count)]
     return console.measure(_table([], names, (), [1] * count)).maximum - count
 
 
 def _longest_word(rows: Sequence[Cells], name: str) -> int:
-    words = (word for each in _column(rows, name) for word in each.split())
+    words = (word for text in _column(rows, name) for word in text.split())
     return max(min(cell_len(word), MAX_WORD) for word in words)
 
 

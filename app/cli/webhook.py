@@ -1,25 +1,27 @@
-"""`distribu webhook`: look after webhooks and their deliveries (contract, section 8)."""
-
-from typing import Any
+"""`distribu webhook`: the webhooks of a company and their deliveries (contract, section 8)."""
 
 import click
 
 from app.cli import listing, options, output, runtime
+from app.queries.listing import MAX_LIMIT
+from app.schemas.base import Json
 from app.schemas.webhooks import DeliverySchema, WebhookSchema
 from app.services import deliveries, events, webhooks
 
 SCHEMA = WebhookSchema()
 DELIVERY = DeliverySchema()
-MOST_AT_ONCE = 100
 ATTEMPT_COLUMNS = ["createdAt", "id", "event", "attempt", "outcome", "statusCode", "durationMs", "nextAttemptAt"]
-QUEUED = "It is queued. See what becomes of it: distribu webhook deliveries {id} --company {slug}"
+QUEUED = "Queued. To see the outcome, run: distribu webhook deliveries {id} --company {slug}"
 
 webhook_id = click.argument("webhook_id", metavar="WEBHOOK_ID", type=options.TEXT)
 
 
 @click.group()
 def webhook() -> None:
-    """Look after webhooks and what was sent to them."""
+    """Inspect and test webhooks, and rotate their secrets.
+
+    Webhooks are created, changed and deleted through the API.
+    """
 
 
 @webhook.command(name="list")
@@ -28,28 +30,28 @@ def webhook() -> None:
 def list_all(slug: str, as_json: bool) -> None:
     """List the webhooks of a company."""
     with runtime.company_context(slug) as ctx:
-        rows = [SCHEMA.render(each) for each in webhooks.list_all(ctx)]
-    empty = "The company has no webhook. Programs create them with POST /webhooks."
+        rows = [SCHEMA.render(row) for row in webhooks.list_all(ctx)]
+    empty = "The company has no webhooks. The API creates them: POST /webhooks."
     output.records(rows, as_json=as_json, columns=["id", "url", "isActive", "events", "createdAt"], empty=empty)
 
 
 @webhook.command(name="deliveries")
 @webhook_id
 @options.company
-@click.option("--failed", is_flag=True, help="Only attempts that failed.")
+@click.option("--failed", is_flag=True, help="Show failed attempts only.")
 @options.limit
 @options.as_json
 def list_deliveries(webhook_id: str, slug: str, failed: bool, limit: int, as_json: bool) -> None:
-    """List the attempts to deliver to a webhook, newest first."""
+    """List the delivery attempts of a webhook, newest first."""
     outcome = "FAILED" if failed else None
     with runtime.company_context(slug) as ctx:
 
         def fetch(cursor: str | None) -> listing.Page:
-            page = deliveries.page(ctx, webhook_id, limit=MOST_AT_ONCE, cursor=cursor, outcome=outcome)
-            return [DELIVERY.render(each) for each in page.rows], page.next_cursor
+            page = deliveries.page(ctx, webhook_id, limit=MAX_LIMIT, cursor=cursor, outcome=outcome)
+            return [DELIVERY.render(row) for row in page.rows], page.next_cursor
 
         rows = listing.rows(fetch, limit)
-    empty = "No delivery failed." if failed else "Nothing was sent to this webhook yet."
+    empty = "No delivery failed." if failed else "There are no deliveries to this webhook yet."
     output.listing(rows, limit, as_json=as_json, columns=ATTEMPT_COLUMNS, empty=empty)
 
 
@@ -59,10 +61,13 @@ def list_deliveries(webhook_id: str, slug: str, failed: bool, limit: int, as_jso
 @options.company
 @options.as_json
 def redeliver(webhook_id: str, delivery_id: str, slug: str, as_json: bool) -> None:
-    """Send the event of a delivery once more."""
+    """Deliver the event of an earlier delivery again.
+
+    The outcome of the earlier delivery does not matter. Receivers recognize the event by its id.
+    """
     with runtime.company_context(slug, write=True) as ctx:
         row = DELIVERY.render(deliveries.redeliver(ctx, webhook_id, delivery_id))
-    _queued(row, slug, as_json=as_json)
+    _show_queued(row, slug, as_json=as_json)
 
 
 @webhook.command()
@@ -70,10 +75,13 @@ def redeliver(webhook_id: str, delivery_id: str, slug: str, as_json: bool) -> No
 @options.company
 @options.as_json
 def test(webhook_id: str, slug: str, as_json: bool) -> None:
-    """Send the event `webhook.test`, which means nothing, to one webhook."""
+    """Send a test event to a webhook.
+
+    The type of the event is `webhook.test`.
+    """
     with runtime.company_context(slug, write=True) as ctx:
         row = DELIVERY.render(events.test(ctx, webhook_id))
-    _queued(row, slug, as_json=as_json)
+    _show_queued(row, slug, as_json=as_json)
 
 
 @webhook.command()
@@ -81,29 +89,34 @@ def test(webhook_id: str, slug: str, as_json: bool) -> None:
 @options.company
 @click.option(
     "--grace-seconds",
-    type=click.IntRange(0, webhooks.MAX_GRACE_SECONDS),
+    metavar="SECONDS",
+    type=options.Count(0, webhooks.MAX_GRACE_SECONDS),
     default=webhooks.DAY_SECONDS,
     show_default=True,
-    help="How long the old secret signs too; 0 ends all earlier secrets now.",
+    help=f"How long the old secret stays valid, up to {webhooks.MAX_GRACE_SECONDS}. 0 ends all earlier secrets now.",
 )
 @options.as_json
 def rotate(webhook_id: str, slug: str, grace_seconds: int, as_json: bool) -> None:
-    """Print a new secret for a webhook. It cannot be printed again."""
+    """Replace the signing secret of a webhook.
+
+    The new secret is printed once and cannot be printed again. During the grace period, deliveries are signed with the
+    old secret too.
+    """
     with runtime.company_context(slug, write=True) as ctx:
         row = SCHEMA.with_secret(webhooks.rotate_secret(ctx, webhook_id, grace_seconds))["data"]
     _show_rotated(row, as_json=as_json)
 
 
-def _show_rotated(row: dict[str, Any], *, as_json: bool) -> None:
+def _show_rotated(row: Json, *, as_json: bool) -> None:
     if as_json:
         output.document(row)
         return
     ends = row["secretRotationGraceExpiresAt"]
-    output.note(f"Earlier secrets sign until {ends}." if ends else "No earlier secret signs.")
-    output.note("This is the only time the secret is shown. Keep it where no one else can read it:")
+    output.note(f"Earlier secrets are valid until {ends}." if ends else "Earlier secrets are no longer valid.")
+    output.note("This is the only time the secret is shown. Store it where no one else can read it:")
     output.text(row["secret"])
 
 
-def _queued(row: dict[str, Any], slug: str, *, as_json: bool) -> None:
+def _show_queued(row: Json, slug: str, *, as_json: bool) -> None:
     output.record(row if as_json else {name: row[name] for name in ATTEMPT_COLUMNS[:5]}, as_json=as_json)
     output.note(QUEUED.format(id=row["webhookId"], slug=slug))

@@ -1,6 +1,6 @@
-"""The outermost middleware: gives the request its id, and counts and logs the answer.
+"""The outermost middleware: assigns the request id, then counts and logs the response.
 
-The id is the caller's `X-Request-Id` when it is 1 to 128 printable characters without spaces (contract, section 3).
+The id is the client's `X-Request-Id` when it is 1 to 128 printable characters without spaces (contract, section 3).
 """
 
 import logging
@@ -8,66 +8,60 @@ import re
 import secrets
 import time
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app.http import metrics
-from app.http.request_state import KEY, Call
+from app.http.middleware import HttpMiddleware
+from app.http.request_state import STATE_KEY, RequestState
 
 LOG = logging.getLogger("distribu.access")
 REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+MAX_LOGGED_PATH = 200
 
 
-class AccessMiddleware:
-    """Make the Call that everything further in fills, and account for it at the end."""
+class AccessMiddleware(HttpMiddleware):
+    """Create the RequestState that the next middlewares complete; record the request at its end."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on with a Call in the scope; add its id to the answer."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        call = Call(
-            request_id=_request_id(scope), address=(scope.get("client") or (None,))[0], server=tuple(scope["server"])
-        )
-        scope[KEY] = call
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on with a RequestState in the scope; add the request id to the response."""
+        client = scope.get("client") or (None,)
+        state = RequestState(request_id=_request_id(scope), address=client[0], server=tuple(scope["server"]))
+        scope[STATE_KEY] = state
         status = 0
 
-        async def note(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"].append((b"x-request-id", call.request_id.encode()))
+                message["headers"].append((b"x-request-id", state.request_id.encode()))
             await send(message)
 
         try:
-            await self.app(scope, receive, note)
+            await self.app(scope, receive, send_with_id)
         finally:
-            _account(scope, call, status)
+            _record(scope, state, status)
 
 
 def _request_id(scope: Scope) -> str:
-    given = [value for name, value in scope["headers"] if name == b"x-request-id"]
-    if len(given) == 1 and REQUEST_ID.fullmatch(given[0]):
-        return bytes(given[0]).decode()
+    values = [value for name, value in scope["headers"] if name == b"x-request-id"]
+    if len(values) == 1 and REQUEST_ID.fullmatch(values[0]):
+        return bytes(values[0]).decode()
     return secrets.token_hex(16)
 
 
-def _account(scope: Scope, call: Call, status: int) -> None:
-    seconds = time.perf_counter() - call.started
-    operation = call.operation.id if call.operation else "none"
-    metrics.answered(operation, status, seconds)
+def _record(scope: Scope, state: RequestState, status: int) -> None:
+    seconds = time.perf_counter() - state.started
+    operation = state.operation.id if state.operation else "none"
+    metrics.count_request(operation, status, seconds)
     if LOG.isEnabledFor(logging.INFO):
         fields = {
             "method": scope["method"],
-            "path": scope["path"][:200],
+            "path": scope["path"][:MAX_LOGGED_PATH],
             "status": status,
             "ms": round(seconds * 1000, 2),
             "operation": operation,
-            "request_id": call.request_id,
-            "key": call.key.id if call.key else None,
-            "client": call.address,
+            "request_id": state.request_id,
+            "key": state.key.id if state.key else None,
+            "client": state.address,
         }
         LOG.info("request", extra={"fields": fields})

@@ -20,8 +20,9 @@ from app.context import CallingKey, now
 from app.db import Database
 from app.errors import DatabaseUnavailableError
 from app.http.errors import ApiError
+from app.http.middleware import HttpMiddleware
 from app.http.ratelimit import RateLimiter
-from app.http.request_state import Call, call_of
+from app.http.request_state import RequestState, state_of
 from app.services import keys
 from app.spec import Operation
 from models import ApiKey, KeyStatus
@@ -118,33 +119,32 @@ class KeyCache:
         )
 
 
-class AuthMiddleware:
-    """Admit authorized requests: leave the key in the Call, and the rate limit's headers for every response."""
+class AuthMiddleware(HttpMiddleware):
+    """Admit authorized requests: leave the key in the RequestState, and the rate limit's headers for every response."""
 
     def __init__(self, app: ASGIApp, *, keys: KeyCache, limiter: RateLimiter) -> None:
         """Take the keys and the counter of their requests."""
-        self.app = app
+        super().__init__(app)
         self._keys = keys
         self._limiter = limiter
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on. Raises ApiError 401, 429 or 403; a public operation needs no key."""
-        if scope["type"] == "http":
-            call = call_of(scope)
-            assert call.operation is not None  # OperationMiddleware stands before
-            if not call.operation.is_public:
-                await self._admit(scope, call, call.operation)
+        state = state_of(scope)
+        assert state.operation is not None  # OperationMiddleware comes first
+        if not state.operation.is_public:
+            await self._admit(scope, state, state.operation)
         await self.app(scope, receive, send)
 
-    async def _admit(self, scope: Scope, call: Call, operation: Operation) -> None:
-        call.key = await self._keys.find(_plaintext(scope))
-        if call.key is None:
+    async def _admit(self, scope: Scope, state: RequestState, operation: Operation) -> None:
+        state.key = await self._keys.find(_plaintext(scope))
+        if state.key is None:
             raise key_invalid()
-        quota = await self._limiter.hit(call.key.rate_limit, call.key.id)
-        call.headers.extend(quota.headers())
+        quota = await self._limiter.hit(state.key.rate_limit, state.key.id)
+        state.headers.extend(quota.headers())
         if not quota.allowed:
             raise quota.refusal()
-        if operation.scope is not None and operation.scope not in call.key.scopes:
+        if operation.scope is not None and operation.scope not in state.key.scopes:
             raise scope_missing(operation.scope)
 
 

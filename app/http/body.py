@@ -1,7 +1,7 @@
 """Request bodies: media type, size, time, and JSON read strictly.
 
-Python's parser accepts what no client means: NaN, twice the same name, numbers of any length, endless nesting,
-characters a database cannot store. Here each of these is a 400 (docs/decisions/0002).
+Python's parser accepts what no client means: NaN, repeated names, numbers of any length, endless nesting, characters
+that a database cannot store. Here each of these is a 400 (docs/decisions/0002).
 """
 
 import asyncio
@@ -15,31 +15,41 @@ from typing import Any, Never
 
 from starlette.types import Receive, Scope
 
-from app.http.errors import MAX_FAULTS, ApiError, Fault, Path, invalid, malformed, pointer, shown
+from app.http.errors import (
+    MAX_DETAILS,
+    ApiError,
+    ErrorDetail,
+    Path,
+    malformed_request,
+    pointer,
+    truncated,
+    validation_failed,
+)
 from app.http.guard import header
-from app.http.request_state import BODY_FAULT
+from app.http.request_state import BODY_ERROR
 
-MAX_BYTES = 1_000_000
-LARGE_BYTES = 50_000  # from here on parsing would hold up other requests
+MAX_BYTES = 1_000_000  # nginx's client_max_body_size is 1 MiB
+LARGE_BYTES = 50_000  # a longer body is parsed in a thread: on the event loop it would delay other requests
 MAX_SECONDS = 15.0
 MAX_DEPTH = 64
-MAX_DIGITS = 40
-NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-PARAMETER = rf';[ \t]*(?:({NAME})[ \t]*=[ \t]*({NAME}|"(?:[^"\\]|\\.)*")[ \t]*)?'  # RFC 9110, section 5.6.6
-JSON_TYPE = re.compile(rf"[ \t]*application/json[ \t]*((?:{PARAMETER})*)", re.IGNORECASE)
+MAX_DIGITS = 40  # of a number; far beyond every limit in the document
+WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+MEDIA_PARAMETER = rf';[ \t]*(?:({WORD})[ \t]*=[ \t]*({WORD}|"(?:[^"\\]|\\.)*")[ \t]*)?'  # RFC 9110, section 5.6.6
+JSON_TYPE = re.compile(rf"[ \t]*application/json[ \t]*((?:{MEDIA_PARAMETER})*)", re.IGNORECASE)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)  # and strings, whose brackets do not count
 
 
 def has_body(scope: Scope) -> bool:
-    """Tell whether a request announces a body (RFC 9112, section 6.3)."""
+    """Return whether a request announces a body (RFC 9112, section 6.3)."""
     length = header(scope, b"content-length")
     return header(scope, b"transfer-encoding") is not None or length not in {None, b"0"}
 
 
 async def read_json(scope: Scope, receive: Receive) -> Any:
-    """Return the JSON body of a request; floats come as Decimal, whole ones as int.
+    """Return the JSON body of a request. A number is an int when it is whole, a Decimal otherwise.
 
-    Raises ApiError: 415 for another media type, 413 over MAX_BYTES, 408 when it takes over MAX_SECONDS, 400 otherwise.
+    Raises ApiError: 415 for another media type, 413 beyond MAX_BYTES, 408 after MAX_SECONDS, 400 for anything else.
     """
     _check_media_type(scope)
     try:
@@ -57,15 +67,15 @@ def parse(raw: bytes) -> Any:
         _check_depth(raw)
         body = json.loads(
             raw.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_float=_decimal,
-            parse_int=_whole,
-            parse_constant=_refuse,
+            object_pairs_hook=_object,
+            parse_float=_number,
+            parse_int=_int,
+            parse_constant=_no_constant,
         )
-    except (ValueError, ArithmeticError):  # the latter: an exponent that no Decimal has
+    except (ValueError, ArithmeticError):  # ArithmeticError: the exponent is too large for Decimal
         raise ApiError(HTTPStatus.BAD_REQUEST, "invalid_json", "Invalid JSON body.") from None
-    if b"\\u" in raw and (faults := list(islice(_unstorable(body, ()), MAX_FAULTS))):
-        raise invalid(faults)
+    if b"\\u" in raw and (details := list(islice(_unstorable(body, ()), MAX_DETAILS))):
+        raise validation_failed(details)
     return body
 
 
@@ -81,11 +91,11 @@ def _check_media_type(scope: Scope) -> None:
 
 
 def _is_json(given: bytes) -> bool:
-    """Return whether a media type is JSON in UTF-8; parameters other than the charset change nothing."""
+    """Return whether a media type is JSON in UTF-8. Parameters other than the charset are ignored."""
     match = JSON_TYPE.fullmatch(given.decode("latin-1"))
     if match is None:
         return False
-    charsets = [value for name, value in re.findall(PARAMETER, match[1]) if name.lower() == "charset"]
+    charsets = [value for name, value in re.findall(MEDIA_PARAMETER, match[1]) if name.lower() == "charset"]
     return all(value.strip('"').lower() in {"utf-8", "utf8"} for value in charsets)
 
 
@@ -96,9 +106,9 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise malformed("The connection was closed before the request body was complete.")
-        if BODY_FAULT in scope["state"]:
-            raise scope["state"][BODY_FAULT]
+            raise malformed_request("The connection was closed before the request body was complete.")
+        if BODY_ERROR in scope["state"]:
+            raise scope["state"][BODY_ERROR]
         body += message.get("body", b"")
         if len(body) > MAX_BYTES:
             raise _too_large()
@@ -113,52 +123,52 @@ def _too_large() -> ApiError:
 
 
 def _check_depth(raw: bytes) -> None:
-    """Bound the nesting before the recursive parser meets it. Brackets inside strings do not count."""
+    """Limit the nesting before the recursive parser sees it."""
     if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
         return
     depth = 0
-    for token in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', raw, re.DOTALL):
-        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
+    for match in BRACKETS.finditer(raw):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(match[0], 0)
         if depth > MAX_DEPTH:
             raise ValueError("too deep")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name is repeated")
     return members
 
 
-def _whole(text: str) -> int:
+def _int(text: str) -> int:
     if len(text) > MAX_DIGITS:
         raise ValueError("too many digits")
     return int(text)
 
 
-def _decimal(text: str) -> Decimal | int:
-    """Keep every digit; 1.0 and 1e2 are the whole numbers they say."""
+def _number(text: str) -> Decimal | int:
+    """Keep every digit; 1.0 and 1e2 are whole numbers."""
     number = Decimal(text)
     if not -MAX_DIGITS < number.adjusted() < MAX_DIGITS or len(text) > 2 * MAX_DIGITS:
         raise ValueError("out of range")
     return int(number) if number == number.to_integral_value() else number
 
 
-def _refuse(_constant: str) -> Never:
+def _no_constant(_name: str) -> Never:
     raise ValueError("not JSON")
 
 
-def _unstorable(value: Any, path: Path) -> Iterator[Fault]:
-    """Find NUL and half surrogate pairs, which only escapes can bring in."""
+def _unstorable(value: Any, path: Path) -> Iterator[ErrorDetail]:
+    """Find NUL and unpaired surrogates, which only an escape can contain."""
     if isinstance(value, str) and UNSTORABLE.search(value):
-        name = shown(str(path[-1])) if path else "The body"
-        yield Fault(pointer=pointer(path), message=f"{name} contains a character that is not text")
+        name = truncated(str(path[-1])) if path else "The body"
+        yield ErrorDetail(pointer=pointer(path), message=f"{name} contains a character that is not text")
     elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _unstorable(each, (*path, index))
+        for index, item in enumerate(value):
+            yield from _unstorable(item, (*path, index))
     elif isinstance(value, dict):
-        for name, each in value.items():
+        for name, member in value.items():
             if UNSTORABLE.search(name):
-                yield Fault(pointer=pointer(path), message="A name contains a character that is not text")
+                yield ErrorDetail(pointer=pointer(path), message="A name contains a character that is not text")
             else:
-                yield from _unstorable(each, (*path, name))
+                yield from _unstorable(member, (*path, name))

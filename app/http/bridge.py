@@ -1,7 +1,7 @@
-"""The hop from ASGI to Flask: one thread takes the whole request, the answer comes back in one piece.
+"""From ASGI to Flask: one thread handles the whole request, and the response comes back in one piece.
 
-Stands where Connexion's FlaskApp has a2wsgi, which crosses between threads three times for each answer and has a
-fixed pool of ten. Handlers never read the request from Flask, so the WSGI environ carries no headers and no body.
+This replaces the a2wsgi of Connexion's FlaskApp, which switches between threads three times for each response and has a
+fixed pool of ten. Handlers never read the request from Flask, so the WSGI environ has no headers and no body.
 """
 
 import asyncio
@@ -15,15 +15,15 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from app.errors import DatabaseUnavailableError
-from app.http.request_state import KEY, Headers, call_of
+from app.http.request_state import STATE_KEY, Headers, state_of
 
-REPORTERS = 2  # threads that reports have for themselves, so that they take none from shorter requests
-REPORTS = "Reports"  # the tag of their operations
-ANSWER_SECONDS = 10.0  # waiting for a thread included; what has not begun by then never does
+REPORT_THREADS = 2  # separate ones, so that reports take none from shorter requests
+REPORT_TAG = "Reports"
+RESPONSE_SECONDS = 10.0  # waiting for a thread included; a request that has not begun by then never begins
 
 Environ = dict[str, Any]
 WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
-Sent = tuple[int, Headers, bytes]
+Response = tuple[int, Headers, bytes]
 
 
 class Bridge:
@@ -32,35 +32,36 @@ class Bridge:
     def __init__(self, app: WsgiApp, *, readers: int, writers: int) -> None:
         """Take the WSGI application, and how many requests may read and write at once.
 
-        Those that write have threads of their own: however many wait for their turn, reading goes on. So have
-        reports, taken from the readers'.
+        Reads, writes and reports have separate pools: however many writes wait for their turn, reads go on. The
+        threads for reports are taken from those for reads.
         """
         self.app = app
-        self._reporters = ThreadPoolExecutor(REPORTERS, thread_name_prefix="reporter")
-        self._readers = ThreadPoolExecutor(max_workers=readers - REPORTERS, thread_name_prefix="reader")
-        self._writers = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="writer")
+        self._report_threads = ThreadPoolExecutor(REPORT_THREADS, thread_name_prefix="report")
+        self._read_threads = ThreadPoolExecutor(max_workers=readers - REPORT_THREADS, thread_name_prefix="read")
+        self._write_threads = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="write")
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Run the request in a thread and send what it answered."""
+        """Run the request in a thread and send its response. Raises DatabaseUnavailableError after RESPONSE_SECONDS."""
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._threads(scope), context.run, self._answer, _environ(scope))
+        running = loop.run_in_executor(self._threads(scope), context.run, self._respond, _environ(scope))
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(RESPONSE_SECONDS):
                 status, headers, body = await running
         except TimeoutError:
-            raise DatabaseUnavailableError(f"no answer within {ANSWER_SECONDS:.0f} s") from None
-        headers.extend(call_of(scope).headers)
+            raise DatabaseUnavailableError(f"no response within {RESPONSE_SECONDS:.0f} s") from None
+        headers.extend(state_of(scope).headers)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     def _threads(self, scope: Scope) -> ThreadPoolExecutor:
         if scope["method"] not in {"GET", "HEAD"}:
-            return self._writers
-        operation = call_of(scope).operation
-        return self._reporters if operation is not None and operation.tag == REPORTS else self._readers
+            return self._write_threads
+        operation = state_of(scope).operation
+        is_report = operation is not None and operation.tag == REPORT_TAG
+        return self._report_threads if is_report else self._read_threads
 
-    def _answer(self, environ: Environ) -> Sent:
+    def _respond(self, environ: Environ) -> Response:
         started: list[tuple[int, Headers]] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:
@@ -77,7 +78,7 @@ class Bridge:
 
 
 def _environ(scope: Scope) -> Environ:
-    """Return what Flask's routing needs, and the Call."""
+    """Return what Flask's routing needs, and the RequestState."""
     return {
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": "",
@@ -93,5 +94,5 @@ def _environ(scope: Scope) -> Environ:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
-        KEY: scope[KEY],
+        STATE_KEY: scope[STATE_KEY],
     }

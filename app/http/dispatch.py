@@ -1,52 +1,33 @@
-"""From an operation to its handler, inside a transaction, with its Context.
+"""From an operation to its handler, in a transaction, with its Context.
 
-The resolver binds tag and operationId to `handlers/<tag>.py::<snake_case>`; a missing one stops the start.
+The resolver maps a tag and an operationId to `handlers/<tag>.py::<snake_case>`; a missing handler stops the start.
 """
 
 import importlib
-import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import flask
 from connexion.resolver import Resolution, Resolver
+from sqlalchemy.orm import Session
 
-from app import address
+from app import address, spec
+from app.config import Settings
 from app.context import Actor, ActorType, Context, now
 from app.db import Database, retrying
-from app.egress import EgressPolicy
 from app.errors import StartError
-from app.http import idempotency, links
-from app.http.idempotency import Answer, to_answer
-from app.http.request_state import KEY, Call
+from app.http import idempotency, links, response
+from app.http.request_state import STATE_KEY, RequestState
+from app.http.response import Response
 from app.spec import Operation
 
 Handler = Callable[..., Any]
-READING = frozenset({"GET"})
-BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Site:
-    """What the settings of this server decide for every request."""
-
-    database: Database
-    egress_policy: EgressPolicy
-    public_url: str
-
-    def url(self, call: Call) -> str:
-        """Return the address of this server for the client of a call: the public one, or the socket that it reached."""
-        return self.public_url or address.reached(*call.server)
-
-    @property
-    def prefix(self) -> str:
-        """Return the path below which clients see this server."""
-        return address.prefix(self.public_url)
+View = Callable[..., flask.Response]
+READING_METHODS = frozenset({"GET"})
 
 
 class HandlerResolver(Resolver):  # type: ignore[misc]  # Connexion is not typed
-    """Connexion's way from an operation to a function; every function was found before the start."""
+    """Connexion's way from an operation to a function; all functions are found before the start."""
 
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         """Take the handlers by operationId."""
@@ -54,33 +35,18 @@ class HandlerResolver(Resolver):  # type: ignore[misc]  # Connexion is not typed
         self._handlers = handlers
 
     def resolve(self, operation: Any) -> Resolution:
-        """Return the handler; the operation keeps the id that the document gave it."""
+        """Return the handler; the operation keeps the id that it has in the document."""
         return Resolution(self._handlers[operation.operation_id], operation.operation_id)
 
 
 def find_handlers(operations: Iterable[Operation], package: str) -> dict[str, Handler]:
-    """Return the handler of each operation. Raises StartError naming the first one that is missing."""
-    return {operation.id: _find(operation, package) for operation in operations}
+    """Return the handler of each operation by its id. Raises StartError for the first one that is missing."""
+    return {operation.id: _find_handler(operation, package) for operation in operations}
 
 
-def install(
-    app: flask.Flask,
-    operations: Iterable[Operation],
-    handlers: Mapping[str, Handler],
-    site: Site,
-) -> None:
-    """Put our views where Connexion registered its own, which build their decorators anew for every request."""
-    by_id = {operation.id: operation for operation in operations}
-    endpoints = [endpoint for endpoint in app.view_functions if endpoint != "static"]
-    assert {endpoint.rpartition(".")[2] for endpoint in endpoints} == by_id.keys()  # or Connexion names them otherwise
-    for endpoint in endpoints:
-        operation = by_id[endpoint.rpartition(".")[2]]
-        app.view_functions[endpoint] = _view(operation, handlers[operation.id], site)
-
-
-def _find(operation: Operation, package: str) -> Handler:
-    module = f"{package}.{BOUNDARY.sub('_', operation.tag).lower().replace(' ', '_')}"
-    name = BOUNDARY.sub("_", operation.id).lower()
+def _find_handler(operation: Operation, package: str) -> Handler:
+    module = f"{package}.{spec.snake_case(operation.tag)}"
+    name = spec.snake_case(operation.id)
     try:
         handler: Handler = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
@@ -88,64 +54,86 @@ def _find(operation: Operation, package: str) -> Handler:
     return handler
 
 
-def _view(operation: Operation, handler: Handler, site: Site) -> Handler:
-    if operation.is_public:
-        return lambda **_path: handler(site.url(_call()), **_call().arguments)
-    if operation.method in READING:
-        return lambda **_path: _read(handler, _call(), site)
-    return lambda **_path: _write(operation, handler, _call(), site)
+class Dispatcher:
+    """Runs handlers, and makes responses of their results."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        """Take the database, and the settings that a handler or a response depends on."""
+        self._database = database
+        self._egress_policy = settings.egress_policy
+        self._public_url = settings.public_url
+        self._prefix = address.prefix(settings.public_url)  # of the paths that clients see
+
+    def install(self, app: flask.Flask, operations: Iterable[Operation], handlers: Mapping[str, Handler]) -> None:
+        """Replace the views that Connexion registered, which build their decorators again for every request."""
+        by_id = {operation.id: operation for operation in operations}
+        endpoints = [endpoint for endpoint in app.view_functions if endpoint != "static"]
+        names = {endpoint.rpartition(".")[2] for endpoint in endpoints}
+        assert names == by_id.keys()  # Connexion names endpoints after operations
+        for endpoint in endpoints:
+            operation = by_id[endpoint.rpartition(".")[2]]
+            app.view_functions[endpoint] = self._view(operation, handlers[operation.id])
+
+    def _view(self, operation: Operation, handler: Handler) -> View:
+        if operation.is_public:
+            return lambda **_path: self._serve_public(handler, _state())
+        if operation.method in READING_METHODS:
+            return lambda **_path: self._read(handler, _state())
+        return lambda **_path: self._write(operation, handler, _state())
+
+    def _serve_public(self, handler: Handler, state: RequestState) -> flask.Response:
+        """Run a handler that needs no transaction, only the address of this server as the client knows it."""
+        url = self._public_url or address.reached(*state.server)
+        body, status, headers = handler(url, **state.arguments)
+        return flask.Response(body, status=status, headers=headers)
+
+    def _read(self, handler: Handler, state: RequestState) -> flask.Response:
+        with self._database.transaction() as session:
+            result = handler(self._context(state, session), **state.arguments)
+        found = response.from_result(result)
+        found.headers.update(links.to_next_page(self._prefix + flask.request.path, state.query, result))
+        return self._flask_response(found)
+
+    def _write(self, operation: Operation, handler: Handler, state: RequestState) -> flask.Response:
+        """Run a handler that changes something, in one transaction that also stores the response for duplicates."""
+        arguments = dict(state.arguments)
+        key = arguments.pop(idempotency.ARGUMENT, None)
+        fingerprint = idempotency.fingerprint(arguments) if key else b""
+
+        def attempt() -> Response:
+            with self._database.transaction(write=True) as session:
+                ctx = self._context(state, session)
+
+                def run() -> Response:
+                    return response.from_result(handler(ctx, **arguments))
+
+                if key is None:
+                    return run()
+                return idempotency.replay_or_run(ctx, operation.id, idempotency.unquote(key), fingerprint, run)
+
+        return self._flask_response(retrying(attempt))
+
+    def _flask_response(self, found: Response) -> flask.Response:
+        """Return Flask's response. Locations are stored without the prefix, which may have changed since then."""
+        headers = dict(found.headers)
+        if "Location" in headers:
+            headers["Location"] = self._prefix + headers["Location"]
+        return flask.Response(found.body, status=found.status, headers=headers)
+
+    def _context(self, state: RequestState, session: Session) -> Context:
+        assert state.key is not None  # AuthMiddleware admits no request without a key
+        return Context(
+            session=session,
+            actor=Actor(type=ActorType.API_KEY, id=state.key.id),
+            company_id=state.key.company_id,
+            request_id=state.request_id,
+            now=now(),
+            egress_policy=self._egress_policy,
+            address=state.address,
+            key=state.key,
+        )
 
 
-def _read(handler: Handler, call: Call, site: Site) -> flask.Response:
-    with site.database.transaction() as session:
-        result = handler(_context(call, session, site.egress_policy), **call.arguments)
-    answer = to_answer(result)
-    answer.headers.update(links.to_next_page(site.prefix + flask.request.path, call.query, result))
-    return _response(answer, site)
-
-
-def _write(operation: Operation, handler: Handler, call: Call, site: Site) -> flask.Response:
-    """Run a handler that changes something, in one transaction that also stores the answer to its twins."""
-    arguments = dict(call.arguments)
-    key = arguments.pop(idempotency.PARAMETER, None)
-    fingerprint = idempotency.fingerprint(arguments) if key else b""
-
-    def attempt() -> Answer:
-        with site.database.transaction(write=True) as session:
-            ctx = _context(call, session, site.egress_policy)
-
-            def act() -> Answer:
-                return to_answer(handler(ctx, **arguments))
-
-            if key is None:
-                return act()
-            return idempotency.once(ctx, operation.id, idempotency.clean(key), fingerprint, act)
-
-    return _response(retrying(attempt), site)
-
-
-def _response(answer: Answer, site: Site) -> flask.Response:
-    """Return the answer of Flask. Locations are kept without the prefix, which may change while they are stored."""
-    headers = dict(answer.headers)
-    if "Location" in headers:
-        headers["Location"] = site.prefix + headers["Location"]
-    return flask.Response(answer.body, status=answer.status, headers=headers)
-
-
-def _call() -> Call:
-    call: Call = flask.request.environ[KEY]
-    return call
-
-
-def _context(call: Call, session: Any, egress_policy: EgressPolicy) -> Context:
-    assert call.key is not None  # AuthMiddleware let it through
-    return Context(
-        session=session,
-        actor=Actor(type=ActorType.API_KEY, id=call.key.id),
-        company_id=call.key.company_id,
-        request_id=call.request_id,
-        now=now(),
-        egress_policy=egress_policy,
-        address=call.address,
-        key=call.key,
-    )
+def _state() -> RequestState:
+    state: RequestState = flask.request.environ[STATE_KEY]
+    return state

@@ -1,7 +1,7 @@
-"""Errors as answers: one exception for the edge, one table for everybody else's, one place that renders.
+"""Errors as responses: the exception of the edge, the translation of every other exception, and the rendering.
 
-Always JSON, always `{"error": ..., "code": ...}` (contract, section 3). Nothing here shows more of the
-caller's input than SHOWN characters, and an unknown exception shows nothing of itself at all.
+An error response is always JSON, `{"error": …, "code": …}` (contract, section 3). It repeats at most MAX_ECHO
+characters of the client's own text, and shows nothing of an unexpected exception.
 """
 
 import logging
@@ -12,15 +12,16 @@ from typing import Any
 
 import orjson
 import starlette.exceptions
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app import errors
-from app.http.request_state import call_of
+from app.http.middleware import HttpMiddleware
+from app.http.request_state import state_of
 
 LOG = logging.getLogger(__name__)
-SHOWN = 100
-MAX_FAULTS = 100  # that are told of one request
-RETRY_SECONDS = 2  # what a 503 suggests
+MAX_ECHO = 100
+MAX_DETAILS = 100  # in one response
+RETRY_AFTER_SECONDS = 2  # in a 503
 
 JSON_TYPE = (b"content-type", b"application/json")
 
@@ -28,10 +29,10 @@ Path = Sequence[str | int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
-    """One thing wrong with a request: where, as a JSON pointer, and what the rule is.
+class ErrorDetail:
+    """An entry of `details`: a JSON pointer into the request, and what is wrong there.
 
-    A refusal has a code of its own; `data` holds further members, by their JSON names.
+    In a refusal it has a code; `data` holds further members by their JSON names.
     """
 
     pointer: str
@@ -39,14 +40,14 @@ class Fault:
     code: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
-    def shown(self) -> dict[str, Any]:
-        """Return an entry of `details`."""
+    def content(self) -> dict[str, Any]:
+        """Return the members of the entry."""
         code = {} if self.code is None else {"code": self.code}
         return {"pointer": self.pointer, **code, "message": self.message, **self.data}
 
 
 class ApiError(Exception):
-    """A refusal by the edge. `code` is the stable slug that docs/errors.md explains."""
+    """An error response of the edge. `docs/errors.md` explains every `code`."""
 
     def __init__(
         self,
@@ -54,119 +55,112 @@ class ApiError(Exception):
         code: str,
         message: str,
         *,
-        faults: Sequence[Fault] = (),
+        details: Sequence[ErrorDetail] = (),
         headers: Mapping[str, str] | None = None,
         retry_after: int | None = None,
     ) -> None:
-        """Take the whole answer."""
+        """Take the whole response."""
         super().__init__(message)
         self.status = status
         self.code = code
-        self.faults = faults
+        self.details = details
         self.headers = dict(headers or {})
         self.retry_after = retry_after
         if retry_after is not None:
             self.headers["Retry-After"] = str(retry_after)
 
     def body(self) -> bytes:
-        """Return the JSON of the answer."""
+        """Return the JSON of the response."""
         content: dict[str, Any] = {"error": str(self), "code": self.code}
-        if self.faults:
-            content["details"] = [fault.shown() for fault in self.faults]
+        if self.details:
+            content["details"] = [detail.content() for detail in self.details]
         if self.retry_after is not None and self.status == HTTPStatus.TOO_MANY_REQUESTS:
             content["retryAfter"] = self.retry_after
         return orjson.dumps(content)
 
 
 def pointer(path: Path) -> str:
-    """Return the JSON pointer (RFC 6901) of a place, cut like everything that is the caller's."""
-    return shown("".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path))
+    """Return the JSON pointer (RFC 6901) of a location, truncated like all text of the client."""
+    return truncated("".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path))
 
 
-def shown(text: str) -> str:
-    """Cut the caller's own text before it is shown back."""
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+def truncated(text: str) -> str:
+    """Return at most MAX_ECHO characters of the client's own text."""
+    return text if len(text) <= MAX_ECHO else text[: MAX_ECHO - 1] + "…"
 
 
-def malformed(message: str) -> ApiError:
-    """Return the answer to a request that breaks HTTP itself."""
+def malformed_request(message: str) -> ApiError:
+    """Return the 400 for a request that violates HTTP itself."""
     return ApiError(HTTPStatus.BAD_REQUEST, "malformed_request", message)
 
 
+def validation_failed(details: Sequence[ErrorDetail]) -> ApiError:
+    """Return the 400 for a request that violates the document: the first error as the message, all in `details`."""
+    return ApiError(HTTPStatus.BAD_REQUEST, "validation_failed", details[0].message, details=details)
+
+
 def not_found() -> ApiError:
-    """Return the answer to a path that is not in the document."""
+    """Return the 404 for a path that is not in the document."""
     return ApiError(HTTPStatus.NOT_FOUND, "not_found", "Not found.")
 
 
-def invalid(faults: Sequence[Fault]) -> ApiError:
-    """Return the answer to a request that breaks the document: the first fault in front, all in `details`."""
-    return ApiError(HTTPStatus.BAD_REQUEST, "validation_failed", faults[0].message, faults=faults)
-
-
-def unavailable() -> ApiError:
-    """Return the answer while the database is away or busy."""
-    message = "Database is busy or away. Try again shortly."
-    return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", message, retry_after=RETRY_SECONDS)
-
-
-def internal() -> ApiError:
-    """Return the answer to a bug of ours."""
+def internal_error() -> ApiError:
+    """Return the 500 for a bug of this server."""
     return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "Internal server error.")
 
 
+def database_unavailable() -> ApiError:
+    """Return the 503 for a database that is unavailable or busy."""
+    message = "The database is busy or unavailable. Try again shortly."
+    return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", message, retry_after=RETRY_AFTER_SECONDS)
+
+
 def translate(error: Exception) -> ApiError:
-    """Return the answer to any exception; those nobody planned are logged with their trace."""
+    """Return the response to any exception; one that nobody expected is logged with its traceback."""
     if isinstance(error, errors.RefusalError):
-        faults = [_fault(each) for each in error.refusals]
-        return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error), faults=faults)
+        details = [_detail(refusal) for refusal in error.refusals]
+        return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error), details=details)
     if isinstance(error, errors.InvalidParameterError):
-        return invalid([Fault(pointer=error.pointer, message=str(error))])
+        return validation_failed([ErrorDetail(pointer=error.pointer, message=str(error))])
     if isinstance(error, errors.NotFoundError):
         return ApiError(HTTPStatus.NOT_FOUND, error.code, str(error))
     if isinstance(error, errors.DatabaseUnavailableError):
         LOG.warning("database unavailable: %s", error)
-        return unavailable()
+        return database_unavailable()
     if isinstance(error, starlette.exceptions.HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
         return not_found()
     LOG.error("unhandled %s", type(error).__name__, exc_info=error)
-    return internal()
+    return internal_error()
 
 
-def _fault(refusal: errors.RefusalError) -> Fault:
-    return Fault(pointer=refusal.pointer, code=refusal.code, message=str(refusal), data=refusal.data)
+def _detail(refusal: errors.RefusalError) -> ErrorDetail:
+    return ErrorDetail(pointer=refusal.pointer, code=refusal.code, message=str(refusal), data=refusal.data)
 
 
-class ErrorMiddleware:
-    """Answer for whatever is raised further in. The last resort: nothing gets past it but a broken connection."""
+class ErrorMiddleware(HttpMiddleware):
+    """Turn every exception of the inner application into a response."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
-        self.app = app
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; render an exception. Re-raises it once the response has begun, which closes the connection."""
+        has_begun = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; render the exception unless the answer has begun, when only closing is left."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = False
-
-        async def watch(message: Message) -> None:
-            nonlocal started
-            started = True
+        async def send_watched(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
             await send(message)
 
         try:
-            await self.app(scope, receive, watch)
+            await self.app(scope, receive, send_watched)
         except Exception as error:
-            if started:
+            if has_begun:
                 raise
             await respond(error if isinstance(error, ApiError) else translate(error), scope, send)
 
 
 async def respond(error: ApiError, scope: Scope, send: Send) -> None:
-    """Send the answer that `error` stands for."""
+    """Send the response that `error` stands for."""
     body = error.body()
     extra = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
-    headers = [JSON_TYPE, (b"content-length", str(len(body)).encode()), *extra, *call_of(scope).headers]
+    headers = [JSON_TYPE, (b"content-length", str(len(body)).encode()), *extra, *state_of(scope).headers]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

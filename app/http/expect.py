@@ -1,38 +1,36 @@
-"""`Expect: 100-continue`: an answer that does not wait for the body closes the connection.
+"""`Expect: 100-continue`: a response that does not wait for the body closes the connection.
 
-The client may now send the body, or leave it out and send another request: the server cannot know which (RFC 9110,
+The client may send the body now, or leave it out and send another request; the server cannot know which (RFC 9110,
 section 10.1.1).
 """
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+
+from app.http.middleware import HttpMiddleware
 
 
-class ExpectMiddleware:
-    """Add `Connection: close` to an answer when the client waits to be asked for its body, and was not asked."""
+class ExpectMiddleware(HttpMiddleware):
+    """Add `Connection: close` to a response when the client waits for `100 Continue` and did not receive it."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; watch requests with the header only."""
-        if scope["type"] != "http" or not _expects(scope):
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; watch only requests with the header."""
+        if not _expects_continue(scope):
             await self.app(scope, receive, send)
             return
-        asked = False
+        is_continued = False
 
-        async def ask() -> Message:
-            nonlocal asked
-            asked = True
+        async def receive_body() -> Message:  # the first call makes uvicorn send 100 Continue
+            nonlocal is_continued
+            is_continued = True
             return await receive()
 
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start" and not asked:
+        async def send_response(message: Message) -> None:
+            if message["type"] == "http.response.start" and not is_continued:
                 message["headers"].append((b"connection", b"close"))
             await send(message)
 
-        await self.app(scope, ask, answer)
+        await self.app(scope, receive_body, send_response)
 
 
-def _expects(scope: Scope) -> bool:
+def _expects_continue(scope: Scope) -> bool:
     return any(name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"])

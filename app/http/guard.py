@@ -1,48 +1,46 @@
-"""Refuse malformed HTTP before Connexion sees it: what passes here is one request with one meaning.
+"""Refuse malformed HTTP before Connexion sees it: a request that passes has one meaning.
 
-Connexion and Flask disagree with each other, or fail, on paths that are not canonical, on repeated headers and
-on undecodable queries (docs/decisions/0002). Bodies are read later, once the caller is known (`body.py`).
+Connexion and Flask disagree with each other, or fail, on paths that are not canonical, on repeated headers and on
+queries that cannot be decoded (docs/decisions/0002). Bodies are read after authentication (`body.py`).
 """
 
 import re
 from collections import Counter
 from urllib.parse import parse_qs
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from app.address import BASE_PATH
-from app.http.errors import malformed, not_found
-from app.http.request_state import Headers, call_of
+from app.http.errors import malformed_request, not_found
+from app.http.middleware import HttpMiddleware
+from app.http.request_state import Headers, state_of
 
-INDEXES = frozenset({"/", BASE_PATH + "/"})  # nothing else ends with a slash
+INDEXES = frozenset({"/", BASE_PATH + "/"})  # no other path ends with a slash
 MAX_SEGMENT = 200
 MAX_PATH = 2_000
-MAX_QUERY = 8_000
+MAX_QUERY = 8_000  # RFC 9110, section 4.1 recommends to accept URLs of 8,000 bytes
 MAX_PARAMETERS = 50
-MAX_HEADERS = 32_000
-SINGLE = frozenset({b"content-type", b"content-length", b"host", b"if-match", b"if-none-match", b"idempotency-key"})
+MAX_HEADERS_BYTES = 32_000  # in all; nginx accepts four lines of 8 KiB
+SINGLE_HEADERS = frozenset(
+    {b"content-type", b"content-length", b"host", b"if-match", b"if-none-match", b"idempotency-key"}
+)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 ENCODED_DOT_OR_SLASH = re.compile(rb"%(?:2[ef]|5c)", re.IGNORECASE)
 
 
-class GuardMiddleware:
-    """Check path, query and headers; leave the decoded query in the Call."""
+class GuardMiddleware(HttpMiddleware):
+    """Check path, query and headers; leave the decoded query in the RequestState."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on a clean scope. Raises ApiError: 404 for a path that is nobody's, 400 for the rest."""
-        if scope["type"] == "http":
-            _check_path(scope)
-            scope["headers"] = _checked_headers(scope)
-            call_of(scope).query = _query(scope)
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on. Raises ApiError: 404 for a path that is not canonical, 400 for anything else."""
+        _check_path(scope)
+        scope["headers"] = _checked_headers(scope)
+        state_of(scope).query = _query(scope)
         await self.app(scope, receive, send)
 
 
 def _check_path(scope: Scope) -> None:
-    """Answer 404 instead of redirecting, folding or guessing: one resource has one spelling."""
+    """Raise 404 instead of redirecting or guessing: one resource has one spelling."""
     path: str = scope["path"]
     segments = [] if path in INDEXES else path.split("/")[1:]
     if (
@@ -56,16 +54,16 @@ def _check_path(scope: Scope) -> None:
 
 
 def _checked_headers(scope: Scope) -> Headers:
-    """Drop names with an underscore, which WSGI cannot tell from a hyphen."""
+    """Drop names with an underscore, which WSGI cannot distinguish from a hyphen."""
     headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
-    if sum(len(name) + len(value) for name, value in headers) > MAX_HEADERS:
-        raise malformed(f"The headers are longer than {MAX_HEADERS} bytes in all.")
+    if sum(len(name) + len(value) for name, value in headers) > MAX_HEADERS_BYTES:
+        raise malformed_request(f"The headers are longer than {MAX_HEADERS_BYTES} bytes in all.")
     counts = Counter(name for name, _ in headers)
-    for name in SINGLE & counts.keys():
+    for name in SINGLE_HEADERS & counts.keys():
         if counts[name] > 1:
-            raise malformed(f"The header {name.decode().title()} must be given once.")
+            raise malformed_request(f"The header {name.decode().title()} must be given once.")
     if b"host" not in counts and scope["http_version"] == "1.1":
-        raise malformed("The header Host is missing.")
+        raise malformed_request("The header Host is missing.")
     return headers
 
 
@@ -74,20 +72,20 @@ def _query(scope: Scope) -> dict[str, list[str]]:
     if not raw:
         return {}
     if len(raw) > MAX_QUERY:
-        raise malformed(f"The query is longer than {MAX_QUERY} bytes.")
+        raise malformed_request(f"The query is longer than {MAX_QUERY} bytes.")
     try:
         query = parse_qs(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except UnicodeDecodeError:
-        raise malformed("The query is not UTF-8 in percent-encoding.") from None
+        raise malformed_request("The query is not UTF-8 in percent-encoding.") from None
     except ValueError:
-        raise malformed(f"The query has more than {MAX_PARAMETERS} parameters.") from None
+        raise malformed_request(f"The query has more than {MAX_PARAMETERS} parameters.") from None
     for name, values in query.items():
         if CONTROL.search(name) or any("\x00" in value for value in values):
-            raise malformed("The query contains a control character.")
+            raise malformed_request("The query contains a control character.")
     return query
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
-    """Return the only value of a header that may stand once, None when it is absent."""
+    """Return the value of a header that cannot be repeated, None when it is absent."""
     headers: Headers = scope["headers"]
     return next((value for key, value in headers if key == name), None)

@@ -1,60 +1,53 @@
-"""What has to be tidied up now and then while the server runs: what is past its time, and what was interrupted."""
+"""What the server cleans up in the background: expired rows, and imports that were interrupted."""
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from app.context import Context, Transactions, now
 from app.db import Database
-from app.http import idempotency
+from app.http import background
+from app.http.background import Job
 from app.product_import import importer, lease
-from app.services import events, webhooks
+from app.services import events, stored_responses, webhooks
 from app.services.companies import SYSTEM
 from models import new_id
 
-LOG = logging.getLogger(__name__)
-PAUSE_SECONDS = 600.0
-IMPORTS_PAUSE_SECONDS = 10.0  # an import that was killed while it was being applied is half visible until then
+EXPIRED_PAUSE_SECONDS = 600.0
+IMPORTS_PAUSE_SECONDS = 10.0  # until then an import that was killed while it was being applied is half visible
 
 
-@contextlib.asynccontextmanager
-async def running(database: Database) -> AsyncIterator[None]:
-    """Tidy up in the background until the block ends."""
-    tasks = [
-        asyncio.create_task(_run(tidy, database, PAUSE_SECONDS)),
-        asyncio.create_task(_run(resume_imports, database, IMPORTS_PAUSE_SECONDS)),
-    ]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+def running(database: Database) -> AbstractAsyncContextManager[None]:
+    """Clean up in the background until the block ends."""
+    return background.running(
+        Job(
+            name="deleting expired rows",
+            run=partial(asyncio.to_thread, delete_expired, database),
+            pause_seconds=EXPIRED_PAUSE_SECONDS,
+        ),
+        Job(
+            name="resuming imports",
+            run=partial(asyncio.to_thread, resume_imports, database),
+            pause_seconds=IMPORTS_PAUSE_SECONDS,
+        ),
+    )
 
 
-async def _run(work: Callable[[Database], None], database: Database, pause: float) -> None:
-    while True:
-        try:
-            await asyncio.to_thread(work, database)
-        except Exception as error:  # noqa: BLE001 - what fails now is tried again after the pause
-            LOG.warning("housekeeping failed: %s", error)
-        await asyncio.sleep(pause)
-
-
-def tidy(database: Database) -> None:
-    """Remove what is no longer kept; events, of which there may be many, a few at a time."""
+def delete_expired(database: Database) -> None:
+    """Delete rows whose retention has ended; events, which may be many, in batches."""
     with database.transaction(write=True) as session:
-        idempotency.forget_expired(session, now())
+        stored_responses.delete_expired(session, now())
         webhooks.forget_deleted(session, now())
-    forgotten = events.FORGOTTEN_AT_ONCE
-    while forgotten == events.FORGOTTEN_AT_ONCE:
+    deleted = events.FORGOTTEN_AT_ONCE
+    while deleted == events.FORGOTTEN_AT_ONCE:
         with database.transaction(write=True) as session:
-            forgotten = events.forget_old(session, now())
+            deleted = events.forget_old(session, now())
 
 
 def resume_imports(database: Database) -> None:
-    """Complete imports whose process was killed while it applied them, and remove those that had not come so far."""
+    """Complete imports that were killed while they were being applied, and remove those killed earlier."""
     with database.transaction() as session:
         companies = lease.left_behind(session, now())
     for company_id in companies:

@@ -1,6 +1,6 @@
 """When keys were last used: noted in memory, written in the background (contract, section 1).
 
-At most one write a minute for a key; it never delays a request and never makes one fail.
+Writing never delays or fails a request, and happens at most once a minute for a key.
 """
 
 import asyncio
@@ -14,48 +14,46 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.context import now
 from app.db import Database
-from app.http.request_state import call_of
+from app.http import background
+from app.http.background import Job
+from app.http.middleware import HttpMiddleware
+from app.http.request_state import state_of
 from app.services import keys
 
 LOG = logging.getLogger(__name__)
-WRITE_SECONDS = 60.0
+WRITE_SECONDS = 60.0  # between two writes for the same key
 CHECK_SECONDS = 2.0
 
 
-class Usage:
-    """The uses of keys that are not written yet."""
+class KeyUsage:
+    """The times of last use that are not written yet."""
 
     def __init__(self, database: Database) -> None:
-        """Take where to write."""
+        """Take the database to write to."""
         self._database = database
-        self._pending: dict[str, datetime] = {}
-        self._written: dict[str, float] = {}
+        self._pending: dict[str, datetime] = {}  # by the id of the key
+        self._written: dict[str, float] = {}  # when its last write was, on the monotonic clock
 
     def note(self, key_id: str) -> None:
-        """Remember that a call with this key went well just now."""
+        """Note that a request with this key has just succeeded."""
         self._pending[key_id] = now()
 
     @contextlib.asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
-        """Write in the background until the block ends, and what is left then."""
-        task = asyncio.create_task(self._run())
+        """Write in the background until the block ends, then write the rest."""
         try:
-            yield
+            async with background.running(Job(name="key usage", run=self._write_due, pause_seconds=CHECK_SECONDS)):
+                yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
             await self._write(self._take(everything=True))
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(CHECK_SECONDS)
-            await self._write(self._take(everything=False))
+    async def _write_due(self) -> None:
+        await self._write(self._take(everything=False))
 
     def _take(self, *, everything: bool) -> dict[str, datetime]:
         """Remove and return the uses of keys whose last write is old enough."""
-        old = time.monotonic() - WRITE_SECONDS
-        self._written = {key_id: at for key_id, at in self._written.items() if at > old}
+        threshold = time.monotonic() - WRITE_SECONDS
+        self._written = {key_id: at for key_id, at in self._written.items() if at > threshold}
         due = [key_id for key_id in self._pending if everything or key_id not in self._written]
         return {key_id: self._pending.pop(key_id) for key_id in due}
 
@@ -65,7 +63,7 @@ class Usage:
         self._written |= dict.fromkeys(uses, time.monotonic())
         try:
             await asyncio.to_thread(self._store, uses)
-        except Exception as error:  # noqa: BLE001 - a missed note of use must not stop the notes after it
+        except Exception as error:  # noqa: BLE001 - these uses are written later, with the next ones
             LOG.warning("last use of %d keys not written, will be tried again: %s", len(uses), error)
             self._pending = {**uses, **self._pending}
             self._written = {key_id: at for key_id, at in self._written.items() if key_id not in uses}
@@ -75,24 +73,21 @@ class Usage:
             keys.record_use(session, uses)
 
 
-class UsageMiddleware:
-    """Note every call that went well."""
+class KeyUsageMiddleware(HttpMiddleware):
+    """Note the key of every successful request."""
 
-    def __init__(self, app: ASGIApp, *, usage: Usage) -> None:
-        """Wrap `app`."""
-        self.app = app
+    def __init__(self, app: ASGIApp, *, usage: KeyUsage) -> None:
+        """Take where uses are noted."""
+        super().__init__(app)
         self._usage = usage
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; look at the status as it goes by."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; look at the status of the response."""
 
-        async def note(message: Message) -> None:
-            key = call_of(scope).key
+        async def send_noted(message: Message) -> None:
+            key = state_of(scope).key
             if message["type"] == "http.response.start" and message["status"] < 400 and key is not None:
                 self._usage.note(key.id)
             await send(message)
 
-        await self.app(scope, receive, note)
+        await self.app(scope, receive, send_noted)

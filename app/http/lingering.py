@@ -1,26 +1,26 @@
-"""Answers that leave before their request has come in whole must reach a client that is still sending.
+"""Early responses reach a client that is still sending its request.
 
-A socket that is closed with data unread is reset, and the reset destroys the answer on its way. So what still comes is
-read and thrown away for a moment, bounded in bytes and time (RFC 9112, section 9.6).
+A socket that is closed with unread data is reset, and the reset destroys the response in transit. So the rest of the
+request is read and discarded, up to a limit of bytes and time (RFC 9112, section 9.6).
 """
 
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
-# nginx reads on until 5 s pass without data; the largest body that is accepted has 1 MB.
+# nginx reads on until 5 s pass without data. The largest body that is accepted has 1 MB.
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 64_000_000
 
 
 class LingeringTransport:
-    """A connection's transport, whose `close` reads on while the client may be sending."""
+    """The transport of a connection, whose `close` reads on while the client may be sending."""
 
-    def __init__(self, transport: asyncio.Transport, is_open: Callable[[], bool]) -> None:
-        """Take the connection's own transport, and who knows whether more is to come from the client."""
+    def __init__(self, transport: asyncio.Transport, is_receiving: Callable[[], bool]) -> None:
+        """Take the transport of the connection, and a function that returns whether the client may be sending."""
         self._transport = transport
-        self._is_open = is_open
-        self._is_ended = False  # nothing more will be sent
+        self._is_receiving = is_receiving
+        self._is_ended = False  # the response is complete, and no other one will follow
         self._spare_bytes = LINGER_BYTES
         self._timer: asyncio.TimerHandle | None = None
 
@@ -32,8 +32,8 @@ class LingeringTransport:
         return self._is_ended or self._transport.is_closing()
 
     def close(self) -> None:
-        """Close for sending, and the rest when the client is done; a second time closes at once."""
-        if self.is_closing() or not self._is_open():
+        """Close the sending side, and the connection when the client has finished. A second call closes at once."""
+        if self.is_closing() or not self._is_receiving():
             self._transport.close()
             return
         self._is_ended = True
@@ -42,20 +42,20 @@ class LingeringTransport:
         self.linger()
 
     def linger(self, spare_bytes: int = LINGER_BYTES) -> None:
-        """Begin the moment in which what comes is thrown away; when it is over, the connection is closed."""
+        """Discard what the client sends from now on, then close the connection."""
         if self._timer is None:
             self._spare_bytes = spare_bytes
             self._timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.close)
 
     def received(self, size: int) -> None:
-        """Count what has come since the moment began."""
+        """Count the bytes that are discarded."""
         if self._timer is not None:
             self._spare_bytes -= size
             if self._spare_bytes < 0:
                 self._transport.close()
 
     def stop_lingering(self) -> None:
-        """End the moment: the request is complete, or the connection gone."""
+        """Stop discarding: the request is complete, or the connection is closed."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

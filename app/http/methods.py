@@ -1,6 +1,6 @@
-"""405 and OPTIONS with every method a path has, and 404 for paths nobody has.
+"""405 and OPTIONS with every method of a path, and 404 for unknown paths.
 
-Connexion's router knows one operation per route, so its `Allow` names one method only; this wraps it.
+Connexion's router has one operation per route, so its own `Allow` names one method only.
 """
 
 import re
@@ -12,78 +12,73 @@ from connexion.middleware.abstract import ROUTING_CONTEXT
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.http.errors import ApiError, not_found
-from app.http.request_state import call_of
+from app.http.middleware import HttpMiddleware
+from app.http.request_state import state_of
 from app.spec import Operation
 
-PARAMETER = re.compile(r"\\{[^}]*\\}")
+PATH_PARAMETER = re.compile(r"\\{[^}]*\\}")  # in a path that went through re.escape
 
 
-class AllowMiddleware:
-    """Stands before the router: answers OPTIONS, and completes the router's 405."""
+class AllowMiddleware(HttpMiddleware):
+    """Handle OPTIONS, and complete the 405 of the router, which comes next."""
 
     def __init__(self, app: ASGIApp, *, operations: Iterable[Operation], base_path: str) -> None:
-        """Learn the methods of each path."""
-        self.app = app
+        """Collect the methods of every path."""
+        super().__init__(app)
         methods: dict[str, set[str]] = {}
         for operation in operations:
             methods.setdefault(base_path + operation.path, set()).add(operation.method)
         self._allow = [(_pattern(path), _allow(names)) for path, names in methods.items()]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is not OPTIONS."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-        elif scope["method"] == "OPTIONS":
-            await self._options(scope, send)
-        else:
-            await self._route(scope, receive, send)
-
-    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on every method but OPTIONS. Raises ApiError 405 for a method that the path does not have."""
+        if scope["method"] == "OPTIONS":
+            await self._send_options(scope, send)
+            return
         try:
             await self.app(scope, receive, send)
         except starlette.exceptions.HTTPException as error:
             if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
                 raise
-            raise method_not_allowed(self._find(scope)) from None
+            raise method_not_allowed(self._allowed(scope)) from None
 
-    async def _options(self, scope: Scope, send: Send) -> None:
-        headers = [(b"allow", self._find(scope).encode())]
+    async def _send_options(self, scope: Scope, send: Send) -> None:
+        headers = [(b"allow", self._allowed(scope).encode())]
         await send({"type": "http.response.start", "status": HTTPStatus.NO_CONTENT, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
-    def _find(self, scope: Scope) -> str:
+    def _allowed(self, scope: Scope) -> str:
         for pattern, allow in self._allow:
             if pattern.fullmatch(scope["path"]):
                 return allow
         raise not_found()
 
 
-class OperationMiddleware:
-    """Stands behind the router: puts the operation it found into the Call; none is a 404."""
+class OperationMiddleware(HttpMiddleware):
+    """Put the operation that the router found into the RequestState."""
 
     def __init__(self, app: ASGIApp, *, operations: Mapping[str, Operation]) -> None:
         """Take the operations by id."""
-        self.app = app
+        super().__init__(app)
         self._operations = operations
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on requests that have an operation."""
-        if scope["type"] == "http":
-            operation_id = scope["extensions"][ROUTING_CONTEXT]["operation_id"]
-            if operation_id is None:
-                raise not_found()
-            call_of(scope).operation = self._operations[operation_id]
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on. Raises ApiError 404 for a path that has no operation."""
+        operation_id = scope["extensions"][ROUTING_CONTEXT]["operation_id"]
+        if operation_id is None:
+            raise not_found()
+        state_of(scope).operation = self._operations[operation_id]
         await self.app(scope, receive, send)
 
 
 def method_not_allowed(allow: str) -> ApiError:
-    """Return the 405 that RFC 9110, section 15.5.6 asks for."""
+    """Return the 405 with the header that RFC 9110, section 15.5.6 requires."""
     message = f"Method not allowed. Allowed: {allow}."
     return ApiError(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", message, headers={"Allow": allow})
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(PARAMETER.sub("[^/]+", re.escape(path)))
+    return re.compile(PATH_PARAMETER.sub("[^/]+", re.escape(path)))
 
 
 def _allow(methods: set[str]) -> str:

@@ -1,4 +1,7 @@
-"""Run the server: listen, fork, count, and end on a signal. Not here: the application itself (`app/http/server.py`)."""
+"""Run the server: listen, start worker processes, serve metrics, stop on a signal.
+
+Not here: the application (`app/http/server.py`).
+"""
 
 import contextlib
 import multiprocessing
@@ -21,27 +24,33 @@ from app.config import Settings
 from app.db import Database
 from app.errors import StartError
 from app.http import counter_folder, metrics
-from app.http.figures import Figures
+from app.http.metrics_collector import MetricsCollector
 from app.http.protocol import EdgeProtocol
 from app.http.server import create_app
 
 LOG = getLogger(__name__)
 SHUTDOWN_SECONDS = 30
-IDLE_SECONDS = 30
-SWITCH_SECONDS = 0.0003  # Python's own is 0.005: an order waits for a report's turn at each of its statements
+IDLE_SECONDS = 30  # of a connection between two requests; nginx allows 75, Node.js 5
+LISTEN_BACKLOG = 2048  # uvicorn's default
+SWITCH_INTERVAL_SECONDS = 0.0003  # docs/decisions/0006; Python's default is 0.005
 
 
 def app_from_environment() -> connexion.FlaskApp:
-    """Return the application for the settings of this process: what each worker process starts with."""
-    sys.setswitchinterval(SWITCH_SECONDS)
+    """Return the application of a worker process, for the settings of its environment."""
+    _set_switch_interval()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     settings = Settings.from_environment()
     logs.configure(settings.log_level)
     return create_app(settings, Database(settings))
 
 
+def _set_switch_interval() -> None:
+    """Let threads take turns more often: an order waits for the thread of a report after every statement."""
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+
+
 def _end_with_parent() -> None:
-    """End this process when the one that started it is killed: it would go on holding the port."""
+    """End this process when its parent is killed: it would otherwise keep the port."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -49,12 +58,12 @@ def _end_with_parent() -> None:
 
 
 def run(settings: Settings, database: Database, companion: AbstractContextManager[None]) -> None:
-    """Serve until a signal ends it, with `companion` at work meanwhile.
+    """Serve until a signal, with `companion` entered for as long.
 
-    Raises StartError when the port cannot be had or the document not served.
+    Raises StartError when the port is not available or the document cannot be served.
     """
-    sys.setswitchinterval(SWITCH_SECONDS)
-    app = create_app(settings, database)  # here, so that what is wrong is said in one line, not by a worker
+    _set_switch_interval()
+    app = create_app(settings, database)  # before the workers start, so that an error is reported in one line
     listening = _listen(settings.host, settings.port)
     config = uvicorn.Config(
         app if settings.workers == 1 else "app.http.process:app_from_environment",
@@ -78,24 +87,23 @@ def run(settings: Settings, database: Database, companion: AbstractContextManage
         BASE_PATH,
         settings.site_url,
     )
-    if settings.workers > 1:
-        _warn_of_private_counters(settings)
-    signal.signal(signal.SIGTERM, _leave)  # uvicorn repeats the signal when it has stopped
-    with listening, _counting(settings, database), companion:
+    _warn_of_separate_counters(settings)
+    signal.signal(signal.SIGTERM, _exit)  # uvicorn repeats the signal when it has stopped
+    with listening, _metrics_served(settings, database), companion:
         if settings.workers > 1:
             Multiprocess(config, sockets=[listening]).run()
         else:
             uvicorn.Server(config).run(sockets=[listening])
 
 
-def _leave(*_: object) -> None:
-    """End the way a command does, so that everything is tidied up."""
+def _exit(*_: object) -> None:
+    """End like a command, so that context managers clean up."""
     sys.exit(0)
 
 
 @contextlib.contextmanager
-def _counting(settings: Settings, database: Database) -> Iterator[None]:
-    """Let several processes count together, and give the counters their own port if they have one."""
+def _metrics_served(settings: Settings, database: Database) -> Iterator[None]:
+    """Share the counters of several processes, and serve them on a separate port when one is set."""
     with counter_folder.shared() if settings.workers > 1 else contextlib.nullcontext():
         if settings.metrics_port:
             _serve_metrics(settings.host, settings.metrics_port, database)
@@ -108,10 +116,10 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
-        listening.listen(2048)
+        listening.listen(LISTEN_BACKLOG)
     except (OSError, UnicodeError) as error:
         cause = getattr(error, "strerror", None) or error
-        reason = f"{cause}. Set DISTRIBU_HOST or DISTRIBU_PORT, or stop what listens there"
+        reason = f"{cause}. Set DISTRIBU_HOST or DISTRIBU_PORT, or stop the program that listens there"
         raise StartError(f"Cannot listen on {host}:{port}: {reason}.") from error
     listening.set_inheritable(True)
     return listening
@@ -119,16 +127,16 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _serve_metrics(host: str, port: int, database: Database) -> None:
     try:
-        metrics.serve(host, port, Figures(database))
+        metrics.serve(host, port, MetricsCollector(database))
     except OSError as error:
-        reason = f"{error.strerror or error}. Set DISTRIBU_METRICS_PORT, or stop what listens there"
+        reason = f"{error.strerror or error}. Set DISTRIBU_METRICS_PORT, or stop the program that listens there"
         raise StartError(f"Cannot listen on {host}:{port}: {reason}.") from error
 
 
-def _warn_of_private_counters(settings: Settings) -> None:
-    if settings.rate_limit_storage == "memory://":
+def _warn_of_separate_counters(settings: Settings) -> None:
+    if settings.workers > 1 and settings.rate_limit_storage == "memory://":
         LOG.warning(
-            "Each process counts requests by itself: a key may pass its rate limit up to %s times over. "
+            "Each process counts requests separately, so a key may send up to %s times its rate limit. "
             "Set DISTRIBU_RATE_LIMIT_STORAGE=redis://… to share the counter.",
             settings.workers,
         )

@@ -1,6 +1,6 @@
 """The rate limit of a key: a moving window, and the IETF header fields (contract, section 2).
 
-Not here: whose key it is (`auth.py`). When the counter store fails, requests pass; the fault is logged and counted.
+When the counter store fails, requests pass; the failure is logged and counted. Not here: whose key it is (`auth.py`).
 """
 
 import logging
@@ -19,13 +19,13 @@ from app.http.request_state import Headers
 from app.http.windows import MemoryWindows, RedisWindows
 
 LOG = logging.getLogger(__name__)
-STORE_SECONDS = 0.25  # a counter store slower than this counts as down
-PAUSE_SECONDS = 1.0  # how long a store that failed is left alone
+STORE_SECONDS = 0.25  # a slower counter store has failed
+PAUSE_SECONDS = 1.0  # for which a store that failed is not asked again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quota:
-    """Where a key stands after a request: whether it may pass, what is left, when there will be more."""
+    """The quota of a key after a request: whether the request may pass, what remains, and when it is reset."""
 
     item: RateLimitItem
     allowed: bool
@@ -39,7 +39,7 @@ class Quota:
         return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode())]
 
     def refusal(self) -> ApiError:
-        """Return the 429 of the contract; its wait is a promise, so it is rounded up."""
+        """Return the 429 of the contract. After its wait a request is accepted, so the wait is rounded up."""
         return ApiError(
             HTTPStatus.TOO_MANY_REQUESTS,
             "rate_limited",
@@ -52,7 +52,7 @@ class RateLimiter:
     """Counts the requests of keys in one process, or in Redis for any number of them."""
 
     def __init__(self, storage_uri: str) -> None:
-        """Take `memory://` or `redis://…`; nothing connects before the first request."""
+        """Take `memory://` or `redis://…`, which is not connected to before the first request."""
         self._storage = _storage(storage_uri)
         self._limiter = MovingWindowRateLimiter(self._storage)
         self._paused_until = 0.0
@@ -64,14 +64,14 @@ class RateLimiter:
         try:
             allowed = await self._limiter.hit(item, key_id)
             stats = await self._limiter.get_window_stats(item, key_id)
-        except Exception as error:  # noqa: BLE001 - whatever a store's client raises, the request passes
-            self._fault(error)
+        except Exception as error:  # noqa: BLE001 - whatever the client of a store raises, the request passes
+            self._record_failure(error)
             return _unlimited(item)
         reset = max(1, math.ceil(stats.reset_time))
         return Quota(item=item, allowed=allowed, remaining=max(0, stats.remaining), reset_seconds=reset)
 
-    def _fault(self, error: Exception) -> None:
-        metrics.RATE_LIMIT_FAULTS.inc()
+    def _record_failure(self, error: Exception) -> None:
+        metrics.RATE_LIMIT_FAILURES.inc()
         LOG.error("rate limit store failed, requests pass: %s", error)
         self._paused_until = time.monotonic() + PAUSE_SECONDS
 

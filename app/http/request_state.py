@@ -1,6 +1,6 @@
-"""What the edge knows of one request; made by the outermost middleware, completed on the way in.
+"""What the edge knows of one request: created by the outermost middleware, completed by the next ones.
 
-It travels in the ASGI scope and in the WSGI environ under `KEY`.
+It travels in the ASGI scope and in the WSGI environ under `STATE_KEY`.
 """
 
 import time
@@ -12,15 +12,15 @@ from starlette.types import Scope
 from app.context import CallingKey
 from app.spec import Operation
 
-KEY = "distribu.call"
-BODY_FAULT = "distribu.body_fault"  # in the scope's `state`: the fault that the parser found in the body
+STATE_KEY = "distribu.request_state"
+BODY_ERROR = "distribu.body_error"  # in the `state` of the scope: the error that the parser found in the body
 
 Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass(kw_only=True, slots=True)
-class Call:
-    """One request: its id, then what routing, authentication and validation found out."""
+class RequestState:
+    """The id of a request, then what routing, authentication and validation found."""
 
     request_id: str
     server: tuple[str, int]  # the address and port at which its connection arrived
@@ -30,10 +30,10 @@ class Call:
     key: CallingKey | None = None
     query: dict[str, list[str]] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
-    headers: Headers = field(default_factory=list)  # to add to whatever the answer is
+    headers: Headers = field(default_factory=list)  # added to the response, whatever it is
 
 
-def call_of(scope: Scope) -> Call:
-    """Return the call of this ASGI scope."""
-    call: Call = scope[KEY]
-    return call
+def state_of(scope: Scope) -> RequestState:
+    """Return the state of the request of an ASGI scope."""
+    state: RequestState = scope[STATE_KEY]
+    return state

@@ -1,4 +1,4 @@
-"""What needs no key and is not part of the API: health, metrics, and the reference page in the browser."""
+"""Paths that need no key and are not part of the API: health, metrics, and the reference page."""
 
 import asyncio
 import contextlib
@@ -15,8 +15,9 @@ from app import __version__, schema_version
 from app.address import BASE_PATH
 from app.db import Database
 from app.http import metrics
-from app.http.figures import Figures
 from app.http.methods import method_not_allowed
+from app.http.metrics_collector import MetricsCollector
+from app.http.middleware import HttpMiddleware
 
 READY_SECONDS = 3.0
 ALLOW = "GET, HEAD, OPTIONS"
@@ -41,8 +42,8 @@ PAGE = """<!doctype html>
 </body>
 </html>
 """
-# Requests go to where the page came from: under any host name, and below any path prefix.
-START = """const servers = [{url: new URL("api/v1", location.href).href}];
+# The page sends requests to its own origin, whatever the host name and the path prefix.
+START_SCRIPT = """const servers = [{url: new URL("api/v1", location.href).href}];
 const sameOrigin = () => ({statePlugins: {spec: {wrapActions: {
   updateJsonSpec: (update) => (document) => update({...document, servers})
 }}}});
@@ -51,12 +52,14 @@ SwaggerUIBundle({
   displayRequestDuration: true, persistAuthorization: false, validatorUrl: null, plugins: [sameOrigin]
 });
 """
-# Swagger UI draws with inline styles and data: images; nothing may come from another host.
-POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+# Swagger UI uses inline styles and data: images. Nothing may come from another host.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+)
 
 
-class Content(NamedTuple):
-    """An answer."""
+class Response(NamedTuple):
+    """The response to GET."""
 
     status: int
     media_type: str
@@ -64,15 +67,15 @@ class Content(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-Source = Callable[[], Awaitable[Content]]
+Source = Callable[[], Awaitable[Response]]
 
 
-class SystemMiddleware:
-    """Answer a few fixed paths; pass on everything else."""
+class SystemMiddleware(HttpMiddleware):
+    """Serve a few fixed paths; pass on everything else."""
 
     def __init__(self, app: ASGIApp, *, database: Database, serves_metrics: bool) -> None:
-        """Take the database whose health is asked for."""
-        self.app = app
+        """Take the database, whose state `/readyz` and `/metrics` report."""
+        super().__init__(app)
         self._database = database
         self._sources: dict[str, Source] = {
             "/": _redirect("docs"),
@@ -80,71 +83,71 @@ class SystemMiddleware:
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/docs": _fixed("text/html; charset=utf-8", PAGE.encode()),
-            "/docs/start.js": _fixed("text/javascript; charset=utf-8", START.encode()),
+            "/docs/start.js": _fixed("text/javascript; charset=utf-8", START_SCRIPT.encode()),
         }
         if serves_metrics:
-            self._sources["/metrics"] = _metrics(Figures(database))
+            self._sources["/metrics"] = _metrics(MetricsCollector(database))
         for name, media_type in ASSETS.items():
             self._sources[f"/docs/{name}"] = _fixed(media_type, (Path(swagger_ui_path) / name).read_bytes())
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer GET, HEAD and OPTIONS of our own paths."""
-        if scope["type"] != "http" or scope["path"] not in self._sources:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond to GET, HEAD and OPTIONS of these paths. Raises ApiError 405 for other methods."""
+        if scope["path"] not in self._sources:
             await self.app(scope, receive, send)
         elif scope["method"] == "OPTIONS":
             await _send(send, HTTPStatus.NO_CONTENT, b"", [(b"allow", ALLOW.encode())])
         elif scope["method"] not in {"GET", "HEAD"}:
             raise method_not_allowed(ALLOW)
         else:
-            content = await self._sources[scope["path"]]()
+            response = await self._sources[scope["path"]]()
             headers = [
-                (b"content-type", content.media_type.encode()),
-                (b"content-length", str(len(content.body)).encode()),
-                (b"content-security-policy", POLICY.encode()),
+                (b"content-type", response.media_type.encode()),
+                (b"content-length", str(len(response.body)).encode()),
+                (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
                 (b"x-content-type-options", b"nosniff"),
-                *content.headers,
+                *response.headers,
             ]
-            await _send(send, content.status, b"" if scope["method"] == "HEAD" else content.body, headers)
+            await _send(send, response.status, b"" if scope["method"] == "HEAD" else response.body, headers)
 
-    async def _healthz(self) -> Content:
+    async def _healthz(self) -> Response:
         return _json(HTTPStatus.OK, {"status": "ok", "version": __version__})
 
-    async def _readyz(self) -> Content:
+    async def _readyz(self) -> Response:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(READY_SECONDS):
                 if await asyncio.to_thread(schema_version.is_fit, self._database):
                     return _json(HTTPStatus.OK, {"status": "ready"})
-        message = "The database is away or its schema is not the one this server needs."
+        message = "The database is unavailable, or its schema is not the one that this server needs."
         return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"error": message, "code": "not_ready"})
 
 
 def _fixed(media_type: str, body: bytes) -> Source:
-    async def source() -> Content:
-        return Content(HTTPStatus.OK, media_type, body)
+    async def source() -> Response:
+        return Response(HTTPStatus.OK, media_type, body)
 
     return source
 
 
 def _redirect(target: str) -> Source:
-    """Lead on to a relative address, which is right below a path prefix, too."""
+    """Redirect to a relative URL, which is also correct below a path prefix."""
 
-    async def source() -> Content:
+    async def source() -> Response:
         body = f"See {target}\n".encode()
-        return Content(HTTPStatus.FOUND, "text/plain; charset=utf-8", body, ((b"location", target.encode()),))
+        return Response(HTTPStatus.FOUND, "text/plain; charset=utf-8", body, ((b"location", target.encode()),))
 
     return source
 
 
-def _metrics(figures: Figures) -> Source:
-    async def source() -> Content:
-        body = await asyncio.to_thread(metrics.render, figures)
-        return Content(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", body)
+def _metrics(collector: MetricsCollector) -> Source:
+    async def source() -> Response:
+        body = await asyncio.to_thread(metrics.render, collector)
+        return Response(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", body)
 
     return source
 
 
-def _json(status: int, content: dict[str, str]) -> Content:
-    return Content(status, "application/json", orjson.dumps(content))
+def _json(status: int, content: dict[str, str]) -> Response:
+    return Response(status, "application/json", orjson.dumps(content))
 
 
 async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:

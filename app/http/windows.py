@@ -1,9 +1,9 @@
 """Moving windows of requests, in this process or in Redis, that do not depend on how clocks are set.
 
-The library's own storages stamp entries with the time of day of the process. Set back an hour, such a clock refuses a
-key for an hour; two servers with different clocks judge each other's entries wrongly. Here the times of a window come
-from one clock: a monotonic one in memory, that of Redis itself otherwise. `get_moving_window` returns when a window
-began relative to now, and the library's `WindowStats.reset_time` is so the time that is left.
+The library's own storages stamp entries with the time of day of the process. When such a clock is set back an hour, a
+key is refused for an hour; two servers with different clocks misjudge each other's entries. Here the times of a window
+come from one clock: a monotonic one in memory, the clock of the Redis server otherwise. `get_moving_window` returns the
+start of a window relative to now, so the library's `WindowStats.reset_time` is the remaining time.
 """
 
 import time
@@ -14,11 +14,12 @@ from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.storage.redis.redispy import RedispyBridge
 
 SWEEP_SECONDS = 60.0
-LONGEST_WINDOW = 86_400.0  # no limit counts over more than a day
+LONGEST_WINDOW_SECONDS = 86_400.0  # settings and keys accept no longer one (`config.rate_limit`)
 
-# Drops what has left the window, adds entries if they fit, and returns what the window holds. An entry from the future
-# means that the clock of Redis was set back: the window starts again, empty. Corrections are smaller.
-SCRIPT = """
+# Removes what has left the window, adds entries if they fit, and returns what the window holds. An entry more than one
+# second in the future means that the clock of Redis was set back: the window starts again, empty. Corrections by NTP
+# are smaller.
+WINDOW_SCRIPT = """
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local limit, expiry, amount = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -45,10 +46,10 @@ return {fits and 1 or 0, count, tostring(oldest - now)}
 
 
 class MemoryWindows(MemoryStorage):
-    """Moving windows in this process's memory: a queue of times for each key, the oldest first.
+    """Moving windows in the memory of this process: for each key the times of its requests, the oldest first.
 
-    The library's own starts a task for every request and moves the whole list for every entry; these two methods
-    do neither. They never await, so on one event loop they need no lock.
+    The library's own storage starts a task for every request and moves the whole list for every entry; these two
+    methods do neither. They never await, so on one event loop they need no lock.
     """
 
     STORAGE_SCHEME = ["distribu+memory"]  # noqa: RUF012 - declared by the library
@@ -70,7 +71,7 @@ class MemoryWindows(MemoryStorage):
         return True
 
     async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002 - the library's signature
-        """Return when the window began, relative to now, and how many entries it has."""
+        """Return the start of the window relative to now, and the number of its entries."""
         now = time.monotonic()
         window = self._current(key, expiry, now)
         return (window[0] - now if window else 0.0), len(window)
@@ -82,25 +83,25 @@ class MemoryWindows(MemoryStorage):
         return window
 
     def _sweep(self, now: float, expiry: int) -> None:
-        """Forget keys that are silent, now and then: entries older than the longest window in use."""
+        """Remove the windows of keys without recent requests, at most once in SWEEP_SECONDS."""
         if now < self._next_sweep:
             return
         self._next_sweep = now + max(SWEEP_SECONDS, expiry)
         self._windows = {
-            key: window for key, window in self._windows.items() if window and window[-1] > now - LONGEST_WINDOW
+            key: window for key, window in self._windows.items() if window and window[-1] > now - LONGEST_WINDOW_SECONDS
         }
 
 
 class RedisWindows(RedisStorage):
-    """Moving windows in Redis, which any number of processes on any machines share."""
+    """Moving windows in Redis, shared by any number of processes on any machines."""
 
     STORAGE_SCHEME = ["distribu+redis"]  # noqa: RUF012 - declared by the library
     bridge: RedispyBridge
 
     def __init__(self, uri: str, **options: Any) -> None:
-        """Take what the library takes; nothing connects yet."""
+        """Take what the library takes; this does not connect."""
         super().__init__(uri, **options)
-        self._script = self.bridge.get_connection().register_script(SCRIPT.encode())
+        self._script = self.bridge.get_connection().register_script(WINDOW_SCRIPT.encode())
 
     async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Add `amount` entries unless the window of `expiry` seconds would hold more than `limit`."""
@@ -108,7 +109,7 @@ class RedisWindows(RedisStorage):
         return bool(fits)
 
     async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        """Return when the window began, relative to now, and how many entries it has."""
+        """Return the start of the window relative to now, and the number of its entries."""
         _, count, began = await self._run(key, limit, expiry, 0)
         return float(began), count
 

@@ -1,4 +1,4 @@
-"""The real command, as a process of its own, on a fresh database."""
+"""Run the real command in a separate process, on a fresh database."""
 
 import io
 import json
@@ -27,7 +27,7 @@ from tests.support.servers import ROOT
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a command did: its exit code and what it printed."""
+    """The result of a command: its exit code and its output."""
 
     code: int
     out: str
@@ -39,8 +39,8 @@ class Outcome:
         return json.loads(self.out)
 
     @property
-    def refusal(self) -> str:
-        """Return the one line on stderr that says why a command failed."""
+    def error(self) -> str:
+        """Return the one line on standard error that says why the command failed."""
         assert self.code in {1, 2}
         assert self.out == ""
         assert self.err.startswith("Error: ")
@@ -52,15 +52,15 @@ Command = Callable[..., Outcome]
 
 
 def environment(url: str | None, **settings: str) -> dict[str, str]:
-    """Return the environment of a command."""
+    """Return the environment variables of a command."""
     values = {f"DISTRIBU_{name.upper()}": value for name, value in settings.items()}
     database = {} if url is None else {"DISTRIBU_DATABASE_URL": url}
     return os.environ | {"PYTHONPATH": str(ROOT)} | database | values
 
 
 def execute(directory: Path, url: str | None, *arguments: str, stdin: bytes = b"", **settings: str) -> Outcome:
-    """Run `distribu` in `directory`; whatever happens, it never shows a trace."""
-    strictness = () if "serve" in arguments else ("-W", "error")  # the web framework warns of itself
+    """Run `distribu` in `directory`. It never prints a traceback."""
+    strictness = () if "serve" in arguments else ("-W", "error")  # the web framework causes warnings
     process = subprocess.run(
         [sys.executable, *strictness, "-m", "app.cli", *arguments],
         cwd=directory,
@@ -76,7 +76,7 @@ def execute(directory: Path, url: str | None, *arguments: str, stdin: bytes = b"
 
 
 def fork(directory: Path, url: str, *arguments: str, stdin: bytes, **settings: str) -> Outcome:
-    """Run `distribu` in a copy of this process: as real as `execute`, but everything is imported already."""
+    """Run `distribu` in a fork of this process: equal to `execute`, but faster, because all modules are imported."""
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as result, tempfile.TemporaryFile() as messages:
         given.write(stdin)
         given.seek(0)
@@ -92,7 +92,7 @@ def fork(directory: Path, url: str, *arguments: str, stdin: bytes, **settings: s
 def _status(child: int) -> int:
     try:
         return os.waitpid(child, 0)[1]
-    except BaseException:  # the test ran out of time: so does its command
+    except BaseException:  # the test has timed out, so its command must end too
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         raise
@@ -120,7 +120,7 @@ def _become_command(
         runtime.settings.cache_clear()
         code = program.run(arguments)
         sys.stdout.flush()
-    except BaseException:  # noqa: BLE001 - nothing of the child may go on in the parent's place
+    except BaseException:  # noqa: BLE001 - the child must never continue as the test process
         traceback.print_exc()
     finally:
         os._exit(code)
@@ -131,7 +131,8 @@ def dump(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     with database.transaction() as session:
         tables = Base.metadata.sorted_tables
         return {
-            each.name: [tuple(row) for row in session.execute(sa.select(each).order_by(each.c.id))] for each in tables
+            table.name: [tuple(row) for row in session.execute(sa.select(table).order_by(table.c.id))]
+            for table in tables
         }
 
 
@@ -155,7 +156,7 @@ def distribu(database_url: str, tmp_path: Path) -> Command:
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Command:
-    """Return a function that runs a command where there is no database, nor a setting for one."""
+    """Return a function that runs a command without a database or a setting for one."""
 
     def run(*arguments: str, url: str | None = None, **settings: str) -> Outcome:
         return execute(tmp_path, url, *arguments, stdin=b"", **settings)

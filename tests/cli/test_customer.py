@@ -20,7 +20,7 @@ def listed(distribu: Command, shop: Tenant, *more: str) -> list[dict[str, Any]]:
 
 
 class TestList:
-    def test_answers_customers_as_the_api_does(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+    def test_json_equals_that_of_the_api(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         customer_id = factories.customer(fresh_database, shop.company_id, tax_rate_override=Decimal("0.05"))
 
         (only,) = listed(distribu, shop)
@@ -30,12 +30,12 @@ class TestList:
         assert only == CustomerSchema().render(row)
         assert list(only) == list(CustomerSchema().render(row))
 
-    def test_filters(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+    def test_filters_customers(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         older = factories.customer(fresh_database, shop.company_id, name="Äpfel & Co", created_at=LONG_AGO)
         newer = factories.customer(fresh_database, shop.company_id, status="BLOCKED", email="newer@example.com")
 
         def ids(*options: str) -> list[str]:
-            return [each["id"] for each in listed(distribu, shop, *options)]
+            return [customer["id"] for customer in listed(distribu, shop, *options)]
 
         assert ids() == [newer, older]
         assert ids("--status", "ACTIVE") == [older]
@@ -44,13 +44,13 @@ class TestList:
         assert ids("--email", "NEWER@example.com") == [newer]
         assert ids("--limit", "1") == [newer]
 
-    def test_fetches_as_many_pages_as_it_takes(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+    def test_limit_0_lists_all_customers(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         made = {factories.customer(fresh_database, shop.company_id) for _ in range(102)}
 
-        assert {each["id"] for each in listed(distribu, shop, "--limit", "0")} == made
+        assert {customer["id"] for customer in listed(distribu, shop, "--limit", "0")} == made
         assert len(listed(distribu, shop)) == 50
 
-    def test_shows_a_table_and_says_when_there_is_more(
+    def test_the_table_is_limited_and_a_message_says_so(
         self, distribu: Command, shop: Tenant, fresh_database: Database
     ) -> None:
         factories.customer(fresh_database, shop.company_id, name="Older", created_at=LONG_AGO)
@@ -61,17 +61,17 @@ class TestList:
         assert "Older" not in outcome.out
         assert "9.00" in outcome.out
         assert "\x1b" not in outcome.out
-        assert outcome.err == "There are more than these 1. Use --limit 0 to list all.\n"
+        assert outcome.err == "There are more than 1. Use --limit 0 to list all.\n"
 
-    def test_shows_nothing_of_another_company(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+    def test_customers_of_another_company_are_not_listed(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
         other = factories.tenant(fresh_database)
         factories.customer(fresh_database, other.company_id)
 
         assert listed(distribu, shop) == []
 
-    def test_json_has_no_character_that_a_terminal_obeys(
-        self, distribu: Command, shop: Tenant, fresh_database: Database
-    ) -> None:
+    def test_json_escapes_control_characters(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         factories.customer(fresh_database, shop.company_id, name="Evil \x1b[31m \x7f \x9b31m")
 
         outcome = distribu("customer", "list", "--company", shop.slug, "--json")

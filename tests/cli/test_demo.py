@@ -92,7 +92,7 @@ class TestFirstRun:
         outcome = distribu("demo")
         key_file.rmdir()
 
-        assert "The demo key cannot be kept in" in outcome.refusal
+        assert "The demo key cannot be stored in" in outcome.error
         assert outcome.code == 2
         assert dump(fresh_database) == before
 
@@ -131,7 +131,7 @@ class TestLaterRuns:
         outcome = distribu("demo", "--json")
 
         assert (outcome.json["key"], outcome.json["curl"]) == (None, None)
-        assert "Make a new one: distribu key create --company demo" in outcome.err
+        assert "Create a key: distribu key create --company demo" in outcome.err
         assert "curl" not in distribu("demo").out
 
     def test_say_so_when_the_file_holds_a_key_of_another_database(

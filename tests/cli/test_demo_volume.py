@@ -27,8 +27,8 @@ def test_fills_up_to_the_number_asked_for(distribu: Command) -> None:
 
     assert [each.json["orders"] for each in (first, again, more, fewer)] == [700, 700, 1000, 1000]
     assert [each.json["products"] for each in (first, more)] == [400, 400]
-    assert "580 orders were added." in first.err
-    assert "300 orders were added." in more.err
+    assert "Added 580 orders." in first.err
+    assert "Added 300 orders." in more.err
     assert "were added" not in again.err + fewer.err
     added = [each for each in entries(distribu, "demo") if each["action"] == "demo.orders_added"]
     assert [each["metadata"] for each in added] == [{"orders": 300}, {"orders": 580}]
@@ -92,4 +92,4 @@ def test_the_history_is_believable(distribu: Command, fresh_database: Database) 
 
 @pytest.mark.parametrize("number", ["0", "-1", "many", "10000001"])
 def test_refuses_a_number_that_makes_no_sense(distribu: Command, number: str) -> None:
-    assert "--orders" in distribu("demo", "--orders", number).refusal
+    assert "--orders" in distribu("demo", "--orders", number).error

@@ -25,7 +25,7 @@ def create(shop: Tenant, *more: str) -> list[str]:
 
 
 class TestCreate:
-    def test_answers_the_record_and_a_key_that_works(
+    def test_json_has_the_record_and_a_working_key(
         self, distribu: Command, shop: Tenant, fresh_database: Database
     ) -> None:
         created = distribu(*create(shop, "--scope", "orders:read", "--json")).json
@@ -41,25 +41,23 @@ class TestCreate:
         assert found is not None
         assert (found.id, found.company_id) == (created["id"], shop.company_id)
 
-    def test_shows_people_the_key_once_and_says_so(self, distribu: Command, shop: Tenant) -> None:
+    def test_prints_the_key_once_with_a_message(self, distribu: Command, shop: Tenant) -> None:
         outcome = distribu(*create(shop))
 
         assert re.fullmatch(r"dk_[A-Za-z0-9_-]{43}\n", outcome.out)
         assert "This is the only time the key is shown." in outcome.err
         assert outcome.out.strip() not in outcome.err
 
-    def test_the_plaintext_is_nowhere_in_the_database(
-        self, distribu: Command, shop: Tenant, fresh_database: Database
-    ) -> None:
+    def test_the_plaintext_is_not_stored(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         token = distribu(*create(shop)).out.strip()
 
         assert token not in str(dump(fresh_database))
         assert token not in distribu("key", "list", "--company", shop.slug, "--json").out
 
-    def test_all_stands_for_every_scope(self, distribu: Command, shop: Tenant) -> None:
+    def test_all_grants_every_scope(self, distribu: Command, shop: Tenant) -> None:
         assert distribu(*create(shop, "--scope", "all", "--json")).json["scopes"] == sorted(Scope)
 
-    def test_can_expire(self, distribu: Command, shop: Tenant) -> None:
+    def test_a_key_can_have_an_expiry(self, distribu: Command, shop: Tenant) -> None:
         created = distribu(*create(shop, "--expires", "2100-04-16T14:22:00+02:00", "--json")).json
 
         assert created["expiresAt"] == "2100-04-16T12:22:00.000Z"
@@ -73,16 +71,16 @@ class TestCreate:
         ],
         ids=["expires", "rate-limit", "scope"],
     )
-    def test_refuses_what_cannot_be_read(self, bare: Command, option: tuple[str, ...], message: str) -> None:
+    def test_an_invalid_option_is_rejected(self, bare: Command, option: tuple[str, ...], message: str) -> None:
         outcome = bare("key", "create", "--company", "acme", "--name", "Till", "--scope", "all", *option)
 
-        assert message in outcome.refusal
+        assert message in outcome.error
         assert outcome.code == 2
 
-    def test_refuses_an_expiry_in_the_past(self, distribu: Command, shop: Tenant) -> None:
+    def test_an_expiry_in_the_past_is_rejected(self, distribu: Command, shop: Tenant) -> None:
         outcome = distribu(*create(shop, "--expires", "2020-01-01"))
 
-        assert outcome.refusal == "The expiry must lie in the future."
+        assert outcome.error == "The expiry must lie in the future."
         assert outcome.code == 1
 
     def test_a_key_can_have_its_own_rate_limit(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
@@ -94,18 +92,18 @@ class TestCreate:
         assert found.rate_limit == "600 per 1 minute"
 
     @pytest.mark.parametrize("name", ["", "x" * 101])
-    def test_refuses_a_name_that_will_not_do(self, distribu: Command, shop: Tenant, name: str) -> None:
+    def test_an_invalid_name_is_rejected(self, distribu: Command, shop: Tenant, name: str) -> None:
         outcome = distribu("key", "create", "--company", shop.slug, "--name", name, "--scope", "all")
 
-        assert outcome.refusal == "name must be between 1 and 100 characters."
+        assert outcome.error == "name must be between 1 and 100 characters."
 
-    def test_refuses_an_unknown_company(self, distribu: Command) -> None:
-        outcome = distribu("key", "create", "--company", "nobody", "--name", "A", "--scope", "all")
+    def test_an_unknown_company_is_rejected(self, distribu: Command) -> None:
+        outcome = distribu("key", "create", "--company", "unknown", "--name", "A", "--scope", "all")
 
-        assert outcome.refusal == "Company 'nobody' not found."
+        assert outcome.error == "Company 'unknown' not found."
         assert outcome.code == 1
 
-    def test_is_audited_without_the_key(self, distribu: Command, shop: Tenant) -> None:
+    def test_the_audit_entry_does_not_have_the_key(self, distribu: Command, shop: Tenant) -> None:
         created = distribu(*create(shop, "--json")).json
 
         entry = entries(distribu, shop.slug)[0]
@@ -120,7 +118,7 @@ class TestCreate:
 
 
 class TestList:
-    def test_answers_the_records_newest_first(self, distribu: Command, shop: Tenant) -> None:
+    def test_prints_keys_newest_first(self, distribu: Command, shop: Tenant) -> None:
         created = distribu(*create(shop, "--expires", "2100-01-01", "--json")).json
 
         newest, oldest = distribu("key", "list", "--company", shop.slug, "--json").json
@@ -133,18 +131,22 @@ class TestList:
         assert (newest["lastUsedAt"], newest["status"]) == (None, "Active")
         assert oldest["id"] == shop.key_id
 
-    def test_keeps_revoked_and_expired_keys(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+    def test_revoked_and_expired_keys_are_listed(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
         past = datetime.now(UTC) - timedelta(days=1)
         expired, _ = factories.api_key(fresh_database, shop.company_id, expires_at=past, last_used_at=past)
         revoked, _ = factories.api_key(fresh_database, shop.company_id, revoked_at=past)
 
-        rows = {each["id"]: each for each in distribu("key", "list", "--company", shop.slug, "--json").json}
+        rows = {key["id"]: key for key in distribu("key", "list", "--company", shop.slug, "--json").json}
 
         assert rows[expired]["status"] == "Expired"
         assert TIME.fullmatch(rows[expired]["lastUsedAt"])
         assert rows[revoked]["status"] == "Revoked"
 
-    def test_shows_nothing_of_another_company(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+    def test_keys_of_another_company_are_not_listed(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
         other = factories.tenant(fresh_database)
 
         outcome = distribu("key", "list", "--company", shop.slug)
@@ -163,41 +165,41 @@ class TestUpdate:
         assert listed["rateLimit"] == "600/minute"
         assert "600/minute" in distribu("key", "list", "--company", shop.slug).out
 
-    def test_default_is_the_limit_of_the_server(self, distribu: Command, shop: Tenant) -> None:
+    def test_default_removes_the_limit_of_the_key(self, distribu: Command, shop: Tenant) -> None:
         distribu("key", "update", shop.key_id, "--rate-limit", "5/second")
 
         assert distribu("key", "update", shop.key_id, "--rate-limit", "default", "--json").json["rateLimit"] is None
         assert "default" in distribu("key", "list", "--company", shop.slug).out
 
-    def test_is_audited_once(self, distribu: Command, shop: Tenant) -> None:
+    def test_is_audited_only_when_something_changed(self, distribu: Command, shop: Tenant) -> None:
         for _ in range(2):
             assert distribu("key", "update", shop.key_id, "--rate-limit", "600/minute").code == 0
 
         entries = distribu("audit", "list", "--company", shop.slug, "--json").json
-        (entry,) = [each for each in entries if each["action"] == "api_key.updated"]
+        (entry,) = [entry for entry in entries if entry["action"] == "api_key.updated"]
         assert entry["entityId"] == shop.key_id
         assert entry["metadata"]["before"] == {"rateLimit": factories.UNLIMITED}
         assert entry["metadata"]["after"] == {"rateLimit": "600 per 1 minute"}
 
     @pytest.mark.parametrize("limit", ["many", "0/minute", "60/minute;1/second", ""])
-    def test_refuses_what_is_no_limit(self, bare: Command, limit: str) -> None:
+    def test_an_invalid_limit_is_rejected(self, bare: Command, limit: str) -> None:
         outcome = bare("key", "update", "dk_123456789", "--rate-limit", limit)
 
-        assert "is not a number of requests per period, like 600/minute." in outcome.refusal
+        assert "is not a number of requests per period, like 600/minute." in outcome.error
         assert outcome.code == 2
 
-    def test_a_key_of_another_company_is_unknown(
+    def test_a_key_of_another_company_is_not_found(
         self, distribu: Command, shop: Tenant, fresh_database: Database
     ) -> None:
         other = factories.tenant(fresh_database)
         command = ("key", "update", other.key_id, "--company", shop.slug, "--rate-limit", "1/minute")
 
-        assert distribu(*command).refusal == "Key not found."
+        assert distribu(*command).error == "Key not found."
 
 
 class TestRevoke:
     @pytest.mark.parametrize("by", ["prefix", "id"])
-    def test_answers_the_revoked_record(self, distribu: Command, shop: Tenant, by: str) -> None:
+    def test_prints_the_revoked_key(self, distribu: Command, shop: Tenant, by: str) -> None:
         created = distribu(*create(shop, "--json")).json
 
         revoked = distribu("key", "revoke", created[by], "--json").json
@@ -206,43 +208,45 @@ class TestRevoke:
         assert revoked == expected
         assert list(revoked) == list(expected)
 
-    def test_a_second_time_changes_nothing(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+    def test_a_second_revocation_changes_nothing(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
         distribu("key", "revoke", shop.key_id)
         before = dump(fresh_database)
 
         assert distribu("key", "revoke", shop.key_id, "--json").json["status"] == "Revoked"
         assert dump(fresh_database) == before
 
-    def test_is_audited_once(self, distribu: Command, shop: Tenant) -> None:
+    def test_is_audited_only_when_something_changed(self, distribu: Command, shop: Tenant) -> None:
         created = distribu(*create(shop, "--json")).json
         distribu("key", "revoke", created["prefix"])
         distribu("key", "revoke", created["prefix"])
 
-        revocations = [each for each in entries(distribu, shop.slug) if each["action"] == "api_key.revoked"]
+        revocations = [entry for entry in entries(distribu, shop.slug) if entry["action"] == "api_key.revoked"]
         (entry,) = revocations
         assert (entry["entityType"], entry["entityId"]) == ("api_key", created["id"])
         assert (entry["actorType"], entry["actorId"]) == ("USER", getpass.getuser())
         assert entry["metadata"] == {name: created[name] for name in ("name", "prefix", "scopes")}
 
-    def test_refuses_an_unknown_key(self, distribu: Command) -> None:
+    def test_an_unknown_key_is_not_found(self, distribu: Command) -> None:
         outcome = distribu("key", "revoke", "dk_123456789")
 
-        assert outcome.refusal == "Key not found."
+        assert outcome.error == "Key not found."
         assert outcome.code == 1
 
-    def test_a_key_of_another_company_is_unknown(
+    def test_a_key_of_another_company_is_not_found(
         self, distribu: Command, shop: Tenant, fresh_database: Database
     ) -> None:
         other = factories.tenant(fresh_database)
 
-        assert distribu("key", "revoke", other.key_id, "--company", shop.slug).refusal == "Key not found."
+        assert distribu("key", "revoke", other.key_id, "--company", shop.slug).error == "Key not found."
 
-    def test_a_prefix_of_several_keys_needs_more(
+    def test_a_prefix_of_several_keys_needs_the_company(
         self, distribu: Command, shop: Tenant, fresh_database: Database
     ) -> None:
         other = factories.tenant(fresh_database)
-        factories.api_key(fresh_database, shop.company_id, prefix="dk_twins0000")
-        key_id, _ = factories.api_key(fresh_database, other.company_id, prefix="dk_twins0000")
+        factories.api_key(fresh_database, shop.company_id, prefix="dk_same00000")
+        key_id, _ = factories.api_key(fresh_database, other.company_id, prefix="dk_same00000")
 
-        assert "stands for 2 keys" in distribu("key", "revoke", "dk_twins0000").refusal
-        assert distribu("key", "revoke", "dk_twins0000", "--company", other.slug, "--json").json["id"] == key_id
+        assert "stands for 2 keys" in distribu("key", "revoke", "dk_same00000").error
+        assert distribu("key", "revoke", "dk_same00000", "--company", other.slug, "--json").json["id"] == key_id

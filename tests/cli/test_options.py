@@ -9,7 +9,7 @@ import pytest
 from app.cli import options
 
 
-class TestMoment:
+class TestTime:
     @pytest.mark.parametrize(
         ("given", "expected"),
         [
@@ -20,18 +20,18 @@ class TestMoment:
             ("2100-04-16T14:22:00+02:00", datetime(2100, 4, 16, 12, 22, tzinfo=UTC)),
         ],
     )
-    def test_is_an_iso_time_in_utc(self, given: str, expected: datetime) -> None:
-        moment = options.MOMENT.convert(given, None, None)
+    def test_is_converted_to_utc(self, given: str, expected: datetime) -> None:
+        time = options.TIME.convert(given, None, None)
 
-        assert moment == expected
-        assert moment.tzinfo is UTC
+        assert time == expected
+        assert time.tzinfo is UTC
 
     @pytest.mark.parametrize(
         "given", ["", "tomorrow", "2100-02-30", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00+01:00"]
     )
-    def test_refuses_the_rest(self, given: str) -> None:
+    def test_anything_else_is_rejected(self, given: str) -> None:
         with pytest.raises(click.BadParameter, match="is not an ISO 8601 time"):
-            options.MOMENT.convert(given, None, None)
+            options.TIME.convert(given, None, None)
 
 
 class TestNumber:
@@ -42,27 +42,27 @@ class TestNumber:
     @pytest.mark.parametrize(
         "given", ["", "free", "1,50", "1e3", "NaN", "Infinity", ".5", "5.", "1_000", "٣", " 1", "9" * 31]
     )
-    def test_refuses_the_rest(self, given: str) -> None:
+    def test_anything_else_is_rejected(self, given: str) -> None:
         with pytest.raises(click.BadParameter, match="is not a number like"):
             options.NUMBER.convert(given, None, None)
 
 
 class TestRateLimit:
     @pytest.mark.parametrize("given", ["600/minute", "600 per minute", "600/1minute"])
-    def test_has_one_wording(self, given: str) -> None:
+    def test_is_normalized(self, given: str) -> None:
         assert options.RATE_LIMIT.convert(given, None, None) == "600 per 1 minute"
 
     @pytest.mark.parametrize("given", ["", "fast", "0/minute", "600"])
-    def test_refuses_the_rest(self, given: str) -> None:
+    def test_anything_else_is_rejected(self, given: str) -> None:
         with pytest.raises(click.BadParameter, match="like 600/minute"):
             options.RATE_LIMIT.convert(given, None, None)
 
 
 class TestText:
-    def test_is_trimmed_and_composed(self) -> None:
+    def test_is_trimmed_and_normalized(self) -> None:
         assert options.TEXT.convert(" A\u0308cme ", None, None) == "Äcme"
 
     @pytest.mark.parametrize("given", ["a\nb", "\x1b[31m", "\udcff"], ids=ascii)
-    def test_refuses_what_cannot_be_stored_or_shown(self, given: str) -> None:
+    def test_text_that_cannot_be_stored_or_shown_is_rejected(self, given: str) -> None:
         with pytest.raises(click.BadParameter, match="must be UTF-8 text"):
             options.TEXT.convert(given, None, None)

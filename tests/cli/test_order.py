@@ -33,7 +33,7 @@ def place(fresh_database: Database, shop: Tenant, buyer: str) -> Place:
     product_id = factories.product(fresh_database, shop.company_id, name="Widget", sku="W-1", stock=1_000_000)
 
     def place(customer_id: str = buyer, at: datetime | None = None, quantity: int = 10, **fields: Any) -> str:
-        body = factories.draft(customer_id, (product_id, quantity), **fields)
+        body = factories.order_body(customer_id, (product_id, quantity), **fields)
         with fresh_database.transaction(write=True) as session:
             ctx = factories.context(session, shop.company_id)
             order, _ = orders.place(replace(ctx, now=at or ctx.now), OrderDraftSchema().load(body))
@@ -48,7 +48,7 @@ def listed(distribu: Command, shop: Tenant, *more: str) -> list[dict[str, Any]]:
 
 
 class TestList:
-    def test_answers_orders_as_the_api_does(
+    def test_json_equals_that_of_the_api(
         self, distribu: Command, shop: Tenant, fresh_database: Database, place: Place
     ) -> None:
         order_id = place(poNumber="PO-1")
@@ -60,7 +60,9 @@ class TestList:
         assert only == expected
         assert list(only) == list(expected)
 
-    def test_filters(self, distribu: Command, shop: Tenant, fresh_database: Database, buyer: str, place: Place) -> None:
+    def test_filters_orders(
+        self, distribu: Command, shop: Tenant, fresh_database: Database, buyer: str, place: Place
+    ) -> None:
         other = factories.customer(fresh_database, shop.company_id)
         older = place(at=LONG_AGO)
         newer = place(other, poNumber="PO-1")
@@ -68,7 +70,7 @@ class TestList:
             orders.change_status(factories.context(session, shop.company_id), newer, OrderStatus.CONFIRMED)
 
         def ids(*options: str) -> list[str]:
-            return [each["id"] for each in listed(distribu, shop, *options)]
+            return [order["id"] for order in listed(distribu, shop, *options)]
 
         assert ids() == [newer, older]
         assert ids("--status", "CONFIRMED") == [newer]
@@ -82,16 +84,16 @@ class TestList:
         assert ids("--po-number", "PO-1") == [newer]
         assert ids("--po-number", "PO-12") == []
 
-    def test_refuses_an_unknown_customer(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+    def test_an_unknown_customer_is_rejected(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         other = factories.tenant(fresh_database)
         foreign = factories.customer(fresh_database, other.company_id)
 
         outcome = distribu("order", "list", "--company", shop.slug, "--customer", foreign)
 
-        assert outcome.refusal == "Customer not found."
+        assert outcome.error == "Customer not found."
         assert outcome.code == 1
 
-    def test_shows_a_table_and_says_when_there_is_more(self, distribu: Command, shop: Tenant, place: Place) -> None:
+    def test_the_table_is_limited_and_a_message_says_so(self, distribu: Command, shop: Tenant, place: Place) -> None:
         place(at=LONG_AGO, poNumber="OLDER")
         place(poNumber="PO-1")
 
@@ -99,11 +101,11 @@ class TestList:
 
         assert "OLDER" not in outcome.out
         assert "85.00" in outcome.out
-        assert outcome.err == "There are more than these 1. Use --limit 0 to list all.\n"
+        assert outcome.err == "There are more than 1. Use --limit 0 to list all.\n"
 
 
 class TestShow:
-    def test_answers_the_order_as_the_api_does(
+    def test_json_equals_that_of_the_api(
         self, distribu: Command, shop: Tenant, fresh_database: Database, place: Place
     ) -> None:
         order_id = place(shippingAddress=ADDRESS)
@@ -115,7 +117,7 @@ class TestShow:
         assert shown == expected
         assert list(shown) == list(expected)
 
-    def test_shows_people_who_what_and_how_much(
+    def test_prints_customer_items_and_amounts(
         self, distribu: Command, shop: Tenant, fresh_database: Database, place: Place
     ) -> None:
         factories.terms(fresh_database, shop.company_id, tax_rate="0.07", shipping="9.50")
@@ -133,13 +135,13 @@ class TestShow:
         assert lines[-4:] == ["Subtotal 1700.00", "Tax 119.00", "Shipping 9.50", "Total 1828.50"]
         assert outcome.err == ""
 
-    def test_leaves_out_what_is_not_there(self, distribu: Command, shop: Tenant, place: Place) -> None:
+    def test_empty_values_are_not_printed(self, distribu: Command, shop: Tenant, place: Place) -> None:
         outcome = distribu("order", "show", place(), "--company", shop.slug)
 
         assert "Ship to" not in outcome.out
         assert "Notes" not in outcome.out
 
-    def test_an_order_of_another_company_is_unknown(
+    def test_an_order_of_another_company_is_not_found(
         self, distribu: Command, fresh_database: Database, place: Place
     ) -> None:
         order_id = place()
@@ -147,5 +149,5 @@ class TestShow:
 
         outcome = distribu("order", "show", order_id, "--company", other.slug)
 
-        assert outcome.refusal == "Order not found."
+        assert outcome.error == "Order not found."
         assert outcome.code == 1

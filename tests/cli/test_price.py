@@ -48,7 +48,7 @@ def agreed(distribu: Command, shop: Tenant) -> list[dict[str, Any]]:
 
 
 class TestSet:
-    def test_answers_the_price_and_the_one_before(self, price: Command, pair: Pair) -> None:
+    def test_prints_the_new_and_the_previous_price(self, price: Command, pair: Pair) -> None:
         first = price("set", "8.5", "--json").json
         second = price("set", "7", "--json", customer=pair.customer_id, product=pair.product_id).json
         third = price("set", "7.00", "--json").json
@@ -67,63 +67,67 @@ class TestSet:
         assert (second["price"], second["before"]) == (7.0, 8.5)
         assert (third["price"], third["before"]) == (7.0, 7.0)
 
-    def test_shows_a_table(self, price: Command, pair: Pair) -> None:
+    def test_prints_a_table_by_default(self, price: Command, pair: Pair) -> None:
         outcome = price("set", "8.5")
 
         assert "buyer@acme.com" in outcome.out
         assert "8.50" in outcome.out
         assert outcome.err == ""
 
-    def test_is_audited_when_something_changed(
+    def test_is_audited_only_when_something_changed(
         self, distribu: Command, price: Command, pair: Pair, shop: Tenant
     ) -> None:
         price("set", "8.5")
         price("set", "8.50")
 
-        prices = [each for each in entries(distribu, shop.slug) if each["action"] == "price.set"]
+        prices = [entry for entry in entries(distribu, shop.slug) if entry["action"] == "price.set"]
         (entry,) = prices
         assert (entry["entityType"], entry["entityId"]) == ("customer", pair.customer_id)
         assert (entry["actorType"], entry["actorId"]) == ("USER", getpass.getuser())
         assert entry["metadata"] == {"productId": pair.product_id, "before": None, "after": "8.50"}
 
     @pytest.mark.parametrize("amount", ["1.005", "10000000000"])
-    def test_refuses_what_is_no_amount(self, price: Command, pair: Pair, fresh_database: Database, amount: str) -> None:
+    def test_an_invalid_amount_is_rejected(
+        self, price: Command, pair: Pair, fresh_database: Database, amount: str
+    ) -> None:
         before = dump(fresh_database)
 
         outcome = price("set", amount)
 
-        assert outcome.refusal == "The price must be between 0 and 9999999999.99, with at most 2 decimal places."
+        assert outcome.error == "The price must be between 0 and 9999999999.99, with at most 2 decimal places."
         assert outcome.code == 1
         assert dump(fresh_database) == before
 
-    def test_refuses_a_negative_one(self, price: Command, pair: Pair) -> None:
-        assert price("set", "--", "-1").refusal.startswith("The price must be between 0")
+    def test_a_negative_price_is_rejected(self, price: Command, pair: Pair) -> None:
+        assert price("set", "--", "-1").error.startswith("The price must be between 0")
 
     @pytest.mark.parametrize("amount", ["free", "-1"])
-    def test_refuses_what_cannot_be_read(self, price: Command, amount: str) -> None:
+    def test_an_unreadable_price_is_rejected(self, price: Command, amount: str) -> None:
         outcome = price("set", amount)
 
-        assert outcome.refusal
+        assert outcome.error
         assert outcome.code == 2
 
-    def test_refuses_what_is_not_of_the_company(self, price: Command, pair: Pair, fresh_database: Database) -> None:
+    def test_customers_and_products_of_another_company_are_not_found(
+        self, price: Command, pair: Pair, fresh_database: Database
+    ) -> None:
         other = factories.tenant(fresh_database)
         customer_id = factories.customer(fresh_database, other.company_id)
         product_id = factories.product(fresh_database, other.company_id, sku="THEIRS")
 
-        assert price("set", "1", customer=customer_id).refusal == "Customer not found."
-        assert price("set", "1", product=product_id).refusal == "Product not found."
-        assert price("set", "1", product="THEIRS").refusal == "Product not found."
+        assert price("set", "1", customer=customer_id).error == "Customer not found."
+        assert price("set", "1", product=product_id).error == "Product not found."
+        assert price("set", "1", product="THEIRS").error == "Product not found."
 
 
 class TestList:
-    def test_answers_what_is_agreed_beside_the_catalogue(
+    def test_lists_price_overrides_beside_catalogue_prices(
         self, distribu: Command, shop: Tenant, price: Command, pair: Pair, fresh_database: Database
     ) -> None:
         other = factories.tenant(fresh_database)
         customer_id = factories.customer(fresh_database, other.company_id)
         product_id = factories.product(fresh_database, other.company_id)
-        factories.agreed_price(fresh_database, other.company_id, customer_id, product_id, "1")
+        factories.price_override(fresh_database, other.company_id, customer_id, product_id, "1")
         price("set", "8.5")
 
         (only,) = agreed(distribu, shop)
@@ -140,15 +144,15 @@ class TestList:
         assert only == expected
         assert list(only) == list(expected)
 
-    def test_says_when_there_is_none(self, distribu: Command, shop: Tenant) -> None:
+    def test_an_empty_list_is_a_message(self, distribu: Command, shop: Tenant) -> None:
         outcome = distribu("price", "list", "--company", shop.slug)
 
         assert (outcome.out, outcome.code) == ("", 0)
-        assert outcome.err == "No price is agreed with any customer; catalogue prices apply.\n"
+        assert outcome.err == "There are no price overrides. Catalogue prices apply to every customer.\n"
 
 
 class TestRemove:
-    def test_answers_the_price_that_held(self, distribu: Command, shop: Tenant, price: Command, pair: Pair) -> None:
+    def test_prints_the_removed_price(self, distribu: Command, shop: Tenant, price: Command, pair: Pair) -> None:
         price("set", "8.5")
 
         removed = price("remove", "--json").json
@@ -160,8 +164,8 @@ class TestRemove:
         assert (entry["action"], entry["entityId"]) == ("price.removed", pair.customer_id)
         assert entry["metadata"] == {"productId": pair.product_id, "before": "8.50", "after": None}
 
-    def test_refuses_where_nothing_is_agreed(self, price: Command, pair: Pair) -> None:
+    def test_a_price_override_that_does_not_exist_is_not_found(self, price: Command, pair: Pair) -> None:
         outcome = price("remove")
 
-        assert outcome.refusal == "Price not found."
+        assert outcome.error == "Price not found."
         assert outcome.code == 1

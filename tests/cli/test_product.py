@@ -28,7 +28,7 @@ class TestImport:
     def run(self, distribu: Command, shop: Tenant, content: bytes, *more: str) -> Any:
         return distribu("product", "import", "-", "--company", shop.slug, *more, stdin=content)
 
-    def test_creates_updates_and_leaves_rows(self, distribu: Command, shop: Tenant) -> None:
+    def test_counts_created_updated_and_unchanged_products(self, distribu: Command, shop: Tenant) -> None:
         first = self.run(distribu, shop, ROWS, "--json").json
         again = self.run(distribu, shop, ROWS, "--json").json
         changed = self.run(distribu, shop, b"sku,name,price\nW-1,Widget,8.5\nW-2,Gizmo,9\nW-3,New,1\n", "--json").json
@@ -46,7 +46,7 @@ class TestImport:
         assert outcome.code == 0
         assert "Created" in outcome.out
         assert outcome.err == ""
-        by_sku = {each["sku"]: each for each in catalogue(distribu, shop)}
+        by_sku = {product["sku"]: product for product in catalogue(distribu, shop)}
         assert {name: by_sku["W-1"][name] for name in ("name", "description", "category", "unit")} == {
             "name": "Widget",
             "description": "Small",
@@ -57,7 +57,9 @@ class TestImport:
         assert (by_sku["W-2"]["unit"], by_sku["W-2"]["stock"], by_sku["W-2"]["isActive"]) == ("each", 0, True)
         assert (by_sku["W-2"]["description"], by_sku["W-2"]["category"]) == (None, None)
 
-    def test_one_bad_row_imports_nothing(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+    def test_nothing_is_imported_if_a_row_is_wrong(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
         rows = b"".join(b"S-%d,Item,1\n" % number for number in range(1200))
         before = dump(fresh_database)
 
@@ -75,24 +77,24 @@ class TestImport:
         }
         assert dump(fresh_database) == before
 
-    def test_tells_people_the_lines_and_what_to_do(self, distribu: Command, shop: Tenant) -> None:
+    def test_errors_name_their_lines_and_what_to_do(self, distribu: Command, shop: Tenant) -> None:
         outcome = self.run(distribu, shop, b"sku,name,price\nA,,x\n")
 
         assert (outcome.code, outcome.out) == (1, "")
         assert outcome.err.splitlines() == [
             "line 2: name is required",
             "line 2: price 'x' must be a number like 12.50",
-            "Nothing was imported. Correct this and run the command again.",
+            "Nothing was imported. Correct the errors and run the command again.",
         ]
 
-    def test_says_in_one_line_which_option_settles_what_is_not_certain(self, distribu: Command, shop: Tenant) -> None:
+    def test_an_ambiguity_is_one_line_that_names_the_option(self, distribu: Command, shop: Tenant) -> None:
         content = "Art.-Nr.;Name;Preis;Farbe\r\nA;Schlüssel;1.234;rot\r\n".encode("cp1252")
         given: list[str] = []
 
         def said() -> str:
             outcome = self.run(distribu, shop, content, *given)
             first, last = outcome.err.splitlines()
-            assert (outcome.code, last) == (1, "Nothing was imported. Correct this and run the command again.")
+            assert (outcome.code, last) == (1, "Nothing was imported. Correct the errors and run the command again.")
             return str(first)
 
         assert "says 'A;Schlüssel;1.234;rot'. Add --encoding windows-1252 if that is right" in said()
@@ -102,12 +104,12 @@ class TestImport:
         assert "price '1.234' is 1.234 (--decimal point) or 1234 (--decimal comma)" in said()
         given += ["--decimal", "comma"]
         assert self.run(distribu, shop, content, *given).err == "Not imported, because not known: 'Farbe'.\n"
-        assert [(each["name"], each["price"]) for each in catalogue(distribu, shop)] == [("Schlüssel", 1234)]
+        assert [(product["name"], product["price"]) for product in catalogue(distribu, shop)] == [("Schlüssel", 1234)]
         given += ["--strict"]
         assert "these columns are not known: 'Farbe'" in said()
 
     @pytest.mark.parametrize("delimiter", ["~", "tab", "\\t", "\t", ",", "comma", "|", "pipe", "semicolon", ";"])
-    def test_takes_a_delimiter_by_its_name_too(self, distribu: Command, shop: Tenant, delimiter: str) -> None:
+    def test_a_delimiter_can_be_given_by_its_name(self, distribu: Command, shop: Tenant, delimiter: str) -> None:
         sign = {"tab": "\t", "\\t": "\t", "comma": ",", "pipe": "|", "semicolon": ";"}.get(delimiter, delimiter)
         content = f"sku{sign}name{sign}price\nA{sign}B{sign}1\n".encode()
 
@@ -129,15 +131,13 @@ class TestImport:
             ("--map", "Preis=colour"),
         ],
     )
-    def test_refuses_an_option_that_makes_no_sense(
-        self, distribu: Command, shop: Tenant, option: str, value: str
-    ) -> None:
+    def test_an_invalid_option_is_rejected(self, distribu: Command, shop: Tenant, option: str, value: str) -> None:
         outcome = self.run(distribu, shop, ROWS, option, value)
 
         assert outcome.code == 2
-        assert outcome.refusal.startswith(f"Invalid value for '{option}': '{value}' is ")
+        assert outcome.error.startswith(f"Invalid value for '{option}': '{value}' is ")
 
-    def test_shows_people_fifty_errors_and_scripts_all(self, distribu: Command, shop: Tenant) -> None:
+    def test_messages_stop_at_50_errors_and_json_has_all(self, distribu: Command, shop: Tenant) -> None:
         content = b"sku,name,price\n" + b"".join(b"S-%d,Item,free\n" % number for number in range(60))
 
         shown = self.run(distribu, shop, content).err.splitlines()
@@ -145,35 +145,35 @@ class TestImport:
 
         assert len(shown) == 52
         assert shown[50] == "... and 10 more"
-        assert [each["line"] for each in listed] == list(range(2, 62))
+        assert [error["line"] for error in listed] == list(range(2, 62))
 
-    def test_is_audited_when_something_changed(self, distribu: Command, shop: Tenant) -> None:
+    def test_is_audited_only_when_something_changed(self, distribu: Command, shop: Tenant) -> None:
         self.run(distribu, shop, ROWS)
         self.run(distribu, shop, ROWS)
         self.run(distribu, shop, b"sku,name,price\nW-1,Widget,-1\n")
         self.run(distribu, shop, b"sku,name,price\nW-1,Widget,8.5\nW-2,Gizmo,9\n")
 
-        imported = [each for each in entries(distribu, shop.slug) if each["action"] == "product.imported"]
-        assert [each["metadata"] for each in imported] == [
+        imported = [entry for entry in entries(distribu, shop.slug) if entry["action"] == "product.imported"]
+        assert [entry["metadata"] for entry in imported] == [
             {"created": 0, "updated": 1, "unchanged": 1},
             {"created": 2, "updated": 0, "unchanged": 0},
         ]
-        assert {(each["entityType"], each["entityId"]) for each in imported} == {("company", shop.company_id)}
+        assert {(entry["entityType"], entry["entityId"]) for entry in imported} == {("company", shop.company_id)}
 
-    def test_each_product_that_changed_is_in_the_audit_log(self, distribu: Command, shop: Tenant) -> None:
+    def test_every_changed_product_is_audited(self, distribu: Command, shop: Tenant) -> None:
         self.run(distribu, shop, ROWS)
         self.run(distribu, shop, b"sku,name,price\nW-1,Widget,8.5\nW-2,Gizmo,9\n")
 
-        by_sku = {each["sku"]: each["id"] for each in catalogue(distribu, shop)}
-        (updated,) = [each for each in entries(distribu, shop.slug) if each["action"] == "product.updated"]
-        created = [each for each in entries(distribu, shop.slug) if each["action"] == "product.created"]
+        by_sku = {product["sku"]: product["id"] for product in catalogue(distribu, shop)}
+        (updated,) = [entry for entry in entries(distribu, shop.slug) if entry["action"] == "product.updated"]
+        created = [entry for entry in entries(distribu, shop.slug) if entry["action"] == "product.created"]
         assert (updated["entityType"], updated["entityId"]) == ("product", by_sku["W-2"])
         assert updated["metadata"] == {"before": {"name": "Gadget"}, "after": {"name": "Gizmo"}}
         assert updated["actorType"] == "USER"
-        assert {each["entityId"] for each in created} == set(by_sku.values())
-        assert [each["metadata"]["after"]["price"] for each in created] == [9.0, 8.5]
+        assert {entry["entityId"] for entry in created} == set(by_sku.values())
+        assert [entry["metadata"]["after"]["price"] for entry in created] == [9.0, 8.5]
 
-    def test_an_empty_cell_leaves_what_is_there_unless_told_to_clear_it(self, distribu: Command, shop: Tenant) -> None:
+    def test_an_empty_cell_keeps_the_value_without_clear_empty(self, distribu: Command, shop: Tenant) -> None:
         self.run(distribu, shop, HEADER + b"W-1,Widget,Small,Hardware,box,8.50,77,no\n")
         empty = HEADER + b"W-1,Widget,,,,8.50,,\n"
 
@@ -188,7 +188,7 @@ class TestImport:
         assert (after["description"], after["category"], after["unit"]) == (None, None, "each")
         assert (after["stock"], after["isActive"]) == (0, True)
 
-    def test_a_dry_run_shows_what_would_change_and_changes_nothing(
+    def test_a_dry_run_prints_the_changes_and_changes_nothing(
         self, distribu: Command, shop: Tenant, fresh_database: Database
     ) -> None:
         self.run(distribu, shop, ROWS)
@@ -218,36 +218,36 @@ class TestImport:
         }
         assert dump(fresh_database) == before
 
-    def test_a_dry_run_of_a_bad_file_tells_the_lines(self, distribu: Command, shop: Tenant) -> None:
+    def test_a_dry_run_of_a_wrong_file_prints_its_errors(self, distribu: Command, shop: Tenant) -> None:
         outcome = self.run(distribu, shop, b"sku,name,price\nA,Widget,-1\n", "--dry-run")
 
         assert (outcome.code, outcome.out) == (1, "")
         assert outcome.err.startswith("line 2: price")
 
-    def test_a_big_file_goes_through(self, distribu: Command, shop: Tenant) -> None:
+    def test_a_large_file_is_imported(self, distribu: Command, shop: Tenant) -> None:
         rows = b"".join(b'S-%d,"Item, the %dth",%d.25\n' % (number, number, number) for number in range(5000))
 
         assert self.run(distribu, shop, b"sku,name,price\n" + rows, "--json").json["created"] == 5000
         assert len(catalogue(distribu, shop, "--limit", "0")) == 5000
 
-    def test_leaves_the_products_of_another_company(
+    def test_products_of_another_company_do_not_change(
         self, distribu: Command, shop: Tenant, fresh_database: Database
     ) -> None:
         other = factories.tenant(fresh_database)
         factories.product(fresh_database, other.company_id, sku="W-1", name="Theirs")
 
         assert self.run(distribu, shop, ROWS, "--json").json["created"] == 2
-        assert [each["name"] for each in catalogue(distribu, other)] == ["Theirs"]
+        assert [product["name"] for product in catalogue(distribu, other)] == ["Theirs"]
 
-    def test_refuses_an_unknown_company(self, distribu: Command) -> None:
-        outcome = distribu("product", "import", "-", "--company", "nobody", stdin=ROWS)
+    def test_an_unknown_company_is_rejected(self, distribu: Command) -> None:
+        outcome = distribu("product", "import", "-", "--company", "unknown", stdin=ROWS)
 
-        assert outcome.refusal == "Company 'nobody' not found."
+        assert outcome.error == "Company 'unknown' not found."
         assert outcome.code == 1
 
 
 class TestList:
-    def test_answers_products_as_the_api_does(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+    def test_json_equals_that_of_the_api(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         product_id = factories.product(fresh_database, shop.company_id, price=Decimal("1.10"))
 
         (listed,) = catalogue(distribu, shop)
@@ -258,7 +258,7 @@ class TestList:
         assert list(listed) == list(ProductSchema().render(row))
 
     @pytest.mark.parametrize(("limit", "expected"), [(None, 50), ("120", 120), ("0", 230), ("999", 230)])
-    def test_fetches_as_many_pages_as_it_takes(
+    def test_lists_as_many_products_as_the_limit_says(
         self, distribu: Command, shop: Tenant, fresh_database: Database, limit: str | None, expected: int
     ) -> None:
         made = factories.products(fresh_database, shop.company_id, 230)
@@ -266,14 +266,14 @@ class TestList:
 
         listed = catalogue(distribu, shop, *(["--limit", limit] if limit else []))
 
-        assert [each["id"] for each in listed] == newest_first[:expected]
+        assert [product["id"] for product in listed] == newest_first[:expected]
 
-    def test_filters(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+    def test_filters_products(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         factories.product(fresh_database, shop.company_id, name="Äpfel", category="Obst", sku="Ä-1")
         factories.product(fresh_database, shop.company_id, name="Nägel", is_active=False)
 
         def names(*options: str) -> list[str]:
-            return [each["name"] for each in catalogue(distribu, shop, *options)]
+            return [product["name"] for product in catalogue(distribu, shop, *options)]
 
         assert names("--search", "ÄPF") == ["Äpfel"]
         assert names("--category", "Obst") == ["Äpfel"]
@@ -281,7 +281,7 @@ class TestList:
         assert names("--active") == ["Äpfel"]
         assert names("--inactive") == ["Nägel"]
 
-    def test_shows_a_table_and_says_when_there_is_more(
+    def test_the_table_is_limited_and_a_message_says_so(
         self, distribu: Command, shop: Tenant, fresh_database: Database
     ) -> None:
         at = datetime(2026, 1, 1, tzinfo=UTC)
@@ -293,4 +293,4 @@ class TestList:
         assert "Older" not in outcome.out
         assert "9.00" in outcome.out
         assert "\x1b" not in outcome.out
-        assert outcome.err == "There are more than these 1. Use --limit 0 to list all.\n"
+        assert outcome.err == "There are more than 1. Use --limit 0 to list all.\n"

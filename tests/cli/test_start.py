@@ -47,25 +47,25 @@ DATABASE_COMMANDS = [
 
 class TestDatabase:
     @pytest.mark.parametrize("arguments", DATABASE_COMMANDS, ids=" ".join)
-    def test_a_missing_file_stops_every_command(
+    def test_a_missing_database_is_an_error_of_every_command(
         self, bare: Command, tmp_path: Path, arguments: tuple[str, ...]
     ) -> None:
         outcome = bare(*arguments)
 
-        assert outcome.refusal == "The database data/distribu.sqlite3 does not exist. Run: distribu db upgrade"
+        assert outcome.error == "The database data/distribu.sqlite3 does not exist. Run: distribu db upgrade"
         assert outcome.code == 2
         assert list(tmp_path.iterdir()) == []
 
-    def test_an_older_schema_names_the_upgrade(self, bare: Command, tmp_path: Path) -> None:
+    def test_the_error_of_an_older_schema_names_the_upgrade(self, bare: Command, tmp_path: Path) -> None:
         (tmp_path / "empty.sqlite3").touch()
 
         outcome = bare("company", "list", url="sqlite:///empty.sqlite3")
 
-        assert outcome.refusal == "The database empty.sqlite3 is older than this code. Run: distribu db upgrade"
+        assert outcome.error == "The database empty.sqlite3 is older than this code. Run: distribu db upgrade"
         assert outcome.code == 2
 
     @pytest.mark.parametrize("arguments", [("company", "list"), ("db", "upgrade")], ids=" ".join)
-    def test_a_newer_schema_is_left_alone(
+    def test_a_newer_schema_is_rejected(
         self, distribu: Command, fresh_database: Database, arguments: tuple[str, ...]
     ) -> None:
         with fresh_database.connection() as connection:
@@ -73,11 +73,11 @@ class TestDatabase:
 
         outcome = distribu(*arguments)
 
-        assert "is newer than this code" in outcome.refusal
+        assert "is newer than this code" in outcome.error
         assert outcome.code == 2
 
     @pytest.mark.parametrize("arguments", [("company", "list"), ("db", "upgrade")], ids=" ".join)
-    def test_a_file_that_is_no_database_is_left_alone(
+    def test_a_file_of_another_kind_is_not_changed(
         self, bare: Command, tmp_path: Path, arguments: tuple[str, ...]
     ) -> None:
         file = tmp_path / "letter.txt"
@@ -85,26 +85,26 @@ class TestDatabase:
 
         outcome = bare(*arguments, url="sqlite:///letter.txt")
 
-        assert "letter.txt cannot be used: it is not an SQLite database" in outcome.refusal
+        assert "letter.txt cannot be used: it is not an SQLite database" in outcome.error
         assert outcome.code == 2
         assert file.read_text() == "Dear customer, " * 100
 
-    def test_a_directory_that_cannot_be_made_stops_the_upgrade(self, bare: Command, tmp_path: Path) -> None:
+    def test_a_directory_that_cannot_be_created_is_an_error(self, bare: Command, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
 
         outcome = bare("db", "upgrade", url="sqlite:///file/distribu.sqlite3")
 
-        assert "file/distribu.sqlite3 cannot be written" in outcome.refusal
+        assert "file/distribu.sqlite3 cannot be written" in outcome.error
         assert outcome.code == 2
 
-    def test_a_server_that_is_away_is_named_without_its_password(self, bare: Command) -> None:
+    def test_an_unavailable_database_is_named_without_its_password(self, bare: Command) -> None:
         outcome = bare("company", "list", url="postgresql://user:secret@127.0.0.1:1/shop")
 
-        assert "127.0.0.1:1/shop cannot be used" in outcome.refusal
+        assert "127.0.0.1:1/shop cannot be used" in outcome.error
         assert "secret" not in outcome.err
         assert outcome.code == 2
 
-    def test_a_database_that_is_busy_refuses_with_one_line(self, bare: Command, tmp_path: Path) -> None:
+    def test_a_busy_database_is_an_error_in_one_line(self, bare: Command, tmp_path: Path) -> None:
         bare("db", "upgrade")
         other = sqlite3.connect(tmp_path / "data" / "distribu.sqlite3", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -113,25 +113,25 @@ class TestDatabase:
         other.close()
 
         for outcome in outcomes:
-            assert outcome.refusal == (
-                "The database is busy: others have been writing to it for 5 s. Try again in a moment."
+            assert outcome.error == (
+                "The database is busy: other processes have been writing to it for 5 s. Try again in a moment."
             )
             assert outcome.code == 1
 
 
 class TestSettings:
-    def test_a_wrong_value_is_named_with_what_is_accepted(self, bare: Command) -> None:
+    def test_the_error_of_a_setting_says_what_it_accepts(self, bare: Command) -> None:
         outcome = bare("company", "list", port="eighty")
 
         rule = "It takes a port number from 1 to 65535."
-        assert outcome.refusal == f"DISTRIBU_PORT is 'eighty', which is not accepted. {rule}"
+        assert outcome.error == f"DISTRIBU_PORT is 'eighty', which is not accepted. {rule}"
         assert outcome.code == 2
 
-    def test_an_unknown_variable_is_named_and_ignored(self, bare: Command) -> None:
+    def test_an_unknown_variable_is_ignored_with_a_warning(self, bare: Command) -> None:
         outcome = bare("db", "upgrade", datebase_url="sqlite:///x")
 
         assert outcome.code == 0
-        assert "DISTRIBU_DATEBASE_URL is not a setting of this version and is ignored." in outcome.err
+        assert "Warning: DISTRIBU_DATEBASE_URL is not a setting of this version and is ignored." in outcome.err
 
     def test_a_dotenv_file_is_read(self, bare: Command, tmp_path: Path) -> None:
         (tmp_path / ".env").write_text("DISTRIBU_DATABASE_URL=sqlite:///elsewhere.sqlite3\n")
@@ -149,7 +149,7 @@ class TestUsage:
             (("key", "list"), "Missing option '--company'."),
             (("company", "list", "--loud"), "No such option '--loud'."),
             (("product", "import", "none.csv", "--company", "a"), "No such file or directory"),
-            (("product", "list", "--company", "a", "--limit", "-1"), "-1 is not in the range 0<=x<=1000000000."),
+            (("product", "list", "--company", "a", "--limit", "-1"), "-1 is not between 0 and 1000000000."),
             (("order", "list", "--company", "a", "--status", "LOST"), "'LOST' is not one of 'SUBMITTED',"),
             (("order", "list", "--company", "a", "--since", "monday"), "'monday' is not an ISO 8601 time like"),
             (("customer", "list", "--company", "a", "--status", "NEW"), "'NEW' is not one of 'ACTIVE', 'BLOCKED'."),
@@ -157,16 +157,16 @@ class TestUsage:
         ],
         ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
     )
-    def test_a_mistake_is_one_line_and_exit_code_2(
+    def test_a_wrong_command_line_is_one_line_and_exit_code_2(
         self, bare: Command, arguments: tuple[str, ...], message: str
     ) -> None:
         outcome = bare(*arguments)
 
-        assert message in outcome.refusal
+        assert message in outcome.error
         assert outcome.code == 2
 
     @pytest.mark.parametrize("arguments", [(), ("key",)], ids=["nothing", "key"])
-    def test_a_group_alone_shows_its_help(self, bare: Command, arguments: tuple[str, ...]) -> None:
+    def test_a_group_without_a_command_prints_its_help(self, bare: Command, arguments: tuple[str, ...]) -> None:
         outcome = bare(*arguments)
 
         assert "Usage: distribu" in outcome.err
@@ -174,7 +174,7 @@ class TestUsage:
 
 
 class TestEnd:
-    def test_a_reader_that_leaves_early_is_no_error(self, tmp_path: Path) -> None:
+    def test_a_closed_pipe_prints_no_error(self, tmp_path: Path) -> None:
         reader, writer = os.pipe()
         os.close(reader)
 
@@ -192,7 +192,7 @@ class TestEnd:
         assert process.stderr == b""
         assert process.returncode == 1
 
-    def test_a_terminal_without_a_letter_shows_another(
+    def test_a_letter_that_the_terminal_lacks_is_replaced(
         self, database_url: str, fresh_database: Database, shop: Tenant, tmp_path: Path
     ) -> None:
         factories.customer(fresh_database, shop.company_id, name="Crêperie")
@@ -209,7 +209,7 @@ class TestEnd:
         assert (process.returncode, process.stderr) == (0, b"")
         assert b"Cr?perie" in process.stdout
 
-    def test_ctrl_c_ends_quietly_with_130(self, database_url: str, shop: Tenant, tmp_path: Path) -> None:
+    def test_ctrl_c_prints_nothing_and_exits_with_130(self, database_url: str, shop: Tenant, tmp_path: Path) -> None:
         command = [sys.executable, "-m", "app.cli", "product", "import", "-", "--company", shop.slug]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         with waiting.process(command, cwd=tmp_path, env=environment(database_url), **pipes) as process:
@@ -238,9 +238,11 @@ class TestExplanation:
             connection.execute(sa.insert(Company), row)
         return failures.explain(caught.value)
 
-    def test_a_rival_is_told_from_a_row_that_breaks_a_rule(self, fresh_database: Database, shop: Tenant) -> None:
-        assert "Another process" in (self.statement(fresh_database, shop.slug, "Twin") or "")
-        assert "The database refused" in (self.statement(fresh_database, "new", None) or "")
+    def test_a_concurrent_write_and_a_constraint_have_different_messages(
+        self, fresh_database: Database, shop: Tenant
+    ) -> None:
+        assert "Another process" in (self.statement(fresh_database, shop.slug, "Other") or "")
+        assert "The database reported an error" in (self.statement(fresh_database, "new", None) or "")
 
 
 class TestVersion:
@@ -251,11 +253,11 @@ class TestVersion:
 
 
 class TestServe:
-    def test_a_port_that_is_taken_is_named(self, distribu: Command) -> None:
+    def test_the_error_of_a_port_in_use_names_the_address(self, distribu: Command) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
 
             outcome = distribu("serve", port=str(port))
 
-        assert f"127.0.0.1:{port}" in outcome.refusal
+        assert f"127.0.0.1:{port}" in outcome.error
         assert outcome.code == 2

@@ -28,7 +28,7 @@ def printed(width: int, rows: list[dict[str, str]] = ROWS) -> tuple[str, list[st
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 72, 80, 100, 120, 160, 10_000])
-def test_every_id_is_whole_at_every_width(width: int) -> None:
+def test_ids_are_never_broken(width: int) -> None:
     table, hidden = printed(width)
 
     for row in ROWS:
@@ -37,27 +37,27 @@ def test_every_id_is_whole_at_every_width(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [40, 60, 72, 80, 100, 120, 160])
-def test_no_line_is_longer_than_the_terminal(width: int) -> None:
+def test_lines_fit_the_terminal(width: int) -> None:
     table, _ = printed(width)
 
     assert max(cell_len(line) for line in table.splitlines()) <= width
 
 
-def test_columns_at_the_right_are_left_out_first_and_the_id_never() -> None:
+def test_columns_are_dropped_from_the_right_except_the_id() -> None:
     assert printed(10_000)[1] == []
     assert printed(100)[1] == ["createdAt"]
     assert printed(80)[1] == ["name", "createdAt"]
     assert printed(40)[1] == ["email", "name", "createdAt"]
 
 
-def test_a_word_that_is_longer_than_any_id_is_folded() -> None:
+def test_a_very_long_word_is_folded() -> None:
     table, _ = printed(80, [{"id": ID, "url": "https://example.com/" + "z" * 200}])
 
     assert ID in table
     assert table.count("z") == 200
 
 
-def test_a_record_without_room_is_printed_line_by_line() -> None:
+def test_a_record_fits_only_with_room_for_all_columns() -> None:
     wide, narrow = Console(width=10_000), Console(width=60)
 
     assert tables.fits(wide, ROWS)

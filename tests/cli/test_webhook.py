@@ -28,7 +28,7 @@ def webhook(fresh_database: Database, shop: Tenant) -> str:
 
 
 class TestList:
-    def test_shows_no_secret(self, distribu: Command, shop: Tenant, webhook: str) -> None:
+    def test_secrets_are_not_printed(self, distribu: Command, shop: Tenant, webhook: str) -> None:
         asked = distribu("webhook", "list", "--company", shop.slug, "--json")
         table = distribu("webhook", "list", "--company", shop.slug)
 
@@ -37,52 +37,50 @@ class TestList:
         assert webhook in table.out
         assert "whsec_" not in asked.out + table.out
 
-    def test_says_when_there_is_none(self, distribu: Command, shop: Tenant) -> None:
-        answer = distribu("webhook", "list", "--company", shop.slug)
+    def test_an_empty_list_names_the_operation_to_create_one(self, distribu: Command, shop: Tenant) -> None:
+        outcome = distribu("webhook", "list", "--company", shop.slug)
 
-        assert answer.out == ""
-        assert "POST /webhooks" in answer.err
+        assert outcome.out == ""
+        assert "POST /webhooks" in outcome.err
 
 
 class TestDeliveries:
-    def test_a_test_is_queued_listed_and_repeated(self, distribu: Command, shop: Tenant, webhook: str) -> None:
+    def test_a_test_event_is_queued_listed_and_redelivered(self, distribu: Command, shop: Tenant, webhook: str) -> None:
         queued = distribu("webhook", "test", webhook, "--company", shop.slug, "--json")
         again = distribu("webhook", "redeliver", webhook, queued.json["id"], "--company", shop.slug, "--json").json
         rows = distribu("webhook", "deliveries", webhook, "--company", shop.slug, "--json").json
 
         assert queued.json["outcome"] == "PENDING"
         assert f"distribu webhook deliveries {webhook} --company {shop.slug}" in queued.err
-        assert [each["id"] for each in rows] == [again["id"], queued.json["id"]]
-        assert {(each["event"], each["eventId"]) for each in rows} == {("webhook.test", queued.json["eventId"])}
+        assert [row["id"] for row in rows] == [again["id"], queued.json["id"]]
+        assert {(row["event"], row["eventId"]) for row in rows} == {("webhook.test", queued.json["eventId"])}
         table = distribu("webhook", "deliveries", webhook, "--company", shop.slug)
         assert "PENDING" in table.out
 
-    def test_failures_alone_can_be_listed(self, distribu: Command, shop: Tenant, webhook: str) -> None:
+    def test_failed_attempts_can_be_listed_alone(self, distribu: Command, shop: Tenant, webhook: str) -> None:
         distribu("webhook", "test", webhook, "--company", shop.slug)
 
-        answer = distribu("webhook", "deliveries", webhook, "--failed", "--company", shop.slug, "--json")
+        outcome = distribu("webhook", "deliveries", webhook, "--failed", "--company", shop.slug, "--json")
 
-        assert answer.json == []
-        assert "No delivery failed." in answer.err
+        assert outcome.json == []
+        assert "No delivery failed." in outcome.err
 
-    def test_what_does_not_exist_is_refused(self, distribu: Command, shop: Tenant, webhook: str) -> None:
+    def test_an_unknown_id_is_not_found(self, distribu: Command, shop: Tenant, webhook: str) -> None:
         for arguments in (["test", "none"], ["deliveries", "none"], ["rotate", "none"], ["redeliver", "none", "none"]):
-            assert distribu("webhook", *arguments, "--company", shop.slug).refusal == "Webhook not found."
-        answer = distribu("webhook", "redeliver", webhook, "none", "--company", shop.slug)
-        assert answer.refusal == "Delivery not found."
+            assert distribu("webhook", *arguments, "--company", shop.slug).error == "Webhook not found."
+        outcome = distribu("webhook", "redeliver", webhook, "none", "--company", shop.slug)
+        assert outcome.error == "Delivery not found."
 
-    def test_those_of_other_companies_do_not_exist(
+    def test_a_webhook_of_another_company_is_not_found(
         self, distribu: Command, fresh_database: Database, webhook: str
     ) -> None:
         other = factories.tenant(fresh_database)
 
-        assert distribu("webhook", "test", webhook, "--company", other.slug).refusal == "Webhook not found."
+        assert distribu("webhook", "test", webhook, "--company", other.slug).error == "Webhook not found."
 
 
 class TestRotate:
-    def test_shows_the_new_secret_once_and_records_who_did_it(
-        self, distribu: Command, shop: Tenant, webhook: str
-    ) -> None:
+    def test_prints_the_new_secret_once_and_is_audited(self, distribu: Command, shop: Tenant, webhook: str) -> None:
         rotated = distribu("webhook", "rotate", webhook, "--company", shop.slug, "--json").json
         plain = distribu("webhook", "rotate", webhook, "--company", shop.slug, "--grace-seconds", "0")
 
@@ -99,7 +97,7 @@ class TestRotate:
         )
         assert "whsec_" not in str([last, first])
 
-    def test_the_secret_is_whole_on_the_narrowest_terminal(self, database_url: str, shop: Tenant, webhook: str) -> None:
+    def test_the_secret_is_not_broken_on_a_narrow_terminal(self, database_url: str, shop: Tenant, webhook: str) -> None:
         terminal, stdout = os.openpty()
         termios.tcsetwinsize(stdout, (24, 20))
         rotate = [sys.executable, "-m", "app.cli", "webhook", "rotate", webhook, "--company", shop.slug]
@@ -111,7 +109,7 @@ class TestRotate:
         assert run.returncode == 0
         assert re.fullmatch(r"whsec_[A-Za-z0-9]{32}\r\n", shown)
 
-    def test_refuses_a_fourth_while_three_earlier_secrets_sign(
+    def test_a_rotation_beyond_three_earlier_secrets_is_rejected(
         self, distribu: Command, shop: Tenant, webhook: str
     ) -> None:
         for _ in range(3):
@@ -120,18 +118,18 @@ class TestRotate:
         refused = distribu("webhook", "rotate", webhook, "--company", shop.slug)
 
         assert refused.out == ""
-        assert refused.refusal.startswith("3 earlier secrets still sign. Rotate after 20")
+        assert refused.error.startswith("3 earlier secrets still sign. Rotate after 20")
         assert distribu("webhook", "rotate", webhook, "--company", shop.slug, "--grace-seconds", "0").code == 0
 
-    def test_refuses_a_grace_over_a_week(self, distribu: Command, shop: Tenant, webhook: str) -> None:
-        answer = distribu("webhook", "rotate", webhook, "--company", shop.slug, "--grace-seconds", "604801")
+    def test_a_grace_period_over_a_week_is_rejected(self, distribu: Command, shop: Tenant, webhook: str) -> None:
+        outcome = distribu("webhook", "rotate", webhook, "--company", shop.slug, "--grace-seconds", "604801")
 
-        assert "0<=x<=604800" in answer.refusal
+        assert "not between 0 and 604800" in outcome.error
 
 
 class TestWorker:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_ends_when_it_is_told_to(self, database_url: str, tmp_path: Path, number: signal.Signals) -> None:
+    def test_ends_on_a_signal(self, database_url: str, tmp_path: Path, number: signal.Signals) -> None:
         command = [sys.executable, "-m", "app.cli", "worker"]
         options = {"cwd": tmp_path, "env": environment(database_url), "stderr": subprocess.PIPE}
         with waiting.process(command, **options) as worker:
@@ -152,8 +150,8 @@ class TestWorker:
             ("webhook_retry_schedule", "604801"),
         ],
     )
-    def test_a_wrong_setting_is_named(self, distribu: Command, setting: str, value: str) -> None:
-        answer = distribu("worker", **{setting: value})
+    def test_the_error_of_a_wrong_setting_names_it(self, distribu: Command, setting: str, value: str) -> None:
+        outcome = distribu("worker", **{setting: value})
 
-        assert f"DISTRIBU_{setting.upper()}" in answer.refusal
-        assert answer.code == 2
+        assert f"DISTRIBU_{setting.upper()}" in outcome.error
+        assert outcome.code == 2

@@ -48,6 +48,7 @@ PENDING = (
     "handlers/",
     "models/",
     "migrations/",
+    "openapi/",
     "docs/deployment.md",
     "docs/errors.md",
     "docs/webhooks.md",

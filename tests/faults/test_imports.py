@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from app.db import Database
 from models import AuditEntry, OrderItem, Product, ProductImport, ProductImportRow
 from tests.support import factories
-from tests.support.factories import Tenant, draft
+from tests.support.factories import Tenant, order_body
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database
 
 BUYERS = 6
@@ -105,7 +105,7 @@ class TestBesideOrders:
             with httpx.Client(base_url=shop.server.url, headers=headers, timeout=SECONDS) as api:
                 while not ended.is_set():
                     lines = [(each, chance.randint(1, 3)) for each in chance.sample(ids, 8)]
-                    answers[api.post("/api/v1/orders", json=draft(shop.customer, *lines)).status_code] += 1
+                    answers[api.post("/api/v1/orders", json=order_body(shop.customer, *lines)).status_code] += 1
             return answers
 
         with ThreadPoolExecutor(BUYERS) as threads:

@@ -20,7 +20,7 @@ import pytest
 from app.db import Database
 from models import Event, Order, OrderItem
 from tests.support import factories, waiting
-from tests.support.factories import Tenant, draft
+from tests.support.factories import Tenant, order_body
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database
 
 # A 503 says that nothing happened: a buyer asks again, with the same key, as an integrator does.
@@ -97,7 +97,7 @@ class TestStock:
     def test_a_thousand_buyers_for_a_hundred_pieces(self, site: Site) -> None:
         product = factories.product(site.database, site.tenant.company_id, name="Last", stock=100)
 
-        answers = site.buy([draft(site.customer, (product, 1))] * 1000)
+        answers = site.buy([order_body(site.customer, (product, 1))] * 1000)
 
         refused = "Not enough stock for Last. Only 0 available."
         assert answers == {(201, None): 100, (422, refused): 900}
@@ -106,7 +106,7 @@ class TestStock:
 
     def test_lines_in_opposite_order_never_lock_each_other_out(self, site: Site) -> None:
         one, two = factories.products(site.database, site.tenant.company_id, 2, stock=10_000)
-        bodies = [draft(site.customer, (one, 1), (two, 1)), draft(site.customer, (two, 1), (one, 1))] * 100
+        bodies = [order_body(site.customer, (one, 1), (two, 1)), order_body(site.customer, (two, 1), (one, 1))] * 100
 
         assert site.buy(bodies) == {(201, None): 200}
         assert site.stock(one) == site.stock(two) == 10_000 - 200
@@ -115,7 +115,7 @@ class TestStock:
         products = factories.products(site.database, site.tenant.company_id, 8, stock=40)
         chance = random.Random(7)
         bodies = [
-            draft(
+            order_body(
                 site.customer,
                 *[(each, chance.randint(1, 4)) for each in chance.choices(products, k=chance.randint(1, 5))],
             )
@@ -135,7 +135,7 @@ class TestStatus:
         product = factories.product(site.database, site.tenant.company_id, stock=1000)
         for _ in range(15):
             order = httpx.post(
-                site.urls[0] + "/api/v1/orders", json=draft(site.customer, (product, 1)), headers=site.headers
+                site.urls[0] + "/api/v1/orders", json=order_body(site.customer, (product, 1)), headers=site.headers
             ).json()["data"]["id"]
 
             def change(number: int, order: str = order) -> int:
@@ -143,7 +143,7 @@ class TestStatus:
                 url = f"{site.urls[number]}/api/v1/orders/{order}"
                 return httpx.patch(url, json=body, headers=site.headers, timeout=waiting.SECONDS).status_code
 
-            statuses = sorted(waiting.at_once(*[partial(change, number) for number in range(2)]))
+            statuses = sorted(waiting.concurrently(*[partial(change, number) for number in range(2)]))
 
             # Confirming first leaves cancelling allowed; every other outcome has one winner.
             final = httpx.get(f"{site.urls[0]}/api/v1/orders/{order}", headers=site.headers).json()["data"]["status"]
@@ -159,7 +159,7 @@ class TestStatus:
     def test_of_many_equal_changes_one_wins_and_stock_returns_once(self, site: Site) -> None:
         product = factories.product(site.database, site.tenant.company_id, stock=10)
         order = httpx.post(
-            site.urls[0] + "/api/v1/orders", json=draft(site.customer, (product, 4)), headers=site.headers
+            site.urls[0] + "/api/v1/orders", json=order_body(site.customer, (product, 4)), headers=site.headers
         ).json()["data"]["id"]
 
         def cancel(number: int) -> int:
@@ -167,7 +167,7 @@ class TestStatus:
             body = {"status": "CANCELLED", "restock": True}
             return httpx.patch(url, json=body, headers=site.headers, timeout=waiting.SECONDS).status_code
 
-        statuses = sorted(waiting.at_once(*[partial(cancel, number) for number in range(10)]))
+        statuses = sorted(waiting.concurrently(*[partial(cancel, number) for number in range(10)]))
 
         assert statuses == [200] + [422] * 9
         assert site.stock(product) == 10
@@ -191,7 +191,7 @@ class TestKilled:
                 try:
                     answer = httpx.post(
                         server.url + "/api/v1/orders",
-                        json=draft(customer, (product, 1)),
+                        json=order_body(customer, (product, 1)),
                         headers=headers | {"Idempotency-Key": key},
                         timeout=30,
                     )

@@ -209,7 +209,7 @@ class TestRateLimit:
         _, key = factories.api_key(database, tenant.company_id, rate_limit=None)
         with httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=waiting.SECONDS) as http:
             get = partial(http.get, server.url + "/api/v1/products")
-            statuses = [each.status_code for each in waiting.at_once(*[get] * 80)]
+            statuses = [each.status_code for each in waiting.concurrently(*[get] * 80)]
 
         assert (statuses.count(200), statuses.count(429)) == (60, 20)
 

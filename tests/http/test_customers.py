@@ -115,7 +115,7 @@ class TestCreateCustomer:
             with Client(server.url, tenant.key, contract) as client:
                 return client.post("/customers", json={"email": "race@example.com"}).status_code
 
-        statuses = sorted(waiting.at_once(*[create] * 16))
+        statuses = sorted(waiting.concurrently(*[create] * 16))
 
         assert statuses == [201] + [422] * 15
         assert factories.count(database, Customer, tenant.company_id) == 1

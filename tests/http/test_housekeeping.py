@@ -21,7 +21,7 @@ def test_events_go_after_thirty_days_with_their_deliveries(fresh_database: Datab
             past = replace(ctx, now=now() - timedelta(days=days))
             customers.create(past, {"email": f"buyer{days}@example.com"})
 
-    housekeeping.tidy(fresh_database)
+    housekeeping.delete_expired(fresh_database)
 
     with fresh_database.transaction() as session:
         assert session.query(Event).count() == session.query(DELIVERIES).count() == 2
@@ -34,7 +34,7 @@ def test_more_than_go_at_once(fresh_database: Database) -> None:
         for number in range(events.FORGOTTEN_AT_ONCE + 1):
             customers.create(ctx, {"email": f"buyer{number}@example.com"})
 
-    housekeeping.tidy(fresh_database)
+    housekeeping.delete_expired(fresh_database)
 
     with fresh_database.transaction() as session:
         assert session.query(Event).count() == 0
@@ -50,7 +50,7 @@ def test_a_deleted_webhook_goes_when_nothing_refers_to_it(fresh_database: Databa
             if days:
                 webhooks.delete(past, made.id)
 
-    housekeeping.tidy(fresh_database)
+    housekeeping.delete_expired(fresh_database)
 
     with fresh_database.transaction() as session:
         assert session.query(Webhook).count() == 2

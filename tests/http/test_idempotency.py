@@ -10,14 +10,16 @@ from typing import Any
 import httpx
 import pytest
 
+from app import db
 from app.context import now
 from app.db import Database
 from app.http.body import parse
 from app.http.idempotency import fingerprint
-from models import Customer, Event, Order, StoredAnswer
+from app.services import stored_responses
+from models import Customer, Event, Order, StoredResponse
 from tests.support import factories, waiting
 from tests.support.client import Client
-from tests.support.factories import Tenant, draft
+from tests.support.factories import Tenant, order_body
 from tests.support.servers import Server
 
 REPLAYED = "idempotency-replayed"
@@ -41,7 +43,7 @@ class TestReplay:
         assert REPLAYED not in first.headers
         assert second.headers[REPLAYED] == "true"
         assert [factories.count(database, each, tenant.company_id) for each in (Customer, Event)] == [1, 1]
-        assert factories.audited(database, tenant.company_id) == ["customer.created"]
+        assert factories.audited_actions(database, tenant.company_id) == ["customer.created"]
 
     def test_spelling_does_not_make_another_request(self, client: Client) -> None:
         headers = key() | {"Content-Type": "application/json"}
@@ -158,7 +160,7 @@ class TestReplay:
         headers = key()
         customer = client.post("/customers", json={"email": "a@b.de"}, headers=headers).json()["data"]["id"]
         product = factories.product(database, tenant.company_id, stock=5)
-        assert client.post("/orders", json=draft(customer, (product, 1)), headers=headers).status_code == 201
+        assert client.post("/orders", json=order_body(customer, (product, 1)), headers=headers).status_code == 201
 
         other = factories.tenant(database)
         response = httpx.post(
@@ -182,10 +184,10 @@ class TestReplay:
     def test_a_refusal_by_a_rule_is_an_answer_too(self, client: Client, tenant: Tenant, database: Database) -> None:
         customer = factories.customer(database, tenant.company_id)
         product = factories.product(database, tenant.company_id, stock=1)
-        headers, body = key(), draft(customer, (product, 2))
+        headers, body = key(), order_body(customer, (product, 2))
 
         first, second = (client.post("/orders", json=body, headers=headers) for _ in range(2))
-        corrected = client.post("/orders", json=draft(customer, (product, 1)), headers=key())
+        corrected = client.post("/orders", json=order_body(customer, (product, 1)), headers=key())
 
         assert (first.status_code, second.status_code) == (422, 422)
         assert first.content == second.content
@@ -198,14 +200,16 @@ class TestReplay:
         plenty = factories.product(database, tenant.company_id, stock=6)
         few = factories.product(database, tenant.company_id, stock=1)
 
-        assert client.post("/orders", json=draft(customer, (plenty, 3), (few, 2)), headers=key()).status_code == 422
+        assert (
+            client.post("/orders", json=order_body(customer, (plenty, 3), (few, 2)), headers=key()).status_code == 422
+        )
 
-        assert [factories.count(database, each, tenant.company_id) for each in (Order, Event, StoredAnswer)] == [
+        assert [factories.count(database, each, tenant.company_id) for each in (Order, Event, StoredResponse)] == [
             0,
             0,
             1,
         ]
-        assert factories.audited(database, tenant.company_id) == []
+        assert factories.audited_actions(database, tenant.company_id) == []
         assert client.get(f"/products/{plenty}").json()["data"]["stock"] == 6
 
     def test_what_is_refused_before_is_not_stored(self, client: Client, tenant: Tenant, database: Database) -> None:
@@ -213,7 +217,7 @@ class TestReplay:
 
         assert client.post("/customers", json={"email": "nope"}, headers=headers).status_code == 400
         assert client.post("/customers", json={}, headers=headers | {"Authorization": "Bearer x"}).status_code == 401
-        assert factories.count(database, StoredAnswer, tenant.company_id) == 0
+        assert factories.count(database, StoredResponse, tenant.company_id) == 0
         assert client.post("/customers", json={"email": "a@b.de"}, headers=headers).status_code == 201
 
     def test_an_answer_is_kept_for_a_day(self, client: Client, tenant: Tenant, database: Database) -> None:
@@ -231,7 +235,7 @@ class TestReplay:
     @staticmethod
     def _age(database: Database, company_id: str, **time: int) -> None:
         with database.transaction(write=True) as session:
-            for answer in session.query(StoredAnswer).filter(StoredAnswer.company_id == company_id):
+            for answer in session.query(StoredResponse).filter(StoredResponse.company_id == company_id):
                 answer.expires_at -= timedelta(**time)
 
     @pytest.mark.parametrize(
@@ -294,20 +298,30 @@ class TestFingerprint:
         assert fingerprint({"body": {}, "sku": "a"}) != fingerprint({"body": {}, "sku": "b"})
 
 
-class TestTwins:
+class TestConcurrentRequests:
+    def test_a_duplicate_of_a_running_request_is_409(self, client: Client, tenant: Tenant, database: Database) -> None:
+        """Not on SQLite: it has one writer at a time, so a duplicate waits until the first request has finished."""
+        headers = key()
+        with database.transaction() as session:
+            db.try_lock(session, f"{tenant.company_id} createCustomer {headers['Idempotency-Key']}")
+            response = client.post("/customers", json={"email": "a@b.de"}, headers=headers)
+
+        expected = (201, None) if database.is_sqlite else (409, "idempotency_key_in_use")
+        assert (response.status_code, response.json().get("code")) == expected
+
     def test_fifty_at_once_place_one_order(
         self, server: Server, tenant: Tenant, database: Database, client: Client
     ) -> None:
         customer = factories.customer(database, tenant.company_id)
         product = factories.product(database, tenant.company_id, stock=100)
         headers = key() | {"Authorization": f"Bearer {tenant.key}"}
-        body = draft(customer, (product, 3))
+        body = order_body(customer, (product, 3))
 
         def place() -> httpx.Response:
             url = server.url + "/api/v1/orders"
             return httpx.post(url, json=body, headers=headers, timeout=waiting.SECONDS)
 
-        answers = waiting.at_once(*[place] * 50)
+        answers = waiting.concurrently(*[place] * 50)
 
         assert {each.status_code for each in answers} <= {201, 409}
         assert len({each.content for each in answers if each.status_code == 201}) == 1
@@ -318,15 +332,13 @@ class TestTwins:
         assert again.headers[REPLAYED] == "true"
 
 
-def test_expired_answers_are_removed_in_the_background(fresh_database: Database) -> None:
-    from app.http import idempotency  # noqa: PLC0415
-
+def test_expired_responses_are_deleted_in_the_background(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
     numbers = itertools.count()
 
-    def answer(expires_at: Any) -> StoredAnswer:
+    def response(expires_at: Any) -> StoredResponse:
         number = next(numbers)
-        return StoredAnswer(
+        return StoredResponse(
             id=f"c{number:024}",
             company_id=tenant.company_id,
             operation="createOrder",
@@ -339,8 +351,8 @@ def test_expired_answers_are_removed_in_the_background(fresh_database: Database)
         )
 
     with fresh_database.transaction(write=True) as session:
-        session.add_all([answer(now() - timedelta(seconds=1)), answer(now() + timedelta(hours=1))])
+        session.add_all([response(now() - timedelta(seconds=1)), response(now() + timedelta(hours=1))])
     with fresh_database.transaction(write=True) as session:
-        idempotency.forget_expired(session, now())
+        stored_responses.delete_expired(session, now())
 
-    assert factories.count(fresh_database, StoredAnswer, tenant.company_id) == 1
+    assert factories.count(fresh_database, StoredResponse, tenant.company_id) == 1

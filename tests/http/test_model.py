@@ -104,7 +104,7 @@ class Machine(RuleBasedStateMachine):
     @rule(customer=customers, product=products, price=st.decimals("0", "50", places=2))
     def agree(self, customer: str, product: str, price: Decimal) -> None:
         if (customer, product) not in self.model.agreed:
-            factories.agreed_price(self.database, self.tenant.company_id, customer, product, str(price))
+            factories.price_override(self.database, self.tenant.company_id, customer, product, str(price))
             self.model.agreed[customer, product] = price
 
     @rule(
@@ -114,7 +114,7 @@ class Machine(RuleBasedStateMachine):
     )
     def place(self, customer: str, lines: list[tuple[str, int]]) -> str | None:
         expected = self.model.place(customer, lines)
-        response = self.client.post("/orders", json=factories.draft(customer, *lines))
+        response = self.client.post("/orders", json=factories.order_body(customer, *lines))
         if expected is None:
             assert response.status_code == 422
             return None

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from app.db import Database
 from app.errors import OrderTotalError
 from app.services import pricing
-from models import AuditEntry, Event, Order, OrderItem, OrderStatus, Product, Scope, StoredAnswer
+from models import AuditEntry, Event, Order, OrderItem, OrderStatus, Product, Scope, StoredResponse
 from tests.support import factories
 from tests.support.client import Client, Contract, refusals
-from tests.support.factories import Tenant, draft
+from tests.support.factories import Tenant, order_body
 
 ADDRESS = {"name": "Acme", "street": "1 Dock Road", "city": "Hull", "postalCode": "HU1 1AA", "country": "GB"}
 MOVES = {
@@ -49,7 +49,7 @@ class Shop:
         return factories.product(self.database, self.company_id, **{"stock": 100, **fields})
 
     def place(self, *lines: tuple[str, int], **fields: Any) -> Any:
-        return self.client.post("/orders", json=draft(self.customer, *lines, **fields))
+        return self.client.post("/orders", json=order_body(self.customer, *lines, **fields))
 
     def stock(self, product_id: str) -> int:
         return int(self.client.get(f"/products/{product_id}").json()["data"]["stock"])
@@ -60,7 +60,7 @@ class Shop:
             return [json.loads(row.payload) for row in rows]
 
     def counts(self) -> list[int]:
-        models = (Order, OrderItem, Event, AuditEntry, StoredAnswer)
+        models = (Order, OrderItem, Event, AuditEntry, StoredResponse)
         return [factories.count(self.database, model, self.company_id) for model in models]
 
 
@@ -154,7 +154,7 @@ class TestCreateOrder:
         ],
     )
     def test_each_rule_of_form_has_its_words(self, shop: Shop, changes: dict[str, Any], message: str) -> None:
-        body = {**draft(shop.customer, ("x", 1)), **changes}
+        body = {**order_body(shop.customer, ("x", 1)), **changes}
         response = shop.client.post("/orders", json={name: each for name, each in body.items() if each is not ...})
 
         assert error(response, 400) == message
@@ -167,7 +167,7 @@ class TestCreateOrder:
         foreign = factories.customer(shop.database, factories.tenant(shop.database).company_id)
 
         for customer in (foreign, "c" + "0" * 24, "x"):
-            response = shop.client.post("/orders", json=draft(customer, (product, 1)))
+            response = shop.client.post("/orders", json=order_body(customer, (product, 1)))
             assert refusals(response) == [
                 {"pointer": "/customerId", "code": "customer_not_found", "message": "Customer not found."}
             ]
@@ -228,7 +228,7 @@ class TestCreateOrder:
     def test_a_customer_and_two_hundred_products_are_refused_at_once(self, shop: Shop) -> None:
         products = factories.products(shop.database, shop.company_id, 200, stock=0)
 
-        found = refusals(shop.client.post("/orders", json=draft("unknown", *[(each, 1) for each in products])))
+        found = refusals(shop.client.post("/orders", json=order_body("unknown", *[(each, 1) for each in products])))
 
         assert [each["code"] for each in found] == ["customer_not_found", *["insufficient_stock"] * 200]
         assert [each["pointer"] for each in found[1:]] == [f"/items/{index}/quantity" for index in range(200)]
@@ -253,10 +253,10 @@ class TestCreateOrder:
         special = factories.customer(shop.database, shop.company_id, tax_rate_override=Decimal("0.05"))
         exempt = factories.customer(shop.database, shop.company_id, tax_rate_override=Decimal(0))
         product, other = shop.product(price=Decimal(10)), shop.product(price=Decimal(1))
-        factories.agreed_price(shop.database, shop.company_id, special, product, "7.77")
+        factories.price_override(shop.database, shop.company_id, special, product, "7.77")
 
         def amounts(customer: str) -> list[float]:
-            body = draft(customer, (product, 2), (other, 1))
+            body = order_body(customer, (product, 2), (other, 1))
             data = shop.client.post("/orders", json=body).json()["data"]
             return [data["items"][0]["unitPrice"], data["subtotal"], data["tax"], data["total"]]
 
@@ -342,7 +342,7 @@ class TestCreateOrder:
 
     def test_needs_the_scope_to_write(self, shop: Shop) -> None:
         _, key = factories.api_key(shop.database, shop.company_id, scopes=[Scope.ORDERS_READ])
-        body = draft(shop.customer, (shop.product(), 1))
+        body = order_body(shop.customer, (shop.product(), 1))
 
         assert shop.client.post("/orders", json=body, headers={"Authorization": f"Bearer {key}"}).status_code == 403
 
@@ -509,7 +509,7 @@ class TestListOrders:
     def test_filters(self, shop: Shop) -> None:
         product, other = shop.product(), factories.customer(shop.database, shop.company_id)
         first = shop.place((product, 1)).json()["data"]
-        second = shop.client.post("/orders", json=draft(other, (product, 1))).json()["data"]
+        second = shop.client.post("/orders", json=order_body(other, (product, 1))).json()["data"]
         shop.client.patch(f"/orders/{second['id']}", json={"status": "CONFIRMED"})
 
         def found(**query: str) -> list[str]:

@@ -200,7 +200,7 @@ class TestInventory:
 def test_reports_have_threads_of_their_own() -> None:
     tags = {path: operation["tags"] for path, item in spec.document()["paths"].items() for operation in item.values()}
 
-    assert [path for path, each in tags.items() if each == [bridge.REPORTS]] == [
+    assert [path for path, each in tags.items() if each == [bridge.REPORT_TAG]] == [
         path for path in tags if path.startswith("/reports/")
     ]
 

@@ -99,7 +99,7 @@ class TestBelowAPrefix:
     def test_location_leads_to_what_was_made(self, site: Site) -> None:
         customer = site.post("/customers", {"email": "prefix@example.com"})
         product = next(each for each in site.get("products?active=true").json()["data"] if each["stock"])
-        order = factories.draft(customer.json()["data"]["id"], (product["id"], 1))
+        order = factories.order_body(customer.json()["data"]["id"], (product["id"], 1))
         webhook = {"url": "https://erp.example.com/hooks", "events": ["order.created"]}
 
         for made in (customer, site.post("/orders", order), site.post("/webhooks", webhook)):

@@ -68,7 +68,7 @@ class TestCreate:
             answer = client.post("/webhooks", json={"url": URL, "events": ["order.created"]})
             return answer.status_code, None if answer.is_success else refusals(answer)[0]["message"]
 
-        answers = Counter(waiting.at_once(*[attempt] * 14))
+        answers = Counter(waiting.concurrently(*[attempt] * 14))
 
         assert answers == {
             (201, None): 10,
@@ -340,7 +340,7 @@ class TestRotate:
 
     def test_of_two_at_once_none_is_lost(self, client: Client, database: Database) -> None:
         made = make(client)
-        rotated = waiting.at_once(*[lambda: self.rotate(client, made["id"], 600)["secret"]] * 3)
+        rotated = waiting.concurrently(*[lambda: self.rotate(client, made["id"], 600)["secret"]] * 3)
 
         assert set(self.living(database, made["id"])) == {made["secret"], *rotated}
 

@@ -1,4 +1,4 @@
-"""A real browser without a window: Chromium, driven over WebDriver (https://www.w3.org/TR/webdriver2/)."""
+"""A real headless browser: Chromium, driven over WebDriver (https://www.w3.org/TR/webdriver2/)."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,34 +11,34 @@ from tests.support import waiting
 from tests.support.debian import program
 from tests.support.servers import free_port
 
-ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]  # root in a container
+ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]  # for root in a container
 
 
 class Browser:
-    """One window."""
+    """A browser window."""
 
     def __init__(self, http: httpx.Client, session: str) -> None:
         self._http = http
         self._session = session
 
     def open(self, url: str) -> None:
-        """Load a page."""
+        """Open a page."""
         self._send("url", {"url": url})
 
     def run(self, script: str, *arguments: Any) -> Any:
-        """Run the body of an async function in the page; return what it returns."""
+        """Run the body of an async function in the page, and return its result."""
         body = f"(async function () {{ {script} }}).apply(null, arguments).then(arguments[arguments.length - 1]);"
         return self._send("execute/async", {"script": body, "args": list(arguments)})
 
     def _send(self, command: str, content: Any) -> Any:
-        answer = self._http.post(f"/session/{self._session}/{command}", json=content)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["value"]
+        response = self._http.post(f"/session/{self._session}/{command}", json=content)
+        assert response.status_code == 200, response.text
+        return response.json()["value"]
 
 
 @contextlib.contextmanager
 def browser(directory: Path) -> Iterator[Browser]:
-    """Run Chromium; end it with the block."""
+    """Run Chromium during the block."""
     port = free_port()
     command = [program("chromedriver", "chromium-driver"), f"--port={port}"]
     log_file = directory / "chromedriver.log"
@@ -50,10 +50,10 @@ def browser(directory: Path) -> Iterator[Browser]:
         waiting.until_it_listens(process, port, log_file)
         options = {"args": [*ARGUMENTS, f"--user-data-dir={directory / 'profile'}"]}
         timeouts = {"script": int(waiting.SECONDS * 1000)}
-        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "timeouts": timeouts}
-        answer = http.post("/session", json={"capabilities": {"alwaysMatch": wanted}})
-        assert answer.status_code == 200, answer.text
-        session = answer.json()["value"]["sessionId"]
+        capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "timeouts": timeouts}
+        response = http.post("/session", json={"capabilities": {"alwaysMatch": capabilities}})
+        assert response.status_code == 200, response.text
+        session = response.json()["value"]["sessionId"]
         try:
             yield Browser(http, session)
         finally:

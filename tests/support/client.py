@@ -1,4 +1,4 @@
-"""An HTTP client that holds every answer against the document: status, headers, body."""
+"""An HTTP client that checks every response against the document: status, headers, body."""
 
 import re
 from collections.abc import Iterator
@@ -8,26 +8,25 @@ import httpx
 import jsonschema_rs
 
 from app import spec
-from app.http.faults import to_json_schema
-from app.http.validation import dereference
+from app.http.schema_validator import to_json_schema
 from app.spec import Document, Operation
 from tests.support import waiting
 
-# HTTP itself allows these everywhere; they never reach an operation.
+# Any path may return these before the request reaches an operation.
 UNDOCUMENTED = {404, 405, 408, 413, 415}
 PARAMETER = re.compile(r"\\{[^}]*\\}")
 
 
 class Contract:
-    """What the document says of answers."""
+    """The responses that the document defines."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._operations = [(self._pattern(each.path), each) for each in spec.operations(document)]
+        self._operations = [(self._pattern(operation.path), operation) for operation in spec.operations(document)]
         self._error = self._validator({"$ref": "#/components/schemas/ErrorResponse"})
 
     def check(self, response: httpx.Response) -> None:
-        """Raise AssertionError when an answer is not what the document promises."""
+        """Raise AssertionError if a response does not match the document."""
         path = response.request.url.path
         assert "x-request-id" in response.headers
         if not path.startswith("/api/v1/"):
@@ -36,44 +35,48 @@ class Contract:
         status = str(response.status_code)
         if operation is None or status not in operation.definition["responses"]:
             assert response.status_code in UNDOCUMENTED or response.status_code == 204, f"{status} is not documented"
-            promised: Document = {}
+            expected: Document = {}
         else:
-            promised = spec.resolve(self._document, operation.definition["responses"][status])
-        self._check_headers(response, promised)
+            expected = spec.resolve(self._document, operation.definition["responses"][status])
+        self._check_headers(response, expected)
         if response.request.method != "HEAD" and response.status_code != 204:
-            self._check_body(response, promised)
+            self._check_body(response, expected)
 
     def check_event(self, content: dict[str, Any]) -> None:
-        """Raise ValidationError when an event is not what the document says of events of its type."""
+        """Raise ValidationError if an event does not match the schema of its type."""
         words = re.split(r"[._]", content["event"])
         name = "".join(word.capitalize() for word in words) + "Event"
         self._validator({"$ref": f"#/components/schemas/{name}"}).validate(content)
 
-    def _check_headers(self, response: httpx.Response, promised: Document) -> None:
-        for name, reference in promised.get("headers", {}).items():
+    def _check_headers(self, response: httpx.Response, expected: Document) -> None:
+        for name, reference in expected.get("headers", {}).items():
             header = spec.resolve(self._document, reference)
             assert name in response.headers or not header.get("required"), f"{name} is missing"
             if name in response.headers:
                 self._validator(header["schema"]).validate(response.headers[name])
 
-    def _check_body(self, response: httpx.Response, promised: Document) -> None:
+    def _check_body(self, response: httpx.Response, expected: Document) -> None:
         media_type = response.headers["content-type"]
         if media_type == "application/yaml":
             return
         assert media_type == "application/json"
         if response.status_code >= 400:
             self._error.validate(response.json())
-        content = promised.get("content", {}).get(media_type)
+        content = expected.get("content", {}).get(media_type)
         if content is not None:
             self._validator(content["schema"]).validate(response.json())
 
     def _validator(self, schema: Document) -> Any:
-        return jsonschema_rs.Draft4Validator(to_json_schema(dereference(self._document, schema)), validate_formats=True)
+        return jsonschema_rs.Draft4Validator(
+            to_json_schema(spec.dereference(self._document, schema)), validate_formats=True
+        )
 
     def _find(self, method: str, path: str) -> Operation | None:
-        wanted = "GET" if method == "HEAD" else method
-        matches = (each for pattern, each in self._operations if each.method == wanted and pattern.fullmatch(path))
-        return next(matches, None)
+        method = "GET" if method == "HEAD" else method
+        for pattern, operation in self._operations:
+            if operation.method == method and pattern.fullmatch(path):
+                return operation
+        return None
 
     @staticmethod
     def _pattern(path: str) -> re.Pattern[str]:
@@ -81,7 +84,7 @@ class Contract:
 
 
 class Client(httpx.Client):
-    """One key's view of a running server."""
+    """A client of a running server with one API key, or none."""
 
     def __init__(self, url: str, key: str | None, contract: Contract) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -105,7 +108,7 @@ class Client(httpx.Client):
 
 
 def refusals(response: Any) -> list[dict[str, Any]]:
-    """Return every reason of a refusal; the answer as a whole says what the first of them says."""
+    """Return the details of a refusal. Its `error` and `code` must be those of the first detail."""
     assert response.status_code == 422, response.text
     body = response.json()
     assert (body["error"], body["code"]) == (body["details"][0]["message"], body["details"][0]["code"])

@@ -1,4 +1,4 @@
-"""Programs that come as Debian packages only (nginx, PgBouncer): found, or installed once for the whole run."""
+"""Programs that exist as Debian packages only (nginx, PgBouncer, Chromium): installed when they are missing."""
 
 import fcntl
 import os
@@ -14,12 +14,12 @@ INSTALL_SECONDS = 600
 
 
 def program(name: str, package: str) -> str:
-    """Return the path of a program; install its Debian package when it is absent.
+    """Return the path of a program. Install its Debian package if it is missing.
 
-    Fails the test with one line that names the package where installing it is impossible.
+    Fails the test with one line that names the package if it cannot be installed.
     """
     with (Path(tempfile.gettempdir()) / "distribu-tests-apt.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # test processes run side by side; apt refuses a second one
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test processes run concurrently, and apt allows only one at a time
         found = shutil.which(name, path=SEARCH_PATH)
         if found is None:
             _install(package)
@@ -30,7 +30,7 @@ def program(name: str, package: str) -> str:
 
 
 def _install(package: str) -> None:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # installs no running service
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # do not start the service
     for command in (
         ["apt-get", "update", "-qq"],
         ["apt-get", "install", "-y", "-qq", "-o", f"DPkg::Lock::Timeout={INSTALL_SECONDS}", package],

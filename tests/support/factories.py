@@ -1,4 +1,4 @@
-"""Rows with valid defaults: a test states only what matters to it."""
+"""Rows with valid defaults: a test states only the values that matter to it."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from sqlalchemy.orm import Session
 
 from app.context import Actor, ActorType, Context, Transactions, now
 from app.db import Database
@@ -20,7 +22,7 @@ UNLIMITED = "1000000/minute"
 
 @dataclass(frozen=True, kw_only=True)
 class Tenant:
-    """A company and a key of it with every scope."""
+    """A company, and an API key of it with every scope."""
 
     company_id: str
     slug: str
@@ -28,14 +30,14 @@ class Tenant:
     key_id: str
 
 
-def context(session: Any, company_id: str) -> Context:
-    """Return a Context as the command line would make it."""
+def context(session: Session, company_id: str) -> Context:
+    """Return a Context like that of the command line."""
     actor = Actor(type=ActorType.USER, id="tester")
     return Context(session=session, actor=actor, company_id=company_id, request_id="test", now=now())
 
 
 def transactions(database: Database, company_id: str) -> Transactions:
-    """Return what opens transactions of a company."""
+    """Return a function that opens transactions of a company."""
 
     @contextmanager
     def transaction(*, write: bool = False) -> Iterator[Context]:
@@ -46,17 +48,17 @@ def transactions(database: Database, company_id: str) -> Transactions:
 
 
 def tenant(database: Database) -> Tenant:
-    """Make a company with a key whose rate limit no test meets by accident."""
+    """Create a company, and a key whose rate limit no test reaches by accident."""
     with database.transaction(write=True) as session:
         company = companies.create(session, f"Company {next(COUNTER)}", now=now())
         session.flush()
         ctx = context(session, company.id)
-        key, token = keys.create(ctx, name="Everything", scopes=list(Scope), rate_limit=UNLIMITED)
-        return Tenant(company_id=company.id, slug=company.slug, key=token, key_id=key.id)
+        key, plaintext = keys.create(ctx, name="Everything", scopes=list(Scope), rate_limit=UNLIMITED)
+        return Tenant(company_id=company.id, slug=company.slug, key=plaintext, key_id=key.id)
 
 
 def demo_key(database: Database) -> str:
-    """Make the demo company unless it is there; return the plaintext of one more key of it."""
+    """Create the demo company if it does not exist; return the plaintext of a new key of it."""
     with database.transaction(write=True) as session:
         company = demo_company.find(session)
         if company is None:
@@ -74,21 +76,21 @@ def api_key(
     rate_limit: str | None = UNLIMITED,
     **changes: Any,
 ) -> tuple[str, str]:
-    """Make one more key; return its id and its plaintext. `changes` are set on the row afterwards."""
+    """Create a key; return its id and its plaintext. `changes` are set on the row afterwards."""
     with database.transaction(write=True) as session:
-        key, token = keys.create(context(session, company_id), name="A key", scopes=scopes, rate_limit=rate_limit)
+        key, plaintext = keys.create(context(session, company_id), name="A key", scopes=scopes, rate_limit=rate_limit)
         for name, value in changes.items():
             setattr(key, name, value)
-        return key.id, token
+        return key.id, plaintext
 
 
 def product(database: Database, company_id: str, **fields: Any) -> str:
-    """Make a product; return its id."""
+    """Create a product; return its id."""
     return products(database, company_id, 1, **fields)[0]
 
 
 def products(database: Database, company_id: str, count: int, **fields: Any) -> list[str]:
-    """Make products that differ in name and sku; return their ids in the order they were made."""
+    """Create products that differ in name and sku; return their ids in the order of creation."""
     at: datetime = fields.pop("created_at", now())
     rows = []
     for _ in range(count):
@@ -108,9 +110,9 @@ def products(database: Database, company_id: str, count: int, **fields: Any) -> 
 
 
 def customer(database: Database, company_id: str, **fields: Any) -> str:
-    """Make a customer; return its id."""
+    """Create a customer; return its id."""
     at: datetime = fields.pop("created_at", now())
-    defaults = {"email": f"buyer{next(COUNTER)}@example.com"}
+    defaults = {"email": f"customer{next(COUNTER)}@example.com"}
     values = {"updated_at": at, **defaults, **fields}
     row = Customer(id=new_id(at), company_id=company_id, created_at=at, **values)
     with database.transaction(write=True) as session:
@@ -118,8 +120,8 @@ def customer(database: Database, company_id: str, **fields: Any) -> str:
     return row.id
 
 
-def agreed_price(database: Database, company_id: str, customer_id: str, product_id: str, price: str) -> None:
-    """Agree a price of a product with a customer."""
+def price_override(database: Database, company_id: str, customer_id: str, product_id: str, price: str) -> None:
+    """Create a price override of a product for a customer."""
     ids = {"id": new_id(now()), "company_id": company_id, "customer_id": customer_id, "product_id": product_id}
     with database.transaction(write=True) as session:
         session.add(PriceOverride(**ids, price=Decimal(price), created_at=now()))
@@ -132,45 +134,45 @@ def terms(database: Database, company_id: str, *, tax_rate: str = "0", shipping:
         company.tax_rate, company.shipping = Decimal(tax_rate), Decimal(shipping)
 
 
-def draft(customer_id: str, *lines: tuple[str, int], **fields: Any) -> dict[str, Any]:
-    """Return the body that places an order."""
-    items = [{"productId": product_id, "quantity": quantity} for product_id, quantity in lines]
-    return {"customerId": customer_id, "items": items, **fields}
+def order_body(customer_id: str, *items: tuple[str, int], **fields: Any) -> dict[str, Any]:
+    """Return the request body that places an order of products in quantities."""
+    content = [{"productId": product_id, "quantity": quantity} for product_id, quantity in items]
+    return {"customerId": customer_id, "items": content, **fields}
 
 
 def count(database: Database, model: type[Any], company_id: str) -> int:
-    """Return how many rows of a table a company has."""
+    """Return the number of rows of a company in a table."""
     with database.transaction() as session:
         return session.query(model).filter(model.company_id == company_id).count()
 
 
 def orders(database: Database, company_id: str, customer_id: str, number: int) -> None:
-    """Make orders without items, a second apart."""
+    """Create orders without items, one second apart."""
     start = now()
     amounts = {"subtotal": Decimal(1), "tax": Decimal(0), "shipping": Decimal(0), "total": Decimal(1)}
-    moments = [start - timedelta(seconds=each) for each in range(number)]
+    times = [start - timedelta(seconds=seconds) for seconds in range(number)]
     rows = [
         Order(id=new_id(at), company_id=company_id, customer_id=customer_id, created_at=at, updated_at=at, **amounts)
-        for at in moments
+        for at in times
     ]
     with database.transaction(write=True) as session:
         session.add_all(rows)
 
 
 def history(database: Database, company_id: str, rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Make orders without items, each with `created_at`, `total` and whatever else matters; return their ids."""
-    made = []
+    """Create orders without items from rows with at least `created_at` and `total`; return their ids."""
+    values = []
     for row in rows:
         at, total = row["created_at"], row["total"]
         amounts = {"subtotal": total, "tax": Decimal(0), "shipping": Decimal(0)}
-        made.append({"id": new_id(at), "company_id": company_id, "updated_at": at, **amounts, **row})
+        values.append({"id": new_id(at), "company_id": company_id, "updated_at": at, **amounts, **row})
     with database.transaction(write=True) as session:
-        session.add_all([Order(**each) for each in made])
-    return [each["id"] for each in made]
+        session.add_all([Order(**row) for row in values])
+    return [row["id"] for row in values]
 
 
-def audited(database: Database, company_id: str) -> list[str]:
-    """Return what was done with keys of a company, the oldest first."""
+def audited_actions(database: Database, company_id: str) -> list[str]:
+    """Return the audited actions of the API keys of a company, oldest first."""
     with database.transaction() as session:
         entries = session.query(AuditEntry).filter_by(company_id=company_id, actor_type="API_KEY")
         return [entry.action for entry in entries.order_by(AuditEntry.created_at, AuditEntry.id)]

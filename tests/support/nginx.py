@@ -1,4 +1,4 @@
-"""A real nginx for tests: what stands in front of most servers."""
+"""A real nginx: the reverse proxy in front of most servers."""
 
 import contextlib
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ http {{
 
 @contextlib.contextmanager
 def nginx(directory: Path, port: int, http: str) -> Iterator[None]:
-    """Run nginx with `http` as the content of its http block, in which a server listens on 127.0.0.1:`port`."""
+    """Run nginx with `http` as its http block, which has a server that listens on 127.0.0.1:`port`."""
     command = [program("nginx", "nginx-light"), "-c", str(directory / "nginx.conf"), "-e", str(directory / "nginx.log")]
     (directory / "nginx.conf").write_text(FRAME.format(directory=directory, http=http))
     log_file = directory / "nginx.log"

@@ -24,7 +24,7 @@ auth_type = any
 pool_mode = transaction
 {more}
 """
-# Settings of a role or a database, or of another client that shared the connection: no value may depend on them.
+# Settings of a role, a database, or another client of the same connection: results must not depend on them.
 ADVERSE = {
     "timezone": "Europe/Berlin",
     "datestyle": "German, DMY",
@@ -41,7 +41,7 @@ ADVERSE = {
     "statement_timeout": "0",
     "lock_timeout": "0",
 }
-# As another program may have them: an empty table of ours, and a version table.
+# Another program may have a table and a version table with the same names.
 DECOYS = (
     "CREATE SCHEMA elsewhere",
     "CREATE TABLE elsewhere.products (LIKE public.products)",
@@ -51,16 +51,18 @@ DECOYS = (
 
 @contextlib.contextmanager
 def pgbouncer(url: str, **settings: str) -> Iterator[str]:
-    """Yield the URL that leads to the database of `url` through PgBouncer."""
-    there, own_port = sa.make_url(url), free_port()
-    host = there.query["host"]
+    """Yield a URL that connects to the database of `url` through PgBouncer."""
+    upstream, own_port = sa.make_url(url), free_port()
+    host = upstream.query["host"]
     assert isinstance(host, str)
     with tempfile.TemporaryDirectory(prefix="distribu-pgbouncer-") as name:
         directory = Path(name)
-        directory.chmod(0o755)  # it does not run as root
+        directory.chmod(0o755)  # for PgBouncer, which does not run as root
         more = "\n".join(f"{key} = {value}" for key, value in settings.items())
         (directory / "pgbouncer.ini").write_text(
-            CONFIGURATION.format(host=host, port=there.port or 5432, user=there.username, own_port=own_port, more=more)
+            CONFIGURATION.format(
+                host=host, port=upstream.port or 5432, user=upstream.username, own_port=own_port, more=more
+            )
         )
         command = [program("pgbouncer", "pgbouncer"), "pgbouncer.ini"]
         log_file = directory / "log"
@@ -69,12 +71,12 @@ def pgbouncer(url: str, **settings: str) -> Iterator[str]:
             waiting.process(command, cwd=directory, stdout=log, stderr=log, **_owner(Path(host))) as process,
         ):
             waiting.until_it_listens(process, own_port, log_file)
-            yield there.set(host="127.0.0.1", port=own_port, query={}).render_as_string(hide_password=False)
+            yield upstream.set(host="127.0.0.1", port=own_port, query={}).render_as_string(hide_password=False)
             waiting.end(process)
 
 
 class PgBouncerStore(PostgresqlStore):
-    """Fresh migrated databases with adverse settings that are reached through PgBouncer."""
+    """Fresh migrated databases with adverse settings, behind PgBouncer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,19 +84,19 @@ class PgBouncerStore(PostgresqlStore):
         self._pooled = sa.make_url(self._pooler.enter_context(pgbouncer(self.url_of("postgres"))))
 
     def create(self, name: str) -> str:
-        """Return the URL of a fresh database, which leads through PgBouncer."""
+        """Return the URL of a fresh database behind PgBouncer."""
         super().create(name)
         settings = [f"ALTER DATABASE {name} SET {setting} = '{value}'" for setting, value in ADVERSE.items()]
         self.execute_in(name, *DECOYS, *settings)
         return self._pooled.set(database=name).render_as_string(hide_password=False)
 
     def close(self) -> None:
-        """Stop both."""
+        """Stop PgBouncer and PostgreSQL."""
         self._pooler.close()
         super().close()
 
 
 def _owner(sockets: Path) -> dict[str, Any]:
-    """Return options that run a program as the owner of the server's socket, the only one who may connect."""
+    """Return options that run a program as the owner of the server's socket: only the owner may connect."""
     owner = sockets.stat()
     return {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}

@@ -1,4 +1,4 @@
-"""Real servers for tests: PostgreSQL and Redis from wheels, and Distribu itself, each a process of its own."""
+"""Real servers, each in a separate process: PostgreSQL and Redis from wheels, and Distribu itself."""
 
 import contextlib
 import os
@@ -26,11 +26,11 @@ from app.db import Database
 from tests.support import waiting
 
 ROOT = Path(__file__).resolve().parents[2]
-PORTS = range(20_000, 32_000)  # Linux gives none of these to connections that go out
+PORTS = range(20_000, 32_000)  # Linux uses none of these for outgoing connections
 
 
 def settings(url: str, **values: str) -> Settings:
-    """Return the settings for a database URL, nothing read from the environment."""
+    """Return the settings for a database URL, without those of the environment."""
     names = {f"DISTRIBU_{name.upper()}": value for name, value in values.items()}
     return Settings.from_environment({"DISTRIBU_DATABASE_URL": url, **names})
 
@@ -41,7 +41,7 @@ def open_database(url: str) -> Database:
 
 
 class SqliteStore:
-    """Fresh migrated SQLite files: copies of one that was migrated."""
+    """Fresh migrated SQLite files: copies of a template."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -63,10 +63,10 @@ class SqliteStore:
 
 
 class PostgresqlStore:
-    """Fresh migrated databases on one real PostgreSQL server that runs as long as the tests."""
+    """Fresh migrated databases on a real PostgreSQL server."""
 
     def __init__(self) -> None:
-        # Not below pytest's directory: another run of pytest would close that to the server's own user.
+        # Not in pytest's directory, to which another run of pytest would deny access.
         self._directory = Path(tempfile.mkdtemp(prefix="distribu-postgresql-"))
         (self._directory / "data").mkdir()
         self._server = waiting.eventually(self._start, "PostgreSQL starts")
@@ -78,7 +78,7 @@ class PostgresqlStore:
         database.dispose()
 
     def _start(self) -> PostgresServer | None:
-        """Start the server. The library waits 10 s, and finds one that has started since then."""
+        """Start the server. The library gives up after 10 s; the next call finds a server that started later."""
         with contextlib.suppress(subprocess.TimeoutExpired, AssertionError):
             return PostgresServer(self._directory / "data")
         return None
@@ -96,18 +96,18 @@ class PostgresqlStore:
 
     @staticmethod
     def program(name: str, *arguments: str, content: bytes = b"") -> bytes:
-        """Run a program of PostgreSQL; return what it prints."""
+        """Run a program of PostgreSQL; return its output."""
         command = [str(POSTGRES_BIN_PATH / name), *arguments]
         return subprocess.run(command, input=content, capture_output=True, check=True, timeout=waiting.SECONDS).stdout
 
     def create_empty(self, name: str, encoding: str = "UTF8") -> str:
-        """Return the URL of a database without any table."""
+        """Return the URL of a database without tables."""
         self._execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
         return self.url_of(name)
 
     @contextlib.contextmanager
     def restricted(self, name: str) -> Iterator[str]:
-        """Yield the URL of an empty database in which a role may make tables, but no extensions."""
+        """Yield the URL of an empty database in which a role may create tables, but no extensions."""
         self._execute(f"CREATE ROLE {name} LOGIN", f"CREATE DATABASE {name} TEMPLATE template0")
         self.execute_in(name, f"GRANT CREATE ON SCHEMA public TO {name}")
         yield self._url.set(database=name, username=name).render_as_string(hide_password=False)
@@ -122,28 +122,28 @@ class PostgresqlStore:
         engine.dispose()
 
     def backends(self, name: str) -> set[int]:
-        """Return the identifiers of the processes that serve the connections to a database."""
+        """Return the process ids of the backends of a database."""
         with self._admin.connect() as connection:
-            found = connection.scalars(
+            process_ids = connection.scalars(
                 sa.text("SELECT pid FROM pg_stat_activity WHERE datname = :name"), {"name": name}
             )
-            return set(found)
+            return set(process_ids)
 
     def drop(self, url: str) -> None:
-        """Remove a database and whoever is still connected to it."""
+        """Remove a database, and disconnect its clients."""
         self._execute(f"DROP DATABASE {sa.make_url(url).database} WITH (FORCE)")
 
     def rename(self, old: str, new: str) -> None:
-        """Take a database away from whoever uses it, or give it back."""
+        """Rename a database and disconnect its clients, so that it becomes unavailable; or rename it back."""
         self._execute(
-            f"ALTER DATABASE {old} ALLOW_CONNECTIONS false",  # or they are back before it has its new name
+            f"ALTER DATABASE {old} ALLOW_CONNECTIONS false",  # or clients reconnect before it is renamed
             f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{old}'",
             f"ALTER DATABASE {old} RENAME TO {new}",
             f"ALTER DATABASE {new} ALLOW_CONNECTIONS true",
         )
 
     def demote(self) -> None:
-        """Turn the server into a standby, which refuses to write."""
+        """Turn the server into a standby, which is read-only."""
         pg_ctl(["-w", "-m", "fast", "stop"], pgdata=self._server.pgdata, user=self._server.system_user)
         signal = self._server.pgdata / "standby.signal"
         signal.touch()
@@ -153,7 +153,7 @@ class PostgresqlStore:
         self._admin.dispose()
 
     def promote(self) -> None:
-        """Let a standby write again."""
+        """Turn the standby into a primary again."""
         self._execute("SELECT pg_promote()")
 
     def close(self) -> None:
@@ -163,7 +163,7 @@ class PostgresqlStore:
         shutil.rmtree(self._directory)
 
     def url_of(self, name: str) -> str:
-        """Return the URL of a database, with or without one of that name."""
+        """Return the URL of a database, which need not exist."""
         return self._url.set(database=name).render_as_string(hide_password=False)
 
     def _execute(self, *statements: str) -> None:
@@ -173,15 +173,15 @@ class PostgresqlStore:
 
 
 def free_port() -> int:
-    """Return a port nobody listens on."""
+    """Return a port that is not in use."""
     while True:
-        port = secrets.choice(PORTS)  # `random` gives every test process the same
+        port = secrets.choice(PORTS)  # `random` has the same seed in every test process
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
 
 
 class Server:
-    """`distribu serve` in a process of its own."""
+    """`distribu serve` in a separate process."""
 
     command: tuple[str, ...] = (sys.executable, "-m", "app.cli", "serve")
 
@@ -196,7 +196,7 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start, and wait until it is ready."""
+        """Start the server, and wait until it is ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.command, *self.options], cwd=ROOT, env=self.environment, stdout=log, stderr=log
@@ -208,12 +208,12 @@ class Server:
             raise
 
     def stop(self) -> int:
-        """End it the way an operator would; return its exit code."""
+        """Stop the server with SIGTERM; return its exit code."""
         assert self.process is not None
         return waiting.end(self.process)
 
     def kill(self) -> None:
-        """End it without a chance to tidy up."""
+        """Kill the server, so that it cannot clean up."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()

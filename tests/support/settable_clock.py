@@ -1,4 +1,4 @@
-"""Serve with a time of day that a test can set: seconds to add to it stand in the file that CLOCK_OFFSET names."""
+"""`distribu` with a clock that a test can set: the file that CLOCK_OFFSET names has the seconds to add to it."""
 
 import os
 import time

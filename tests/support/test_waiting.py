@@ -1,4 +1,4 @@
-"""The helpers themselves: what is started ends, and what goes wrong in a thread is seen."""
+"""The helpers themselves: threads and processes end, and errors in threads are raised."""
 
 import subprocess
 import sys
@@ -9,26 +9,26 @@ import pytest
 from tests.support import waiting
 
 
-class Left(Exception):  # noqa: N818 - how a test leaves a block
+class Left(Exception):  # noqa: N818 - raised to leave a block
     pass
 
 
-def test_what_does_not_come_true_is_named() -> None:
+def test_a_timeout_names_the_condition() -> None:
     with pytest.raises(AssertionError, match="not within 0 s: pigs fly"):
         waiting.eventually(lambda: False, "pigs fly", seconds=0)
 
 
-def test_calls_run_at_once_and_answer_in_order() -> None:
+def test_calls_run_concurrently_and_return_in_order() -> None:
     meeting = threading.Barrier(5)
 
     def meet(number: int) -> int:
         meeting.wait(waiting.SECONDS)
         return number
 
-    assert waiting.at_once(*[lambda number=number: meet(number) for number in range(5)]) == [0, 1, 2, 3, 4]
+    assert waiting.concurrently(*[lambda number=number: meet(number) for number in range(5)]) == [0, 1, 2, 3, 4]
 
 
-def test_work_ends_with_its_block_however_that_ends() -> None:
+def test_background_work_ends_with_its_block() -> None:
     ended = []
 
     def work(stop: threading.Event) -> None:
@@ -40,7 +40,7 @@ def test_work_ends_with_its_block_however_that_ends() -> None:
     assert len(ended) == 3
 
 
-def test_what_work_raises_is_raised() -> None:
+def test_an_error_in_background_work_is_raised() -> None:
     def work(_: threading.Event) -> None:
         raise Left
 
@@ -48,12 +48,12 @@ def test_what_work_raises_is_raised() -> None:
         pass
 
 
-def test_a_process_ends_with_its_block_however_that_ends() -> None:
+def test_a_process_ends_with_its_block() -> None:
     with pytest.raises(Left), waiting.process([sys.executable, "-c", "import time; time.sleep(3600)"]) as process:
         raise Left
     assert process.returncode == -9
 
 
-def test_the_end_of_a_process_is_its_exit_code() -> None:
+def test_ending_a_process_returns_its_exit_code() -> None:
     with waiting.process([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         assert waiting.end(process) == -15

@@ -1,4 +1,4 @@
-"""Wait for other threads and processes: every wait has a bound, and a block ends what it has started."""
+"""Wait for threads and processes. Every wait has a limit, and a block ends what it has started."""
 
 import contextlib
 import socket
@@ -13,23 +13,23 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-SECONDS = 180.0  # so generous that a slow machine does not reach it
+SECONDS = 180.0  # a slow machine does not reach it
 
 
 def eventually(look: Callable[[], T | None], what: str, seconds: float = SECONDS) -> T:
-    """Return what `look` returns once that is true. Raises AssertionError when it does not come true."""
+    """Return the first true result of `look`. Raises AssertionError if there is none in time."""
     deadline = time.monotonic() + seconds
-    while not (seen := look()):
+    while not (result := look()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
         time.sleep(0.02)
-    return seen
+    return result
 
 
 @contextlib.contextmanager
 def threads(*calls: Callable[[], T]) -> Iterator[list[Future[T]]]:
-    """Run each call in a thread of its own; wait for all of them at the end of the block.
+    """Run every call in a separate thread; wait for all of them at the end of the block.
 
-    Raises AssertionError for calls that do not end; their threads do not keep the process from ending.
+    Raises AssertionError if a call does not end. Its thread does not keep the process alive.
     """
     futures: list[Future[T]] = [Future() for _ in calls]
     for call, future in zip(calls, futures, strict=True):
@@ -41,8 +41,8 @@ def threads(*calls: Callable[[], T]) -> Iterator[list[Future[T]]]:
         assert not late, f"{len(late)} of {len(calls)} threads did not end within {SECONDS:.0f} s"
 
 
-def at_once(*calls: Callable[[], T]) -> list[T]:
-    """Run each call in a thread of its own, all from the same moment on; return their results in order."""
+def concurrently(*calls: Callable[[], T]) -> list[T]:
+    """Run every call in a separate thread, all starting together; return their results in order."""
     start = threading.Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:
@@ -51,12 +51,12 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
 
     with threads(*[partial(run, call) for call in calls]) as futures:
         pass
-    return [each.result() for each in futures]
+    return [future.result() for future in futures]
 
 
 @contextlib.contextmanager
 def meanwhile(work: Callable[[threading.Event], None], count: int = 1) -> Iterator[None]:
-    """Run `work` in so many threads during the block; its argument says when to stop. Raises what the work raises."""
+    """Run `work` in `count` threads during the block, until its argument is set. Raises what the work raises."""
     stop = threading.Event()
     futures: list[Future[None]] = []
     try:
@@ -66,13 +66,13 @@ def meanwhile(work: Callable[[threading.Event], None], count: int = 1) -> Iterat
             finally:
                 stop.set()
     finally:
-        for each in futures:
-            each.result()
+        for future in futures:
+            future.result()
 
 
 @contextlib.contextmanager
 def process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process; it is killed at the end of the block if it still runs."""
+    """Run a process, and kill it at the end of the block if it still runs."""
     with subprocess.Popen(command, **options) as running:
         try:
             yield running
@@ -81,7 +81,7 @@ def process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
 
 
 def until_it_listens(running: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until a process accepts connections on a port. Raises AssertionError with its log when it ends instead."""
+    """Wait until a process accepts connections on a port. Raises AssertionError with its log if it ends."""
 
     def listens() -> bool:
         assert running.poll() is None, f"{running.args!r} ended:\n{log.read_text()}"
@@ -93,7 +93,7 @@ def until_it_listens(running: subprocess.Popen[bytes], port: int, log: Path) -> 
 
 
 def end(running: subprocess.Popen[bytes]) -> int:
-    """End a process the way an operator would; return its exit code. It is killed when it does not end."""
+    """Stop a process with SIGTERM; return its exit code. Kill it if it does not end."""
     running.terminate()
     try:
         return running.wait(SECONDS)
@@ -104,5 +104,5 @@ def end(running: subprocess.Popen[bytes]) -> int:
 def _run(call: Callable[[], T], future: Future[T]) -> None:
     try:
         future.set_result(call())
-    except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+    except BaseException as error:  # noqa: BLE001 - raised again by `result`
         future.set_exception(error)

@@ -1,4 +1,4 @@
-"""Serve the probe document with the real edge."""
+"""Serve the probe document with the real `app/http`."""
 
 import socket
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Handlers of the probe document: they show what reaches a handler."""
+"""Handlers of the probe document, which return their arguments."""
 
 import logging
 import threading
@@ -49,7 +49,7 @@ def get_meet(_ctx: Context) -> Any:
 
 def shown(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: shown(each) for name, each in value.items()}
+        return {name: shown(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [shown(each) for each in value]
+        return [shown(item) for item in value]
     return f"Decimal {value}" if isinstance(value, Decimal) else value

@@ -1,4 +1,4 @@
-"""Figures in `/metrics` that are read for each scrape: the version, and those of webhooks from the database."""
+"""The metrics that are read for every scrape: the version, and the state of webhook delivery from the database."""
 
 import logging
 import platform
@@ -17,44 +17,44 @@ from app.services import backlog as backlogs
 from app.services.backlog import Backlog
 
 LOG = logging.getLogger(__name__)
-READ_SECONDS = 1.0  # for the database to answer; Prometheus itself gives a scrape ten
+READ_SECONDS = 1.0  # for the database to respond; Prometheus allows 10 s for a scrape
 
 
-class Figures(Collector):
-    """What is read for each scrape: the version, and the figures of webhooks from the database.
+class MetricsCollector(Collector):
+    """Reads metrics when they are scraped.
 
-    Every process of every server returns the same figures of webhooks, wherever the workers run.
+    Every process of every server returns the same values for webhooks, wherever the workers run.
     """
 
     def __init__(self, database: Database) -> None:
-        """Take the database; nothing is read before the first scrape."""
+        """Take the database, which is not read before the first scrape."""
         self._database = database
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="figures")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="metrics")
         self._lock = threading.Lock()
         self._reading: Future[Backlog] | None = None
 
     def describe(self) -> Iterable[Metric]:
-        """Name nothing in advance, so that registering reads nothing."""
+        """Return no names in advance, so that registering does not read the database."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the figures; those of webhooks are absent while the database does not answer."""
+        """Yield the metrics; those of webhooks are absent while the database does not respond."""
         labels = {"version": __version__, "python": platform.python_version()}
-        yield _gauge("distribu_build_info", "The version that runs.", (labels, 1))
+        yield _gauge("distribu_build_info", "The running version.", (labels, 1))
         backlog = self._read()
         if backlog is not None:
-            yield from _of_webhooks(backlog)
+            yield from _webhook_metrics(backlog)
 
     def _read(self) -> Backlog | None:
-        """Return what the database says within READ_SECONDS; a reading that takes longer is not begun twice."""
+        """Return what the database returns within READ_SECONDS. A read that takes longer is not started twice."""
         with self._lock:
             if self._reading is None or self._reading.done():
                 self._reading = self._thread.submit(self._query)
             reading = self._reading
         try:
             return reading.result(READ_SECONDS)
-        except Exception as error:  # noqa: BLE001 - the other figures do not depend on the database
-            LOG.warning("the figures of webhooks cannot be read: %s", str(error) or type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the other metrics do not depend on the database
+            LOG.warning("the metrics of webhooks cannot be read: %s", str(error) or type(error).__name__)
             return None
 
     def _query(self) -> Backlog:
@@ -62,21 +62,21 @@ class Figures(Collector):
             return backlogs.read(session, now())
 
 
-def _of_webhooks(backlog: Backlog) -> Iterator[Metric]:
+def _webhook_metrics(backlog: Backlog) -> Iterator[Metric]:
     yield _gauge(
         "distribu_webhook_deliveries_pending",
-        f"Deliveries of active webhooks that wait: due now, or scheduled for later (being sent, or to be tried again). "
+        f"Pending deliveries of active webhooks: due now, or scheduled for later (in flight, or to be retried). "
         f"Counted up to {backlogs.COUNTED}.",
         ({"state": "due"}, backlog.due),
         ({"state": "scheduled"}, backlog.scheduled),
     )
     yield _gauge(
         "distribu_webhook_oldest_pending_seconds",
-        "How long the oldest delivery that is due has been waiting for a worker.",
+        "How long the oldest due delivery has been waiting for a worker.",
         ({}, backlog.oldest_seconds),
     )
-    yield _gauge("distribu_webhooks_disabled", "Webhooks that are switched off.", ({}, backlog.disabled))
-    attempts = CounterMetricFamily("distribu_webhook_attempts", "Attempts to deliver that ended.", labels=["outcome"])
+    yield _gauge("distribu_webhooks_disabled", "Disabled webhooks.", ({}, backlog.disabled))
+    attempts = CounterMetricFamily("distribu_webhook_attempts", "Finished delivery attempts.", labels=["outcome"])
     for outcome, number in backlog.attempts.items():
         attempts.add_metric([outcome], number)
     yield attempts

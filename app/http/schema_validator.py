@@ -1,0 +1,88 @@
+"""Judge a value by a schema of the document: valid or not, and every error with its location.
+
+Not here: the words of the errors (`validation_messages.py`).
+"""
+
+import functools
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import jsonschema_rs
+
+from app.http.errors import MAX_DETAILS, ErrorDetail, Path, pointer
+from app.http.validation_messages import messages
+from app.spec import Document
+
+
+class SchemaValidator:
+    """A compiled schema; compiled once for each operation."""
+
+    def __init__(self, schema: Document, *, parameter_kinds: Document | None = None) -> None:
+        """Take a dereferenced schema of OpenAPI 3.0; for parameters, where each one is, such as `query`."""
+        self._schema = schema
+        self._parameter_kinds = parameter_kinds or {}
+        self._validator = jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True)
+
+    def is_valid(self, value: Any) -> bool:
+        """Return whether `value` obeys the schema."""
+        return self._validator.is_valid(value)
+
+    def errors(self, value: Any) -> list[ErrorDetail]:
+        """Return what is wrong with `value`, up to MAX_DETAILS, in the order in which the document lists the fields."""
+        if self.is_valid(value):
+            return []
+        errors = [*islice(self._validator.iter_errors(_shortened(value, self._schema)), MAX_DETAILS)]
+        mistyped = {tuple(error.instance_path) for error in errors if error.kind.name == "type"}
+        errors = [error for error in errors if error.kind.name == "type" or tuple(error.instance_path) not in mistyped]
+        found = list(islice((entry for error in errors for entry in self._explain(error)), MAX_DETAILS))
+        found.sort(key=lambda entry: entry[0])
+        return list(dict.fromkeys(detail for _, detail in found))  # two broken keywords may have one message
+
+    def _explain(self, error: jsonschema_rs.ValidationError) -> Iterator[tuple[tuple[int, ...], ErrorDetail]]:
+        """Yield the details of one error of the library, each with its rank."""
+        schema = functools.reduce(_member_schema, error.instance_path, self._schema)
+        for path, message in messages(error, schema):
+            yield self._rank(path), ErrorDetail(pointer=self._pointer(path), message=message)
+
+    def _pointer(self, path: Path) -> str:
+        return pointer((self._parameter_kinds[str(path[0])], *path) if self._parameter_kinds else path)
+
+    def _rank(self, path: Path) -> tuple[int, ...]:
+        """Return the position of a field in the document; unknown fields come last."""
+        schema, rank = self._schema, []
+        for step in path:
+            names = list(schema.get("properties", {}))
+            rank.append(step if isinstance(step, int) else names.index(step) if step in names else len(names))
+            schema = _member_schema(schema, step)
+        return tuple(rank)
+
+
+def _shortened(value: Any, schema: Document) -> Any:
+    """Cut lists just beyond their limit: the error is the same, and nobody reads those of 300,000 items."""
+    if isinstance(value, list):
+        items = value[: schema.get("maxItems", MAX_DETAILS) + 1]
+        return [_shortened(item, schema.get("items", {})) for item in items]
+    if isinstance(value, dict):
+        return {name: _shortened(member, _member_schema(schema, name)) for name, member in value.items()}
+    return value
+
+
+def _member_schema(schema: Document, step: str | int) -> Document:
+    """Return the schema of a member or an item; an empty one for a member that the document does not have."""
+    member: Document = schema.get("items", {}) if isinstance(step, int) else schema.get("properties", {}).get(step, {})
+    return member
+
+
+def to_json_schema(node: Any) -> Any:
+    """Rewrite `nullable` of OpenAPI 3.0 as the null type of JSON Schema."""
+    if isinstance(node, list):
+        return [to_json_schema(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    schema = {key: to_json_schema(value) for key, value in node.items() if key != "nullable"}
+    if node.get("nullable") is True:
+        schema["type"] = [schema["type"], "null"]
+        if "enum" in schema:
+            schema["enum"] = [*schema["enum"], None]
+    return schema

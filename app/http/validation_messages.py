@@ -1,0 +1,90 @@
+"""The one formatter of the messages of a 400: from a broken rule of the document to the contract's words (section 3).
+
+A schema can have its own message: `x-errors` maps a keyword, or `*` for every keyword, to the exact words.
+"""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import jsonschema_rs
+
+from app.http.errors import Path, truncated
+from app.spec import Document
+
+TYPES = {
+    "string": "must be a string",
+    "number": "must be a number",
+    "integer": "must be a whole number",
+    "boolean": "must be true or false",
+    "array": "must be a list",
+    "object": "must be an object",
+}
+FORMATS = {"date-time": "a date or a time in ISO 8601", "date": "a date", "uri": "a URL", "email": "an email address"}
+
+
+def messages(error: jsonschema_rs.ValidationError, schema: Document) -> Iterator[tuple[Path, str]]:
+    """Yield the location and the message of every problem in one error of the library; `schema` is of its location."""
+    keyword, path = error.kind.name, tuple(error.instance_path)
+    facts: Any = error.kind  # its attributes depend on the keyword
+    if keyword == "required":
+        missing = schema.get("properties", {}).get(facts.property, {})
+        yield (*path, facts.property), _own_message(missing, keyword) or f"{truncated(facts.property)} is required"
+    elif keyword == "additionalProperties":
+        for name in facts.unexpected:
+            yield (*path, name), f"{truncated(name)} is not a known field"
+    else:
+        rule = _rule(keyword, facts, error.instance, schema)
+        yield path, _own_message(schema, keyword) or f"{_field(path)} {rule}"
+
+
+def _own_message(schema: Document, keyword: str) -> str | None:
+    words: dict[str, str] = schema.get("x-errors", {})
+    return words.get(keyword, words.get("*"))
+
+
+def _field(path: Path) -> str:
+    """Return the name of a field as a client would write it: `quantity`, `events[2]`."""
+    if not path:
+        return "The body"
+    names = [step for step in path if isinstance(step, str)]
+    name = names[-1] if names else "item"
+    return f"{name}[{path[-1]}]" if isinstance(path[-1], int) else name
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def _number(limit: Any) -> str:
+    return str(int(limit)) if limit == int(limit) else str(limit)
+
+
+RULES: dict[str, Callable[[Any], str]] = {
+    "minimum": lambda facts: f"must be at least {_number(facts.limit)}",
+    "maximum": lambda facts: f"must be at most {_number(facts.limit)}",
+    "minLength": lambda facts: f"must be at least {_plural(facts.limit, 'character')}",
+    "maxLength": lambda facts: f"must be at most {_plural(facts.limit, 'character')}",
+    "minItems": lambda facts: f"must have at least {_plural(facts.limit, 'item')}",
+    "maxItems": lambda facts: f"must have at most {_plural(facts.limit, 'item')}",
+    "minProperties": lambda facts: f"must have at least {_plural(facts.limit, 'field')}",
+    "maxProperties": lambda facts: f"must have at most {_plural(facts.limit, 'field')}",
+    "uniqueItems": lambda _: "must not hold the same value twice",
+    "multipleOf": lambda facts: f"must have at most {-Decimal(str(facts.multiple_of)).adjusted()} decimal places",
+    "format": lambda facts: f"must be {FORMATS.get(facts.format, facts.format)}",
+}
+
+
+def _rule(keyword: str, facts: Any, instance: Any, schema: Document) -> str:
+    if keyword == "type":
+        return _type_rule(instance, schema)
+    if keyword == "enum":
+        return "must be one of " + ", ".join(str(value) for value in schema["enum"] if value is not None)
+    return RULES[keyword](facts) if keyword in RULES else "is not valid"
+
+
+def _type_rule(instance: Any, schema: Document) -> str:
+    expected = schema.get("type", "")
+    if expected == "integer" and not isinstance(instance, (float, Decimal)) and not schema.get("x-text"):
+        expected = "number"
+    return TYPES.get(expected, "has the wrong type")

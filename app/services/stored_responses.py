@@ -1,0 +1,68 @@
+"""The stored responses of requests with an Idempotency-Key (contract, section 9.1).
+
+Not here: what makes two requests the same, and when a response is replayed (`app/http/idempotency.py`).
+"""
+
+from datetime import datetime, timedelta
+from typing import Protocol, cast
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+from sqlalchemy.orm import Session
+
+from app.context import Context
+from app.queries import tenant
+from models import StoredResponse, new_id
+from models.base import table
+
+RETENTION = timedelta(hours=24)
+TABLE = table(StoredResponse)
+IS_OF_REQUEST = TABLE.c.operation == bindparam("operation"), TABLE.c.key == bindparam("key")
+SELECT_ONE = tenant.select(
+    TABLE.c.fingerprint, TABLE.c.status, TABLE.c.headers, TABLE.c.body, TABLE.c.expires_at
+).where(*IS_OF_REQUEST)
+DELETE_ONE = sa.delete(TABLE).where(tenant.where(TABLE), *IS_OF_REQUEST)
+DELETE_EXPIRED = sa.delete(TABLE).where(TABLE.c.expires_at <= bindparam("now", type_=TABLE.c.expires_at.type))
+
+
+class StoredResponseRow(Protocol):
+    """A stored response, and the fingerprint of its request."""
+
+    fingerprint: bytes
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    expires_at: datetime
+
+
+def find(ctx: Context, operation: str, key: str) -> StoredResponseRow | None:
+    """Return the response that is stored for this key, None when there is none or it has expired."""
+    parameters = tenant.params(ctx, operation=operation, key=key)
+    stored = cast("StoredResponseRow | None", ctx.session.execute(SELECT_ONE, parameters).one_or_none())
+    if stored is not None and stored.expires_at <= ctx.now:
+        ctx.session.execute(DELETE_ONE, parameters)
+        return None
+    return stored
+
+
+def store(
+    ctx: Context, operation: str, key: str, *, fingerprint: bytes, status: int, headers: dict[str, str], body: bytes
+) -> None:
+    """Store the response to the first request with this key."""
+    row = {
+        "id": new_id(ctx.now),
+        "company_id": ctx.company_id,
+        "operation": operation,
+        "key": key,
+        "fingerprint": fingerprint,
+        "status": status,
+        "headers": headers,
+        "body": body,
+        "expires_at": ctx.now + RETENTION,
+    }
+    ctx.session.connection().execute(TABLE.insert(), row)
+
+
+def delete_expired(session: Session, now: datetime) -> None:
+    """Delete every response whose retention has ended, of all companies."""
+    session.execute(DELETE_EXPIRED, {"now": now})
