@@ -42,6 +42,10 @@ spec: .venv/tested ## The OpenAPI document: Spectral, OWASP and Redocly rules (n
 exchanges: .venv/tested ## Record the v1 exchanges again, after a deliberate change
 	@$(BIN)/python -m tests.contract.exchanges
 
+.PHONY: docs
+docs: .venv/tested ## Write docs/cli.md, the reference of the command line, from its help texts
+	@$(BIN)/python -m app.cli.reference
+
 .PHONY: bench
 bench: .venv/tested ## Run the benchmarks on both databases
 	@$(BIN)/python -m benchmarks

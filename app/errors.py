@@ -21,7 +21,7 @@
         · IdempotencyKeyReusedError  app/http/idempotency.py
         · TooLargeError
       + InvalidValueError            the command line only
-      + RejectedFileError            app/product_import/product_file.py, the command line only
+      + RejectedFileError            app/product_import/product_csv.py, the command line only
     StartError
     DatabaseUnavailableError         503
       + ConflictError                app/db.py

@@ -1,6 +1,6 @@
-"""An import of products while it runs, and the changes that it has found but not yet made (contract, section 11).
+"""An import of products while it runs, and its changes until they are applied (contract, section 11).
 
-Not here: what happens when (`app/product_import/importer.py`).
+Not here: the steps of an import (`app/product_import/importer.py`).
 """
 
 from datetime import datetime
@@ -15,7 +15,7 @@ from models.base import Base, Id, Instant, Money
 
 
 class ImportState(StrEnum):
-    """How far an import is. Once it is APPLYING, all of it will be applied, by whichever process."""
+    """The progress of an import. From APPLYING on, all of it will be applied, if necessary by another process."""
 
     STAGING = "STAGING"
     APPLYING = "APPLYING"
@@ -23,10 +23,10 @@ class ImportState(StrEnum):
 
 
 class ProductImport(Base):
-    """An import that runs: at most one of a company. When its lease has ended, the process that ran it is gone.
+    """A running import: at most one for each company. When its lease has expired, its process has been killed.
 
-    `claims` is the fence: only the process that claimed an import last may go on with it. Rows up to `applied_to`
-    are applied; the three numbers count what that did.
+    `claims` is the fencing token: only the process that claimed the import last may go on with it. The rows up to
+    `applied_to` are applied; `created`, `updated` and `unchanged` count their results.
     """
 
     __tablename__ = "product_imports"
@@ -49,10 +49,10 @@ class ProductImport(Base):
 
 
 class ProductImportRow(Base):
-    """One product to be created or changed: what its row gives, and all of it as it will be.
+    """One product to create or update: the fields that the file gives, and all fields as they will be.
 
-    The id becomes that of the audit entry, whose details are ready too. They hold as long as the product has the
-    stock and the `updated_at` that were seen.
+    The id and the details become those of the audit entry. They are valid as long as the product has the stock and the
+    `updated_at` that were seen.
     """
 
     __tablename__ = "product_import_rows"
@@ -60,7 +60,9 @@ class ProductImportRow(Base):
 
     company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))
     import_id: Mapped[str] = mapped_column(Id, ForeignKey("product_imports.id"))
-    place: Mapped[str] = mapped_column(Id)  # the order in which they are applied
+    place: Mapped[str] = mapped_column(
+        Id
+    )  # the position among the rows of the import: the order in which they are applied
     product_id: Mapped[str] = mapped_column(Id)
     is_new: Mapped[bool] = mapped_column(Boolean)
     seen_stock: Mapped[int | None] = mapped_column(BigInteger)

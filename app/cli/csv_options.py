@@ -7,7 +7,7 @@ import click
 
 from app.product_import import csv_table
 from app.product_import.csv_table import DELIMITERS
-from app.product_import.product_file import FIELDS
+from app.product_import.product_csv import FIELDS
 
 DECIMALS = {"point": ".", "comma": ","}
 WINDOWS_ENCODINGS = tuple(f"windows-{number}" for number in range(1250, 1259))
@@ -70,10 +70,10 @@ class _ColumnMapping(click.ParamType[tuple[str, str]]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
         """Read the name of a column in the file, and the name of our column, joined by an equals sign."""
         theirs, _, ours = value.rpartition("=")
-        known = {csv_table.key(name): name for name in FIELDS}
-        if not csv_table.key(theirs) or csv_table.key(ours) not in known:
+        known = {csv_table.normalize_name(name): name for name in FIELDS}
+        if not csv_table.normalize_name(theirs) or csv_table.normalize_name(ours) not in known:
             self.fail(f"'{value}' is not THEIRS=OURS with one of {', '.join(FIELDS)}.", param, ctx)
-        return theirs, known[csv_table.key(ours)]
+        return theirs, known[csv_table.normalize_name(ours)]
 
 
 OPTIONS = (

@@ -77,24 +77,24 @@ def show(order_id: str, slug: str, as_json: bool) -> None:
     """Show an order with its items and amounts."""
     with runtime.company_context(slug) as ctx:
         row, items = orders.get(ctx, order_id)
-        buyer = None if row.customer_id is None else customers.get(ctx, row.customer_id)
+        customer = None if row.customer_id is None else customers.get(ctx, row.customer_id)
     detail = SCHEMA.detail(row, items)
     if as_json:
         output.document(detail)
         return
-    output.details(_header(detail, buyer))
+    output.details(_header(detail, customer))
     columns = ["sku", "product", "quantity", "unitPrice", "amount"]
     output.records([_item(item) for item in items], as_json=False, columns=columns, empty="No items.")
     output.details({name: detail[name] for name in AMOUNTS})
 
 
-def _header(detail: Json, buyer: Any) -> Json:
+def _header(detail: Json, customer: Any) -> Json:
     header = {
         "order": detail["id"],
         "status": detail["status"],
         "placedAt": detail["createdAt"],
         "changedAt": detail["updatedAt"],
-        "customer": buyer and _joined((buyer.name, buyer.email)),
+        "customer": customer and _joined((customer.name, customer.email)),
         "poNumber": detail["poNumber"],
         "shipTo": detail["shippingAddress"] and _address(detail["shippingAddress"]),
         "notes": " ".join((detail["notes"] or "").split()),

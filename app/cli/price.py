@@ -30,10 +30,20 @@ SCHEMA = PriceSchema()
 def _customer_and_product(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that name a customer and a product."""
     customer = click.option(
-        "--customer", metavar="EMAIL_OR_ID", type=options.TEXT, required=True, help="The email or id of the customer."
+        "--customer",
+        "customer_identifier",
+        metavar="EMAIL_OR_ID",
+        type=options.TEXT,
+        required=True,
+        help="The email or id of the customer.",
     )
     product = click.option(
-        "--product", metavar="SKU_OR_ID", type=options.TEXT, required=True, help="The sku or id of the product."
+        "--product",
+        "product_identifier",
+        metavar="SKU_OR_ID",
+        type=options.TEXT,
+        required=True,
+        help="The sku or id of the product.",
     )
     return customer(product(command))
 
@@ -51,15 +61,15 @@ def price() -> None:
 @_customer_and_product
 @click.argument("amount", metavar="PRICE", type=options.NUMBER)
 @options.as_json
-def agree(slug: str, customer: str, product: str, amount: Decimal, as_json: bool) -> None:
+def agree(slug: str, customer_identifier: str, product_identifier: str, amount: Decimal, as_json: bool) -> None:
     """Set the price of a product for a customer.
 
     New orders of this customer use PRICE instead of the catalogue price.
     """
     with runtime.company_context(slug, write=True) as ctx:
-        buyer, item = customers.find(ctx, customer), products.find(ctx, product)
-        before = pricing.agree(ctx, buyer.id, item.id, amount)
-    output.record(_result(buyer, item, price=amount, before=before), as_json=as_json)
+        customer, product = customers.find(ctx, customer_identifier), products.find(ctx, product_identifier)
+        before = pricing.agree(ctx, customer.id, product.id, amount)
+    output.record(_result(customer, product, price=amount, before=before), as_json=as_json)
 
 
 @price.command(name="list")
@@ -78,25 +88,25 @@ def list_all(slug: str, as_json: bool) -> None:
 @options.company
 @_customer_and_product
 @options.as_json
-def remove(slug: str, customer: str, product: str, as_json: bool) -> None:
+def remove(slug: str, customer_identifier: str, product_identifier: str, as_json: bool) -> None:
     """Remove a price override.
 
     The catalogue price applies to the customer again.
     """
     with runtime.company_context(slug, write=True) as ctx:
-        buyer, item = customers.find(ctx, customer), products.find(ctx, product)
-        before = pricing.revoke(ctx, buyer.id, item.id)
-    output.record(_result(buyer, item, price=None, before=before), as_json=as_json)
+        customer, product = customers.find(ctx, customer_identifier), products.find(ctx, product_identifier)
+        before = pricing.revoke(ctx, customer.id, product.id)
+    output.record(_result(customer, product, price=None, before=before), as_json=as_json)
 
 
-def _result(buyer: Any, item: Any, *, price: Decimal | None, before: Decimal | None) -> dict[str, Any]:
+def _result(customer: Any, product: Any, *, price: Decimal | None, before: Decimal | None) -> dict[str, Any]:
     """Return the result of a change, as the command prints it. A `price` of None is the catalogue price."""
     return {
-        "customerId": buyer.id,
-        "customer": buyer.email,
-        "productId": item.id,
-        "sku": item.sku,
-        "product": item.name,
+        "customerId": customer.id,
+        "customer": customer.email,
+        "productId": product.id,
+        "sku": product.sku,
+        "product": product.name,
         "price": None if price is None else float(price),
         "before": None if before is None else float(before),
     }

@@ -12,10 +12,10 @@ from rich.progress import Progress, TaskID
 
 from app.cli import csv_options, listing, options, output, runtime
 from app.product_import import importer
-from app.product_import.comparison import Change
-from app.product_import.csv_table import Reading
-from app.product_import.importer import Report
-from app.product_import.product_file import ProductFile, RejectedFileError, RowError
+from app.product_import.comparison import ProductChange
+from app.product_import.csv_table import CsvOptions
+from app.product_import.importer import ImportResult
+from app.product_import.product_csv import ProductCsv, RejectedFileError, RowError
 from app.queries.listing import MAX_LIMIT
 from app.schemas.base import Json
 from app.schemas.products import ProductSchema
@@ -68,11 +68,11 @@ def import_file(
     The delimiter, decimal mark and encoding are detected. If one of them is ambiguous, nothing is imported, and a
     message names the option to add.
     """
-    reading = Reading(delimiter=delimiter, decimal=decimal, encoding=encoding, names=dict(names), strict=strict)
+    csv = CsvOptions(delimiter=delimiter, decimal=decimal, encoding=encoding, names=dict(names), strict=strict)
     run = _preview if dry_run else _import
     with _seekable(file) as stream:
         try:
-            run(stream, slug, reading, clear_empty=clear_empty, as_json=as_json)
+            run(stream, slug, csv, clear_empty=clear_empty, as_json=as_json)
         except RejectedFileError as error:
             _show_errors(error.errors, as_json=as_json)
             raise click.exceptions.Exit(1) from None
@@ -123,35 +123,35 @@ def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
         yield copy
 
 
-def _import(stream: BinaryIO, slug: str, reading: Reading, *, clear_empty: bool, as_json: bool) -> None:
+def _import(stream: BinaryIO, slug: str, csv: CsvOptions, *, clear_empty: bool, as_json: bool) -> None:
     """Import the file, with progress bars on a terminal."""
     with runtime.company_transactions(slug) as transactions, _bars() as bars:
-        product_file = _open(stream, reading, bars)
-        report = importer.run(
-            transactions, product_file, clear_empty=clear_empty, watch=_watch(bars), on_wait=_note_wait
+        product_csv = _open(stream, csv, bars)
+        result = importer.run(
+            transactions, product_csv, clear_empty=clear_empty, on_progress=_on_progress(bars), on_wait=_note_wait
         )
-    output.record(_result(report) if as_json else _counts(report), as_json=as_json)
+    output.record(_to_json(result) if as_json else _counts(result), as_json=as_json)
 
 
-def _preview(stream: BinaryIO, slug: str, reading: Reading, *, clear_empty: bool, as_json: bool) -> None:
+def _preview(stream: BinaryIO, slug: str, csv: CsvOptions, *, clear_empty: bool, as_json: bool) -> None:
     """Print what an import would change."""
     changes: list[Json] = []
 
-    def see(change: Change) -> None:
+    def on_change(change: ProductChange) -> None:
         if as_json or len(changes) < SHOWN_CHANGES:
             changes.append(_change(change))
 
     with runtime.company_transactions(slug) as transactions, _bars() as bars:
-        product_file = _open(stream, reading, bars)
-        report = importer.preview(transactions, product_file, clear_empty=clear_empty, see=see)
+        product_csv = _open(stream, csv, bars)
+        result = importer.preview(transactions, product_csv, clear_empty=clear_empty, on_change=on_change)
     if as_json:
-        output.document({**_result(report), "changes": changes})
+        output.document({**_to_json(result), "changes": changes})
         return
     shown = [change | {name: _listed(change[name]) for name in ("before", "after")} for change in changes]
     output.records(shown, as_json=False, columns=["sku", "action", "before", "after"], empty="Nothing would change.")
-    if hidden := report.created + report.updated - len(changes):
+    if hidden := result.created + result.updated - len(changes):
         output.note(f"... and {hidden} more. Use --json to list all.")
-    output.record(_counts(report), as_json=False)
+    output.record(_counts(result), as_json=False)
     output.note("Nothing was imported. Run the command without --dry-run to import.")
 
 
@@ -160,34 +160,34 @@ def _bars() -> Progress:
     return Progress(console=console, disable=not console.is_terminal, transient=True)
 
 
-def _open(stream: BinaryIO, reading: Reading, bars: Progress) -> ProductFile:
+def _open(stream: BinaryIO, csv: CsvOptions, bars: Progress) -> ProductCsv:
     reader: IO[bytes] = bars.wrap_file(stream, os.fstat(stream.fileno()).st_size, description="Reading")
-    product_file = ProductFile(reader, reading)
-    for warning in product_file.warnings:
+    product_csv = ProductCsv(reader, csv)
+    for warning in product_csv.warnings:
         output.note(warning)
-    return product_file
+    return product_csv
 
 
-def _watch(bars: Progress) -> Callable[[str, int, int], None]:
+def _on_progress(bars: Progress) -> Callable[[str, int, int], None]:
     tasks: dict[str, TaskID] = {}
 
-    def watch(phase: str, done: int, total: int) -> None:
+    def update(phase: str, done: int, total: int) -> None:
         if phase not in tasks:
             tasks[phase] = bars.add_task(phase, total=total)
         bars.update(tasks[phase], completed=done)
 
-    return watch
+    return update
 
 
 def _note_wait() -> None:
     output.note("Another import of this company is running. Waiting for it to finish.")
 
 
-def _change(change: Change) -> Json:
+def _change(change: ProductChange) -> Json:
     details = change.details
     return {
-        "sku": change.values["sku"],
-        "action": "created" if change.found is None else "updated",
+        "sku": change.fields["sku"],
+        "action": "created" if change.existing is None else "updated",
         "before": details.get("before"),
         "after": details["after"],
     }
@@ -198,17 +198,17 @@ def _listed(values: Json | None) -> str:
     return ", ".join(f"{name} {output.cell(value) or '(empty)'}" for name, value in (values or {}).items())
 
 
-def _result(report: Report, errors: Sequence[RowError] = ()) -> Json:
-    return {**_counts(report), "errors": [{"line": error.line, "error": error.error} for error in errors]}
+def _to_json(result: ImportResult, errors: Sequence[RowError] = ()) -> Json:
+    return {**_counts(result), "errors": [{"line": error.line, "error": error.error} for error in errors]}
 
 
-def _counts(report: Report) -> Json:
-    return {"created": report.created, "updated": report.updated, "unchanged": report.unchanged}
+def _counts(result: ImportResult) -> Json:
+    return {"created": result.created, "updated": result.updated, "unchanged": result.unchanged}
 
 
 def _show_errors(errors: Sequence[RowError], *, as_json: bool) -> None:
     if as_json:
-        output.document(_result(Report(), errors))
+        output.document(_to_json(ImportResult(), errors))
     else:
         for error in errors[:SHOWN_ERRORS]:
             output.note(f"line {error.line}: {error.error}")

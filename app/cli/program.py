@@ -4,7 +4,7 @@ The module of a command is imported when the command runs. Help and completion n
 
 Exit codes:
 0    success
-1    a business rule rejects the request, or the database is unavailable or rejects the statement
+1    a business rule does not allow the request, or the database is unavailable or reports an error
 2    the command line, a setting or the database schema is wrong
 130  interrupted by Ctrl-C
 """

@@ -11,7 +11,7 @@ import click
 from app.cli import options, output, plot, runtime, spreadsheet
 from app.reports import customers, inventory, ranges, sales
 from app.reports.order_totals import MAX_LIMIT
-from app.reports.ranges import Preset
+from app.reports.ranges import ReportPreset
 from app.schemas import reports as schemas
 from app.schemas.base import Json
 from app.services import companies
@@ -19,10 +19,10 @@ from app.services import companies
 preset = click.option(
     "--preset",
     metavar="PRESET",
-    type=click.Choice([preset.value for preset in Preset]),
-    default=Preset.MONTH.value,
+    type=click.Choice([preset.value for preset in ReportPreset]),
+    default=ReportPreset.MONTH.value,
     show_default=True,
-    help=f"The range of the report, up to today: {', '.join(Preset)}.",
+    help=f"The range of the report, up to today: {', '.join(ReportPreset)}.",
 )
 start = click.option(
     "--from", "start", type=options.TIME, help="Start of the range, instead of that of the preset (ISO 8601)."

@@ -49,7 +49,7 @@ def delete_expired(database: Database) -> None:
 def resume_imports(database: Database) -> None:
     """Complete imports that were killed while they were being applied, and remove those killed earlier."""
     with database.transaction() as session:
-        companies = lease.left_behind(session, now())
+        companies = lease.companies_with_expired(session, now())
     for company_id in companies:
         importer.resume(_transactions(database, company_id))
 

@@ -1,8 +1,8 @@
-"""Products from CSV files (contract, section 11), in three parts.
+"""Import products from CSV files (contract, section 11).
 
-- A file: its text (`csv_text`), its table (`csv_table`), its numbers (`csv_numbers`), and its rows as products
-  (`product_file`). No database.
-- The database: what a row changes (`comparison`), the right to import (`lease`), and the changes until they are made
-  (`staging`).
-- `importer` puts them in order, in many short transactions.
+- A file: its text (`text_file`), its table (`csv_table`), its numbers (`csv_numbers`), and its rows as products
+  (`product_csv`). No database.
+- The database: the change that a row makes (`comparison`), the right to import (`lease`), and the changes until they
+  are applied (`staging`).
+- `importer` runs these steps in order, in many short transactions.
 """

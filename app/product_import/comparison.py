@@ -1,65 +1,95 @@
-"""What a row of a file makes of a product: a new one, a changed one, or nothing (contract, section 11).
+"""What a row of a file does to a product: create it, update it, or nothing (contract, section 11).
 
-Not here: what a file may look like (`product_file`), and what is written when (`importer`).
+Not here: what a file may look like (`product_csv`), and what is written when (`importer`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol, cast
 
-from sqlalchemy import Row, bindparam
+from sqlalchemy import bindparam
 
 from app.context import Context
-from app.product_import.product_file import FIELDS, Record
+from app.product_import.product_csv import FIELDS, ProductFields
 from app.queries import tenant
 from app.services import audit
 from app.services.products import TABLE
 
 DEFAULTS = {field: getattr(TABLE.c[field].default, "arg", None) for field in FIELDS.values()}
-SEEN = [TABLE.c.id, TABLE.c.updated_at, *(TABLE.c[field] for field in FIELDS.values())]
-EXISTING = tenant.select(*SEEN).where(TABLE.c.sku.in_(bindparam("skus", expanding=True)))
+COMPARED_COLUMNS = [TABLE.c.id, TABLE.c.updated_at, *(TABLE.c[field] for field in FIELDS.values())]
+SELECT_EXISTING = tenant.select(*COMPARED_COLUMNS).where(TABLE.c.sku.in_(bindparam("skus", expanding=True)))
+
+
+class ExistingProduct(Protocol):
+    """A row of COMPARED_COLUMNS."""
+
+    id: str
+    updated_at: datetime
+    sku: str
+    name: str
+    description: str | None
+    category: str | None
+    unit: str
+    price: Decimal
+    stock: int
+    is_active: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
-    """A product to be created or changed: what the file gives of it, all of it afterwards, and as it was found."""
+class ProductChange:
+    """A product to create or update: the fields that the file gives, all fields afterwards, and the stored product."""
 
-    given: Record
-    values: Record
-    found: Row[Any] | None
+    given: ProductFields
+    fields: ProductFields
+    existing: ExistingProduct | None
 
     @property
     def details(self) -> dict[str, Any]:
-        """Return what the audit log says of it, with the names and figures of the API."""
-        if self.found is None:
-            return {"after": _shown(self.values)}
-        return audit.changes(_shown(_fields(self.found)), _shown(self.values))
+        """Return the details of its audit entry, with the names and numbers of the API."""
+        if self.existing is None:
+            return {"after": _to_json(self.fields)}
+        return audit.changes(_to_json(_fields(self.existing)), _to_json(self.fields))
 
 
-def given(record: Record, *, clear_empty: bool) -> Record:
-    """Return what a row of a file says of its product: an empty cell says nothing, or that the default holds again."""
-    if clear_empty:
-        return {field: DEFAULTS[field] if value is None else value for field, value in record.items()}
-    return {field: value for field, value in record.items() if value is not None}
+def resolve_empty_cells(row: ProductFields, *, clear: bool) -> ProductFields:
+    """Return the fields that a row gives: an empty cell gives none, or with `clear` the default."""
+    if clear:
+        return cast(
+            "ProductFields", {field: DEFAULTS[field] if value is None else value for field, value in row.items()}
+        )
+    return cast("ProductFields", {field: value for field, value in row.items() if value is not None})
 
 
-def compare(ctx: Context, rows: Sequence[Record]) -> Iterator[Change | None]:
-    """Yield for each row what it would change, None where it says what is known."""
+def compare_rows(ctx: Context, rows: Sequence[ProductFields]) -> Iterator[ProductChange | None]:
+    """Yield the change that each row makes, None for a row that makes none."""
     skus = [row["sku"] for row in rows]
-    existing = {found.sku: found for found in ctx.session.execute(EXISTING, tenant.params(ctx, skus=skus))}
-    return (change(row, existing.get(row["sku"])) for row in rows)
+    existing = {product.sku: product for product in ctx.session.execute(SELECT_EXISTING, tenant.params(ctx, skus=skus))}
+    return (compare(row, existing.get(row["sku"])) for row in rows)
 
 
-def change(given: Record, found: Row[Any] | None) -> Change | None:
-    """Return what `given` makes of the product that was found, if any; None when it is like that already."""
-    before = DEFAULTS if found is None else _fields(found)
-    values = {**before, **given}
-    return None if found is not None and values == before else Change(given=given, values=values, found=found)
+def compare(given: ProductFields, existing: ExistingProduct | None) -> ProductChange | None:
+    """Return the change that `given` makes to the existing product, if any; None when it makes none."""
+    before = cast("ProductFields", DEFAULTS) if existing is None else _fields(existing)
+    fields: ProductFields = {**before, **given}
+    is_unchanged = existing is not None and fields == before
+    return None if is_unchanged else ProductChange(given=given, fields=fields, existing=existing)
 
 
-def _fields(row: Row[Any]) -> Record:
-    return {field: getattr(row, field) for field in FIELDS.values()}
+def _fields(product: ExistingProduct) -> ProductFields:
+    return {
+        "sku": product.sku,
+        "name": product.name,
+        "description": product.description,
+        "category": product.category,
+        "unit": product.unit,
+        "price": product.price,
+        "stock": product.stock,
+        "is_active": product.is_active,
+    }
 
 
-def _shown(values: Mapping[str, Any]) -> Record:
-    return {name: values[field] for name, field in FIELDS.items()} | {"price": float(values["price"])}
+def _to_json(fields: ProductFields) -> dict[str, object]:
+    values: dict[str, object] = {**fields, "price": float(fields["price"])}
+    return {name: values[field] for name, field in FIELDS.items()}

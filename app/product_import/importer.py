@@ -1,14 +1,14 @@
 """Import products from CSV: create or update by sku, all rows or none, beside orders (contract, section 11).
 
-1. Read the whole file. When a row is wrong, the database is not touched.
-2. Compare it with the products and stage what differs, in short transactions whose effect is visible nowhere else.
-3. Apply what is staged in one transaction. When others would have to wait for longer than HOLD_SECONDS, commit and go
-   on in another one. From the first of these commits on the import will be completed: when its process is killed, a
-   server or the next import goes on with it.
+1. Read the whole file. When a row has an error, the database is not touched.
+2. Compare the rows with the products and stage the changes, in short transactions whose effect is visible nowhere else.
+3. Apply the staged changes in one transaction. When orders would have to wait for longer than HOLD_SECONDS, commit and
+   continue in another one. After the first of these commits the import will be completed: when its process is killed, a
+   server or the next import continues it.
 
-What a killed process left behind is removed by the next import, or by a server. A stock is compared and written
-under the lock of its product: it replaces what orders have left until then, and orders that follow count from it.
-Not here: what a file may look like (`product_file`), what is written (`staging`), and who may go on (`lease`).
+What a killed process has only staged is removed by the next import, or by a server. A stock is compared and written
+under the lock of its product: it replaces what orders have left until then, and later orders are deducted from it.
+Not here: what a file may look like (`product_csv`), what is written (`staging`), and who may continue (`lease`).
 """
 
 import contextlib
@@ -28,27 +28,27 @@ from sqlalchemy.exc import DBAPIError
 from app.context import Actor, ActorType, Context, Transactions
 from app.errors import DatabaseUnavailableError
 from app.product_import import comparison, lease, staging
-from app.product_import.comparison import Change
-from app.product_import.lease import LEASE, Claim
-from app.product_import.product_file import ProductFile, Record, RejectedFileError
+from app.product_import.comparison import ProductChange
+from app.product_import.lease import LEASE, Claim, ImportRow
+from app.product_import.product_csv import ProductCsv, ProductFields, RejectedFileError
 from app.services import audit
 from models import ImportState
 
 BATCH = 500  # rows that are read, compared and staged together
-HOLD_SECONDS = 0.7  # orders may wait for so long for an import that is then applied at once; many a large one is
-SHORT_HOLD_SECONDS = 0.2  # and for so long for each further transaction of one that is not
-PAUSE_SECONDS = 0.25  # between those; longer than SQLite's waiting writers sleep between two tries (0.1 s)
-YIELD_SECONDS = 0.025  # after staging or removing some rows: on SQLite, nothing else can write until then
-WAIT_SECONDS = 0.5  # between two looks at another import of the same company
-ATTEMPTS = 5  # of a transaction that waits for others in vain; each waits for 5 s
+HOLD_SECONDS = 0.7  # how long orders may wait for an import that is applied in one transaction, as many large ones are
+SHORT_HOLD_SECONDS = 0.2  # how long they may wait for each further transaction of an import that needs several
+PAUSE_SECONDS = 0.25  # between those; longer than a waiting writer of SQLite sleeps between two attempts (0.1 s)
+YIELD_SECONDS = 0.025  # after rows are staged or removed: until then, nothing else can write to SQLite
+WAIT_SECONDS = 0.5  # between two checks for another import of the same company
+MAX_ATTEMPTS = 5  # of a transaction that waits for a lock in vain; each attempt waits for 5 s
 
 T = TypeVar("T")
-Watch = Callable[[str, int, int], None]  # takes what is done now, how much of it is done, and how much there is
+OnProgress = Callable[[str, int, int], None]  # takes the name of the step, how much of it is done, and its total
 
 
 @dataclass(kw_only=True, slots=True)
-class Report:
-    """How many rows of a file became a new product, changed one, or said what was known."""
+class ImportResult:
+    """The number of rows of a file that created a product, updated one, or changed nothing."""
 
     created: int = 0
     updated: int = 0
@@ -56,169 +56,176 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rows:
-    """What the good rows of a file say, outside of memory: there may be millions."""
+class StoredRows:
+    """The rows of a file in a temporary file: there may be millions."""
 
     file: IO[bytes]
     count: int
 
-    def batches(self) -> Iterator[list[Record]]:
+    def batches(self) -> Iterator[list[ProductFields]]:
         """Yield the rows in the order of the file."""
         self.file.seek(0)
         done = 0
         while done < self.count:
-            batch: list[Record] = pickle.load(self.file)  # noqa: S301 - written above, to a file that no other user can open
+            batch: list[ProductFields] = pickle.load(self.file)  # noqa: S301 - written by _read, readable by this user only
             done += len(batch)
             yield batch
 
 
 def run(
     transactions: Transactions,
-    product_file: ProductFile,
+    product_csv: ProductCsv,
     *,
     clear_empty: bool = False,
-    watch: Watch = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
     on_wait: Callable[[], None] = lambda: None,
-) -> Report:
-    """Create or update the products of a CSV file, and return what was done.
+) -> ImportResult:
+    """Create or update the products of a CSV file.
 
-    An empty cell leaves what a product has, or clears it when `clear_empty`. `on_wait` is called once when another
-    import of the company has to end first. Raises RejectedFileError when rows are wrong.
+    An empty cell leaves the field of the product as it is, or clears it when `clear_empty`. `on_wait` is called once
+    when another import of the company has to end first. Raises RejectedFileError when rows have errors.
     """
-    with _read(product_file, clear_empty=clear_empty) as rows, _claimed(transactions, on_wait) as claimed:
-        _stage(transactions, claimed, rows, watch)
-        return _apply(transactions, claimed)
+    with _read(product_csv, clear_empty=clear_empty) as rows, _claimed(transactions, on_wait) as claim:
+        _stage(transactions, claim, rows, on_progress)
+        return _apply(transactions, claim)
 
 
 def preview(
-    transactions: Transactions, product_file: ProductFile, *, clear_empty: bool = False, see: Callable[[Change], None]
-) -> Report:
-    """Show each change that an import would make now, and return how many; nothing is written."""
-    report = Report()
-    with _read(product_file, clear_empty=clear_empty) as rows:
+    transactions: Transactions,
+    product_csv: ProductCsv,
+    *,
+    clear_empty: bool = False,
+    on_change: Callable[[ProductChange], None],
+) -> ImportResult:
+    """Call `on_change` with each change that an import would make now. Nothing is written."""
+    result = ImportResult()
+    with _read(product_csv, clear_empty=clear_empty) as rows:
         for batch in rows.batches():
             with transactions() as ctx:
-                changes = list(comparison.compare(ctx, batch))
-            found = [change for change in changes if change]
-            report.unchanged += len(changes) - len(found)
-            report.created += sum(change.found is None for change in found)
-            report.updated += sum(change.found is not None for change in found)
-            for change in found:
-                see(change)
-    return report
+                changes = [change for change in comparison.compare_rows(ctx, batch) if change]
+            created = sum(change.existing is None for change in changes)
+            result.created += created
+            result.updated += len(changes) - created
+            result.unchanged += len(batch) - len(changes)
+            for change in changes:
+                on_change(change)
+    return result
 
 
 def resume(transactions: Transactions) -> bool:
-    """Complete or remove the company's import if its process left it behind; return whether there was one."""
-    claimed = _step(transactions, lease.take_over)
-    if claimed is None:
+    """Complete or remove the company's import if its lease has expired. Return whether there was such an import."""
+    claim = _retry(transactions, lease.take_over)
+    if claim is None:
         return False
-    if claimed.state is ImportState.APPLYING:
-        _apply(transactions, claimed)
-    _remove(transactions, claimed)
+    if claim.state is ImportState.APPLYING:
+        _apply(transactions, claim)
+    _remove(transactions, claim)
     return True
 
 
 @contextmanager
-def _read(product_file: ProductFile, *, clear_empty: bool) -> Iterator[Rows]:
+def _read(product_csv: ProductCsv, *, clear_empty: bool) -> Iterator[StoredRows]:
     count = 0
     with tempfile.TemporaryFile() as file:
-        for batch in _batches(product_file.records()):
-            pickle.dump([comparison.given(record, clear_empty=clear_empty) for record in batch], file)
+        for batch in _batches(product_csv.rows()):
+            pickle.dump([comparison.resolve_empty_cells(row, clear=clear_empty) for row in batch], file)
             count += len(batch)
-        if product_file.errors:
-            raise RejectedFileError(product_file.errors)
-        yield Rows(file=file, count=count)
+        if product_csv.errors:
+            raise RejectedFileError(product_csv.errors)
+        yield StoredRows(file=file, count=count)
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    iterator = iter(records)
+def _batches(rows: Iterable[ProductFields]) -> Iterator[list[ProductFields]]:
+    iterator = iter(rows)
     while batch := list(islice(iterator, BATCH)):
         yield batch
 
 
 @contextmanager
 def _claimed(transactions: Transactions, on_wait: Callable[[], None]) -> Iterator[Claim]:
-    """Yield the right to import; afterwards nothing is left of it, unless it is being applied."""
-    claimed = _claim(transactions, on_wait)
+    """Yield the right to import. Remove the import afterwards, unless it is being applied."""
+    claim = _acquire(transactions, on_wait)
     try:
-        yield claimed
+        yield claim
     except BaseException:
-        with contextlib.suppress(DatabaseUnavailableError, DBAPIError):  # the next import can do it too
-            _remove(transactions, claimed)
+        with contextlib.suppress(DatabaseUnavailableError, DBAPIError):  # the next import can remove it too
+            _remove(transactions, claim)
         raise
-    _remove(transactions, claimed)
+    _remove(transactions, claim)
 
 
-def _claim(transactions: Transactions, on_wait: Callable[[], None]) -> Claim:
-    while (claimed := _step(transactions, lease.begin)) is None:
+def _acquire(transactions: Transactions, on_wait: Callable[[], None]) -> Claim:
+    has_waited = False
+    while (claim := _retry(transactions, lease.acquire)) is None:
         if not resume(transactions):
-            on_wait()
-            on_wait = _nothing
+            if not has_waited:
+                on_wait()
+            has_waited = True
             time.sleep(WAIT_SECONDS)
-    return claimed
+    return claim
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
-def _stage(transactions: Transactions, claimed: Claim, rows: Rows, watch: Watch) -> None:
-    done, unchanged, renewed = 0, 0, time.monotonic()
+def _stage(transactions: Transactions, claim: Claim, rows: StoredRows, on_progress: OnProgress) -> None:
+    done, unchanged, renewed_at = 0, 0, time.monotonic()
     for batch in rows.batches():
         with transactions() as ctx:
-            changes = [change for change in comparison.compare(ctx, batch) if change]
+            changes = [change for change in comparison.compare_rows(ctx, batch) if change]
         done += len(batch)
         unchanged += len(batch) - len(changes)
-        if changes or time.monotonic() - renewed > LEASE.seconds / 3:
-            _step(transactions, partial(staging.stage, claimed=claimed, changes=changes))
-            renewed = time.monotonic()
+        if changes or time.monotonic() - renewed_at > LEASE.seconds / 3:
+            _retry(transactions, partial(staging.stage, claim=claim, changes=changes))
+            renewed_at = time.monotonic()
             time.sleep(YIELD_SECONDS)
-        watch("Comparing", done, rows.count)
-    _step(transactions, lambda ctx: staging.finish_staging(ctx, claimed, unchanged))
+        on_progress("Comparing", done, rows.count)
+    _retry(transactions, lambda ctx: staging.finish_staging(ctx, claim, unchanged))
 
 
-def _apply(transactions: Transactions, claimed: Claim) -> Report:
-    while (report := _step(transactions, lambda ctx: _apply_some(ctx, claimed))) is None:
+def _apply(transactions: Transactions, claim: Claim) -> ImportResult:
+    while (result := _retry(transactions, lambda ctx: _apply_some(ctx, claim))) is None:
         time.sleep(PAUSE_SECONDS)
-    return report
+    return result
 
 
-def _apply_some(ctx: Context, claimed: Claim) -> Report | None:
-    """Apply what is left until others have waited for HOLD_SECONDS; return what was done once all is."""
-    progress = lease.progress(ctx, claimed)
+def _apply_some(ctx: Context, claim: Claim) -> ImportResult | None:
+    """Apply the remaining batches until orders have waited for HOLD_SECONDS. Return the result once all are applied."""
+    progress = lease.load_progress(ctx, claim)
     counts = Counter(created=progress.created, updated=progress.updated, unchanged=progress.unchanged)
-    if progress.state == ImportState.DONE:  # the commit was made, but its confirmation was lost
-        return Report(**counts)
+    if progress.state == ImportState.DONE:  # committed, but the confirmation of the commit was lost
+        return ImportResult(**counts)
     after, deadline = progress.applied_to, None
-    while last := staging.next_part(ctx, claimed, after):
-        if deadline is None and staging.blocks_others(ctx, last):
+    while last := staging.next_batch(ctx, claim, after):
+        if deadline is None and staging.blocks_orders(ctx, last):
             is_first = progress.state == ImportState.STAGING
             deadline = time.monotonic() + (HOLD_SECONDS if is_first else SHORT_HOLD_SECONDS)
-        counts.update(staging.apply(ctx, claimed, after, last))
+        counts.update(staging.apply(ctx, claim, after, last))
         after = last
         if deadline is not None and time.monotonic() > deadline:
-            lease.keep(ctx, claimed, state=ImportState.APPLYING, applied_to=after, **counts)
+            lease.renew(ctx, claim, state=ImportState.APPLYING, applied_to=after, **counts)
             return None
-    lease.keep(ctx, claimed, state=ImportState.DONE, **counts)
-    report = Report(**counts)
-    if report.created or report.updated:
-        actor = Actor(type=ActorType(progress.actor_type), id=progress.actor_id)
-        own = replace(ctx, actor=actor, request_id=progress.request_id)
-        audit.record(own, "product.imported", "company", ctx.company_id, asdict(report))
-    return report
+    lease.renew(ctx, claim, state=ImportState.DONE, **counts)
+    result = ImportResult(**counts)
+    if result.created or result.updated:
+        _record(ctx, progress, result)
+    return result
 
 
-def _remove(transactions: Transactions, claimed: Claim) -> None:
-    while not _step(transactions, lambda ctx: staging.discard(ctx, claimed)):
+def _record(ctx: Context, progress: ImportRow, result: ImportResult) -> None:
+    """Record the import for the actor who started it: another process may have completed it."""
+    actor = Actor(type=ActorType(progress.actor_type), id=progress.actor_id)
+    original = replace(ctx, actor=actor, request_id=progress.request_id)
+    audit.record(original, "product.imported", "company", ctx.company_id, asdict(result))
+
+
+def _remove(transactions: Transactions, claim: Claim) -> None:
+    while not _retry(transactions, lambda ctx: staging.discard(ctx, claim)):
         time.sleep(YIELD_SECONDS)
 
 
-def _step(transactions: Transactions, act: Callable[[Context], T]) -> T:
-    """Act in a short, separate writing transaction; repeat it when it timed out waiting for a lock."""
-    for _ in range(1, ATTEMPTS):
+def _retry(transactions: Transactions, work: Callable[[Context], T]) -> T:
+    """Run `work` in a short, separate transaction, again when it timed out waiting for a lock."""
+    for _ in range(1, MAX_ATTEMPTS):
         with contextlib.suppress(DatabaseUnavailableError), transactions(write=True) as ctx:
-            return act(ctx)
+            return work(ctx)
         time.sleep(PAUSE_SECONDS)
     with transactions(write=True) as ctx:
-        return act(ctx)
+        return work(ctx)

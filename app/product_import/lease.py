@@ -1,16 +1,16 @@
-"""The right to run an import: at most one of a company at a time, held by a lease that its process renews.
+"""The right to run an import: one at a time for each company, held by a lease that its process renews.
 
-A row of `product_imports` is the lock, because connection poolers do not keep the locks of a session. A process
-that finds an expired lease takes the import over; `claims` is the fence that keeps its former process from going on.
+A row of `product_imports` is the lock, because connection poolers do not keep the locks of a session. A process that
+finds an expired lease takes the import over. `claims` is the fencing token: it keeps the former process from going on.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Protocol
 
 import sqlalchemy as sa
-from sqlalchemy import Row, bindparam
+from sqlalchemy import bindparam
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,25 +22,42 @@ from models import ImportState, ProductImport, new_id
 from models.base import table
 
 TABLE = table(ProductImport)
-LEASE = timedelta(seconds=15)  # a step takes a second at most; the next import waits for it when a process is killed
-CURRENT = tenant.select(*TABLE.c)
-LEFT_BEHIND = CURRENT.where(TABLE.c.lease_ends_at <= NOW).with_for_update(skip_locked=True)
-CLAIMED = (TABLE.c.id == bindparam("row_id")) & (TABLE.c.claims == bindparam("own_claims"))
+LEASE = timedelta(seconds=15)  # one step takes a second at most; after a crash, the next import waits this long
+SELECT_CURRENT = tenant.select(*TABLE.c)
+SELECT_EXPIRED_FOR_UPDATE = SELECT_CURRENT.where(TABLE.c.lease_ends_at <= NOW).with_for_update(skip_locked=True)
+SELECT_COMPANIES_WITH_EXPIRED = sa.select(TABLE.c.company_id).where(TABLE.c.lease_ends_at <= NOW)
+IS_CLAIMED = tenant.where(TABLE) & (TABLE.c.id == bindparam("row_id")) & (TABLE.c.claims == bindparam("own_claims"))
+DELETE_CLAIMED = sa.delete(TABLE).where(IS_CLAIMED)
+
+
+class ImportRow(Protocol):
+    """A row of `product_imports`."""
+
+    id: str
+    state: str
+    claims: int
+    applied_to: str
+    created: int
+    updated: int
+    unchanged: int
+    actor_type: str
+    actor_id: str
+    request_id: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """The right to go on with an import, until another process claims it."""
+    """The right to go on with an import, until another process takes it over."""
 
     id: str
     claims: int
     state: ImportState
 
 
-def begin(ctx: Context) -> Claim | None:
-    """Begin an import; None while the company has one."""
-    if ctx.session.connection().execute(CURRENT, tenant.params(ctx)).one_or_none() is not None:
-        return None  # to insert a second row would wait for as long as the first one is being updated
+def acquire(ctx: Context) -> Claim | None:
+    """Start an import; None while the company has one."""
+    if ctx.session.connection().execute(SELECT_CURRENT, tenant.params(ctx)).one_or_none() is not None:
+        return None  # inserting a second row would wait for as long as another process updates the first one
     import_id = new_id(ctx.now)
     row = {
         "id": import_id,
@@ -53,46 +70,45 @@ def begin(ctx: Context) -> Claim | None:
     try:
         with ctx.session.begin_nested():
             ctx.session.connection().execute(TABLE.insert(), row)
-    except IntegrityError:  # another process began at the same moment
+    except IntegrityError:  # another process started one at the same time
         return None
     return Claim(id=import_id, claims=1, state=ImportState.STAGING)
 
 
 def take_over(ctx: Context) -> Claim | None:
-    """Claim the import that a process left behind; None when there is none, or when its process goes on."""
-    left = ctx.session.connection().execute(LEFT_BEHIND, tenant.params(ctx, now=ctx.now)).one_or_none()
-    if left is None:
+    """Claim the company's import when its lease has expired; None when there is no such import."""
+    expired = ctx.session.connection().execute(SELECT_EXPIRED_FOR_UPDATE, tenant.params(ctx, now=ctx.now)).one_or_none()
+    if expired is None:
         return None
-    state = ImportState(left.state)
-    keep(ctx, Claim(id=left.id, claims=left.claims, state=state), claims=left.claims + 1)
-    return Claim(id=left.id, claims=left.claims + 1, state=state)
+    state = ImportState(expired.state)
+    renew(ctx, Claim(id=expired.id, claims=expired.claims, state=state), claims=expired.claims + 1)
+    return Claim(id=expired.id, claims=expired.claims + 1, state=state)
 
 
-def keep(ctx: Context, claimed: Claim, **values: Any) -> None:
-    """Renew the lease, and note how far the import is. Raises DatabaseUnavailableError after a take-over."""
-    statement = sa.update(TABLE).where(tenant.where(TABLE), CLAIMED).values(lease_ends_at=ctx.now + LEASE, **values)
-    if ctx.session.connection().execute(statement, _own(ctx, claimed)).rowcount != 1:
+def renew(ctx: Context, claim: Claim, **progress: str | int) -> None:
+    """Renew the lease and save the progress. Raises DatabaseUnavailableError when another process has taken over."""
+    statement = sa.update(TABLE).where(IS_CLAIMED).values(lease_ends_at=ctx.now + LEASE, **progress)
+    if ctx.session.connection().execute(statement, _params(ctx, claim)).rowcount != 1:
         raise DatabaseUnavailableError(
-            f"The import stood still for more than {LEASE.seconds} s, and another command took its place. Run it again."
+            f"The import paused for more than {LEASE.seconds} s, and another process took it over. Run it again."
         )
 
 
-def progress(ctx: Context, claimed: Claim) -> Row[Any]:
-    """Renew the lease, which lasts at least until the end of this transaction; return how far the import is."""
-    keep(ctx, claimed)
-    return ctx.session.connection().execute(CURRENT, tenant.params(ctx)).one()
+def load_progress(ctx: Context, claim: Claim) -> ImportRow:
+    """Renew the lease, which then lasts at least until the end of this transaction, and return the import."""
+    renew(ctx, claim)
+    return ctx.session.connection().execute(SELECT_CURRENT, tenant.params(ctx)).one()
 
 
-def end(ctx: Context, claimed: Claim) -> None:
-    """Let the company run another import."""
-    ctx.session.connection().execute(sa.delete(TABLE).where(tenant.where(TABLE), CLAIMED), _own(ctx, claimed))
+def release(ctx: Context, claim: Claim) -> None:
+    """Delete the import, so that the company can run another one."""
+    ctx.session.connection().execute(DELETE_CLAIMED, _params(ctx, claim))
 
 
-def left_behind(session: Session, now: datetime) -> Sequence[str]:
-    """Return the ids of the companies whose import was left behind by its process."""
-    statement = sa.select(TABLE.c.company_id).where(TABLE.c.lease_ends_at <= NOW)
-    return session.scalars(statement, {"now": now}).all()
+def companies_with_expired(session: Session, now: datetime) -> Sequence[str]:
+    """Return the ids of the companies that have an import whose lease has expired."""
+    return session.scalars(SELECT_COMPANIES_WITH_EXPIRED, {"now": now}).all()
 
 
-def _own(ctx: Context, claimed: Claim) -> dict[str, Any]:
-    return tenant.params(ctx, row_id=claimed.id, own_claims=claimed.claims)
+def _params(ctx: Context, claim: Claim) -> dict[str, object]:
+    return tenant.params(ctx, row_id=claim.id, own_claims=claim.claims)

@@ -1,24 +1,24 @@
-"""The changes that an import has found: staged in small parts, applied together, then removed.
+"""The changes of an import: staged in batches, applied together, then removed.
 
-A staged change is invisible outside the import. Applying is a few statements for a thousand of them, under the locks of
-the products, which are taken in the order of their ids as orders do (`app/services/inventory.py`).
-Not here: in which order things happen, and in how many transactions (`importer`); who may do it (`lease`).
+A staged change is invisible outside the import. Applying a batch takes a few statements, under the locks of its
+products, which are taken in the order of their ids as orders take them (`app/services/inventory.py`).
+Not here: the order of the steps and their transactions (`importer`), and who may run them (`lease`).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy import Row, bindparam
+from sqlalchemy import bindparam
 
 from app.context import Context
 from app.product_import import comparison, lease
-from app.product_import.comparison import SEEN, Change
+from app.product_import.comparison import COMPARED_COLUMNS, ExistingProduct, ProductChange
 from app.product_import.lease import TABLE as IMPORTS
 from app.product_import.lease import Claim
-from app.product_import.product_file import FIELDS, Record
+from app.product_import.product_csv import FIELDS, ProductFields
 from app.queries import search_index, tenant
 from app.services import audit
 from app.services.inventory import LATER, NOW
@@ -27,57 +27,64 @@ from models import ImportState, ProductImportRow, new_id, searchable
 from models.base import table
 
 ROWS = table(ProductImportRow)
-AT_ONCE = 1_000  # rows of one round of statements: about 10 ms of SQLite, 50 ms of PostgreSQL
-NEW, KNOWN = "a", "c"  # what a place begins with: new products come first, since no order waits for them
+BATCH = 1_000  # rows: its statements take about 10 ms on SQLite, 50 ms on PostgreSQL
+NEW, EXISTING = "a", "c"  # the first letter of a position: new products come first, since no order waits for them
 
-OWN = tenant.where(ROWS) & (ROWS.c.import_id == bindparam("import_id"))
-AFTER = OWN & (ROWS.c.place > bindparam("after"))
-PART = AFTER & (ROWS.c.place <= bindparam("last"))
-NEXT_PLACES = sa.select(ROWS.c.place).where(AFTER).order_by(ROWS.c.place).limit(AT_ONCE)
-SAME_PRODUCT = tenant.where(PRODUCTS) & (PRODUCTS.c.id == ROWS.c.product_id)
-SAME_SKU = tenant.where(PRODUCTS) & (PRODUCTS.c.sku == ROWS.c.sku)
+IS_OF_IMPORT = tenant.where(ROWS) & (ROWS.c.import_id == bindparam("import_id"))
+IS_AFTER = IS_OF_IMPORT & (ROWS.c.place > bindparam("after"))
+IS_IN_BATCH = IS_AFTER & (ROWS.c.place <= bindparam("last"))
+IS_SAME_PRODUCT = tenant.where(PRODUCTS) & (PRODUCTS.c.id == ROWS.c.product_id)
+HAS_SAME_SKU = tenant.where(PRODUCTS) & (PRODUCTS.c.sku == ROWS.c.sku)
 IS_STALE = (PRODUCTS.c.stock != ROWS.c.seen_stock) | (PRODUCTS.c.updated_at != ROWS.c.seen_updated_at)
-STAGED = [
+# A subquery for each row: PostgreSQL does not know that this transaction has created products, and would read them all.
+IS_SKU_TAKEN = sa.select(PRODUCTS.c.id).where(HAS_SAME_SKU).scalar_subquery().is_not(None)
+STAGED_COLUMNS = [
     ROWS.c.given,
     ROWS.c.id.label("row_id"),
     ROWS.c.product_id,
     ROWS.c.search_text,
     ROWS.c.is_new,
-    *SEEN,
+    *COMPARED_COLUMNS,
 ]
-LOCKED: sa.Select[Any] = (
-    sa.select(*STAGED, IS_STALE.label("is_stale"))
-    .join(PRODUCTS, SAME_PRODUCT)
-    .where(PART)
+SELECT_NEXT_POSITIONS = sa.select(ROWS.c.place).where(IS_AFTER).order_by(ROWS.c.place).limit(BATCH)
+SELECT_PRODUCTS_FOR_UPDATE: sa.Select[Any] = (
+    sa.select(*STAGED_COLUMNS, IS_STALE.label("is_stale"))
+    .join(PRODUCTS, IS_SAME_PRODUCT)
+    .where(IS_IN_BATCH)
     .order_by(PRODUCTS.c.id)
     .with_for_update(of=PRODUCTS, key_share=True)
 )
-# A subquery for each row: PostgreSQL does not know that this transaction has created products, and would read them all.
-IS_TAKEN = sa.select(PRODUCTS.c.id).where(SAME_SKU).scalar_subquery().is_not(None)
-TAKEN = sa.select(ROWS.c.id).where(PART, IS_TAKEN)
-TAKEN_NOW: sa.Select[Any] = (
-    sa.select(*STAGED)
-    .join(PRODUCTS, SAME_SKU)
+SELECT_IDS_WITH_TAKEN_SKU = sa.select(ROWS.c.id).where(IS_IN_BATCH, IS_SKU_TAKEN)
+SELECT_PRODUCTS_WITH_SAME_SKU: sa.Select[Any] = (
+    sa.select(*STAGED_COLUMNS)
+    .join(PRODUCTS, HAS_SAME_SKU)
     .where(tenant.where(ROWS), ROWS.c.id.in_(bindparam("ids", expanding=True)))
 )
-VALUES = [*(field for field in FIELDS.values() if field != "sku"), "search_text"]
-CREATED = ["id", "company_id", "sku", *VALUES, "created_at", "updated_at"]
-CREATE = (
+SELECT_SOME_ROWS = (
+    sa.select(ROWS.c.place, ROWS.c.product_id, ROWS.c.search_text, ROWS.c.is_new)
+    .where(IS_OF_IMPORT)
+    .order_by(ROWS.c.place)
+    .limit(BATCH)
+)
+UPDATED_COLUMNS = [*(field for field in FIELDS.values() if field != "sku"), "search_text"]
+INSERT_PRODUCTS = (
     PRODUCTS.insert()
     .from_select(
-        CREATED,
-        sa.select(ROWS.c.product_id, ROWS.c.company_id, ROWS.c.sku, *(ROWS.c[name] for name in VALUES), NOW, NOW)
-        .where(PART)
+        ["id", "company_id", "sku", *UPDATED_COLUMNS, "created_at", "updated_at"],
+        sa.select(
+            ROWS.c.product_id, ROWS.c.company_id, ROWS.c.sku, *(ROWS.c[name] for name in UPDATED_COLUMNS), NOW, NOW
+        )
+        .where(IS_IN_BATCH)
         .order_by(ROWS.c.place),
     )
     .execution_options(preserve_rowcount=True)
 )
-UPDATE = (
+UPDATE_PRODUCTS = (
     sa.update(PRODUCTS)
-    .where(SAME_PRODUCT, PART)
-    .values({name: ROWS.c[name] for name in VALUES} | {"updated_at": LATER})
+    .where(IS_SAME_PRODUCT, IS_IN_BATCH)
+    .values({name: ROWS.c[name] for name in UPDATED_COLUMNS} | {"updated_at": LATER})
 )
-AUDITED = {
+AUDIT_COLUMNS = {
     "id": ROWS.c.id,
     "company_id": ROWS.c.company_id,
     "action": sa.case((ROWS.c.is_new, "product.created"), else_="product.updated"),
@@ -89,124 +96,142 @@ AUDITED = {
     "request_id": IMPORTS.c.request_id,
     "created_at": NOW,
 }
-AUDIT = audit.TABLE.insert().from_select(
-    list(AUDITED), sa.select(*AUDITED.values()).join(IMPORTS, IMPORTS.c.id == ROWS.c.import_id).where(PART)
+INSERT_AUDIT_ENTRIES = audit.TABLE.insert().from_select(
+    list(AUDIT_COLUMNS),
+    sa.select(*AUDIT_COLUMNS.values()).join(IMPORTS, IMPORTS.c.id == ROWS.c.import_id).where(IS_IN_BATCH),
 )
+DELETE_BATCH = sa.delete(ROWS).where(IS_IN_BATCH)
+DELETE_ONE = sa.delete(ROWS).where(tenant.where(ROWS), ROWS.c.id == bindparam("row_id"))
 
 
-def stage(ctx: Context, claimed: Claim, changes: Sequence[Change]) -> None:
-    """Keep changes until they are applied, and renew the lease."""
-    lease.keep(ctx, claimed)
+class IndexedRow(Protocol):
+    """A staged row, as the search index needs it."""
+
+    product_id: str
+    search_text: str
+    is_new: bool
+
+
+class StagedProduct(ExistingProduct, IndexedRow, Protocol):
+    """A row of STAGED_COLUMNS: a staged row, and the product with the same id or sku."""
+
+    given: ProductFields  # from JSON: its price is text
+    row_id: str
+
+
+def stage(ctx: Context, claim: Claim, changes: Sequence[ProductChange]) -> None:
+    """Store changes until they are applied, and renew the lease."""
+    lease.renew(ctx, claim)
     if not changes:
         return
-    rows = [_row(ctx, claimed, each) for each in changes]
+    rows = [_row(ctx, claim, change) for change in changes]
     connection = ctx.session.connection()
     connection.execute(ROWS.insert(), rows)
-    search_index.prepare(connection, PRODUCTS.name, _texts(row for row in rows if row["is_new"]))
+    texts = {str(row["product_id"]): str(row["search_text"]) for row in rows if row["is_new"]}
+    search_index.prepare(connection, PRODUCTS.name, texts)
 
 
-def finish_staging(ctx: Context, claimed: Claim, unchanged: int) -> None:
-    """Note how many rows of the file need no change, and let PostgreSQL count the others before it plans with them."""
-    lease.keep(ctx, claimed, unchanged=unchanged)
+def finish_staging(ctx: Context, claim: Claim, unchanged: int) -> None:
+    """Save the number of rows that change nothing, and let PostgreSQL count the others before it plans with them."""
+    lease.renew(ctx, claim, unchanged=unchanged)
     connection = ctx.session.connection()
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text(f"ANALYZE {ROWS.name}"))
 
 
-def blocks_others(ctx: Context, last: str) -> bool:
-    """Return whether orders may wait for a transaction that applies the part up to a place."""
-    return last[0] == KNOWN or ctx.session.connection().dialect.name == "sqlite"
+def blocks_orders(ctx: Context, last: str) -> bool:
+    """Return whether orders may wait for a transaction that applies the batch up to position `last`."""
+    return last[0] == EXISTING or ctx.session.connection().dialect.name == "sqlite"
 
 
-def next_part(ctx: Context, claimed: Claim, after: str) -> str:
-    """Return the place of the last change of the next part, all of a kind; an empty text when there is none."""
-    places = ctx.session.connection().scalars(NEXT_PLACES, tenant.params(ctx, import_id=claimed.id, after=after)).all()
-    return max((place for place in places if place[0] == places[0][0]), default="")
+def next_batch(ctx: Context, claim: Claim, after: str) -> str:
+    """Return the last position of the batch that follows `after`, empty when nothing follows.
 
-
-def apply(ctx: Context, claimed: Claim, after: str, last: str) -> Counter[str]:
-    """Make the changes of a part, with an audit entry for each; return how many products were created and so on.
-
-    A product that was changed since it was compared is compared again, under its lock.
+    A batch has new products only, or existing ones only.
     """
-    part = tenant.params(ctx, import_id=claimed.id, after=after, last=last, now=ctx.now)
+    parameters = tenant.params(ctx, import_id=claim.id, after=after)
+    positions = ctx.session.connection().scalars(SELECT_NEXT_POSITIONS, parameters).all()
+    return max((position for position in positions if position[0] == positions[0][0]), default="")
+
+
+def apply(ctx: Context, claim: Claim, after: str, last: str) -> Counter[str]:
+    """Apply a batch of changes, with an audit entry for each. Return how many products were created, and so on.
+
+    A product that has changed since it was compared is compared again, under its lock.
+    """
+    batch = tenant.params(ctx, import_id=claim.id, after=after, last=last, now=ctx.now)
     connection = ctx.session.connection()
     if last[0] == NEW:
-        taken = connection.scalars(TAKEN, part).all()
-        now_known = ctx.session.execute(TAKEN_NOW, tenant.params(ctx, ids=taken)).all() if taken else []
-        counts = Counter(_correct(ctx, now_known))
-        counts["created"] = connection.execute(CREATE, part).rowcount
+        ids = connection.scalars(SELECT_IDS_WITH_TAKEN_SKU, batch).all()
+        parameters = tenant.params(ctx, ids=ids)
+        taken = ctx.session.execute(SELECT_PRODUCTS_WITH_SAME_SKU, parameters).all() if ids else []
+        counts = Counter(_compare_again(ctx, taken))
+        counts["created"] = connection.execute(INSERT_PRODUCTS, batch).rowcount
     else:
-        locked = ctx.session.execute(LOCKED, part).all()
-        counts = Counter(_correct(ctx, (row for row in locked if row.is_stale)))
-        counts["updated"] = connection.execute(UPDATE, part).rowcount
-    connection.execute(AUDIT, part)
+        locked = ctx.session.execute(SELECT_PRODUCTS_FOR_UPDATE, batch).all()
+        counts = Counter(_compare_again(ctx, (row for row in locked if row.is_stale)))
+        counts["updated"] = connection.execute(UPDATE_PRODUCTS, batch).rowcount
+    connection.execute(INSERT_AUDIT_ENTRIES, batch)
     return counts
 
 
-def discard(ctx: Context, claimed: Claim) -> bool:
-    """Remove some of the staged rows, and at last the import; return whether nothing is left to do.
+def discard(ctx: Context, claim: Claim) -> bool:
+    """Remove some of the staged rows, and at last the import. Return whether nothing is left to remove.
 
     An import that is being applied stays, for the process that takes it over.
     """
-    state = lease.progress(ctx, claimed).state
+    state = lease.load_progress(ctx, claim).state
     if state == ImportState.APPLYING:
         return True
     connection = ctx.session.connection()
-    columns = (ROWS.c.place, ROWS.c.product_id, ROWS.c.search_text, ROWS.c.is_new)
-    statement = sa.select(*columns).where(OWN).order_by(ROWS.c.place).limit(AT_ONCE)
-    rows = connection.execute(statement, tenant.params(ctx, import_id=claimed.id)).mappings().all()
+    rows = connection.execute(SELECT_SOME_ROWS, tenant.params(ctx, import_id=claim.id)).all()
     if not rows:
-        lease.end(ctx, claimed)
+        lease.release(ctx, claim)
         return True
     if state == ImportState.STAGING:
-        search_index.withdraw(connection, PRODUCTS.name, _texts(row for row in rows if row["is_new"]))
-    part = tenant.params(ctx, import_id=claimed.id, after="", last=rows[-1]["place"])
-    connection.execute(sa.delete(ROWS).where(PART), part)
+        texts = {row.product_id: row.search_text for row in rows if row.is_new}
+        search_index.withdraw(connection, PRODUCTS.name, texts)
+    connection.execute(DELETE_BATCH, tenant.params(ctx, import_id=claim.id, after="", last=rows[-1].place))
     return False
 
 
-def _row(ctx: Context, claimed: Claim, each: Change) -> Record:
+def _row(ctx: Context, claim: Claim, change: ProductChange) -> dict[str, object]:
     """Return the row that stages a change."""
     entry_id = new_id(ctx.now)
-    product_id = new_id(ctx.now) if each.found is None else each.found.id
-    identity = {"id": entry_id, "company_id": ctx.company_id, "import_id": claimed.id, "product_id": product_id}
-    return identity | _content(each, product_id)
+    product_id = new_id(ctx.now) if change.existing is None else change.existing.id
+    identity = {"id": entry_id, "company_id": ctx.company_id, "import_id": claim.id, "product_id": product_id}
+    return {**identity, **_content(change, product_id)}
 
 
-def _content(each: Change, product_id: str) -> Record:
-    """Return what a staged row says of its product, and where it stands among the others."""
-    is_new = each.found is None
-    action = "product.created" if is_new else "product.updated"
+def _content(change: ProductChange, product_id: str) -> dict[str, object]:
+    """Return the product of a staged row, and its position among the others."""
+    fields, existing = change.fields, change.existing
+    action = "product.created" if existing is None else "product.updated"
     return {
-        **each.values,
-        "search_text": searchable(each.values["name"], each.values["sku"], each.values["category"]),
-        "place": (NEW if is_new else KNOWN) + product_id[1:],
-        "is_new": is_new,
-        "seen_stock": None if each.found is None else each.found.stock,
-        "seen_updated_at": None if each.found is None else each.found.updated_at,
-        "given": {name: str(value) if isinstance(value, Decimal) else value for name, value in each.given.items()},
-        "details": audit.fitting(action, "product", product_id, each.details),
+        **fields,
+        "search_text": searchable(fields["name"], fields["sku"], fields["category"]),
+        "place": (NEW if existing is None else EXISTING) + product_id[1:],
+        "is_new": existing is None,
+        "seen_stock": None if existing is None else existing.stock,
+        "seen_updated_at": None if existing is None else existing.updated_at,
+        "given": {name: str(value) if isinstance(value, Decimal) else value for name, value in change.given.items()},
+        "details": audit.fitting(action, "product", product_id, change.details),
     }
 
 
-def _correct(ctx: Context, rows: Iterable[Row[Any]]) -> Iterator[str]:
-    """Compare products again that are not as they were seen, and correct what is staged.
+def _compare_again(ctx: Context, rows: Iterable[StagedProduct]) -> Iterator[str]:
+    """Compare products that have changed since, and correct their staged rows.
 
-    Yields "unchanged" for each that needs no change any more.
+    Yields "unchanged" for each row that no longer changes anything.
     """
     connection = ctx.session.connection()
     for row in rows:
-        again = comparison.change({**row.given, "price": Decimal(row.given["price"])}, row)
-        own = tenant.params(ctx, row_id=row.row_id)
-        if again is None:
-            connection.execute(sa.delete(ROWS).where(tenant.where(ROWS), ROWS.c.id == bindparam("row_id")), own)
+        change = comparison.compare({**row.given, "price": Decimal(row.given["price"])}, row)
+        parameters = tenant.params(ctx, row_id=row.row_id)
+        if change is None:
+            connection.execute(DELETE_ONE, parameters)
             yield "unchanged"
         else:
-            connection.execute(tenant.update(ROWS).values(product_id=row.id, **_content(again, row.id)), own)
-        if row.is_new:  # its sku was taken meanwhile: it has moved to a later part, as a change of that product
+            connection.execute(tenant.update(ROWS).values(product_id=row.id, **_content(change, row.id)), parameters)
+        if row.is_new:  # its sku was taken meanwhile: as an update of that product, the row is now in a later batch
             search_index.withdraw(connection, PRODUCTS.name, {row.product_id: row.search_text})
-
-
-def _texts(rows: Iterable[Mapping[Any, Any]]) -> dict[str, str]:
-    return {row["product_id"]: row["search_text"] for row in rows}

@@ -20,7 +20,7 @@ CREATED_AT = orders.TABLE.c.created_at
 SELECT_FIRST_ORDER_TIME = tenant.select(CREATED_AT).order_by(CREATED_AT).limit(1)
 
 
-class Preset(StrEnum):
+class ReportPreset(StrEnum):
     """The name of a range."""
 
     TODAY = "today"
@@ -32,13 +32,13 @@ class Preset(StrEnum):
 
 
 def resolve(
-    ctx: Context, *, preset: str = Preset.MONTH, start: datetime | None = None, end: datetime | None = None
+    ctx: Context, *, preset: str = ReportPreset.MONTH, start: datetime | None = None, end: datetime | None = None
 ) -> ReportRange:
     """Return the range of a preset. `start` and `end` each replace one of its ends.
 
     Raises InvalidParameterError when the range would start after it ends.
     """
-    today, name = ctx.now.date(), Preset(preset)
+    today, name = ctx.now.date(), ReportPreset(preset)
     last = _to_milliseconds(end) if end else end_of_day(today)
     first = _to_milliseconds(start) if start else midnight(_first_day(ctx, name, today, last.date()))
     if first > last:
@@ -74,33 +74,33 @@ def _to_milliseconds(at: datetime) -> datetime:
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
-def _first_day(ctx: Context, preset: Preset, today: date, last: date) -> date:
+def _first_day(ctx: Context, preset: ReportPreset, today: date, last: date) -> date:
     match preset:
-        case Preset.TODAY:
+        case ReportPreset.TODAY:
             return today
-        case Preset.WEEK:
+        case ReportPreset.WEEK:
             return today - today.weekday() * DAY
-        case Preset.MONTH:
+        case ReportPreset.MONTH:
             return today.replace(day=1)
-        case Preset.QUARTER:
+        case ReportPreset.QUARTER:
             return today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1)
-        case Preset.YEAR:
+        case ReportPreset.YEAR:
             return today.replace(month=1, day=1)
     first_order: datetime | None = ctx.session.scalar(SELECT_FIRST_ORDER_TIME, tenant.params(ctx))
     return min(first_order.date() if first_order else today, last)
 
 
-def _label(preset: Preset, first: date) -> str:
+def _label(preset: ReportPreset, first: date) -> str:
     match preset:
-        case Preset.TODAY:
+        case ReportPreset.TODAY:
             return _date(first)
-        case Preset.WEEK:
+        case ReportPreset.WEEK:
             return f"Week of {_date(first)}"
-        case Preset.MONTH:
+        case ReportPreset.MONTH:
             return f"{first:%B} {first.year}"
-        case Preset.QUARTER:
+        case ReportPreset.QUARTER:
             return f"Q{(first.month + 2) // 3} {first.year}"
-        case Preset.YEAR:
+        case ReportPreset.YEAR:
             return f"{first.year}"
     return "All time"
 

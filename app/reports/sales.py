@@ -19,7 +19,7 @@ from app.queries import tenant
 from app.reports import ranges
 from app.reports.order_totals import IS_IN_RANGE, NO_ORDERS, OrderTotals
 from app.reports.sql import DayRanges, DayStatusTotals, count_and_cents, daily_totals
-from app.schemas.reports import ReportRange, SalesDay, SalesReport, SalesStatus, SalesTotals
+from app.schemas.reports import ReportRange, SalesByDay, SalesByStatus, SalesReport, SalesTotals
 from app.services.orders import TABLE
 from app.services.pricing import CENT
 from models import OrderStatus
@@ -48,8 +48,8 @@ def build(ctx: Context, period: ReportRange) -> SalesReport:
     return SalesReport(
         range=period,
         totals=SalesTotals(*totals, totals.average),
-        daily=[SalesDay(day, *by_day.get(day, NO_ORDERS)) for day in sorted(listed)],
-        by_status=[SalesStatus(status, *by_status.get(status, NO_ORDERS)) for status in OrderStatus],
+        daily=[SalesByDay(day, *by_day.get(day, NO_ORDERS)) for day in sorted(listed)],
+        by_status=[SalesByStatus(status, *by_status.get(status, NO_ORDERS)) for status in OrderStatus],
     )
 
 

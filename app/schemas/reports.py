@@ -38,7 +38,7 @@ class SalesTotals(NamedTuple):
     average_order_value: Decimal
 
 
-class SalesDay(NamedTuple):
+class SalesByDay(NamedTuple):
     """The totals of one day."""
 
     date: date
@@ -46,7 +46,7 @@ class SalesDay(NamedTuple):
     revenue: Decimal
 
 
-class SalesStatus(NamedTuple):
+class SalesByStatus(NamedTuple):
     """The totals of one status."""
 
     status: OrderStatus
@@ -121,8 +121,8 @@ class SalesReport:
 
     range: ReportRange
     totals: SalesTotals
-    daily: Sequence[SalesDay]
-    by_status: Sequence[SalesStatus]
+    daily: Sequence[SalesByDay]
+    by_status: Sequence[SalesByStatus]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,8 +182,8 @@ def _schema(row: type) -> Schema:
 
 REPORT_RANGE = ReportRangeSchema()
 SALES_TOTALS = _schema(SalesTotals)
-SALES_DAY = _schema(SalesDay)
-SALES_STATUS = _schema(SalesStatus)
+SALES_BY_DAY = _schema(SalesByDay)
+SALES_BY_STATUS = _schema(SalesByStatus)
 CUSTOMERS_TOTALS = _schema(CustomersTotals)
 UNASSIGNED_TOTALS = _schema(UnassignedTotals)
 CUSTOMERS_REPORT_ENTRY = _schema(CustomersReportEntry)
@@ -197,8 +197,8 @@ def sales_report(report: SalesReport) -> Json:
     return {
         "range": REPORT_RANGE.dump(report.range),
         "totals": SALES_TOTALS.render(report.totals),
-        "daily": [SALES_DAY.render(day) for day in report.daily],
-        "byStatus": [SALES_STATUS.render(status) for status in report.by_status],
+        "daily": [SALES_BY_DAY.render(day) for day in report.daily],
+        "byStatus": [SALES_BY_STATUS.render(status) for status in report.by_status],
     }
 
 

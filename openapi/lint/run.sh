@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lints a bundled OpenAPI document: run.sh BUNDLE.yaml. A warning fails as an error does.
+# Lints a bundled OpenAPI document: run.sh BUNDLE.yaml. A warning fails like an error.
 set -euo pipefail
 
 [[ $# -eq 1 && -f $1 ]] || { echo "usage: $0 BUNDLE.yaml" >&2; exit 2; }
@@ -7,7 +7,7 @@ bundle=$(realpath "$1")
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 
-# npm writes node_modules/.package-lock.json last, so it tells whether an install was completed.
+# npm writes node_modules/.package-lock.json last: its presence means that the install was completed.
 if [[ ! -f node_modules/.package-lock.json || package-lock.json -nt node_modules/.package-lock.json ]]; then
   npm ci --no-progress
 fi

@@ -11,7 +11,7 @@ from app import errors, spec
 from app.db import ConflictError
 from app.errors import DomainError, InvalidValueError, RefusalError
 from app.http.errors import translate
-from app.product_import.product_file import RejectedFileError
+from app.product_import.product_csv import RejectedFileError
 from tests.support.servers import ROOT
 
 SOURCES = sorted(file for folder in ("app", "handlers") for file in (ROOT / folder).rglob("*.py"))
@@ -72,7 +72,7 @@ def test_only_the_command_line_raises_what_has_no_code() -> None:
 
     assert [each for each in raised if each[1] in {"DomainError", "RefusalError"}] == []
     assert {file for file, name in raised if name == "InvalidValueError"} == {"companies.py", "keys.py", "pricing.py"}
-    assert {file for file, name in raised if name == "RejectedFileError"} == {"importer.py", "product_file.py"}
+    assert {file for file, name in raised if name == "RejectedFileError"} == {"importer.py", "product_csv.py"}
 
 
 @pytest.mark.parametrize(

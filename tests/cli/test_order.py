@@ -22,17 +22,17 @@ Place = Callable[..., str]
 
 
 @pytest.fixture
-def buyer(fresh_database: Database, shop: Tenant) -> str:
+def customer_id(fresh_database: Database, shop: Tenant) -> str:
     """Return a customer."""
-    return factories.customer(fresh_database, shop.company_id, email="buyer@acme.com", name="Acme Restaurants")
+    return factories.customer(fresh_database, shop.company_id, email="orders@acme.com", name="Acme Restaurants")
 
 
 @pytest.fixture
-def place(fresh_database: Database, shop: Tenant, buyer: str) -> Place:
+def place(fresh_database: Database, shop: Tenant, customer_id: str) -> Place:
     """Return a function that places an order."""
     product_id = factories.product(fresh_database, shop.company_id, name="Widget", sku="W-1", stock=1_000_000)
 
-    def place(customer_id: str = buyer, at: datetime | None = None, quantity: int = 10, **fields: Any) -> str:
+    def place(customer_id: str = customer_id, at: datetime | None = None, quantity: int = 10, **fields: Any) -> str:
         body = factories.order_body(customer_id, (product_id, quantity), **fields)
         with fresh_database.transaction(write=True) as session:
             ctx = factories.context(session, shop.company_id)
@@ -61,7 +61,7 @@ class TestList:
         assert list(only) == list(expected)
 
     def test_filters_orders(
-        self, distribu: Command, shop: Tenant, fresh_database: Database, buyer: str, place: Place
+        self, distribu: Command, shop: Tenant, fresh_database: Database, customer_id: str, place: Place
     ) -> None:
         other = factories.customer(fresh_database, shop.company_id)
         older = place(at=LONG_AGO)
@@ -74,7 +74,7 @@ class TestList:
 
         assert ids() == [newer, older]
         assert ids("--status", "CONFIRMED") == [newer]
-        assert ids("--customer", "Buyer@Acme.com") == ids("--customer", buyer) == [older]
+        assert ids("--customer", "Orders@Acme.com") == ids("--customer", customer_id) == [older]
         assert ids("--since", "2026-01-01T12:00:00.001") == [newer]
         assert ids("--since", "2026-01-01T12:00:00Z") == [newer, older]
         assert ids("--until", "2026-01-01T12:00:00Z") == [older]
@@ -128,7 +128,7 @@ class TestShow:
         lines = [" ".join(line.split()) for line in outcome.out.splitlines()]
         assert f"Order {order_id}" in lines
         assert "Status SUBMITTED" in lines
-        assert "Customer Acme Restaurants, buyer@acme.com" in lines
+        assert "Customer Acme Restaurants, orders@acme.com" in lines
         assert "Ship to Acme, Dock 1, 10115 Berlin, DE" in lines
         assert "Notes Before 11am. \N{REPLACEMENT CHARACTER}[31m" in lines
         assert "W-1 Widget 200 8.50 1700.00" in lines

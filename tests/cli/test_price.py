@@ -25,17 +25,17 @@ class Pair:
 def pair(fresh_database: Database, shop: Tenant) -> Pair:
     """Return a customer and a product of the shop."""
     return Pair(
-        customer_id=factories.customer(fresh_database, shop.company_id, email="buyer@acme.com"),
+        customer_id=factories.customer(fresh_database, shop.company_id, email="orders@acme.com"),
         product_id=factories.product(fresh_database, shop.company_id, sku="W-1", name="Widget", price=Decimal(9)),
     )
 
 
 @pytest.fixture
 def price(distribu: Command, shop: Tenant) -> Command:
-    """Return a function that runs a command on the price of the widget for the buyer, unless it says otherwise."""
+    """Return a function that runs a command on the price of the widget for the customer by default."""
 
     def run(
-        verb: str, *arguments: str, customer: str = "buyer@acme.com", product: str = "W-1", **settings: Any
+        verb: str, *arguments: str, customer: str = "orders@acme.com", product: str = "W-1", **settings: Any
     ) -> Outcome:
         return distribu("price", verb, "--company", shop.slug, "--customer", customer, "--product", product, *arguments)
 
@@ -55,7 +55,7 @@ class TestSet:
 
         expected = {
             "customerId": pair.customer_id,
-            "customer": "buyer@acme.com",
+            "customer": "orders@acme.com",
             "productId": pair.product_id,
             "sku": "W-1",
             "product": "Widget",
@@ -70,7 +70,7 @@ class TestSet:
     def test_prints_a_table_by_default(self, price: Command, pair: Pair) -> None:
         outcome = price("set", "8.5")
 
-        assert "buyer@acme.com" in outcome.out
+        assert "orders@acme.com" in outcome.out
         assert "8.50" in outcome.out
         assert outcome.err == ""
 
@@ -134,7 +134,7 @@ class TestList:
 
         expected = {
             "customerId": pair.customer_id,
-            "customer": "buyer@acme.com",
+            "customer": "orders@acme.com",
             "productId": pair.product_id,
             "sku": "W-1",
             "product": "Widget",
@@ -157,7 +157,7 @@ class TestRemove:
 
         removed = price("remove", "--json").json
 
-        assert (removed["customer"], removed["product"]) == ("buyer@acme.com", "Widget")
+        assert (removed["customer"], removed["product"]) == ("orders@acme.com", "Widget")
         assert (removed["price"], removed["before"]) == (None, 8.5)
         assert agreed(distribu, shop) == []
         entry = entries(distribu, shop.slug)[0]

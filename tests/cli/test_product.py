@@ -1,4 +1,4 @@
-"""`distribu product`. The rules for a row are in tests/product_import/test_product_file.py."""
+"""`distribu product`. The rules for a row are in tests/product_import/test_product_csv.py."""
 
 import json
 from datetime import UTC, datetime
@@ -97,13 +97,16 @@ class TestImport:
             assert (outcome.code, last) == (1, "Nothing was imported. Correct the errors and run the command again.")
             return str(first)
 
-        assert "says 'A;Schlüssel;1.234;rot'. Add --encoding windows-1252 if that is right" in said()
+        assert "reads 'A;Schlüssel;1.234;rot'. If that is right, add --encoding windows-1252" in said()
         given += ["--encoding", "windows-1252"]
-        assert "Another name is given with --map THEIRS=OURS" in said()
+        assert "To use another name, add --map THEIRS=OURS" in said()
         given += ["--map", "Art.-Nr.=sku", "--map", "preis=PRICE"]
         assert "price '1.234' is 1.234 (--decimal point) or 1234 (--decimal comma)" in said()
         given += ["--decimal", "comma"]
-        assert self.run(distribu, shop, content, *given).err == "Not imported, because not known: 'Farbe'.\n"
+        assert (
+            self.run(distribu, shop, content, *given).err
+            == "Columns not imported because they are not known: 'Farbe'.\n"
+        )
         assert [(product["name"], product["price"]) for product in catalogue(distribu, shop)] == [("Schlüssel", 1234)]
         given += ["--strict"]
         assert "these columns are not known: 'Farbe'" in said()

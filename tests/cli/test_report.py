@@ -14,7 +14,7 @@ import pytest
 from app.cli import plot
 from app.context import now
 from app.db import Database
-from app.schemas.reports import ReportRange, SalesDay, SalesReport, SalesTotals
+from app.schemas.reports import ReportRange, SalesByDay, SalesReport, SalesTotals
 from tests.cli.conftest import Command
 from tests.support import factories
 from tests.support.factories import Tenant
@@ -29,7 +29,7 @@ def sales_report(*daily: tuple[str, float], first: str = "2026-01-01", last: str
     return SalesReport(
         range=ReportRange(start=start, end=end + timedelta(days=1, milliseconds=-1), preset="custom", label="2026"),
         totals=SalesTotals(len(daily), Decimal(1), Decimal(1)),
-        daily=[SalesDay(date.fromisoformat(day), 1, Decimal(str(revenue))) for day, revenue in daily],
+        daily=[SalesByDay(date.fromisoformat(day), 1, Decimal(str(revenue))) for day, revenue in daily],
         by_status=[],
     )
 

@@ -225,7 +225,7 @@ class TestEnd:
 
 
 def unread(pipe: IO[bytes] | None) -> int:
-    """Return how many bytes of a pipe nobody has read yet."""
+    """Return the number of unread bytes in a pipe."""
     assert pipe is not None
     (count,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
     return int(count)

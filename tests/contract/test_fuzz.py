@@ -1,4 +1,4 @@
-"""Schemathesis against the running server and its own document: every check, every phase, two companies."""
+"""Schemathesis against a running server and its document: all checks, all phases, two companies."""
 
 import json
 import os
@@ -19,11 +19,11 @@ request-timeout = 20.0
 path = "{users}"
 peers = ["first", "second"]
 
-# A rule of business may refuse what is well-formed; what is malformed is a 400, which stays a failure.
+# A business rule may refuse a well-formed request; a 400 for one is a failure.
 [checks]
 positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "422", "429", "5xx"]
 
-# JSON Schema cannot say "text without NUL" once for all strings; tests/http/test_edge.py tries it everywhere.
+# JSON Schema cannot exclude NUL from all strings at once; tests/http/test_edge.py sends it everywhere.
 [generation]
 allow-x00 = false
 

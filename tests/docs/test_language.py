@@ -48,7 +48,6 @@ PENDING = (
     "handlers/",
     "models/",
     "migrations/",
-    "openapi/",
     "docs/deployment.md",
     "docs/errors.md",
     "docs/webhooks.md",

@@ -1,4 +1,4 @@
-"""Importing products: what is written, and with how many statements."""
+"""Imports of products: what is written, and with how many statements."""
 
 import io
 from collections import Counter
@@ -15,9 +15,9 @@ from app.db import Database
 from app.errors import DatabaseUnavailableError
 from app.http import housekeeping
 from app.product_import import importer, lease, staging
-from app.product_import.comparison import Change, compare
-from app.product_import.importer import Report
-from app.product_import.product_file import ProductFile, RejectedFileError
+from app.product_import.comparison import ProductChange, compare_rows
+from app.product_import.importer import ImportResult
+from app.product_import.product_csv import ProductCsv, RejectedFileError
 from models import AuditEntry, ImportState, Product, ProductImport, ProductImportRow, searchable
 from tests.support import factories
 from tests.support.factories import Tenant
@@ -31,9 +31,9 @@ def shop(fresh_database: Database) -> Tenant:
     return factories.tenant(fresh_database)
 
 
-def run(database: Database, shop: Tenant, content: str, *, clear_empty: bool = False) -> Report:
-    product_file = ProductFile(io.BytesIO(content.encode()))
-    return importer.run(factories.transactions(database, shop.company_id), product_file, clear_empty=clear_empty)
+def run(database: Database, shop: Tenant, content: str, *, clear_empty: bool = False) -> ImportResult:
+    product_csv = ProductCsv(io.BytesIO(content.encode()))
+    return importer.run(factories.transactions(database, shop.company_id), product_csv, clear_empty=clear_empty)
 
 
 def stored(database: Database, shop: Tenant, sku: str) -> Product:
@@ -43,58 +43,58 @@ def stored(database: Database, shop: Tenant, sku: str) -> Product:
 
 
 def audited(database: Database, shop: Tenant) -> list[tuple[str, str, str, dict[str, Any]]]:
-    """Return what the audit log says of products, in the order of the actions."""
+    """Return the audit entries of products, in the order of the actions."""
     with database.transaction() as session:
         entries = session.query(AuditEntry).filter_by(company_id=shop.company_id, request_id="test")
-        rows = [(each.action, each.entity_type, each.entity_id, each.details) for each in entries]
+        rows = [(entry.action, entry.entity_type, entry.entity_id, entry.details) for entry in entries]
     return sorted((row for row in rows if row[0].startswith("product.")), key=lambda row: (row[0], row[2]))
 
 
 def left(database: Database) -> int:
-    """Return how many rows imports have left in the database."""
+    """Return the number of rows that imports have left in the database."""
     with database.transaction() as session:
         return session.query(ProductImport).count() + session.query(ProductImportRow).count()
 
 
 def indexed(database: Database) -> dict[str | None, int]:
-    """Return how often the index of search has the sku of each of its rows; it must not have others than products."""
+    """Return how many rows the search index has for each sku. All of its rows must belong to products."""
     with database.transaction() as session:
         table = "search_products_rows" if database.is_sqlite else "search_products"
         ids = Counter(session.scalars(sa.text(f"SELECT id FROM {table}")).all())
         skus = {row.id: row.sku for row in session.execute(sa.select(Product.id, Product.sku))}
     assert set(ids) == set(skus)
-    return {skus[each]: count for each, count in ids.items()}
+    return {skus[product_id]: count for product_id, count in ids.items()}
 
 
-def counts(report: Report) -> tuple[int, int, int]:
-    return report.created, report.updated, report.unchanged
+def counts(result: ImportResult) -> tuple[int, int, int]:
+    return result.created, result.updated, result.unchanged
 
 
 class TestRun:
-    def test_a_new_row_has_the_defaults_of_a_product(self, fresh_database: Database, shop: Tenant) -> None:
-        report = run(fresh_database, shop, "sku,name,price\nW-1,Widget,8.5\n")
+    def test_a_new_product_has_the_defaults(self, fresh_database: Database, shop: Tenant) -> None:
+        result = run(fresh_database, shop, "sku,name,price\nW-1,Widget,8.5\n")
 
         product = stored(fresh_database, shop, "W-1")
-        assert counts(report) == (1, 0, 0)
+        assert counts(result) == (1, 0, 0)
         assert (product.unit, product.stock, product.is_active) == ("each", 0, True)
         assert (product.low_stock_threshold, product.price) == (5, Decimal("8.50"))
         assert product.created_at == product.updated_at
         assert product.search_text == searchable("Widget", "W-1")
 
-    def test_a_column_that_is_not_there_leaves_what_is_stored(self, fresh_database: Database, shop: Tenant) -> None:
+    def test_a_missing_column_leaves_the_field_as_it_is(self, fresh_database: Database, shop: Tenant) -> None:
         kept: dict[str, Any] = {"description": "Blue", "category": "Hardware", "unit": "box", "stock": 7}
         factories.product(fresh_database, shop.company_id, sku="W-1", is_active=False, created_at=LONG_AGO, **kept)
 
-        report = run(fresh_database, shop, "sku,name,price\nW-1,Renamed,9\n")
+        result = run(fresh_database, shop, "sku,name,price\nW-1,Renamed,9\n")
 
         product = stored(fresh_database, shop, "W-1")
-        assert counts(report) == (0, 1, 0)
+        assert counts(result) == (0, 1, 0)
         assert (product.name, product.price, product.is_active) == ("Renamed", Decimal("9.00"), False)
         assert {name: getattr(product, name) for name in kept} == kept
         assert product.search_text == searchable("Renamed", "W-1", "Hardware")
         assert product.created_at == LONG_AGO < product.updated_at
 
-    def test_an_empty_cell_leaves_what_is_stored(self, fresh_database: Database, shop: Tenant) -> None:
+    def test_an_empty_cell_leaves_the_field_as_it_is(self, fresh_database: Database, shop: Tenant) -> None:
         kept: dict[str, Any] = {"description": "Blue", "category": "Hardware", "unit": "box", "stock": 77}
         factories.product(fresh_database, shop.company_id, sku="W-1", is_active=False, **kept)
 
@@ -105,18 +105,16 @@ class TestRun:
         assert (product.name, product.is_active) == ("Widget", False)
         assert product.search_text == searchable("Widget", "W-1", "Hardware")
 
-    def test_rows_may_leave_different_cells_empty(self, fresh_database: Database, shop: Tenant) -> None:
+    def test_rows_may_have_different_empty_cells(self, fresh_database: Database, shop: Tenant) -> None:
         factories.product(fresh_database, shop.company_id, sku="W-1", category="Hardware", stock=77)
         factories.product(fresh_database, shop.company_id, sku="W-2", category="Hardware", stock=77)
 
         run(fresh_database, shop, "sku,name,price,category,stock\nW-1,Widget,9,,5\nW-2,Widget,9,Tools,\nW-3,New,1,,\n")
 
         changed = [stored(fresh_database, shop, sku) for sku in ("W-1", "W-2", "W-3")]
-        assert [(each.category, each.stock) for each in changed] == [("Hardware", 5), ("Tools", 77), (None, 0)]
+        assert [(product.category, product.stock) for product in changed] == [("Hardware", 5), ("Tools", 77), (None, 0)]
 
-    def test_an_empty_cell_clears_what_is_stored_when_that_is_meant(
-        self, fresh_database: Database, shop: Tenant
-    ) -> None:
+    def test_an_empty_cell_clears_the_field_on_request(self, fresh_database: Database, shop: Tenant) -> None:
         old: dict[str, Any] = {"description": "Blue", "category": "Hardware", "unit": "box", "stock": 77}
         factories.product(fresh_database, shop.company_id, sku="W-1", is_active=False, **old)
 
@@ -128,36 +126,38 @@ class TestRun:
         assert product.description == "Blue"  # it has no column
         assert product.search_text == searchable("Widget", "W-1")
 
-    def test_a_row_that_says_what_is_known_is_not_written(self, fresh_database: Database, shop: Tenant) -> None:
+    def test_a_row_that_changes_nothing_is_not_written(self, fresh_database: Database, shop: Tenant) -> None:
         factories.product(
             fresh_database, shop.company_id, sku="W-1", name="Widget", price=Decimal("8.50"), created_at=LONG_AGO
         )
 
-        report = run(fresh_database, shop, "sku,name,price\nW-1, Widget ,8.5\n")
+        result = run(fresh_database, shop, "sku,name,price\nW-1, Widget ,8.5\n")
 
-        assert counts(report) == (0, 0, 1)
+        assert counts(result) == (0, 0, 1)
         assert stored(fresh_database, shop, "W-1").updated_at == LONG_AGO
 
-    def test_sees_only_its_own_company(self, fresh_database: Database, shop: Tenant) -> None:
+    def test_products_of_another_company_are_not_changed(self, fresh_database: Database, shop: Tenant) -> None:
         other = factories.tenant(fresh_database)
         factories.product(fresh_database, other.company_id, sku="W-1", name="Theirs")
 
-        report = run(fresh_database, shop, "sku,name,price\nW-1,Ours,1\n")
+        result = run(fresh_database, shop, "sku,name,price\nW-1,Ours,1\n")
 
-        assert counts(report) == (1, 0, 0)
+        assert counts(result) == (1, 0, 0)
         assert stored(fresh_database, other, "W-1").name == "Theirs"
 
-    def test_bad_rows_raise_so_that_nothing_stays(self, fresh_database: Database, shop: Tenant) -> None:
+    def test_rows_with_errors_reject_the_whole_file(self, fresh_database: Database, shop: Tenant) -> None:
         rows = "".join(f"S-{number},Item,1\n" for number in range(600))
 
         with pytest.raises(RejectedFileError) as caught:
             run(fresh_database, shop, f"sku,name,price\n{rows}S-x,Item,x\nS-y,Item,y\n")
 
-        assert [each.line for each in caught.value.errors] == [602, 603]
+        assert [error.line for error in caught.value.errors] == [602, 603]
         with fresh_database.transaction() as session:
             assert session.scalar(sa.select(sa.func.count()).select_from(Product)) == 0
 
-    def test_statements_do_not_grow_with_the_rows_of_a_batch(self, fresh_database: Database, shop: Tenant) -> None:
+    def test_the_number_of_statements_does_not_grow_with_the_rows_of_a_batch(
+        self, fresh_database: Database, shop: Tenant
+    ) -> None:
         def statements(count: int, price: int) -> int:
             written: list[str] = []
 
@@ -170,14 +170,14 @@ class TestRun:
                 run(fresh_database, shop, "sku,name,price\n" + rows)
             finally:
                 sa.event.remove(sa.Engine, "before_cursor_execute", note)
-            return len([each for each in written if not each.startswith(("BEGIN", "PRAGMA", "SELECT CAST"))])
+            return sum(not statement.startswith(("BEGIN", "PRAGMA", "SELECT CAST")) for statement in written)
 
-        statements(1, 1)  # what is asked once
+        statements(1, 1)  # some are executed once only
         assert statements(4, 2) == statements(400, 3)
 
 
 class TestAudit:
-    def test_each_product_that_changed_is_there_with_before_and_after(
+    def test_each_changed_product_has_an_entry_with_before_and_after(
         self, fresh_database: Database, shop: Tenant
     ) -> None:
         known = factories.product(fresh_database, shop.company_id, sku="W-1", name="Old", category="Tools", stock=3)
@@ -199,40 +199,43 @@ class TestAudit:
             ),
         ]
 
-    def test_what_is_too_long_for_an_entry_is_left_out(self, fresh_database: Database, shop: Tenant) -> None:
+    def test_details_that_are_too_long_are_left_out(self, fresh_database: Database, shop: Tenant) -> None:
         factories.product(fresh_database, shop.company_id, sku="W-1", description="ä" * 2000)
 
         run(fresh_database, shop, f"sku,name,price,description\nW-1,New,8.50,{'ö' * 2000}\n")
 
-        assert ("product.updated", {}) in [(each[0], each[3]) for each in audited(fresh_database, shop)]
+        assert ("product.updated", {}) in [(entry[0], entry[3]) for entry in audited(fresh_database, shop)]
 
 
-class TestMeanwhile:
-    """What others do between the moment a product is compared and the moment it is written."""
+class TestConcurrentChanges:
+    """What happens between the comparison of a product and its update."""
 
-    def run(self, database: Database, shop: Tenant, content: str, act: Callable[[], None]) -> Report:
-        product_file = ProductFile(io.BytesIO(content.encode()))
-        return importer.run(factories.transactions(database, shop.company_id), product_file, watch=lambda *_: act())
+    def run(self, database: Database, shop: Tenant, content: str, act: Callable[[], None]) -> ImportResult:
+        product_csv = ProductCsv(io.BytesIO(content.encode()))
+        transactions = factories.transactions(database, shop.company_id)
+        return importer.run(transactions, product_csv, on_progress=lambda *_: act())
 
     def set(self, database: Database, product_id: str, **values: Any) -> None:
         with database.transaction(write=True) as session:
             session.execute(sa.update(Product).where(Product.id == product_id).values(updated_at=now(), **values))
 
-    def test_a_stock_replaces_what_an_order_left(self, fresh_database: Database, shop: Tenant) -> None:
+    def test_a_stock_replaces_what_an_order_has_left(self, fresh_database: Database, shop: Tenant) -> None:
         product = factories.product(fresh_database, shop.company_id, sku="W-1", name="Widget", stock=10)
 
         def order() -> None:
             self.set(fresh_database, product, stock=7)
 
-        report = self.run(fresh_database, shop, "sku,name,price,stock\nW-1,Widget,8.50,20\n", order)
+        result = self.run(fresh_database, shop, "sku,name,price,stock\nW-1,Widget,8.50,20\n", order)
 
-        assert counts(report) == (0, 1, 0)
+        assert counts(result) == (0, 1, 0)
         assert stored(fresh_database, shop, "W-1").stock == 20
         assert ("product.updated", "product", product, {"before": {"stock": 7}, "after": {"stock": 20}}) in audited(
             fresh_database, shop
         )
 
-    def test_what_the_file_does_not_give_stays_as_it_has_become(self, fresh_database: Database, shop: Tenant) -> None:
+    def test_fields_that_the_file_does_not_give_keep_concurrent_changes(
+        self, fresh_database: Database, shop: Tenant
+    ) -> None:
         product = factories.product(fresh_database, shop.company_id, sku="W-1", name="Old", stock=10, category="Old")
 
         def change() -> None:
@@ -244,31 +247,31 @@ class TestMeanwhile:
         assert (after.name, after.stock, after.category) == ("Widget", 7, "New")
         assert after.search_text == searchable("Widget", "W-1", "New")
 
-    def test_what_has_become_as_the_file_says_is_not_written(self, fresh_database: Database, shop: Tenant) -> None:
+    def test_a_product_that_has_become_equal_to_its_row_is_not_written(
+        self, fresh_database: Database, shop: Tenant
+    ) -> None:
         product = factories.product(fresh_database, shop.company_id, sku="W-1", name="Widget", stock=10)
 
         def order() -> None:
             self.set(fresh_database, product, stock=7)
 
-        report = self.run(fresh_database, shop, "sku,name,price,stock\nW-1,Widget,8.50,7\n", order)
+        result = self.run(fresh_database, shop, "sku,name,price,stock\nW-1,Widget,8.50,7\n", order)
 
-        assert counts(report) == (0, 0, 1)
+        assert counts(result) == (0, 0, 1)
         assert audited(fresh_database, shop) == []
 
-    def test_a_product_that_somebody_else_made_is_changed(self, fresh_database: Database, shop: Tenant) -> None:
+    def test_a_product_that_was_created_meanwhile_is_updated(self, fresh_database: Database, shop: Tenant) -> None:
         def create() -> None:
             factories.product(fresh_database, shop.company_id, sku="W-2", name="Theirs", stock=4, category=None)
 
         content = "sku,name,price,stock\nW-1,Widget,8.50,1\nW-2,Gadget,1,\n"
-        report = self.run(fresh_database, shop, content, create)
+        result = self.run(fresh_database, shop, content, create)
 
-        assert counts(report) == (1, 1, 0)
+        assert counts(result) == (1, 1, 0)
         assert (stored(fresh_database, shop, "W-2").name, stored(fresh_database, shop, "W-2").stock) == ("Gadget", 4)
         assert indexed(fresh_database) == dict.fromkeys(("W-1", "W-2"), 1)
 
-    def test_a_clock_that_lags_leaves_the_moment_of_the_last_change(
-        self, fresh_database: Database, shop: Tenant
-    ) -> None:
+    def test_a_slow_clock_does_not_set_updated_at_back(self, fresh_database: Database, shop: Tenant) -> None:
         later = now() + timedelta(hours=1)
         factories.product(fresh_database, shop.company_id, sku="W-1", updated_at=later)
 
@@ -277,8 +280,8 @@ class TestMeanwhile:
         assert stored(fresh_database, shop, "W-1").updated_at == later
 
 
-class TestLeftBehind:
-    """A process is killed: what it staged is never seen, what it has begun to apply is completed."""
+class TestExpiredLease:
+    """The process was killed: staged changes are removed, an import that is being applied is completed."""
 
     ROWS = "".join(f"S-{number},Item {number},2\n" for number in range(1500))
 
@@ -286,27 +289,27 @@ class TestLeftBehind:
     def known(self, fresh_database: Database, shop: Tenant) -> str:
         return factories.product(fresh_database, shop.company_id, sku="S-7", name="Known", price=Decimal(1))
 
-    def begin(self, database: Database, shop: Tenant, *, parts: int) -> None:
-        """Stage the rows, apply some parts of them, and leave it at that."""
+    def abandon(self, database: Database, shop: Tenant, *, batches: int) -> None:
+        """Stage the rows, apply some batches, and let the lease expire."""
         transactions = factories.transactions(database, shop.company_id)
         with transactions(write=True) as ctx:
-            claimed = lease.begin(ctx)
-            assert claimed is not None
-            rows = list(ProductFile(io.BytesIO(f"sku,name,price\n{self.ROWS}".encode())).records())
-            staging.stage(ctx, claimed, [each for each in compare(ctx, rows) if each])
+            claim = lease.acquire(ctx)
+            assert claim is not None
+            rows = list(ProductCsv(io.BytesIO(f"sku,name,price\n{self.ROWS}".encode())).rows())
+            staging.stage(ctx, claim, [change for change in compare_rows(ctx, rows) if change])
         with transactions(write=True) as ctx:
             after, done = "", Counter[str]()
-            for _ in range(parts):
-                last = staging.next_part(ctx, claimed, after)
-                done.update(staging.apply(ctx, claimed, after, last))
+            for _ in range(batches):
+                last = staging.next_batch(ctx, claim, after)
+                done.update(staging.apply(ctx, claim, after, last))
                 after = last
-            state = ImportState.APPLYING if parts else ImportState.STAGING
-            lease.keep(ctx, claimed, state=state, applied_to=after, **done)
+            state = ImportState.APPLYING if batches else ImportState.STAGING
+            lease.renew(ctx, claim, state=state, applied_to=after, **done)
         with database.transaction(write=True) as session:
             session.execute(sa.update(ProductImport).values(lease_ends_at=now() - timedelta(seconds=1)))
 
-    def test_what_was_only_staged_is_removed(self, fresh_database: Database, shop: Tenant, known: str) -> None:
-        self.begin(fresh_database, shop, parts=0)
+    def test_an_import_that_is_only_staged_is_removed(self, fresh_database: Database, shop: Tenant, known: str) -> None:
+        self.abandon(fresh_database, shop, batches=0)
 
         housekeeping.resume_imports(fresh_database)
 
@@ -316,11 +319,11 @@ class TestLeftBehind:
         assert indexed(fresh_database) == {"S-7": 1}
         assert audited(fresh_database, shop) == []
 
-    @pytest.mark.parametrize("parts", [1, 2, 3])
-    def test_what_was_being_applied_is_completed(
-        self, fresh_database: Database, shop: Tenant, known: str, parts: int
+    @pytest.mark.parametrize("batches", [1, 2, 3])
+    def test_an_import_that_is_being_applied_is_completed(
+        self, fresh_database: Database, shop: Tenant, known: str, batches: int
     ) -> None:
-        self.begin(fresh_database, shop, parts=parts)
+        self.abandon(fresh_database, shop, batches=batches)
 
         housekeeping.resume_imports(fresh_database)
 
@@ -329,22 +332,20 @@ class TestLeftBehind:
         assert stored(fresh_database, shop, "S-7").name == "Item 7"
         assert left(fresh_database) == 0
         assert set(indexed(fresh_database).values()) == {1}
-        entries = Counter(each[0] for each in audited(fresh_database, shop))
+        entries = Counter(entry[0] for entry in audited(fresh_database, shop))
         assert entries == {"product.created": 1499, "product.updated": 1, "product.imported": 1}
 
-    def test_the_next_import_does_it_too(self, fresh_database: Database, shop: Tenant, known: str) -> None:
-        self.begin(fresh_database, shop, parts=1)
+    def test_the_next_import_completes_it_too(self, fresh_database: Database, shop: Tenant, known: str) -> None:
+        self.abandon(fresh_database, shop, batches=1)
 
-        report = run(fresh_database, shop, "sku,name,price\nS-7,Last,1\n")
+        result = run(fresh_database, shop, "sku,name,price\nS-7,Last,1\n")
 
-        assert counts(report) == (0, 1, 0)
+        assert counts(result) == (0, 1, 0)
         assert factories.count(fresh_database, Product, shop.company_id) == 1500
         assert stored(fresh_database, shop, "S-7").name == "Last"
 
-    def test_a_process_that_only_stood_still_cannot_go_on(
-        self, fresh_database: Database, shop: Tenant, known: str
-    ) -> None:
-        self.begin(fresh_database, shop, parts=0)
+    def test_a_process_that_only_paused_cannot_go_on(self, fresh_database: Database, shop: Tenant, known: str) -> None:
+        self.abandon(fresh_database, shop, batches=0)
         transactions = factories.transactions(fresh_database, shop.company_id)
         with fresh_database.transaction() as session:
             (row,) = session.scalars(sa.select(ProductImport)).all()
@@ -352,21 +353,21 @@ class TestLeftBehind:
         with transactions(write=True) as ctx:
             assert lease.take_over(ctx) is not None
 
-        refusal = pytest.raises(DatabaseUnavailableError, match="another command took its place")
-        with refusal, transactions(write=True) as ctx:
-            lease.progress(ctx, old)
+        failure = pytest.raises(DatabaseUnavailableError, match="another process took it over")
+        with failure, transactions(write=True) as ctx:
+            lease.load_progress(ctx, old)
 
-    def test_one_that_is_running_is_left_alone(self, fresh_database: Database, shop: Tenant) -> None:
+    def test_a_running_import_is_left_alone(self, fresh_database: Database, shop: Tenant) -> None:
         transactions = factories.transactions(fresh_database, shop.company_id)
         with transactions(write=True) as ctx:
-            assert lease.begin(ctx) is not None
+            assert lease.acquire(ctx) is not None
 
         housekeeping.resume_imports(fresh_database)
 
         assert left(fresh_database) == 1
         assert not importer.resume(transactions)
         with transactions(write=True) as ctx:
-            assert lease.begin(ctx) is None
+            assert lease.acquire(ctx) is None
 
 
 class TestPreview:
@@ -374,16 +375,18 @@ class TestPreview:
         factories.product(fresh_database, shop.company_id, sku="W-1", name="Widget", stock=3)
         content = "sku,name,price,stock\nW-1,Widget,8.50,5\nW-2,Gadget,1,\n"
         before = stored(fresh_database, shop, "W-1").updated_at
-        seen: list[Change] = []
+        changes: list[ProductChange] = []
 
-        product_file = ProductFile(io.BytesIO(content.encode()))
-        report = importer.preview(
-            factories.transactions(fresh_database, shop.company_id), product_file, see=seen.append
-        )
+        product_csv = ProductCsv(io.BytesIO(content.encode()))
+        transactions = factories.transactions(fresh_database, shop.company_id)
+        result = importer.preview(transactions, product_csv, on_change=changes.append)
 
-        assert counts(report) == (1, 1, 0)
-        assert [(each.values["sku"], each.found is None) for each in seen] == [("W-1", False), ("W-2", True)]
-        assert seen[0].details == {"before": {"stock": 3}, "after": {"stock": 5}}
+        assert counts(result) == (1, 1, 0)
+        assert [(change.fields["sku"], change.existing is None) for change in changes] == [
+            ("W-1", False),
+            ("W-2", True),
+        ]
+        assert changes[0].details == {"before": {"stock": 3}, "after": {"stock": 5}}
         assert stored(fresh_database, shop, "W-1").updated_at == before
         assert left(fresh_database) == 0
         assert factories.count(fresh_database, Product, shop.company_id) == 1

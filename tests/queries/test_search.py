@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app import schema_version
 from app.db import Database
 from app.product_import import importer
-from app.product_import.product_file import ProductFile
+from app.product_import.product_csv import ProductCsv
 from app.queries import search, search_index
 from app.queries.search import FEW
 from app.services import customers, products
@@ -107,8 +107,8 @@ def test_a_changed_text_is_found_by_what_it_says_now(searched: Database, needle:
     before = "Old gouda from the far north of Holland"
 
     for name in (before, "100% Gouda 😀😀", before, "Edam"):
-        product_file = ProductFile(io.BytesIO(f"sku,name,price\nG-1,{name},1\n".encode()))
-        importer.run(factories.transactions(searched, tenant.company_id), product_file)
+        product_csv = ProductCsv(io.BytesIO(f"sku,name,price\nG-1,{name},1\n".encode()))
+        importer.run(factories.transactions(searched, tenant.company_id), product_csv)
         assert found(searched, tenant.company_id, products.page, search=needle) == expected(
             searched, tenant.company_id, Product, needle
         )
