@@ -47,7 +47,7 @@ print(json.dumps(results))
 BUYERS_SECONDS = 600.0
 
 
-class Site:
+class Deployment:
     """Two servers of two processes each on one database, and one company."""
 
     def __init__(self, servers: list[Server], database: Database) -> None:
@@ -82,95 +82,103 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(store: SqliteStore | PostgresqlStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def deployment(store: SqliteStore | PostgresqlStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     directory = tmp_path_factory.mktemp("races")
     url = store.create("races")
     database = open_database(url)
     quiet = {"log_level": "WARNING", "workers": "2"}
     with Server(url, directory / "one", **quiet) as one, Server(url, directory / "two", **quiet) as two:
-        yield Site([one, two], database)
+        yield Deployment([one, two], database)
     database.dispose()
     store.drop(url)
 
 
 class TestStock:
-    def test_a_thousand_buyers_for_a_hundred_pieces(self, site: Site) -> None:
-        product = factories.product(site.database, site.tenant.company_id, name="Last", stock=100)
+    def test_a_thousand_buyers_for_a_hundred_pieces(self, deployment: Deployment) -> None:
+        product = factories.product(deployment.database, deployment.tenant.company_id, name="Last", stock=100)
 
-        answers = site.buy([order_body(site.customer, (product, 1))] * 1000)
+        answers = deployment.buy([order_body(deployment.customer, (product, 1))] * 1000)
 
         refused = "Not enough stock for Last. Only 0 available."
         assert answers == {(201, None): 100, (422, refused): 900}
-        assert site.stock(product) == 0
-        assert site.sold(product) == 100
+        assert deployment.stock(product) == 0
+        assert deployment.sold(product) == 100
 
-    def test_lines_in_opposite_order_never_lock_each_other_out(self, site: Site) -> None:
-        one, two = factories.products(site.database, site.tenant.company_id, 2, stock=10_000)
-        bodies = [order_body(site.customer, (one, 1), (two, 1)), order_body(site.customer, (two, 1), (one, 1))] * 100
+    def test_lines_in_opposite_order_never_lock_each_other_out(self, deployment: Deployment) -> None:
+        one, two = factories.products(deployment.database, deployment.tenant.company_id, 2, stock=10_000)
+        bodies = [
+            order_body(deployment.customer, (one, 1), (two, 1)),
+            order_body(deployment.customer, (two, 1), (one, 1)),
+        ] * 100
 
-        assert site.buy(bodies) == {(201, None): 200}
-        assert site.stock(one) == site.stock(two) == 10_000 - 200
+        assert deployment.buy(bodies) == {(201, None): 200}
+        assert deployment.stock(one) == deployment.stock(two) == 10_000 - 200
 
-    def test_random_baskets_add_up(self, site: Site) -> None:
-        products = factories.products(site.database, site.tenant.company_id, 8, stock=40)
+    def test_random_baskets_add_up(self, deployment: Deployment) -> None:
+        products = factories.products(deployment.database, deployment.tenant.company_id, 8, stock=40)
         chance = random.Random(7)
         bodies = [
             order_body(
-                site.customer,
+                deployment.customer,
                 *[(each, chance.randint(1, 4)) for each in chance.choices(products, k=chance.randint(1, 5))],
             )
             for _ in range(200)
         ]
 
-        answers = site.buy(bodies)
+        answers = deployment.buy(bodies)
 
         assert {status for status, _ in answers} <= {201, 422}
         for product in products:
-            assert site.stock(product) + site.sold(product) == 40
-            assert site.stock(product) >= 0
+            assert deployment.stock(product) + deployment.sold(product) == 40
+            assert deployment.stock(product) >= 0
 
 
 class TestStatus:
-    def test_of_two_racing_changes_one_wins(self, site: Site) -> None:
-        product = factories.product(site.database, site.tenant.company_id, stock=1000)
+    def test_of_two_racing_changes_one_wins(self, deployment: Deployment) -> None:
+        product = factories.product(deployment.database, deployment.tenant.company_id, stock=1000)
         for _ in range(15):
             order = httpx.post(
-                site.urls[0] + "/api/v1/orders", json=order_body(site.customer, (product, 1)), headers=site.headers
+                deployment.urls[0] + "/api/v1/orders",
+                json=order_body(deployment.customer, (product, 1)),
+                headers=deployment.headers,
             ).json()["data"]["id"]
 
             def change(number: int, order: str = order) -> int:
                 body = {"status": "CANCELLED", "restock": True} if number else {"status": "CONFIRMED"}
-                url = f"{site.urls[number]}/api/v1/orders/{order}"
-                return httpx.patch(url, json=body, headers=site.headers, timeout=waiting.SECONDS).status_code
+                url = f"{deployment.urls[number]}/api/v1/orders/{order}"
+                return httpx.patch(url, json=body, headers=deployment.headers, timeout=waiting.SECONDS).status_code
 
             statuses = sorted(waiting.concurrently(*[partial(change, number) for number in range(2)]))
 
             # Confirming first leaves cancelling allowed; every other outcome has one winner.
-            final = httpx.get(f"{site.urls[0]}/api/v1/orders/{order}", headers=site.headers).json()["data"]["status"]
-            assert statuses == ([200, 200] if self._both(site, order) else [200, 422])
+            response = httpx.get(f"{deployment.urls[0]}/api/v1/orders/{order}", headers=deployment.headers)
+            final = response.json()["data"]["status"]
+            assert statuses == ([200, 200] if self._both(deployment, order) else [200, 422])
             assert final in {"CONFIRMED", "CANCELLED"}
 
     @staticmethod
-    def _both(site: Site, order: str) -> bool:
-        with site.database.transaction() as session:
+    def _both(deployment: Deployment, order: str) -> bool:
+        with deployment.database.transaction() as session:
             changes = session.query(Event).filter_by(entity_id=order, type="order.status_changed").count()
         return changes == 2
 
-    def test_of_many_equal_changes_one_wins_and_stock_returns_once(self, site: Site) -> None:
-        product = factories.product(site.database, site.tenant.company_id, stock=10)
+    def test_of_many_equal_changes_one_wins_and_stock_returns_once(self, deployment: Deployment) -> None:
+        product = factories.product(deployment.database, deployment.tenant.company_id, stock=10)
         order = httpx.post(
-            site.urls[0] + "/api/v1/orders", json=order_body(site.customer, (product, 4)), headers=site.headers
+            deployment.urls[0] + "/api/v1/orders",
+            json=order_body(deployment.customer, (product, 4)),
+            headers=deployment.headers,
         ).json()["data"]["id"]
 
         def cancel(number: int) -> int:
-            url = f"{site.urls[number % 2]}/api/v1/orders/{order}"
+            url = f"{deployment.urls[number % 2]}/api/v1/orders/{order}"
             body = {"status": "CANCELLED", "restock": True}
-            return httpx.patch(url, json=body, headers=site.headers, timeout=waiting.SECONDS).status_code
+            return httpx.patch(url, json=body, headers=deployment.headers, timeout=waiting.SECONDS).status_code
 
         statuses = sorted(waiting.concurrently(*[partial(cancel, number) for number in range(10)]))
 
         assert statuses == [200] + [422] * 9
-        assert site.stock(product) == 10
+        assert deployment.stock(product) == 10
 
 
 class TestKilled:
