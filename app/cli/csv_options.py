@@ -33,9 +33,7 @@ class _Delimiter(click.ParamType[str]):
         """Read a character, or the name of a character that a shell would interpret."""
         character = {name: sign for sign, name in DELIMITERS.items()}.get(value, value).replace("\\t", "\t")
         if len(character) != 1 or character.isalnum() or character in "\"'\r\n\0":
-            self.fail(
-                f"'{value}' is not a delimiter: {', '.join(DELIMITERS.values())}, or one other character.", param, ctx
-            )
+            self.fail(f"'{value}' is not one of {', '.join(DELIMITERS.values())}, or one other character.", param, ctx)
         return character
 
 
@@ -46,7 +44,7 @@ class _Decimal(click.ParamType[str]):
         """Read the decimal mark or its name."""
         mark = DECIMALS.get(value, value)
         if mark not in DECIMALS.values():
-            self.fail(f"'{value}' is not a decimal mark: {', '.join(DECIMALS)}.", param, ctx)
+            self.fail(f"'{value}' is not one of {', '.join(DECIMALS)}.", param, ctx)
         return mark
 
 

@@ -4,17 +4,16 @@ Its API key is the only key whose plaintext is stored, in a file beside the data
 """
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
-from rich.progress import Progress
 from sqlalchemy.orm import Session
 
 from app import config, context
 from app.address import BASE_PATH
-from app.cli import options, output, runtime
-from app.cli.company import CREATED
-from app.config import Settings
+from app.cli import options, output, progress, runtime
 from app.context import Context
 from app.db import Database
 from app.demo import company as demos
@@ -25,6 +24,35 @@ from app.schemas.base import Json
 KEY_FILE = "demo-key"
 MAX_ORDERS = 10_000_000
 NEW_KEY = f"distribu key create --company {demos.SLUG} --name NAME --scope all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoCompany:
+    """The demo company as the command shows it. Its key is None if the stored key does not work."""
+
+    company_id: str
+    name: str
+    slug: str
+    counts: Mapping[str, int]  # of products, customers and orders
+    is_new: bool
+    key: str | None
+
+    @property
+    def curl(self) -> str | None:
+        """Return a curl command that lists products, if there is a key."""
+        if self.key is None:
+            return None
+        return f"curl -H 'Authorization: Bearer {self.key}' '{runtime.settings().site_url}{BASE_PATH}/products?limit=3'"
+
+    def to_json(self) -> Json:
+        """Return the JSON that the command prints."""
+        return {
+            "company": {"id": self.company_id, "name": self.name, "slug": self.slug},
+            **self.counts,
+            "created": self.is_new,
+            "key": self.key,
+            "curl": self.curl,
+        }
 
 
 @click.command()
@@ -47,49 +75,53 @@ def demo(wanted: int | None, as_json: bool) -> None:
     with runtime.current_database() as database:
         file = _key_file(database)
         with database.transaction(write=True) as session:
-            result = _demo(session, file)
+            result = _create(session, file)
         if wanted is not None:
-            result |= _fill_up(database, result["company"]["id"], wanted)
+            _add_orders(database, result.company_id, wanted)
+            result = replace(result, counts=_counts(database, result.company_id))
     if as_json:
-        output.document(result)
+        output.document(result.to_json())
     else:
         _show(result)
     _explain(result, file)
 
 
-def _demo(session: Session, file: Path) -> Json:
+def _create(session: Session, file: Path) -> DemoCompany:
+    """Create the company unless it exists, and return it."""
     existing = demos.find(session)
     company = existing or demos.create_company(session, now=context.now(), actor=runtime.actor())
     ctx = runtime.context_for(session, company.id)
     if existing is None:
         _store(file, demos.fill(ctx))
-    key = _stored_key(ctx, file)
-    return {
-        "company": CREATED.dump(company),
-        **demos.counts(ctx),
-        "created": existing is None,
-        "key": key,
-        "curl": key and _curl(runtime.settings(), key),
-    }
+    return DemoCompany(
+        company_id=company.id,
+        name=company.name,
+        slug=company.slug,
+        counts=demos.counts(ctx),
+        is_new=existing is None,
+        key=_stored_key(ctx, file),
+    )
 
 
-def _fill_up(database: Database, company_id: str, wanted: int) -> dict[str, int]:
+def _add_orders(database: Database, company_id: str, wanted: int) -> None:
     """Add orders in batches until there are `wanted`. After an interruption, the next run adds the rest."""
     with database.transaction(write=True) as session:
         ctx = runtime.context_for(session, company_id)
-        before = demos.counts(ctx)
-        missing = max(wanted - before["orders"], 0)
-        if not missing:
-            return before
+        existing = demos.counts(ctx)["orders"]
+        missing = wanted - existing
+        if missing <= 0:
+            return
         market = volume.open_market(ctx, demos.TERMS)
-    console = output.terminal()
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task("Writing orders", total=missing)
-        for batch in volume.batches(market, missing, seed=before["orders"]):
+    with progress.bars() as bars:
+        task = bars.add_task("Writing orders", total=missing)
+        for batch in volume.batches(market, missing, seed=existing):
             with database.transaction(write=True) as session:
                 volume.write(runtime.context_for(session, company_id), batch)
-            progress.advance(task, len(batch[0]))
+            bars.advance(task, len(batch[0]))
     output.note(f"Added {missing} orders.")
+
+
+def _counts(database: Database, company_id: str) -> Mapping[str, int]:
     with database.transaction() as session:
         return demos.counts(runtime.context_for(session, company_id))
 
@@ -118,22 +150,17 @@ def _stored_key(ctx: Context, file: Path) -> str | None:
     return key if demos.accepts(ctx, key) else None
 
 
-def _curl(settings: Settings, key: str) -> str:
-    return f"curl -H 'Authorization: Bearer {key}' '{settings.site_url}{BASE_PATH}/products?limit=3'"
+def _show(company: DemoCompany) -> None:
+    output.text(f"Company:   {company.name} ({company.slug})")
+    for name, count in company.counts.items():
+        output.text(f"{name.capitalize() + ':':<10} {count}")
+    if company.key:
+        output.text(f"Key:       {company.key}")
+        output.text(f"Try it:    {company.curl}")
 
 
-def _show(result: Json) -> None:
-    output.text(f"Company:   {result['company']['name']} ({result['company']['slug']})")
-    output.text(f"Products:  {result['products']}")
-    output.text(f"Customers: {result['customers']}")
-    output.text(f"Orders:    {result['orders']}")
-    if result["key"]:
-        output.text(f"Key:       {result['key']}")
-        output.text(f"Try it:    {result['curl']}")
-
-
-def _explain(result: Json, file: Path) -> None:
-    if not result["created"]:
-        output.note("The demo company already exists. Its data was not changed.")
-    if result["key"] is None:
+def _explain(company: DemoCompany, file: Path) -> None:
+    if not company.is_new:
+        output.note("The demo company already exists. Its existing data was not changed.")
+    if company.key is None:
         output.note(f"{file} has no working key of this database. Create a key: {NEW_KEY}")

@@ -10,7 +10,7 @@ from typing import IO, BinaryIO
 import click
 from rich.progress import Progress, TaskID
 
-from app.cli import csv_options, listing, options, output, runtime
+from app.cli import csv_options, listing, options, output, progress, runtime
 from app.product_import import importer
 from app.product_import.comparison import ProductChange
 from app.product_import.csv_table import CsvOptions
@@ -125,7 +125,7 @@ def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
 
 def _import(stream: BinaryIO, slug: str, csv: CsvOptions, *, clear_empty: bool, as_json: bool) -> None:
     """Import the file, with progress bars on a terminal."""
-    with runtime.company_transactions(slug) as transactions, _bars() as bars:
+    with runtime.company_transactions(slug) as transactions, progress.bars() as bars:
         product_csv = _open(stream, csv, bars)
         result = importer.run(
             transactions, product_csv, clear_empty=clear_empty, on_progress=_on_progress(bars), on_wait=_note_wait
@@ -141,7 +141,7 @@ def _preview(stream: BinaryIO, slug: str, csv: CsvOptions, *, clear_empty: bool,
         if as_json or len(changes) < SHOWN_CHANGES:
             changes.append(_change(change))
 
-    with runtime.company_transactions(slug) as transactions, _bars() as bars:
+    with runtime.company_transactions(slug) as transactions, progress.bars() as bars:
         product_csv = _open(stream, csv, bars)
         result = importer.preview(transactions, product_csv, clear_empty=clear_empty, on_change=on_change)
     if as_json:
@@ -153,11 +153,6 @@ def _preview(stream: BinaryIO, slug: str, csv: CsvOptions, *, clear_empty: bool,
         output.note(f"... and {hidden} more. Use --json to list all.")
     output.record(_counts(result), as_json=False)
     output.note("Nothing was imported. Run the command without --dry-run to import.")
-
-
-def _bars() -> Progress:
-    console = output.terminal()
-    return Progress(console=console, disable=not console.is_terminal, transient=True)
 
 
 def _open(stream: BinaryIO, csv: CsvOptions, bars: Progress) -> ProductCsv:
