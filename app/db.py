@@ -40,6 +40,11 @@ BUSY_MESSAGE = (
 # Connection, resources, operator intervention, input and output, read-only server, lock not available
 TEMPORARY_POSTGRESQL_CODES = ("08", "53", "57", "58", "25006", "55P03")
 TEMPORARY_SQLITE_CODES = tuple(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "READONLY"))
+LOCK_SCHEMA = (
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL lock_timeout = 0",
+    "SELECT pg_advisory_xact_lock(0x64697374)",  # 'dist'
+)
 SELECT_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
 
 registry.register("postgresql.distribu", "app.postgresql", "Dialect")  # imported only where PostgreSQL is used
@@ -91,6 +96,19 @@ class Database:
         """Yield a connection in a separate transaction, for changes of the schema."""
         with unavailability(), self._writer.begin() as connection:
             yield connection
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Wait for other upgrades, and let this transaction change large tables without a time limit.
+
+        SQLite needs neither: it has one writer, and no time limit on statements.
+        """
+        if not self.is_sqlite:
+            for statement in LOCK_SCHEMA:
+                connection.execute(text(statement))
+
+    def encoding(self, connection: Connection) -> str:
+        """Return the encoding of texts by its name in PostgreSQL. This project's SQLite files are UTF-8."""
+        return "UTF8" if self.is_sqlite else str(connection.scalar(text("SHOW server_encoding")))
 
     def dispose(self) -> None:
         """Close every idle connection."""

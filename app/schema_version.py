@@ -1,6 +1,6 @@
-"""The schema's history: bring a database up to this code, and tell when it is not.
+"""The version of the schema: upgrade a database to this code, and check that it is up to date.
 
-Alembic is configured here, in code; the revisions are in `migrations/versions/`.
+Alembic is configured here, in code. The revisions are in `migrations/versions/`.
 """
 
 import functools
@@ -21,11 +21,11 @@ from app.queries import search_index, search_texts
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 UPGRADE_HINT = "Run: distribu db upgrade"
-ADVISORY_LOCK = 0x64697374  # 'dist': one upgrade at a time on a PostgreSQL server
+REQUIRED_ENCODING = "UTF8"
 
 
 class Upgrade(NamedTuple):
-    """The revisions before and after an upgrade, and whether search has its indexes since."""
+    """The revisions before and after an upgrade, and whether the indexes of search exist."""
 
     before: str | None
     after: str
@@ -33,59 +33,54 @@ class Upgrade(NamedTuple):
 
 
 def scripts() -> ScriptDirectory:
-    """Return the revisions this code knows."""
+    """Return the revisions of this code."""
     return ScriptDirectory.from_config(_config())
 
 
 def upgrade(database: Database) -> Upgrade:
-    """Apply every missing revision and make the indexes of search, where they can be had, in one transaction.
+    """Apply every missing revision and create the indexes of search, where possible, in one transaction.
 
-    Afterwards the texts of search are folded again, in transactions of their own.
-    Raises StartError when the database cannot be made or reached, or is newer than this code.
+    Afterwards the texts of search are folded again, in separate transactions.
+    Raises StartError when the database cannot be created or reached, or is newer than this code.
     """
-    _make_file(database)
+    _create_file(database)
     try:
         with database.connection() as connection:
-            if not database.is_sqlite:
-                # Changing a large table takes its time, and so does waiting for somebody else's upgrade.
-                connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
-                connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
-                connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
-                _refuse_encoding(database, connection)
+            database.lock_schema(connection)
+            _check_encoding(database, connection)
             before = _current(connection)
-            _refuse_newer(database, before)
+            _check_not_newer(database, before)
             command.upgrade(_config(connection), "head")
             done = Upgrade(before, _head(), search_index.ensure(connection, anew=before != _head()))
         search_texts.refresh(database)
     except DatabaseBusyError:
-        raise  # nothing is wrong with the database
+        raise  # its own message is better: the database is all right
     except (DatabaseUnavailableError, sa.exc.DatabaseError) as error:
         raise StartError(_unusable(database, error)) from error
     return done
 
 
 def check(database: Database) -> None:
-    """Raise StartError unless the database is there, reachable and exactly as this code expects it."""
+    """Raise StartError unless the database exists, is reachable and has the schema of this code."""
     if database.file is not None and not database.file.is_file():
         raise StartError(f"The database {database.file} does not exist. {UPGRADE_HINT}")
     try:
         with database.transaction() as session:
-            if not database.is_sqlite:
-                _refuse_encoding(database, session.connection())
+            _check_encoding(database, session.connection())
             current = _current(session.connection())
     except (DatabaseUnavailableError, sa.exc.DatabaseError) as error:
         raise StartError(_unusable(database, error)) from error
-    _refuse_newer(database, current)
+    _check_not_newer(database, current)
     if current != _head():
         raise StartError(f"The database {_name(database)} is older than this code. {UPGRADE_HINT}")
 
 
 def is_fit(database: Database) -> bool:
-    """Return whether the database can be written and is not older than this code; never raises for a database fault.
+    """Return whether the database can be written and is not older than this code. Never raises for a database error.
 
     A newer one is fit: revisions work while the previous version of the code still runs.
     """
-    if database.file is not None and not os.access(database.file, os.W_OK):  # PostgreSQL begins only where it can write
+    if database.file is not None and not os.access(database.file, os.W_OK):  # on PostgreSQL, BEGIN checks this
         return False
     try:
         current = revision(database)
@@ -113,37 +108,38 @@ def _config(connection: sa.Connection | None = None) -> Config:
 
 @functools.cache
 def _known() -> frozenset[str]:
-    return frozenset(each.revision for each in scripts().walk_revisions())
+    return frozenset(script.revision for script in scripts().walk_revisions())
 
 
 @functools.cache
 def _head() -> str:
     head = scripts().get_current_head()
-    assert head is not None  # the first revision is part of the code
+    assert head is not None  # the code has revisions
     return head
 
 
-def _refuse_newer(database: Database, current: str | None) -> None:
+def _check_not_newer(database: Database, current: str | None) -> None:
     if current is not None and current not in _known():
         raise StartError(
             f"The database {_name(database)} is newer than this code. Install the newer version of Distribu."
         )
 
 
-def _refuse_encoding(database: Database, connection: sa.Connection) -> None:
-    """Refuse a PostgreSQL database in which not every text can be stored, or is stored unchecked (SQL_ASCII)."""
-    encoding = connection.scalar(sa.text("SHOW server_encoding"))
-    if encoding != "UTF8":
+def _check_encoding(database: Database, connection: sa.Connection) -> None:
+    """Refuse an encoding that cannot store every text, or does not check texts (SQL_ASCII)."""
+    encoding = database.encoding(connection)
+    if encoding != REQUIRED_ENCODING:
         raise StartError(
-            f"The database {_name(database)} has the encoding {encoding}, and Distribu needs UTF8. Make another one"
-            " with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and set DISTRIBU_DATABASE_URL."
+            f"The database {_name(database)} has the encoding {encoding}, and Distribu needs {REQUIRED_ENCODING}."
+            " Create another database with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and set"
+            " DISTRIBU_DATABASE_URL."
         )
 
 
-def _make_file(database: Database) -> None:
-    """Create the directory and an empty file that only their owner can read: connections never create one.
+def _create_file(database: Database) -> None:
+    """Create the directory and an empty file that only their owner can read; connections never create a file.
 
-    SQLite gives its journal and shared memory the permissions of the file.
+    SQLite gives its journal and its shared memory the permissions of the file.
     """
     if database.file is None:
         return

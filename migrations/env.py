@@ -1,4 +1,4 @@
-"""Run revisions on the connection that `app/schema_version.py` hands over, in its transaction."""
+"""Run revisions on the connection of `app/schema_version.py`, in its transaction."""
 
 from alembic import context
 

@@ -1,13 +1,13 @@
 """${message}.
 
 Must work while the previous version of the code still runs: add first, remove one release later.
-Everything in one transaction; a table of millions of rows gets its index in a revision of its own.
+A revision is one transaction; the index of a table with millions of rows gets a separate revision.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-import models.base
+from migrations.column_types import Id, Instant, Money, Rate
 
 revision = "${up_revision}"
 down_revision = ${repr(down_revision)}

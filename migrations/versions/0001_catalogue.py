@@ -3,21 +3,21 @@
 import sqlalchemy as sa
 from alembic import op
 
-from models.base import Fixed, Id, Instant
+from migrations.column_types import Id, Instant, Money, Rate
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    """Make the first three tables."""
+    """Create the first three tables."""
     op.create_table(
         "companies",
         sa.Column("id", Id, primary_key=True),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("slug", sa.String(60), nullable=False),
-        sa.Column("tax_rate", Fixed(6), nullable=False),
-        sa.Column("shipping", Fixed(2), nullable=False),
+        sa.Column("tax_rate", Rate, nullable=False),
+        sa.Column("shipping", Money, nullable=False),
         sa.Column("created_at", Instant, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_companies"),
         sa.UniqueConstraint("slug", name="uq_companies_slug"),
@@ -58,7 +58,7 @@ def upgrade() -> None:
         sa.Column("description", sa.String(2000)),
         sa.Column("category", sa.String(100)),
         sa.Column("unit", sa.String(50), nullable=False),
-        sa.Column("price", Fixed(2), nullable=False),
+        sa.Column("price", Money, nullable=False),
         sa.Column("stock", sa.BigInteger, nullable=False),
         sa.Column("low_stock_threshold", sa.BigInteger, nullable=False),
         sa.Column("image_url", sa.String(2048)),

@@ -1,9 +1,9 @@
-"""Customers, orders, the audit log, the outbox and stored answers."""
+"""Customers, orders, the audit log, the outbox and stored responses."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from models.base import Fixed, Id, Instant
+from migrations.column_types import Id, Instant, Money, Rate
 
 revision = "0002"
 down_revision = "0001"
@@ -12,14 +12,14 @@ STATUSES = "'SUBMITTED', 'CONFIRMED', 'SHIPPED', 'DELIVERED', 'CANCELLED'"
 
 
 def upgrade() -> None:
-    """Make the tables of the write path."""
+    """Create the tables of the write path."""
     _customers()
     _price_overrides()
     _orders()
     _order_items()
     _audit_entries()
     _events()
-    _stored_answers()
+    _stored_responses()
 
 
 def _customers() -> None:
@@ -31,8 +31,8 @@ def _customers() -> None:
         sa.Column("name", sa.String(100)),
         sa.Column("status", sa.String(20), nullable=False),
         sa.Column("notes", sa.String(2000)),
-        sa.Column("credit_limit", Fixed(2)),
-        sa.Column("tax_rate_override", Fixed(6)),
+        sa.Column("credit_limit", Money),
+        sa.Column("tax_rate_override", Rate),
         sa.Column("email_verified", sa.Boolean, nullable=False),
         sa.Column("search_text", sa.Text, nullable=False),
         sa.Column("event_sequence", sa.BigInteger, nullable=False),
@@ -57,7 +57,7 @@ def _price_overrides() -> None:
         sa.Column("company_id", Id, nullable=False),
         sa.Column("customer_id", Id, nullable=False),
         sa.Column("product_id", Id, nullable=False),
-        sa.Column("price", Fixed(2), nullable=False),
+        sa.Column("price", Money, nullable=False),
         sa.Column("created_at", Instant, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_price_overrides"),
         sa.UniqueConstraint(
@@ -79,10 +79,10 @@ def _orders() -> None:
         sa.Column("po_number", sa.String(100)),
         sa.Column("notes", sa.String(2000)),
         sa.Column("shipping_address", sa.JSON),
-        sa.Column("subtotal", Fixed(2), nullable=False),
-        sa.Column("tax", Fixed(2), nullable=False),
-        sa.Column("shipping", Fixed(2), nullable=False),
-        sa.Column("total", Fixed(2), nullable=False),
+        sa.Column("subtotal", Money, nullable=False),
+        sa.Column("tax", Money, nullable=False),
+        sa.Column("shipping", Money, nullable=False),
+        sa.Column("total", Money, nullable=False),
         sa.Column("event_sequence", sa.BigInteger, nullable=False),
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("updated_at", Instant, nullable=False),
@@ -108,7 +108,7 @@ def _order_items() -> None:
         sa.Column("position", sa.Integer, nullable=False),
         sa.Column("product_id", Id, nullable=False),
         sa.Column("quantity", sa.Integer, nullable=False),
-        sa.Column("unit_price", Fixed(2), nullable=False),
+        sa.Column("unit_price", Money, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_order_items"),
         sa.UniqueConstraint("order_id", "position", name="uq_order_items_order_id_position"),
         _reference("order_items", "order_id", "orders"),
@@ -157,7 +157,7 @@ def _events() -> None:
     _index("events", "created_at")
 
 
-def _stored_answers() -> None:
+def _stored_responses() -> None:
     op.create_table(
         "stored_answers",
         sa.Column("id", Id, nullable=False),
@@ -182,7 +182,7 @@ def _index(table: str, *columns: str) -> None:
 
 
 def _reference(table: str, column: str, target: str) -> sa.ForeignKeyConstraint:
-    """Refer to a row of the same company: the database itself refuses another company's."""
+    """Refer to a row of the same company; the database itself refuses a row of another one."""
     columns = ["company_id", column]
     name = f"fk_{table}_company_id_{column}"
     return sa.ForeignKeyConstraint(columns, [f"{target}.company_id", f"{target}.id"], name=name)
@@ -197,7 +197,7 @@ def _make_append_only(table: str) -> None:
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
             )
-        op.execute(  # REPLACE deletes without asking the trigger above
+        op.execute(  # REPLACE deletes a row without firing the trigger above
             f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
             f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, '{message}'); END"
         )

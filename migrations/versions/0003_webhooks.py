@@ -1,18 +1,18 @@
-"""Webhooks and their deliveries; events know the request that caused them."""
+"""Webhooks and their deliveries; events store the id of the request that caused them."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from models.base import Id, Instant
+from migrations.column_types import Id, Instant
 
 revision = "0003"
 down_revision = "0002"
 
-WAITING = sa.text("due_at IS NOT NULL")
+IS_PENDING = sa.text("due_at IS NOT NULL")
 
 
 def upgrade() -> None:
-    """Make the tables of delivery."""
+    """Create the tables of delivery."""
     op.add_column("events", sa.Column("request_id", sa.String(128)))
     op.create_index("ix_events_company_id_type_created_at_id", "events", ["company_id", "type", "created_at", "id"])
     _webhooks()
@@ -72,11 +72,13 @@ def _deliveries() -> None:
         sa.CheckConstraint("attempt >= 1", name=op.f("ck_deliveries_attempt")),
         sa.CheckConstraint("(due_at IS NULL) = (success IS NOT NULL)", name=op.f("ck_deliveries_over")),
     )
-    listed = ["company_id", "webhook_id", "created_at", "id"]
-    op.create_index("ix_deliveries_company_id_webhook_id_created_at_id", "deliveries", listed)
+    columns = ["company_id", "webhook_id", "created_at", "id"]
+    op.create_index("ix_deliveries_company_id_webhook_id_created_at_id", "deliveries", columns)
     op.create_index("ix_deliveries_event_id_webhook_id", "deliveries", ["event_id", "webhook_id"])
-    waiting = ["webhook_id", "due_at", "id"]
-    op.create_index("ix_deliveries_waiting", "deliveries", waiting, postgresql_where=WAITING, sqlite_where=WAITING)
+    columns = ["webhook_id", "due_at", "id"]
+    op.create_index(
+        "ix_deliveries_waiting", "deliveries", columns, postgresql_where=IS_PENDING, sqlite_where=IS_PENDING
+    )
     op.create_index(
         "ix_deliveries_failed",
         "deliveries",

@@ -1,4 +1,4 @@
-"""Indexes for reports and for lists of what was changed."""
+"""Indexes for reports and for lists of changed rows."""
 
 from alembic import op
 
@@ -7,7 +7,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make the indexes; the one by status gets the total, so that reports need not read the orders themselves."""
+    """Create the indexes. The one by status has the total, so that reports are read from it alone."""
     op.drop_index("ix_orders_company_id_status_created_at_id", "orders")
     _index("orders", "status", "created_at", "id", "total")
     _index("orders", "created_at", "customer_id", "status", "total")

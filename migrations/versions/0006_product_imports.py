@@ -1,16 +1,16 @@
-"""Imports of products that run, and the changes that they are about to make."""
+"""Running imports of products, and the changes that they have staged."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from models.base import Id, Instant, Money
+from migrations.column_types import Id, Instant, Money
 
 revision = "0006"
 down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Make the tables of imports."""
+    """Create the tables of imports."""
     op.create_table(
         "product_imports",
         sa.Column("id", Id, nullable=False),
@@ -59,6 +59,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove them again; what was staged and not applied is lost."""
+    """Drop the tables. Changes that were staged and not applied are lost."""
     op.drop_table("product_import_rows")
     op.drop_table("product_imports")

@@ -1,16 +1,16 @@
-"""Counts of attempts to deliver, for the operator."""
+"""Counts of delivery attempts, for the operator."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from models.base import Id
+from migrations.column_types import Id
 
 revision = "0007"
 down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Make the table; its rows come with the first attempts."""
+    """Create the table. Its rows are inserted with the first attempts."""
     op.create_table(
         "attempt_counts",
         sa.Column("id", Id, primary_key=True),
@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove it."""
+    """Drop the table."""
     op.drop_table("attempt_counts")
