@@ -1,6 +1,6 @@
-"""Settings: read once from the environment (and `.env`), frozen, checked where they are read.
+"""Settings: read once from the environment and `.env`, checked, and frozen.
 
-Not here: what is done with them. A wrong value raises StartError with one line that names the variable.
+A wrong value raises StartError with one line that names the variable and what it accepts.
 """
 
 import os
@@ -20,12 +20,14 @@ from sqlalchemy.exc import ArgumentError
 from app import address, egress
 from app.errors import StartError
 
-PREFIX = "DISTRIBU_"
-DATA = Path("data")
-SECRET = ("_URL", "_STORAGE")  # settings that may hold a password are never shown
-MAX_RETRIES, MAX_WAIT = 50, 604_800
+VARIABLE_PREFIX = "DISTRIBU_"
+DATA_FOLDER = Path("data")
+SECRET_SUFFIXES = ("_URL", "_STORAGE")  # of variables that may have a password, which is never shown
+MAX_RETRIES = 50
+MAX_RETRY_WAIT_SECONDS = 604_800  # a week
+MAX_SHOWN_CHARACTERS = 100  # of a wrong value
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-SYNCHRONOUS = ("FULL", "NORMAL")
+SYNCHRONOUS_MODES = ("FULL", "NORMAL")
 
 
 def _database_url(text: str) -> URL:
@@ -61,7 +63,7 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 def rate_limit(text: str) -> limits.RateLimitItem:
     """Parse `60/minute`. Raises ValueError unless it is one limit of 1 to 10,000,000 requests within a day."""
     (item,) = limits.parse_many(text)
-    if re.search(r"\b0+ ?[a-z]", text):  # the library takes a period of nothing for one
+    if re.search(r"\b0+ ?[a-z]", text):  # the library reads "60/0 minutes" as "60/minute"
         raise ValueError(text)
     if not (1 <= item.amount <= 10_000_000 and item.get_expiry() <= 86_400):
         raise ValueError(text)
@@ -76,8 +78,8 @@ def _storage(text: str) -> str:
     return text
 
 
-def _schedule(text: str) -> tuple[int, ...]:
-    waits = tuple(_whole_number(0, MAX_WAIT)(each.strip()) for each in text.split(","))
+def _retry_schedule(text: str) -> tuple[int, ...]:
+    waits = tuple(_whole_number(0, MAX_RETRY_WAIT_SECONDS)(wait.strip()) for wait in text.split(","))
     if len(waits) > MAX_RETRIES:
         raise ValueError
     return waits
@@ -89,7 +91,7 @@ def _ca_file(text: str) -> Path | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(text)
-    except OSError as error:  # ssl.SSLError is one
+    except OSError as error:  # ssl.SSLError is a subclass
         raise ValueError(text) from error
     if not context.cert_store_stats()["x509"]:
         raise ValueError(text)
@@ -97,23 +99,23 @@ def _ca_file(text: str) -> Path | None:
 
 
 def _host(text: str) -> str:
-    text.encode("idna")  # raises a ValueError for what no resolver takes
+    text.encode("idna")  # raises a ValueError for a name that no resolver accepts
     if any(character.isspace() for character in text):
         raise ValueError
     return text
 
 
 def setting(default: str, parse: Callable[[str], Any], accepts: str) -> Any:
-    """Describe a field of Settings: its default as text, its parser, and what to tell those who get it wrong."""
+    """Describe a field of Settings: its default as text, its parser, and the words of the error for a wrong value."""
     return field(metadata={"default": default, "parse": parse, "accepts": accepts})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Every setting with its type; `.env.example` explains each one to operators."""
+    """Every setting with its type. `.env.example` explains them to operators."""
 
     database_url: URL = setting(
-        f"sqlite:///{DATA}/distribu.sqlite3",
+        f"sqlite:///{DATA_FOLDER}/distribu.sqlite3",
         _database_url,
         "sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME",
     )
@@ -140,10 +142,11 @@ class Settings:
     )
     webhook_retry_schedule: tuple[int, ...] = setting(
         "5,300,1800,7200,18000,36000,50400,72000,86400",
-        _schedule,
-        f"1 to {MAX_RETRIES} waits in seconds of at most {MAX_WAIT}, separated by commas, like 5,300,1800",
+        _retry_schedule,
+        f"1 to {MAX_RETRIES} waits in seconds of at most {MAX_RETRY_WAIT_SECONDS}, separated by commas,"
+        " like 5,300,1800",
     )
-    sqlite_synchronous: str = setting("FULL", _one_of(*SYNCHRONOUS), " or ".join(SYNCHRONOUS))
+    sqlite_synchronous: str = setting("FULL", _one_of(*SYNCHRONOUS_MODES), " or ".join(SYNCHRONOUS_MODES))
     log_level: str = setting("INFO", _one_of(*LOG_LEVELS), ", ".join(LOG_LEVELS))
     metrics_port: int = setting(
         "0", _whole_number(0, 65535), "a port number for /metrics alone, or 0 for the port of the API"
@@ -151,7 +154,7 @@ class Settings:
 
     @property
     def site_url(self) -> str:
-        """Return the public address, or that at which this machine reaches the server."""
+        """Return the public address, or the one at which this machine reaches the server."""
         return self.public_url or address.listening(self.host, self.port)
 
     @property
@@ -161,19 +164,22 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """Read `environment`, or the process's own with `.env` of the working directory below it.
+        """Read `environment`, by default that of the process on top of `.env` in the working directory.
 
         Raises StartError for a value that is not accepted.
         """
         values = _variables() if environment is None else environment
-        known = {PREFIX + each.name.upper(): each for each in fields(cls)}
-        return cls(**{each.name: _read(values, name, each.metadata) for name, each in known.items()})
+        return cls(**{field.name: _read(values, _variable(field.name), field.metadata) for field in fields(cls)})
 
 
 def unknown_variables() -> list[str]:
-    """Return the names that look like settings of ours and are none: mistyped, or of another version."""
-    known = {PREFIX + each.name.upper() for each in fields(Settings)}
-    return sorted(name for name in _variables() if name.startswith(PREFIX) and name not in known)
+    """Return the names of variables with our prefix that are no settings: misspelt, or of another version."""
+    known = {_variable(field.name) for field in fields(Settings)}
+    return sorted(name for name in _variables() if name.startswith(VARIABLE_PREFIX) and name not in known)
+
+
+def _variable(field_name: str) -> str:
+    return VARIABLE_PREFIX + field_name.upper()
 
 
 def _variables() -> dict[str, str]:
@@ -185,7 +191,9 @@ def _read(values: Mapping[str, str], name: str, rule: Mapping[str, Any]) -> Any:
     try:
         return rule["parse"](text)
     except (ValueError, ArgumentError):
-        shown = "has a value that is" if name.endswith(SECRET) else f"is '{text[:100]}', which is"
+        shown = (
+            "has a value that is" if name.endswith(SECRET_SUFFIXES) else f"is '{text[:MAX_SHOWN_CHARACTERS]}', which is"
+        )
         raise StartError(f"{name} {shown} not accepted. It takes {rule['accepts']}.") from None
 
 

@@ -1,4 +1,4 @@
-"""The one thing passed down from the edge: who calls, for which company, in which transaction."""
+"""The context of a request or a command: who acts, for which company, in which transaction."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from app.egress import EgressPolicy
 
 
 class ActorType(StrEnum):
-    """Who stands behind a change (contract, section 10)."""
+    """What kind of actor made a change (contract, section 10)."""
 
     API_KEY = "API_KEY"
     USER = "USER"
@@ -22,7 +22,7 @@ class ActorType(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
-    """A key by its id, a person at the command line by name, or the system itself."""
+    """Who made a change: a key by its id, a person at the command line by name, or the system itself."""
 
     type: ActorType
     id: str
@@ -43,7 +43,7 @@ class CallingKey:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
-    """What a service needs to know about the request it works for."""
+    """What a service knows about the request that it handles."""
 
     session: Session
     actor: Actor
@@ -56,21 +56,21 @@ class Context:
 
 
 class Transactions(Protocol):
-    """Opens transactions for work on one company that takes several of them."""
+    """Opens the transactions of work for one company that takes several of them."""
 
     def __call__(self, *, write: bool = False) -> AbstractContextManager[Context]:
         """Return a transaction that begins now and commits at the end of a block."""
 
 
-def not_before(ctx: Context, moment: datetime) -> Context:
-    """Return the context no earlier than `moment`, when the row at hand was last changed.
+def not_before(ctx: Context, updated_at: datetime) -> Context:
+    """Return the context with a `now` that is not before `updated_at`, when the row to change was last changed.
 
-    A request that waited for a row began before the one it waited for ended; its change still came later.
+    A request that waited for the lock of a row began before that change, and its own change is still the later one.
     """
-    return ctx if ctx.now >= moment else replace(ctx, now=moment)
+    return ctx if ctx.now >= updated_at else replace(ctx, now=updated_at)
 
 
 def now() -> datetime:
-    """Return the present moment in UTC, cut to the millisecond that is stored and shown."""
-    moment = datetime.now(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    """Return the current time in UTC, truncated to the millisecond as it is stored and shown."""
+    time = datetime.now(UTC)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)

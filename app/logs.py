@@ -1,6 +1,6 @@
-"""Logs on stderr: one JSON object a line, or plain text where stderr is a terminal.
+"""Logs on stderr: one JSON object per line, or plain text where stderr is a terminal.
 
-Never a secret in a line, and never a line that a caller could forge.
+A line never has a secret, and no client can forge one.
 """
 
 import logging
@@ -14,14 +14,14 @@ from typing import Any
 import orjson
 
 SECRET = re.compile(r"(dk_|whsec_)[A-Za-z0-9_-]{8,}")
-LONGEST = 8_000
-# Controls that JSON leaves as they are, and line ends of Unicode: a terminal or a log viewer may obey them.
+MAX_CHARACTERS = 8_000  # of a message or a traceback
+# Control characters that JSON does not escape, and line ends of Unicode: a terminal or a log viewer may obey them.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 LOG = logging.getLogger("distribu")
 
 
 class JsonFormatter(logging.Formatter):
-    """Write a record as JSON, in which no value can break out of its line."""
+    """Formats a record as JSON; no value can break out of its line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -29,31 +29,31 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage()[:LONGEST],
+            "message": record.getMessage()[:MAX_CHARACTERS],
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
-            content["trace"] = self.formatException(record.exc_info)[-LONGEST:]
+            content["trace"] = self.formatException(record.exc_info)[-MAX_CHARACTERS:]
         return _redacted(CONTROL.sub(_escaped, orjson.dumps(content, default=str).decode()))
 
 
 class TextFormatter(logging.Formatter):
-    """Write a record for a person: local time, level, message and fields on a line, then the trace if there is one."""
+    """Formats a record for a person: local time, level, message and fields on one line, then the traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, and those of the trace."""
+        """Return the line, and those of the traceback."""
         time = datetime.fromtimestamp(record.created).astimezone()
         fields: dict[str, Any] = getattr(record, "fields", {})
         values = [f"{name}={value}" for name, value in fields.items() if value is not None]
-        message = CONTROL.sub(_escaped, " ".join([record.getMessage()[:LONGEST], *values]))
-        trace = f"\n{self.formatException(record.exc_info)[-LONGEST:]}" if record.exc_info else ""
+        message = CONTROL.sub(_escaped, " ".join([record.getMessage()[:MAX_CHARACTERS], *values]))
+        trace = f"\n{self.formatException(record.exc_info)[-MAX_CHARACTERS:]}" if record.exc_info else ""
         return _redacted(f"{time:%H:%M:%S} {record.levelname:7} {message}{trace}")
 
 
 def configure(level: str) -> None:
-    """Send everything from `level` upwards to stderr; uvicorn's own access log is off, ours says more.
+    """Send everything from `level` upwards to stderr. `app/http/access.py` replaces uvicorn's access log.
 
-    Warnings and exceptions that nothing handles are logged too, so that every line has the one format.
+    Warnings and unhandled exceptions are logged too, so that every line has the same format.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(TextFormatter() if sys.stderr.isatty() else JsonFormatter())

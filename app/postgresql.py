@@ -1,8 +1,10 @@
-"""How SQLAlchemy talks to PostgreSQL, so that any way to it works: direct, or through a pooler such as PgBouncer.
+"""SQLAlchemy's dialect for PostgreSQL, for direct connections and for poolers such as PgBouncer.
 
-In transaction mode a pooler lends a connection for one transaction only, after and before other clients, and it may
-drop or refuse start-up options. So nothing depends on the session: each transaction begins with every setting that a
-value or a time limit depends on, in the same message as BEGIN, and statements are prepared only where no pooler is.
+1. In transaction mode a pooler lends a connection to many clients, one transaction each, and may drop or refuse startup
+   options. So nothing depends on the session: every transaction begins with all settings that a value or a time limit
+   depends on, in the same message as BEGIN.
+2. Statements are prepared only on a direct connection.
+
 Not here: pools and transactions (`app/db.py`).
 """
 
@@ -18,17 +20,17 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from app.db import BUSY_SECONDS
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-LIMITS = {
+TIME_LIMITS = {  # in milliseconds
     "statement_timeout": "8000",
     "lock_timeout": f"{BUSY_SECONDS * 1000}",
     "idle_in_transaction_session_timeout": "60000",
 }
-PREPARE_AFTER = 5  # executions, psycopg's default
-FIXED = {"timezone": "UTC", "datestyle": "ISO", "standard_conforming_strings": "on"}
+PREPARE_THRESHOLD = 5  # executions; psycopg's default
+FIXED_SETTINGS = {"timezone": "UTC", "datestyle": "ISO", "standard_conforming_strings": "on"}
 OPTION = re.compile(r"(?:-c\s*|--)([\w.-]+)=((?:\\.|[^\\\s])*)\s*")  # of libpq's `options`
-LOST = ("08", "25006", "25P03", "25P04", "57P")  # connection fault, read-only server, ended by time-out or operator
-# The schema that has our tables, the one in the search path if there are several; not what belongs to another role.
-SCHEMA = """
+LOST_CODES = ("08", "25006", "25P03", "25P04", "57P")  # connection failure, read-only server, time-out, operator
+# The schema that has our tables, readable by this role; if there are several, the first one in the search path.
+SELECT_SCHEMA_OF_TABLES = """
     SELECT pg_catalog.quote_ident(nspname) FROM pg_catalog.pg_namespace AS schema
     WHERE pg_catalog.has_schema_privilege(schema.oid, 'USAGE') AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class
         WHERE relnamespace = schema.oid AND relname IN ('alembic_version', 'api_keys') AND relkind = 'r'
@@ -36,16 +38,16 @@ SCHEMA = """
     ORDER BY pg_catalog.array_position(pg_catalog.current_schemas(false), nspname)
     LIMIT 1
 """
-CURRENT_SCHEMA = "SELECT pg_catalog.quote_ident(coalesce(pg_catalog.current_schema(), 'public'))"
+SELECT_CURRENT_SCHEMA = "SELECT pg_catalog.quote_ident(coalesce(pg_catalog.current_schema(), 'public'))"
 
 
 class Dialect(PGDialect_psycopg):
-    """The dialect for psycopg, with a BEGIN of our own that also is the test whether a connection is alive."""
+    """The dialect for psycopg, with a BEGIN that has all settings and also tests whether the connection is alive."""
 
     supports_statement_cache = True
 
     def create_connect_args(self, url: URL) -> tuple[Any, Any]:
-        """Keep the parameters of the URL; set its `options` in each transaction, since a pooler may drop them."""
+        """Keep the parameters of the URL. Its `options` are set in each transaction, because a pooler may drop them."""
         options = " ".join(url.normalized_query.get("options", ()))
         self._given = dict(OPTION.findall(options))
         arguments, parameters = super().create_connect_args(url.difference_update_query(["options"]))  # type: ignore[no-untyped-call]
@@ -55,52 +57,53 @@ class Dialect(PGDialect_psycopg):
         return arguments, parameters | {"autocommit": True, "prepare_threshold": None, "client_encoding": "utf8"}
 
     def on_connect(self) -> Callable[[Any], None]:
-        """Let statements be prepared on a direct connection; on PostgreSQL an order costs a sixth less then."""
+        """Prepare statements on a direct connection, which makes an order one sixth cheaper."""
         prepare = super().on_connect()  # type: ignore[no-untyped-call]
 
         def on_connect(connection: Any) -> None:
             prepare(connection)
             process_id = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()[0]
-            if process_id == connection.info.backend_pid:  # a pooler gives out identifiers of its own
-                connection.prepare_threshold = PREPARE_AFTER
+            if process_id == connection.info.backend_pid:  # a pooler reports identifiers that it made up
+                connection.prepare_threshold = PREPARE_THRESHOLD
 
         return on_connect
 
     def initialize(self, connection: Connection) -> None:
-        """Look at the database once, before the first transaction."""
+        """Find the schema once, before the first transaction."""
         super().initialize(connection)  # type: ignore[no-untyped-call]
-        schema = connection.exec_driver_sql(SCHEMA).scalar() or connection.exec_driver_sql(CURRENT_SCHEMA).scalar_one()
+        schema = connection.exec_driver_sql(SELECT_SCHEMA_OF_TABLES).scalar()
+        schema = schema or connection.exec_driver_sql(SELECT_CURRENT_SCHEMA).scalar_one()
         self._begin = _begin(schema, self._given)
 
     def do_ping(self, dbapi_connection: Any) -> bool:
-        """Begin the transaction that follows: a connection that can is alive, and no message is spent on the test."""
+        """Begin the next transaction: if that works, the connection is alive, and the test costs no extra message."""
         self.do_begin(dbapi_connection)
         return True
 
     def do_begin(self, dbapi_connection: Any) -> None:
-        """Begin a transaction unless the test of the connection did."""
+        """Begin a transaction unless the ping already did."""
         if dbapi_connection.pgconn.transaction_status != TransactionStatus.IDLE:
             return
         try:
             dbapi_connection.execute(self._begin, prepare=False)
-        except psycopg.errors.FeatureNotSupported as error:  # what a standby says of READ WRITE
+        except psycopg.errors.FeatureNotSupported as error:  # a standby refuses READ WRITE
             raise psycopg.errors.ReadOnlySqlTransaction(str(error)) from error
 
     def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
-        """Throw away, with all others of the pool, a connection to a server that will not write again."""
-        if str(getattr(e, "sqlstate", None)).startswith(LOST):
+        """Return True where the whole pool must be replaced: the server is lost, or will not write again."""
+        if str(getattr(e, "sqlstate", None)).startswith(LOST_CODES):
             return True
         return super().is_disconnect(e, connection, cursor)  # type: ignore[no-any-return, no-untyped-call]
 
     def _set_backslash_escapes(self, _connection: Connection) -> None:
-        """Leave literals as they are: `standard_conforming_strings` is on in each transaction."""
+        """Do nothing: `standard_conforming_strings` is on in every transaction."""
 
 
 def _begin(schema: str, given: dict[str, str]) -> str:
-    """Return BEGIN with all settings: those of the URL before those that values depend on, which nothing changes."""
-    settings = [BEGIN, f"SET LOCAL search_path = {schema}", *_set_locally(LIMITS)]
+    """Return BEGIN with all settings: those of the URL first, then those that the URL cannot change."""
+    settings = [BEGIN, f"SET LOCAL search_path = {schema}", *_set_locally(TIME_LIMITS)]
     settings += [f"SELECT pg_catalog.set_config({_literal(name)}, {_literal(given[name])}, true)" for name in given]
-    return "; ".join([*settings, *_set_locally(FIXED)])
+    return "; ".join([*settings, *_set_locally(FIXED_SETTINGS)])
 
 
 def _set_locally(settings: dict[str, str]) -> list[str]:
@@ -108,6 +111,6 @@ def _set_locally(settings: dict[str, str]) -> list[str]:
 
 
 def _literal(text: str) -> str:
-    """Quote a word of `options`, in which a backslash takes the next character as it is."""
+    """Quote a value of `options`, in which a backslash escapes the next character."""
     plain = re.sub(r"\\(.)", r"\1", text)
     return "E'" + plain.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 from standardwebhooks import WebhookVerificationError
 
-from app.config import PREFIX, Settings
+from app.config import VARIABLE_PREFIX, Settings
 from app.db import Database
 from app.delivery import signing
 from app.services import webhook_secrets
@@ -272,7 +272,7 @@ class TestPages:
 
     @pytest.mark.parametrize("page", [*PAGES, ROOT / ".env.example"], ids=lambda page: str(page.relative_to(ROOT)))
     def test_named_settings_exist(self, page: Path) -> None:
-        known = {PREFIX + setting.name.upper() for setting in fields(Settings)}
+        known = {VARIABLE_PREFIX + setting.name.upper() for setting in fields(Settings)}
 
         assert set(re.findall(r"(?<!_)DISTRIBU_[A-Z_]+[A-Z]", page.read_text())) <= known
 
@@ -293,7 +293,7 @@ class TestSettingsExample:
         text = (ROOT / ".env.example").read_text()
         values = dict(re.findall(r"^(DISTRIBU_\w+)=(.*)$", text, re.MULTILINE))
 
-        assert values.keys() == {PREFIX + setting.name.upper() for setting in fields(Settings)}
+        assert values.keys() == {VARIABLE_PREFIX + setting.name.upper() for setting in fields(Settings)}
         assert Settings.from_environment(values) == Settings.from_environment({})
         assert Settings.from_environment(values) == settings("sqlite:///data/distribu.sqlite3")
 
