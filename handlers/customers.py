@@ -1,33 +1,31 @@
-"""Customers: translate between HTTP and `app.services.customers`."""
+"""Operations tagged Customers (contract, section 6)."""
 
 from typing import Any
 
 from app.context import Context
-from app.schemas.base import Created, Json
-from app.schemas.customers import CustomerSchema
+from app.schemas.base import Created, Json, created
+from app.schemas.customers import CUSTOMER, CUSTOMER_CREATE, CUSTOMER_UPDATE
 from app.schemas.times import load_times
 from app.services import customers
 
-SCHEMA = CustomerSchema()
-
 
 def list_customers(ctx: Context, **query: Any) -> Json:
-    """Answer a page of customers, filtered."""
+    """Return a page of customers."""
     page = customers.page(ctx, **load_times(query))
-    return SCHEMA.page(page.rows, page.next_cursor)
+    return CUSTOMER.page(page.rows, page.next_cursor)
 
 
 def get_customer(ctx: Context, customer_id: str) -> Json:
-    """Answer one customer."""
-    return SCHEMA.one(customers.get(ctx, customer_id))
+    """Return one customer."""
+    return CUSTOMER.one(customers.get(ctx, customer_id))
 
 
 def create_customer(ctx: Context, body: Json) -> Created:
-    """Make a customer."""
-    customer = customers.create(ctx, SCHEMA.load(body))
-    return SCHEMA.one(customer), 201, {"Location": f"/api/v1/customers/{customer.id}"}
+    """Create a customer and return it."""
+    customer = customers.create(ctx, CUSTOMER_CREATE.load(body))
+    return created(CUSTOMER.one(customer), f"/customers/{customer.id}")
 
 
 def update_customer(ctx: Context, customer_id: str, body: Json) -> Json:
-    """Change a customer."""
-    return SCHEMA.one(customers.update(ctx, customer_id, SCHEMA.load(body)))
+    """Update a customer and return it."""
+    return CUSTOMER.one(customers.update(ctx, customer_id, CUSTOMER_UPDATE.load(body)))

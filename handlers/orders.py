@@ -1,37 +1,32 @@
-"""Orders: translate between HTTP and `app.services.orders`."""
+"""Operations tagged Orders (contract, section 5)."""
 
 from typing import Any
 
 from app.context import Context
-from app.schemas.base import Created, Json, envelope
-from app.schemas.orders import OrderDraftSchema, OrderSchema
+from app.schemas.base import Created, Json, created, envelope
+from app.schemas.orders import ORDER_CREATE, ORDER_STATUS_UPDATE, order_detail, order_with_items
 from app.schemas.times import load_times
 from app.services import orders
-from models import OrderStatus
-
-DRAFT = OrderDraftSchema()
-SCHEMA = OrderSchema()
 
 
 def list_orders(ctx: Context, **query: Any) -> Json:
-    """Answer a page of orders, filtered, each with its items."""
+    """Return a page of orders with their items."""
     found = orders.page(ctx, **load_times(query))
-    data = [SCHEMA.with_items(row, found.items[row.id]) for row in found.page.rows]
+    data = [order_with_items(order, found.items[order.id]) for order in found.page.rows]
     return envelope(data, found.page.next_cursor)
 
 
 def get_order(ctx: Context, order_id: str) -> Json:
-    """Answer one order."""
-    return {"data": SCHEMA.detail(*orders.get(ctx, order_id))}
+    """Return one order."""
+    return {"data": order_detail(*orders.get(ctx, order_id))}
 
 
 def create_order(ctx: Context, body: Json) -> Created:
-    """Place an order."""
-    order, items = orders.place(ctx, DRAFT.load(body))
-    return {"data": SCHEMA.detail(order, items)}, 201, {"Location": f"/api/v1/orders/{order.id}"}
+    """Place an order and return it."""
+    order, items = orders.place(ctx, ORDER_CREATE.load(body))
+    return created({"data": order_detail(order, items)}, f"/orders/{order.id}")
 
 
 def update_order_status(ctx: Context, order_id: str, body: Json) -> Json:
-    """Move an order on."""
-    status, restock = OrderStatus(body["status"]), body.get("restock", False)
-    return {"data": SCHEMA.detail(*orders.change_status(ctx, order_id, status, restock=restock))}
+    """Change the status of an order and return it."""
+    return {"data": order_detail(*orders.change_status(ctx, order_id, ORDER_STATUS_UPDATE.load(body)))}

@@ -1,22 +1,20 @@
-"""Products: translate between HTTP and `app.services.products`."""
+"""Operations tagged Products (contract, section 4)."""
 
 from typing import Any
 
 from app.context import Context
 from app.schemas.base import Json
-from app.schemas.products import ProductSchema
+from app.schemas.products import PRODUCT
 from app.schemas.times import load_times
 from app.services import products
 
-SCHEMA = ProductSchema()
-
 
 def list_products(ctx: Context, **query: Any) -> Json:
-    """Answer a page of products, filtered."""
+    """Return a page of products."""
     page = products.page(ctx, **load_times(query))
-    return SCHEMA.page(page.rows, page.next_cursor)
+    return PRODUCT.page(page.rows, page.next_cursor)
 
 
 def get_product(ctx: Context, product_id: str) -> Json:
-    """Answer one product."""
-    return SCHEMA.one(products.get(ctx, product_id))
+    """Return one product."""
+    return PRODUCT.one(products.get(ctx, product_id))

@@ -7,7 +7,7 @@ from models.company import Company
 from models.customer import Customer, CustomerStatus, PriceOverride
 from models.event import KEPT_DAYS, TEST_EVENT, Event, EventType
 from models.idempotency import StoredResponse
-from models.order import NEXT, Order, OrderItem, OrderStatus
+from models.order import NEXT_STATUSES, Order, OrderItem, OrderStatus
 from models.product import Product, searchable
 from models.product_import import ImportState, ProductImport, ProductImportRow
 from models.webhook import AttemptCount, Delivery, Webhook
@@ -15,7 +15,7 @@ from models.webhook import AttemptCount, Delivery, Webhook
 __all__ = [
     "KEPT_DAYS",
     "MAX_AMOUNT",
-    "NEXT",
+    "NEXT_STATUSES",
     "TEST_EVENT",
     "ApiKey",
     "AttemptCount",

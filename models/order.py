@@ -32,7 +32,7 @@ class OrderStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
+NEXT_STATUSES: dict[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.SUBMITTED: frozenset({OrderStatus.CONFIRMED, OrderStatus.CANCELLED}),
     OrderStatus.CONFIRMED: frozenset({OrderStatus.SHIPPED, OrderStatus.CANCELLED}),
     OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED}),

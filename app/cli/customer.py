@@ -4,11 +4,9 @@ import click
 
 from app.cli import listing, options, output, runtime
 from app.queries.listing import MAX_LIMIT
-from app.schemas.customers import CustomerSchema
+from app.schemas.customers import CUSTOMER
 from app.services import customers
 from models import CustomerStatus
-
-SCHEMA = CustomerSchema()
 
 
 @click.group()
@@ -31,7 +29,7 @@ def list_all(  # noqa: PLR0917 - click passes by keyword
 
         def fetch(cursor: str | None) -> listing.Page:
             page = customers.page(ctx, limit=MAX_LIMIT, cursor=cursor, status=status, email=email, search=search)
-            return [SCHEMA.render(row) for row in page.rows], page.next_cursor
+            return [CUSTOMER.render(row) for row in page.rows], page.next_cursor
 
         rows = listing.rows(fetch, limit)
     columns = ["email", "name", "id", "status", "creditLimit", "taxRateOverride", "createdAt"]

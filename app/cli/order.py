@@ -9,11 +9,10 @@ import click
 from app.cli import listing, options, output, runtime
 from app.queries.listing import MAX_LIMIT
 from app.schemas.base import Json
-from app.schemas.orders import OrderSchema
-from app.services import customers, orders
+from app.schemas.orders import order_detail, order_with_items
+from app.services import customers, orders, pricing
 from models import OrderStatus
 
-SCHEMA = OrderSchema()
 AMOUNTS = ("subtotal", "tax", "shipping", "total")
 
 
@@ -61,7 +60,7 @@ def list_all(  # noqa: PLR0917 - click passes by keyword
                 since=since,
                 until=until,
             )
-            rows = [SCHEMA.with_items(row, found.items[row.id]) for row in found.page.rows]
+            rows = [order_with_items(row, found.items[row.id]) for row in found.page.rows]
             return rows, found.page.next_cursor
 
         rows = listing.rows(fetch, limit)
@@ -78,7 +77,7 @@ def show(order_id: str, slug: str, as_json: bool) -> None:
     with runtime.company_context(slug) as ctx:
         row, items = orders.get(ctx, order_id)
         customer = None if row.customer_id is None else customers.get(ctx, row.customer_id)
-    detail = SCHEMA.detail(row, items)
+    detail = order_detail(row, items)
     if as_json:
         output.document(detail)
         return
@@ -118,5 +117,5 @@ def _item(item: Any) -> Json:
         "product": item.product_name,
         "quantity": item.quantity,
         "unitPrice": float(item.unit_price),
-        "amount": float(item.quantity * item.unit_price),
+        "amount": float(pricing.item_amount(item.quantity, item.unit_price)),
     }

@@ -68,7 +68,7 @@ def agree(slug: str, customer_identifier: str, product_identifier: str, amount: 
     """
     with runtime.company_context(slug, write=True) as ctx:
         customer, product = customers.find(ctx, customer_identifier), products.find(ctx, product_identifier)
-        before = pricing.agree(ctx, customer.id, product.id, amount)
+        before = pricing.override(ctx, customer.id, product.id, amount)
     output.record(_result(customer, product, price=amount, before=before), as_json=as_json)
 
 
@@ -78,7 +78,7 @@ def agree(slug: str, customer_identifier: str, product_identifier: str, amount: 
 def list_all(slug: str, as_json: bool) -> None:
     """List the price overrides of a company, by customer and product."""
     with runtime.company_context(slug) as ctx:
-        rows = [SCHEMA.dump(row) for row in pricing.list_all(ctx)]
+        rows = [SCHEMA.dump(row) for row in pricing.list_overrides(ctx)]
     columns = ["customer", "sku", "product", "price", "cataloguePrice"]
     empty = "There are no price overrides. Catalogue prices apply to every customer."
     output.records(rows, as_json=as_json, columns=columns, empty=empty)
@@ -95,7 +95,7 @@ def remove(slug: str, customer_identifier: str, product_identifier: str, as_json
     """
     with runtime.company_context(slug, write=True) as ctx:
         customer, product = customers.find(ctx, customer_identifier), products.find(ctx, product_identifier)
-        before = pricing.revoke(ctx, customer.id, product.id)
+        before = pricing.remove_override(ctx, customer.id, product.id)
     output.record(_result(customer, product, price=None, before=before), as_json=as_json)
 
 

@@ -18,10 +18,9 @@ from app.product_import.importer import ImportResult
 from app.product_import.product_csv import ProductCsv, RejectedFileError, RowError
 from app.queries.listing import MAX_LIMIT
 from app.schemas.base import Json
-from app.schemas.products import ProductSchema
+from app.schemas.products import PRODUCT
 from app.services import products
 
-SCHEMA = ProductSchema()
 SHOWN_ERRORS = 50
 SHOWN_CHANGES = 50
 
@@ -104,7 +103,7 @@ def list_all(  # noqa: PLR0917 - click passes by keyword
             page = products.page(
                 ctx, limit=MAX_LIMIT, cursor=cursor, search=search, sku=sku, category=category, active=active
             )
-            return [SCHEMA.render(row) for row in page.rows], page.next_cursor
+            return [PRODUCT.render(row) for row in page.rows], page.next_cursor
 
         rows = listing.rows(fetch, limit)
     columns = ["sku", "name", "price", "stock", "id", "isActive", "unit", "category"]

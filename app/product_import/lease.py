@@ -17,15 +17,17 @@ from sqlalchemy.orm import Session
 from app.context import Context
 from app.errors import DatabaseUnavailableError
 from app.queries import tenant
-from app.services.inventory import NOW
+from app.services.inventory import REQUEST_TIME
 from models import ImportState, ProductImport, new_id
 from models.base import table
 
 TABLE = table(ProductImport)
 LEASE = timedelta(seconds=15)  # one step takes a second at most; after a crash, the next import waits this long
 SELECT_CURRENT = tenant.select(*TABLE.c)
-SELECT_EXPIRED_FOR_UPDATE = SELECT_CURRENT.where(TABLE.c.lease_ends_at <= NOW).with_for_update(skip_locked=True)
-SELECT_COMPANIES_WITH_EXPIRED = sa.select(TABLE.c.company_id).where(TABLE.c.lease_ends_at <= NOW)
+SELECT_EXPIRED_FOR_UPDATE = SELECT_CURRENT.where(TABLE.c.lease_ends_at <= REQUEST_TIME).with_for_update(
+    skip_locked=True
+)
+SELECT_COMPANIES_WITH_EXPIRED = sa.select(TABLE.c.company_id).where(TABLE.c.lease_ends_at <= REQUEST_TIME)
 IS_CLAIMED = tenant.where(TABLE) & (TABLE.c.id == bindparam("row_id")) & (TABLE.c.claims == bindparam("own_claims"))
 DELETE_CLAIMED = sa.delete(TABLE).where(IS_CLAIMED)
 

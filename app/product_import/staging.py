@@ -21,7 +21,7 @@ from app.product_import.lease import Claim
 from app.product_import.product_csv import FIELDS, ProductFields
 from app.queries import search_index, tenant
 from app.services import audit
-from app.services.inventory import LATER, NOW
+from app.services.inventory import REQUEST_TIME, UPDATED_AT
 from app.services.products import TABLE as PRODUCTS
 from models import ImportState, ProductImportRow, new_id, searchable
 from models.base import table
@@ -72,7 +72,12 @@ INSERT_PRODUCTS = (
     .from_select(
         ["id", "company_id", "sku", *UPDATED_COLUMNS, "created_at", "updated_at"],
         sa.select(
-            ROWS.c.product_id, ROWS.c.company_id, ROWS.c.sku, *(ROWS.c[name] for name in UPDATED_COLUMNS), NOW, NOW
+            ROWS.c.product_id,
+            ROWS.c.company_id,
+            ROWS.c.sku,
+            *(ROWS.c[name] for name in UPDATED_COLUMNS),
+            REQUEST_TIME,
+            REQUEST_TIME,
         )
         .where(IS_IN_BATCH)
         .order_by(ROWS.c.place),
@@ -82,7 +87,7 @@ INSERT_PRODUCTS = (
 UPDATE_PRODUCTS = (
     sa.update(PRODUCTS)
     .where(IS_SAME_PRODUCT, IS_IN_BATCH)
-    .values({name: ROWS.c[name] for name in UPDATED_COLUMNS} | {"updated_at": LATER})
+    .values({name: ROWS.c[name] for name in UPDATED_COLUMNS} | {"updated_at": UPDATED_AT})
 )
 AUDIT_COLUMNS = {
     "id": ROWS.c.id,
@@ -94,7 +99,7 @@ AUDIT_COLUMNS = {
     "entity_id": ROWS.c.product_id,
     "details": ROWS.c.details,
     "request_id": IMPORTS.c.request_id,
-    "created_at": NOW,
+    "created_at": REQUEST_TIME,
 }
 INSERT_AUDIT_ENTRIES = audit.TABLE.insert().from_select(
     list(AUDIT_COLUMNS),

@@ -1,161 +1,201 @@
-"""Keyset pages, newest first (contract, section 3): a page costs the same wherever it stands in the list.
+"""Lists: keyset pages of rows that pass filters, newest first (contract, section 3).
 
-A list is ordered by `created_at`, then `id`, both descending; the cursor is the id of the last row seen. Two kinds of
-pages cost what they choose from: what was changed after it was made, and what an index found by its text.
+Rules of this file:
+
+1. A list is ordered by `created_at`, then `id`, both descending. The cursor is the id of the last row of a page. So a
+   page costs the same wherever it stands in the list.
+2. A statement is built once for each strategy and combination of filters. An index serves every one of them:
+   `tests/queries/test_plans.py` asserts all plans on both databases.
+3. Where a planner would prefer the wrong index, `without_index` hides a column from it.
+4. Only rows that have to be sorted cost more than their page: those that the search index found, and those that were
+   updated after they were created.
+
+Worked example: a page of 50 with `updated_since=T` first reads the rows created since `T` (`CREATED_SINCE`). When these
+are fewer than 51, a second statement reads the older rows that were updated since `T` (`UPDATED_SINCE`). Every row of
+the second statement is older than every row of the first, so together they are in the order of the list.
 """
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Generic
 
-from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, false, func, tuple_
+from sqlalchemy import ColumnElement, Select, Table, bindparam, false, func, tuple_
 
 from app.context import Context
 from app.errors import InvalidCursorError
-from app.queries import search, tenant
+from app.queries import rows, search, tenant
+from app.queries.rows import AnyColumn, RowT, Statement
 
 MAX_LIMIT = 100
-CHANGED, CURSOR, SEARCH = "updated_since", "cursor", "search"
+CURSOR, SEARCH, CANDIDATES, SINCE = "cursor", "search", "candidates", "updated_since"
 
 Condition = ColumnElement[bool]
 Comparison = Callable[[Any, Any], Condition]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Page:
-    """Some rows of a list and how to go on: `next_cursor` is None on the last page."""
+class Page(Generic[RowT]):
+    """Some rows of a list; `next_cursor` is None on the last page."""
 
-    rows: Sequence[Row[Any]]
+    rows: Sequence[RowT]
     next_cursor: str | None
 
 
-class Part(Enum):
-    """Which rows of a list a statement reads. What was changed since a moment is read in two parts, each by its index.
+class Strategy(Enum):
+    """How a statement finds its rows."""
 
-    What was made since then comes first, in the order of the list. What is older and was changed since is found by when
-    it was changed, and sorted; a walk down the list for it would end only with the company's history. So is what an
-    index found by its text: it is in one part, whatever is asked besides. A look-up is in one part too, in the order of
-    the index of its column.
-    """
-
-    WHOLE = auto()
-    EXACT = auto()
-    NEWER = auto()
-    OLDER = auto()
-    FOUND = auto()
+    WALK = auto()  # down the list, by an index that begins with a filter or with created_at
+    LOOKUP = auto()  # by the index of a look-up column: few rows, whatever else is asked
+    CREATED_SINCE = auto()  # of `updated_since`, the rows created since then: a walk that ends there
+    UPDATED_SINCE = auto()  # of `updated_since`, the older rows: found by updated_at and sorted
+    SEARCH = auto()  # among the candidates of the search index, sorted
 
 
-class Listing:
-    """The statements behind one list, built once for each combination of filters."""
+class Listing(Generic[RowT]):
+    """The statements of one list."""
 
     def __init__(
         self,
+        row_type: type[RowT],
         table: Table,
-        columns: Sequence[Any],
+        *,
+        columns: Sequence[AnyColumn] | None = None,
         filters: Mapping[str, Condition],
-        created: Mapping[str, Comparison] | None = None,
-        lookups: Mapping[str, ColumnElement[Any]] | None = None,
+        created_at_filters: Mapping[str, Comparison] | None = None,
+        lookups: Mapping[str, AnyColumn] | None = None,
     ) -> None:
-        """Take the columns of a row and a condition on a bound parameter for each filter by its name.
+        """Check the row type against its columns: those of `table` with the same names, unless `columns` are given.
 
-        `created` names filters that compare `created_at` to a moment; `lookups` names columns with an index of their
-        own, which serves them whatever else is asked. Every list has the filter `updated_since`, and those of tables
-        with a `search_text` have `search`.
+        `filters` has a condition on the bound parameter of the same name, `created_at_filters` a comparison of
+        `created_at` with it, `lookups` a column with an index of its own that equals it. Every list also has the filter
+        `updated_since`, and a list of a table with a `search_text` has `search`.
         """
+        self._row_type = row_type
         self._table = table
-        self._columns = columns
+        self._columns = columns or rows.columns(row_type, table)
         self._filters = filters
-        self._created = created or {}
+        self._created_at_filters = created_at_filters or {}
         self._lookups = lookups or {}
         self._statement = functools.cache(self._build)
-        self._place = tenant.select(table.c.created_at).where(table.c.id == bindparam(CURSOR))
+        self._select_created_at = tenant.select(table.c.created_at).where(table.c.id == bindparam(CURSOR))
+        self._id_position = rows.names(row_type).index("id")
+        Statement(row_type, tenant.select(*self._columns))  # so that a mismatch stops the import, not the first request
 
-    def page(self, ctx: Context, *, limit: int, cursor: str | None, **filters: Any) -> Page:
+    def page(self, ctx: Context, *, limit: int, cursor: str | None, **filters: object) -> Page[RowT]:
         """Return the page after `cursor` of the rows that pass each filter that is not None.
 
-        `limit` is clamped to 1..100. One statement; with a cursor one more, which finds its place; with `updated_since`
-        one more where what is new does not fill the page; with `search` one more, which asks the index.
-        Raises InvalidCursorError when the company has no such row.
+        `limit` is clamped to 1..100. Takes one statement, and one more each for: the position of a cursor, candidates
+        for `search`, and the older rows of `updated_since` where newer ones do not fill the page.
+        Raises InvalidCursorError when the company has no row of that id.
         """
         limit = min(max(limit, 1), MAX_LIMIT)
         given = {name: value for name, value in {**filters, CURSOR: cursor}.items() if value is not None}
-        values = tenant.params(ctx, **given)
+        parameters = tenant.params(ctx, **given)
         if cursor is not None:
-            values["created_at"] = self._created_at(ctx, cursor)
+            parameters["created_at"] = self._created_at(ctx, cursor)
         is_lookup = not self._lookups.keys().isdisjoint(given)
         if SEARCH in given:
-            values[SEARCH] = search.like(given[SEARCH])
-            values["candidates"] = None if is_lookup else search.candidates(ctx, self._table, given[SEARCH])
-        rows: list[Row[Any]] = []
-        for part in [Part.EXACT] if is_lookup else _parts(values):
-            if len(rows) <= limit:
-                statement = self._statement(part, *sorted(given))
-                rows += ctx.session.execute(statement, {**values, "limit": limit + 1 - len(rows)})
-        return Page(rows=rows[:limit], next_cursor=rows[limit - 1].id if len(rows) > limit else None)
+            text = str(given[SEARCH])
+            parameters[SEARCH] = search.like(text)
+            parameters[CANDIDATES] = None if is_lookup else search.candidates(ctx, self._table, text)
+        found: list[RowT] = []
+        for strategy in [Strategy.LOOKUP] if is_lookup else _strategies(parameters):
+            if len(found) <= limit:
+                statement = self._statement(strategy, *sorted(given))
+                found += statement.all(ctx.session, {**parameters, "limit": limit + 1 - len(found)})
+        next_cursor = str(found[limit - 1][self._id_position]) if len(found) > limit else None
+        return Page(rows=found[:limit], next_cursor=next_cursor)
 
-    def _created_at(self, ctx: Context, cursor: str) -> Any:
-        place = ctx.session.execute(self._place, tenant.params(ctx, cursor=cursor)).scalar_one_or_none()
-        if place is None:
+    def _created_at(self, ctx: Context, cursor: str) -> datetime:
+        """Return the other half of a cursor's position in the list."""
+        created_at: datetime | None = ctx.session.execute(
+            self._select_created_at, tenant.params(ctx, cursor=cursor)
+        ).scalar_one_or_none()
+        if created_at is None:
             raise InvalidCursorError
-        return place
+        return created_at
 
-    def _build(self, part: Part, *names: str) -> Select[Any]:
+    def _build(self, strategy: Strategy, *names: str) -> Statement[RowT]:
+        """Build the statement of a strategy for the filters with these names."""
         table = self._table
-        if part in {Part.WHOLE, Part.EXACT, Part.NEWER}:
-            return self._next(part, names, table.c.created_at, self._columns)
-        # What has to be sorted is sorted without its columns: those are read for the page alone.
-        created = _indexless(table.c.created_at)
-        ids = self._next(part, names, created, [table.c.id]).scalar_subquery()
-        return tenant.select(*self._columns).where(table.c.id.in_(ids)).order_by(created.desc(), table.c.id.desc())
+        if strategy not in {Strategy.UPDATED_SINCE, Strategy.SEARCH}:
+            return Statement(self._row_type, self._next(strategy, names, table.c.created_at, self._columns))
+        # Sort the ids alone, and read the other columns only of those that are on the page.
+        created_at = without_index(table.c.created_at)
+        ids = self._next(strategy, names, created_at, [table.c.id]).scalar_subquery()
+        selected = tenant.select(*self._columns).where(table.c.id.in_(ids))
+        return Statement(self._row_type, selected.order_by(created_at.desc(), table.c.id.desc()))
 
     def _next(
-        self, part: Part, names: Sequence[str], created: ColumnElement[Any], columns: Sequence[Any]
+        self, strategy: Strategy, names: Sequence[str], created_at: AnyColumn, columns: Sequence[AnyColumn]
     ) -> Select[Any]:
-        """Select columns of the part's next rows; `created` is `created_at`, or stands for it without its index."""
-        table = self._table
-        statement = tenant.select(*columns).where(
-            *(self._condition(part, name, created) for name in names if name != CHANGED)
-        )
-        if CHANGED in names:
-            statement = statement.where(*self._changed(part, created))
-        if part is Part.FOUND:
-            statement = statement.where(table.c.id.in_(bindparam("candidates", expanding=True)))
-        return statement.order_by(created.desc(), table.c.id.desc()).limit(bindparam("limit"))
+        """Select columns of the next rows; `created_at` is that column, with or without its index."""
+        statement = tenant.select(*columns)
+        for name in names:
+            statement = statement.where(*self._conditions(strategy, name, created_at))
+        if strategy is Strategy.SEARCH:
+            statement = statement.where(self._table.c.id.in_(bindparam(CANDIDATES, expanding=True)))
+        return statement.order_by(created_at.desc(), self._table.c.id.desc()).limit(bindparam("limit"))
 
-    def _condition(self, part: Part, name: str, created: ColumnElement[Any]) -> Condition:
-        table = self._table
-        if name == SEARCH:
-            return table.c.search_text.contains(bindparam(SEARCH), escape=search.ESCAPE)
+    def _conditions(self, strategy: Strategy, name: str, created_at: AnyColumn) -> Sequence[Condition]:
+        """Return what the filter `name` asks of a row."""
         if name == CURSOR:
-            place = tuple_(self._moment("created_at"), bindparam(CURSOR, type_=table.c.id.type))
-            return tuple_(created, table.c.id) < place
-        if name in self._created:
-            return self._created[name](created, self._moment(name))
+            return [self._after_cursor(created_at)]
+        if name == SINCE:
+            return self._updated_since(strategy, created_at)
+        if name == SEARCH:
+            return [self._contains_text()]
+        if name in self._created_at_filters:
+            return [self._created_at_filters[name](created_at, self._time_parameter(name))]
         if name in self._lookups:
-            return self._lookups[name] == bindparam(name)
-        filtered = self._filters[name]
-        return func.coalesce(filtered, false()) if part is Part.EXACT else filtered  # without its index
+            return [self._lookups[name] == bindparam(name)]
+        return [self._filter(strategy, name)]
 
-    def _changed(self, part: Part, created: ColumnElement[Any]) -> Sequence[Condition]:
-        updated_at, since = self._table.c.updated_at, self._moment(CHANGED)
-        if part in {Part.FOUND, Part.EXACT}:
-            return [_indexless(updated_at) >= since]
-        if part is Part.NEWER:
-            return _indexless(updated_at) >= since, created >= since
-        return updated_at >= since, created < since
+    def _after_cursor(self, created_at: AnyColumn) -> Condition:
+        """Return the condition that a row stands after the cursor."""
+        position = tuple_(self._time_parameter("created_at"), bindparam(CURSOR, type_=self._table.c.id.type))
+        return tuple_(created_at, self._table.c.id) < position
 
-    def _moment(self, name: str) -> ColumnElement[Any]:
+    def _updated_since(self, strategy: Strategy, created_at: AnyColumn) -> Sequence[Condition]:
+        """Return the conditions of the part of `updated_since` that the strategy reads.
+
+        Only the older rows are found by the index of `updated_at`; all others have a better one.
+        """
+        updated_at, since = self._table.c.updated_at, self._time_parameter(SINCE)
+        if strategy is Strategy.UPDATED_SINCE:
+            return updated_at >= since, created_at < since
+        if strategy is Strategy.CREATED_SINCE:
+            return without_index(updated_at) >= since, created_at >= since
+        return [without_index(updated_at) >= since]
+
+    def _contains_text(self) -> Condition:
+        """Return the condition that a row has the text that was searched for."""
+        contains: Condition = self._table.c.search_text.contains(bindparam(SEARCH), escape=search.ESCAPE)
+        return contains
+
+    def _filter(self, strategy: Strategy, name: str) -> Condition:
+        """Return a plain filter; beside a look-up, it is compared only on the few rows that were found."""
+        condition = self._filters[name]
+        return func.coalesce(condition, false()) if strategy is Strategy.LOOKUP else condition
+
+    def _time_parameter(self, name: str) -> AnyColumn:
         return bindparam(name, type_=self._table.c.created_at.type)
 
 
-def _parts(values: Mapping[str, Any]) -> Sequence[Part]:
-    if values.get("candidates") is not None:
-        return [Part.FOUND]
-    return [Part.NEWER, Part.OLDER] if CHANGED in values else [Part.WHOLE]
+def _strategies(parameters: Mapping[str, object]) -> Sequence[Strategy]:
+    """Return how a page is found that is no look-up, in the order of the list."""
+    if parameters.get(CANDIDATES) is not None:
+        return [Strategy.SEARCH]
+    return [Strategy.CREATED_SINCE, Strategy.UPDATED_SINCE] if SINCE in parameters else [Strategy.WALK]
 
 
-def _indexless(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return the same value as an expression, for which no database takes an index."""
+def without_index(column: AnyColumn) -> AnyColumn:
+    """Return the value of a column as an expression, for which neither database considers the column's index.
+
+    A planner prefers an index that already has the order of the list, and would walk the whole history of a company to
+    find the few rows that pass the other conditions. On an expression it has to take the index that finds them.
+    """
     return func.coalesce(column, column)

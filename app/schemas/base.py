@@ -1,55 +1,78 @@
-"""Convert between the domain's types and JSON, with marshmallow. Never re-validate what the document says.
+"""Convert between the domain's types and JSON, with marshmallow. Never validate again what the document says.
 
-marshmallow's own `dump` walks every field through layers that flat rows do not need; `Schema.render` takes rows whose
-columns stand in the order of the fields, and is eight times as fast. A test holds the two equal.
+`row_schema` makes the schema of a row type (`app/queries/rows.py`), which renders its rows. A `DraftSchema` loads a
+request body into a dataclass.
+
+marshmallow's own `dump` passes every field through layers that flat rows do not need; `RowSchema.render` takes values
+by their position in the row, and is eight times as fast. The fields are those of the row type, in the same order, and a
+`Statement` has checked that its columns are too. A test holds `render` and `dump` equal.
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields as dataclass_fields
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from enum import Enum, EnumType, auto
+from functools import partial
+from types import NoneType, UnionType
+from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 import marshmallow
 from marshmallow import fields
-from sqlalchemy import Column, Table
 
-PLAIN = (fields.String, fields.Integer, fields.Boolean, fields.List)  # shown as they are
+from app.address import BASE_PATH
+
 Json = dict[str, Any]
 Created = tuple[Json, int, dict[str, str]]  # body, status, headers
 
 
-def timestamp(moment: datetime) -> str:
-    """Return a moment in UTC as `2026-04-16T14:22:00.000Z` (contract, introduction)."""
-    return moment.isoformat(timespec="milliseconds")[:23] + "Z"
+class NotGiven(Enum):
+    """The value of a draft's field that the body does not have: it may have null as well."""
+
+    NOT_GIVEN = auto()
+
+
+NOT_GIVEN: Final = NotGiven.NOT_GIVEN
+
+
+def timestamp(at: datetime) -> str:
+    """Return a time in UTC as `2026-04-16T14:22:00.000Z` (contract, introduction)."""
+    return at.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 class Converted(fields.Field[Any]):
-    """A field whose value is shown as what `show` makes of it; null stays null."""
+    """A field whose values are rendered by `to_json`; null stays null."""
 
-    show: Callable[[Any], Any]
+    to_json: Callable[[Any], Any]
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        return None if value is None else type(self).show(value)
+        return None if value is None else type(self).to_json(value)
 
 
 class Timestamp(Converted):
-    """A moment in UTC, to the millisecond."""
+    """A time in UTC, to the millisecond."""
 
-    show = staticmethod(timestamp)
+    to_json = staticmethod(timestamp)
+
+
+class Day(Converted):
+    """A day of the calendar, in UTC."""
+
+    to_json = staticmethod(date.isoformat)
 
 
 class Amount(Converted):
-    """A decimal as a JSON number. Arithmetic is over by the time a float appears."""
+    """A decimal as a JSON number. All arithmetic is done before a float appears."""
 
-    show = staticmethod(float)
+    to_json = staticmethod(float)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
         return Decimal(value)
 
 
 class TrimmedText(fields.String):
-    """Text without the white space around it; nothing left is null."""
+    """Text without surrounding white space; null when nothing is left."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | None:  # type: ignore[override]
         return str(value).strip() or None
@@ -63,12 +86,12 @@ class Email(fields.String):
 
 
 def stored_email(text: str) -> str:
-    """Return an email as it is stored, and looked up."""
+    """Return an email address as it is stored and looked up."""
     return text.strip().lower()
 
 
 def stored_sku(text: str) -> str:
-    """Return an sku as it is stored, and looked up."""
+    """Return an sku as it is stored and looked up."""
     return unicodedata.normalize("NFC", text).strip()
 
 
@@ -77,40 +100,110 @@ def envelope(data: list[Json], next_cursor: str | None) -> Json:
     return {"data": data, "pagination": {"hasMore": next_cursor is not None, "nextCursor": next_cursor}}
 
 
+def created(body: Json, path: str) -> Created:
+    """Return the response 201 to a request that created the resource at `path`."""
+    return body, 201, {"Location": BASE_PATH + path}
+
+
 class Schema(marshmallow.Schema):
-    """camelCase outside, snake_case inside."""
+    """A schema whose names are camelCase in JSON and snake_case in Python."""
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Derive the JSON name of a field from its Python one."""
+        """Derive the JSON name of a field from its Python name."""
         first, *rest = field_name.split("_")
         field_obj.data_key = field_obj.data_key or first + "".join(word.capitalize() for word in rest)
 
+
+RowT = TypeVar("RowT", bound=tuple[object, ...])
+DraftT = TypeVar("DraftT")
+ValueT = TypeVar("ValueT")
+
+
+class RowSchema(Schema, Generic[RowT]):
+    """Renders rows of one type by position. Made by `row_schema`."""
+
     def __init__(self, **options: Any) -> None:
-        """Compile what `render` does."""
+        """Prepare `render`."""
         super().__init__(**options)
-        shown = [(name, field) for name, field in self.dump_fields.items() if isinstance(field, (Converted, *PLAIN))]
-        self._keys = [str(field.data_key) for _, field in shown]
-        self._names = [field.attribute or name for name, field in shown]
+        self._keys = [str(field.data_key) for field in self.fields.values()]
         self._converters = [
-            (str(field.data_key), type(field).show) for _, field in shown if isinstance(field, Converted)
+            (str(field.data_key), type(field).to_json) for field in self.fields.values() if isinstance(field, Converted)
         ]
 
-    def columns(self, table: Table) -> list[Column[Any]]:
-        """Return the columns that `render` expects a row to begin with."""
-        return [table.c[name] for name in self._names]
+    def render(self, row: RowT) -> Json:
+        """Return the JSON object of a row, without the columns that a subclass of its type has added."""
+        body: Json = dict(zip(self._keys, row, strict=False))
+        for key, to_json in self._converters:
+            if body[key] is not None:
+                body[key] = to_json(body[key])
+        return body
 
-    def render(self, row: Sequence[Any]) -> Json:
-        """Return the JSON object of a row that begins with `columns`."""
-        shown = dict(zip(self._keys, row, strict=False))
-        for key, convert in self._converters:
-            if shown[key] is not None:
-                shown[key] = convert(shown[key])
-        return shown
-
-    def one(self, row: Any) -> Json:
+    def one(self, row: RowT) -> Json:
         """Return the envelope of a single resource."""
         return {"data": self.render(row)}
 
-    def page(self, rows: Iterable[Any], next_cursor: str | None) -> Json:
-        """Return a page of rows."""
-        return envelope([self.render(row) for row in rows], next_cursor)
+    def page(self, page_rows: Iterable[RowT], next_cursor: str | None) -> Json:
+        """Return the envelope of a page of rows."""
+        return envelope([self.render(row) for row in page_rows], next_cursor)
+
+
+FIELDS: Mapping[object, Callable[[], fields.Field[Any]]] = {
+    str: fields.String,
+    int: fields.Integer,
+    bool: fields.Boolean,
+    list[str]: partial(fields.List, fields.String),
+    Decimal: Amount,
+    date: Day,
+    datetime: Timestamp,
+}
+
+
+def row_schema(row_type: type[RowT]) -> RowSchema[RowT]:
+    """Make the schema of a row type, with a field for each name in the same order."""
+    declared: dict[str, fields.Field[Any]] = {}
+    for name, hint in get_type_hints(row_type).items():
+        (kind,) = {*(get_args(hint) if isinstance(hint, UnionType) else [hint])} - {NoneType}
+        declared[name] = FIELDS[str if isinstance(kind, EnumType) else kind]()
+    schema: RowSchema[RowT] = RowSchema.from_dict(declared, name=f"{row_type.__name__}Schema")()  # type: ignore[assignment]
+    return schema
+
+
+class DraftSchema(Schema, Generic[DraftT]):
+    """Loads a request body into a dataclass that has the same fields. Optional fields have their default there."""
+
+    def __init__(self, **options: Any) -> None:
+        """Raise TypeError when the dataclass has other fields."""
+        super().__init__(**options)
+        self._draft_type = _type_argument(type(self), DraftSchema)
+        names = {field.name for field in dataclass_fields(self._draft_type)}
+        if names != self.load_fields.keys():
+            raise TypeError(f"{type(self)} and {self._draft_type} differ in {names ^ self.load_fields.keys()}.")
+
+    def load(self, data: Any, **options: Any) -> DraftT:
+        """Return the draft that a valid body describes."""
+        draft: DraftT = super().load(data, **options)
+        return draft
+
+    @marshmallow.post_load
+    def _draft(self, values: Json, **_options: Any) -> DraftT:
+        draft: DraftT = self._draft_type(**values)
+        return draft
+
+
+def given(draft: Any) -> dict[str, object]:
+    """Return the fields of a draft that the body has."""
+    values = {field.name: getattr(draft, field.name) for field in dataclass_fields(draft)}
+    return {name: value for name, value in values.items() if value is not NOT_GIVEN}
+
+
+def given_or(value: ValueT | NotGiven, default: ValueT) -> ValueT:
+    """Return the value of a draft's field, or `default` when the body does not have it."""
+    return default if isinstance(value, NotGiven) else value
+
+
+def _type_argument(schema: type, base: type) -> Any:
+    """Return `X` for a schema that is declared as a `base[X]`."""
+    for declared in schema.__orig_bases__:  # type: ignore[attr-defined]  # every class with a generic base has them
+        if get_origin(declared) is base:
+            return get_args(declared)[0]
+    raise TypeError(f"{schema} does not say what it is a {base} of.")

@@ -1,20 +1,73 @@
-"""Customers as JSON, in and out (contract, section 6)."""
+"""Customers as JSON, in responses and requests (contract, section 6)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 
 from marshmallow import fields
 
-from app.schemas.base import Amount, Email, Schema, Timestamp, TrimmedText
+from app.queries.rows import Row
+from app.schemas.base import NOT_GIVEN, Amount, DraftSchema, Email, NotGiven, Schema, TrimmedText, row_schema
 
 
-class CustomerSchema(Schema):
-    """What a client sees of a customer, and may set of one."""
+class CustomerRow(Row):
+    """A customer."""
 
-    id = fields.String(dump_only=True)
+    id: str
+    email: str
+    name: str | None
+    status: str
+    notes: str | None
+    credit_limit: Decimal | None
+    tax_rate_override: Decimal | None
+    email_verified: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CustomerCreate:
+    """A customer to be created."""
+
+    email: str
+    name: str | None = None
+    status: str = "ACTIVE"
+    notes: str | None = None
+    credit_limit: Decimal | None = None
+    tax_rate_override: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CustomerUpdate:
+    """Changes of a customer: what is not given stays as it is."""
+
+    email: str | NotGiven = NOT_GIVEN
+    name: str | NotGiven | None = NOT_GIVEN
+    status: str | NotGiven = NOT_GIVEN
+    notes: str | NotGiven | None = NOT_GIVEN
+    credit_limit: Decimal | NotGiven | None = NOT_GIVEN
+    tax_rate_override: Decimal | NotGiven | None = NOT_GIVEN
+
+
+class CustomerFields(Schema):
+    """What a client may set of a customer."""
+
     email = Email()
     name = TrimmedText(allow_none=True)
     status = fields.String()
     notes = fields.String(allow_none=True)
     credit_limit = Amount(allow_none=True)
     tax_rate_override = Amount(allow_none=True)
-    email_verified = fields.Boolean(dump_only=True)
-    created_at = Timestamp(dump_only=True)
-    updated_at = Timestamp(dump_only=True)
+
+
+class CustomerCreateSchema(CustomerFields, DraftSchema[CustomerCreate]):
+    """The body that creates a customer."""
+
+
+class CustomerUpdateSchema(CustomerFields, DraftSchema[CustomerUpdate]):
+    """The body that updates a customer."""
+
+
+CUSTOMER = row_schema(CustomerRow)
+CUSTOMER_CREATE = CustomerCreateSchema()
+CUSTOMER_UPDATE = CustomerUpdateSchema()

@@ -1,60 +1,123 @@
-"""Orders as JSON, in and out (contract, section 5)."""
+"""Orders as JSON, in responses and requests (contract, section 5)."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 
 from marshmallow import fields
 
-from app.schemas.base import Amount, Json, Schema, Timestamp
+from app.queries.rows import Row
+from app.schemas.base import DraftSchema, Json, row_schema
+from models import OrderStatus
 
 ADDRESS = ("name", "street", "street2", "city", "region", "postalCode", "country")
+ShippingAddress = Mapping[str, str | None]
 
 
-class OrderItemSchema(Schema):
-    """One position of an order; name and sku are the product's of today."""
+class OrderRow(Row):
+    """An order without its address."""
 
-    id = fields.String(dump_only=True)
-    quantity = fields.Integer()
-    unit_price = Amount(dump_only=True)
+    id: str
+    status: str
+    po_number: str | None
+    notes: str | None
+    subtotal: Decimal
+    tax: Decimal
+    shipping: Decimal
+    total: Decimal
+    created_at: datetime
+    updated_at: datetime
+    customer_id: str | None
+
+
+class OrderDetailRow(OrderRow):
+    """An order with its address."""
+
+    shipping_address: ShippingAddress | None
+
+
+class OrderItemRow(Row):
+    """An item of an order; the name and sku are those that the product has today."""
+
+    id: str
+    quantity: int
+    unit_price: Decimal
+    product_id: str
+    product_name: str
+    product_sku: str | None
+
+
+class ListedOrderItemRow(OrderItemRow):
+    """An item beside those of other orders."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderItemCreate:
+    """An item of an order to be placed."""
+
+    product_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderCreate:
+    """An order to be placed."""
+
+    customer_id: str
+    items: Sequence[OrderItemCreate]
+    po_number: str | None = None
+    notes: str | None = None
+    shipping_address: ShippingAddress | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderStatusUpdate:
+    """A change of an order's status."""
+
+    status: OrderStatus
+    restock: bool = False
+
+
+class OrderItemCreateSchema(DraftSchema[OrderItemCreate]):
+    """An item in the body that places an order."""
+
     product_id = fields.String()
-    product_name = fields.String(dump_only=True)
-    product_sku = fields.String(dump_only=True)
+    quantity = fields.Integer()
 
 
-class OrderDraftSchema(Schema):
-    """What a client sends to place an order."""
+class OrderCreateSchema(DraftSchema[OrderCreate]):
+    """The body that places an order."""
 
     customer_id = fields.String()
-    items = fields.List(fields.Nested(OrderItemSchema))
-    po_number = fields.String(allow_none=True, load_default=None)
-    notes = fields.String(allow_none=True, load_default=None)
-    shipping_address = fields.Dict(allow_none=True, load_default=None)
+    items = fields.List(fields.Nested(OrderItemCreateSchema))
+    po_number = fields.String(allow_none=True)
+    notes = fields.String(allow_none=True)
+    shipping_address = fields.Dict(allow_none=True)
 
 
-class OrderSchema(Schema):
-    """What a client sees of an order."""
+class OrderStatusUpdateSchema(DraftSchema[OrderStatusUpdate]):
+    """The body that changes an order's status."""
 
-    id = fields.String()
-    status = fields.String()
-    po_number = fields.String()
-    notes = fields.String()
-    subtotal = Amount()
-    tax = Amount()
-    shipping = Amount()
-    total = Amount()
-    created_at = Timestamp()
-    updated_at = Timestamp()
-    customer_id = fields.String()
-
-    def with_items(self, row: Any, items: Iterable[Any]) -> Json:
-        """Return an order as it stands in a list."""
-        return {**self.render(row), "items": [ITEM.render(item) for item in items]}
-
-    def detail(self, row: Any, items: Iterable[Any]) -> Json:
-        """Return an order as it stands alone: with its address, every member of it named."""
-        address = row.shipping_address
-        shown = None if address is None else {name: address.get(name) for name in ADDRESS}
-        return {**self.with_items(row, items), "shippingAddress": shown}
+    status = fields.Enum(OrderStatus, by_value=True)
+    restock = fields.Boolean()
 
 
-ITEM = OrderItemSchema()
+ORDER = row_schema(OrderRow)
+ITEM = row_schema(OrderItemRow)
+ORDER_CREATE = OrderCreateSchema()
+ORDER_STATUS_UPDATE = OrderStatusUpdateSchema()
+
+
+def order_with_items(order: OrderRow, items: Iterable[OrderItemRow]) -> Json:
+    """Return an order of a list: with its items."""
+    return {**ORDER.render(order), "items": [ITEM.render(item) for item in items]}
+
+
+def order_detail(order: OrderDetailRow, items: Iterable[OrderItemRow]) -> Json:
+    """Return a single order: with its items and its shipping address, of which every member is present."""
+    address = order.shipping_address
+    shipping_address = None if address is None else {name: address.get(name) for name in ADDRESS}
+    return {**order_with_items(order, items), "shippingAddress": shipping_address}

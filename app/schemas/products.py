@@ -1,22 +1,27 @@
 """Products as JSON (contract, section 4)."""
 
-from marshmallow import fields
+from datetime import datetime
+from decimal import Decimal
 
-from app.schemas.base import Amount, Schema, Timestamp
+from app.queries.rows import Row
+from app.schemas.base import row_schema
 
 
-class ProductSchema(Schema):
-    """What a client sees of a product."""
+class ProductRow(Row):
+    """A product."""
 
-    id = fields.String()
-    name = fields.String()
-    sku = fields.String()
-    description = fields.String()
-    category = fields.String()
-    unit = fields.String()
-    price = Amount()
-    stock = fields.Integer()
-    image_url = fields.String()
-    is_active = fields.Boolean()
-    created_at = Timestamp()
-    updated_at = Timestamp()
+    id: str
+    name: str
+    sku: str | None
+    description: str | None
+    category: str | None
+    unit: str
+    price: Decimal
+    stock: int
+    image_url: str | None
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+PRODUCT = row_schema(ProductRow)

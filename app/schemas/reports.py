@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from types import NoneType
-from typing import Any, NamedTuple, get_args, get_type_hints
+from typing import NamedTuple
 
 from marshmallow import fields
 
-from app.schemas.base import Amount, Converted, Json, Schema, Timestamp, timestamp
+from app.schemas.base import Json, Schema, Timestamp, row_schema, timestamp
 from models import OrderStatus
 
 
@@ -145,12 +144,6 @@ class InventoryReport:
     products: Sequence[InventoryProduct]
 
 
-class Day(Converted):
-    """A day of the calendar, in UTC."""
-
-    show = staticmethod(date.isoformat)
-
-
 class ReportRangeSchema(Schema):
     """The range of a report."""
 
@@ -160,36 +153,16 @@ class ReportRangeSchema(Schema):
     label = fields.String()
 
 
-FIELDS: dict[type, type[fields.Field[Any]]] = {
-    str: fields.String,
-    OrderStatus: fields.String,
-    int: fields.Integer,
-    bool: fields.Boolean,
-    Decimal: Amount,
-    date: Day,
-    datetime: Timestamp,
-}
-
-
-def _schema(row: type) -> Schema:
-    """Build the schema of a row type: a field for each member, in the same order, because rows render by position."""
-    hints = {name: set(get_args(hint) or [hint]) - {NoneType} for name, hint in get_type_hints(row).items()}
-    schema: type[Schema] = type(
-        f"{row.__name__}Schema", (Schema,), {name: FIELDS[kind]() for name, (kind,) in hints.items()}
-    )
-    return schema()
-
-
 REPORT_RANGE = ReportRangeSchema()
-SALES_TOTALS = _schema(SalesTotals)
-SALES_BY_DAY = _schema(SalesByDay)
-SALES_BY_STATUS = _schema(SalesByStatus)
-CUSTOMERS_TOTALS = _schema(CustomersTotals)
-UNASSIGNED_TOTALS = _schema(UnassignedTotals)
-CUSTOMERS_REPORT_ENTRY = _schema(CustomersReportEntry)
-INVENTORY_TOTALS = _schema(InventoryTotals)
-INVENTORY_CATEGORY = _schema(InventoryCategory)
-INVENTORY_PRODUCT = _schema(InventoryProduct)
+SALES_TOTALS = row_schema(SalesTotals)
+SALES_BY_DAY = row_schema(SalesByDay)
+SALES_BY_STATUS = row_schema(SalesByStatus)
+CUSTOMERS_TOTALS = row_schema(CustomersTotals)
+UNASSIGNED_TOTALS = row_schema(UnassignedTotals)
+CUSTOMERS_REPORT_ENTRY = row_schema(CustomersReportEntry)
+INVENTORY_TOTALS = row_schema(InventoryTotals)
+INVENTORY_CATEGORY = row_schema(InventoryCategory)
+INVENTORY_PRODUCT = row_schema(InventoryProduct)
 
 
 def sales_report(report: SalesReport) -> Json:

@@ -1,18 +1,32 @@
 """Webhooks, their deliveries and events as JSON, in and out (contract, section 8)."""
 
+from datetime import datetime
 from typing import Any
 
 import orjson
 from marshmallow import fields
 
 from app.errors import BODY
-from app.schemas.base import Json, Schema, Timestamp
+from app.queries.rows import Row
+from app.schemas.base import Json, RowSchema, Timestamp
 from app.schemas.times import load_time
 
 OUTCOMES = {None: "PENDING", True: "SUCCEEDED", False: "FAILED"}
 
 
-class WebhookSchema(Schema):
+class WebhookRow(Row):
+    """A webhook without its secret."""
+
+    id: str
+    url: str
+    events: list[str]
+    is_active: bool
+    secret_rotation_grace_expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class WebhookSchema(RowSchema[Any]):
     """What a client sees of a webhook, and may set of one. The secret is no part of it."""
 
     id = fields.String(dump_only=True)
@@ -28,7 +42,31 @@ class WebhookSchema(Schema):
         return {"data": {**self.render(row), "secret": row.secret}}
 
 
-class DeliverySchema(Schema):
+class DeliveryRow(Row):
+    """A delivery."""
+
+    id: str
+    webhook_id: str
+    event_id: str
+    event: str
+    attempt: int
+    success: bool | None
+    status_code: int | None
+    response_body: str | None
+    duration_ms: int | None
+    attempted_at: datetime | None
+    next_attempt_at: datetime | None
+    created_at: datetime
+
+
+class EventRow(Row):
+    """An event as it is delivered."""
+
+    id: str
+    payload: str
+
+
+class DeliverySchema(RowSchema[Any]):
     """What a client sees of a delivery."""
 
     id = fields.String()

@@ -1,25 +1,50 @@
-"""The audit log: written in the transaction of the change, read newest first (contract, section 10)."""
+"""The audit log: written in the transaction of the change, listed newest first (contract, section 10)."""
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
 
 import orjson
-from sqlalchemy import Row, bindparam
+from sqlalchemy import bindparam
 
 from app.context import Context
-from app.queries import tenant
+from app.queries import rows, tenant
+from app.queries.rows import Row, Statement
 from models import AuditEntry, new_id
 from models.base import table
 
+Details = Mapping[str, object]  # as JSON
+
+
+class AuditEntryRow(Row):
+    """An entry of the audit log."""
+
+    id: str
+    company_id: str
+    action: str
+    actor_type: str
+    actor_id: str
+    entity_type: str
+    entity_id: str
+    details: Details
+    request_id: str
+    address: str | None
+    created_at: datetime
+
+
 LOG = logging.getLogger(__name__)
 TABLE = table(AuditEntry)
-MAX_DETAILS = 8_000  # bytes of JSON
-NEWEST = tenant.select(*TABLE.c).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc()).limit(bindparam("limit"))
+MAX_DETAILS_BYTES = 8_000
+SELECT_NEWEST = Statement(
+    AuditEntryRow,
+    tenant.select(*rows.columns(AuditEntryRow, TABLE))
+    .order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc())
+    .limit(bindparam("limit")),
+)
 
 
-def record(ctx: Context, action: str, entity: str, entity_id: str, details: Mapping[str, Any] | None = None) -> None:
-    """Note that the context's actor did `action` to an entity. Details over 8 KB are dropped, and that is logged."""
+def record(ctx: Context, action: str, entity: str, entity_id: str, details: Details | None = None) -> None:
+    """Record that the actor of the context did `action` to an entity. Details over 8 KB are dropped, and logged so."""
     row = {
         "id": new_id(ctx.now),
         "company_id": ctx.company_id,
@@ -36,20 +61,20 @@ def record(ctx: Context, action: str, entity: str, entity_id: str, details: Mapp
     ctx.session.connection().execute(TABLE.insert(), row)
 
 
-def fitting(action: str, entity: str, entity_id: str, details: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the details of an entry, without content when they are over 8 KB."""
-    if len(orjson.dumps(details, default=str)) <= MAX_DETAILS:
+def fitting(action: str, entity: str, entity_id: str, details: Details) -> Details:
+    """Return the details of an entry, or none of them when they are over 8 KB."""
+    if len(orjson.dumps(details, default=str)) <= MAX_DETAILS_BYTES:
         return dict(details)
-    LOG.warning("details of %s on %s %s are over %d bytes, dropped", action, entity, entity_id, MAX_DETAILS)
+    LOG.warning("details of %s on %s %s are over %d bytes, dropped", action, entity, entity_id, MAX_DETAILS_BYTES)
     return {}
 
 
-def newest(ctx: Context, limit: int) -> Sequence[Row[Any]]:
+def newest(ctx: Context, limit: int) -> Sequence[AuditEntryRow]:
     """Return the newest entries of the company."""
-    return ctx.session.execute(NEWEST, tenant.params(ctx, limit=limit)).all()
+    return SELECT_NEWEST.all(ctx.session, tenant.params(ctx, limit=limit))
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+def changes(before: Details, after: Details) -> dict[str, dict[str, object]]:
     """Return what differs, as `{"before": {...}, "after": {...}}`."""
     names = [name for name, value in after.items() if before.get(name) != value]
     return {"before": {name: before.get(name) for name in names}, "after": {name: after[name] for name in names}}

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.context import Actor, ActorType, Context
 from app.errors import InvalidValueError, NotFoundError
 from app.services import audit
-from app.services.pricing import MAX_AMOUNT_GIVEN
+from app.services.pricing import MAX_PRICE
 from models import Company, new_id
 
 SYSTEM = Actor(type=ActorType.SYSTEM, id="system")
@@ -53,7 +53,7 @@ def update(
     values = {
         "name": None if name is None else _checked_name(name),
         "tax_rate": _checked("The tax rate", tax_rate, most=MAX_TAX_RATE, places=6),
-        "shipping": _checked("The shipping", shipping, most=MAX_AMOUNT_GIVEN, places=2),
+        "shipping": _checked("The shipping", shipping, most=MAX_PRICE, places=2),
     }
     statement = LOCKED.execution_options(populate_existing=True)
     company = ctx.session.scalars(statement, {"own_id": ctx.company_id}).one()

@@ -1,38 +1,41 @@
 """Customers: list, get, create, update (contract, section 6)."""
 
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Row, bindparam
+from sqlalchemy import bindparam
 from sqlalchemy.exc import IntegrityError
 
 from app.context import Context, not_before
 from app.errors import EmailTakenError, NotFoundError
-from app.queries import listing, tenant
-from app.schemas.base import stored_email
-from app.schemas.customers import CustomerSchema
+from app.queries import listing, rows, tenant
+from app.queries.rows import Parameters, Statement
+from app.schemas.base import given, given_or, stored_email
+from app.schemas.customers import CUSTOMER, CustomerCreate, CustomerRow, CustomerUpdate
 from app.services import audit, events
 from models import Customer, EventType, new_id, searchable
 from models.base import table
 
 TABLE = table(Customer)
-SCHEMA = CustomerSchema()
-COLUMNS = SCHEMA.columns(TABLE)
-ONE = tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id"))
-LOCKED = ONE.with_for_update(key_share=True)
-BY_EMAIL = tenant.select(TABLE.c.id).where(TABLE.c.email == bindparam("email"))
+COLUMNS = rows.columns(CustomerRow, TABLE)
+SELECT_BY_ID = tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id"))
+SELECT_ONE = Statement(CustomerRow, SELECT_BY_ID)
+SELECT_ONE_FOR_UPDATE = Statement(CustomerRow, SELECT_BY_ID.with_for_update(key_share=True))
+SELECT_ID_BY_EMAIL = tenant.select(TABLE.c.id).where(TABLE.c.email == bindparam("email"))
+INSERT = Statement(CustomerRow, sa.insert(TABLE).returning(*COLUMNS))
+UPDATE = Statement(CustomerRow, tenant.update(TABLE).returning(*COLUMNS))
 LISTING = listing.Listing(
-    TABLE, COLUMNS, {"status": TABLE.c.status == bindparam("status")}, lookups={"email": TABLE.c.email}
+    CustomerRow,
+    TABLE,
+    filters={"status": TABLE.c.status == bindparam("status")},
+    lookups={"email": TABLE.c.email},
 )
-RENDER = SCHEMA.render
-
-Values = dict[str, Any]
 
 
-def get(ctx: Context, customer_id: str) -> Row[Any]:
+def get(ctx: Context, customer_id: str) -> CustomerRow:
     """Return one customer. Raises NotFoundError for an unknown or foreign id."""
-    return _found(ctx.session.execute(ONE, tenant.params(ctx, id=customer_id)).one_or_none())
+    return _one(ctx, SELECT_ONE, customer_id)
 
 
 def page(
@@ -44,63 +47,61 @@ def page(
     email: str | None = None,
     search: str | None = None,
     updated_since: datetime | None = None,
-) -> listing.Page:
+) -> listing.Page[CustomerRow]:
     """Return a page of customers, newest first. `search` is a substring of email or name, in any case."""
     email = None if email is None else stored_email(email)
-    filters = {"status": status, "email": email, "search": search, "updated_since": updated_since}
-    return LISTING.page(ctx, limit=limit, cursor=cursor, **filters)
+    filters = {"status": status, "email": email, "search": search}
+    return LISTING.page(ctx, limit=limit, cursor=cursor, updated_since=updated_since, **filters)
 
 
-def create(ctx: Context, values: Values) -> Row[Any]:
-    """Make a customer. Raises EmailTakenError."""
+def create(ctx: Context, draft: CustomerCreate) -> CustomerRow:
+    """Create a customer. Raises EmailTakenError."""
     row = {
-        **values,
+        **asdict(draft),
         "id": new_id(ctx.now),
         "company_id": ctx.company_id,
         "created_at": ctx.now,
         "updated_at": ctx.now,
     }
-    customer = _write(ctx, sa.insert(TABLE).values(row).returning(*COLUMNS), {})
-    audit.record(ctx, "customer.created", "customer", customer.id, {"after": RENDER(customer)})
-    events.publish(ctx, TABLE, customer.id, EventType.CUSTOMER_CREATED, RENDER(customer))
+    customer = _write(ctx, INSERT, row)
+    audit.record(ctx, "customer.created", "customer", customer.id, {"after": CUSTOMER.render(customer)})
+    events.publish(ctx, TABLE, customer.id, EventType.CUSTOMER_CREATED, CUSTOMER.render(customer))
     return customer
 
 
-def update(ctx: Context, customer_id: str, values: Values) -> Row[Any]:
-    """Change a customer; what changes nothing leaves no trace. Raises NotFoundError and EmailTakenError."""
-    before = _found(ctx.session.execute(LOCKED, tenant.params(ctx, id=customer_id)).one_or_none())
+def update(ctx: Context, customer_id: str, draft: CustomerUpdate) -> CustomerRow:
+    """Update a customer. An update that changes nothing is not recorded. Raises NotFoundError and EmailTakenError."""
+    before = _one(ctx, SELECT_ONE_FOR_UPDATE, customer_id)
     ctx = not_before(ctx, before.updated_at)
-    changed = {name: value for name, value in values.items() if getattr(before, name) != value}
+    changed = {name: value for name, value in given(draft).items() if getattr(before, name) != value}
     if not changed:
         return before
-    names = {"email": before.email, "name": before.name, **changed}
-    derived = {"search_text": searchable(names["email"], names["name"]), "updated_at": ctx.now}
-    statement = tenant.update(TABLE).values(**changed, **derived).returning(*COLUMNS)
-    after = _write(ctx, statement, tenant.params(ctx, row_id=customer_id))
-    details = audit.changes(RENDER(before), RENDER(after))
+    changed["search_text"] = searchable(given_or(draft.email, before.email), given_or(draft.name, before.name))
+    after = _write(ctx, UPDATE, tenant.params(ctx, row_id=customer_id, updated_at=ctx.now, **changed))
+    details = audit.changes(CUSTOMER.render(before), CUSTOMER.render(after))
     audit.record(ctx, "customer.updated", "customer", customer_id, details)
-    events.publish(ctx, TABLE, customer_id, EventType.CUSTOMER_UPDATED, RENDER(after))
+    events.publish(ctx, TABLE, customer_id, EventType.CUSTOMER_UPDATED, CUSTOMER.render(after))
     return after
 
 
-def find(ctx: Context, identifier: str) -> Row[Any]:
-    """Return the customer with this id or email. Raises NotFoundError."""
-    by_email = ctx.session.execute(BY_EMAIL, tenant.params(ctx, email=stored_email(identifier))).scalar_one_or_none()
-    return get(ctx, by_email or identifier)
+def find(ctx: Context, identifier: str) -> CustomerRow:
+    """Return the customer with this email or id. Raises NotFoundError."""
+    parameters = tenant.params(ctx, email=stored_email(identifier))
+    return get(ctx, ctx.session.execute(SELECT_ID_BY_EMAIL, parameters).scalar_one_or_none() or identifier)
 
 
-def _found(customer: Row[Any] | None) -> Row[Any]:
+def _one(ctx: Context, statement: Statement[CustomerRow], customer_id: str) -> CustomerRow:
+    customer = statement.one_or_none(ctx.session, tenant.params(ctx, id=customer_id))
     if customer is None:
         raise NotFoundError("Customer")
     return customer
 
 
-def _write(ctx: Context, statement: Any, parameters: Values) -> Row[Any]:
-    """Run a statement that may meet the unique email of another customer, even one that another process just made."""
+def _write(ctx: Context, statement: Statement[CustomerRow], parameters: Parameters) -> CustomerRow:
+    """Execute a statement that may violate the unique email, even one that a concurrent request has just inserted."""
     try:
-        row: Row[Any] = ctx.session.execute(statement, parameters).one()
+        return statement.one(ctx.session, parameters)
     except IntegrityError as error:
         if "email" not in str(error.orig):
             raise
         raise EmailTakenError from error
-    return row

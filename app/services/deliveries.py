@@ -12,8 +12,8 @@ from sqlalchemy import Row, bindparam
 
 from app.context import Context
 from app.errors import BODY, InvalidParameterError, NotFoundError
-from app.queries import listing, tenant
-from app.schemas.webhooks import DeliverySchema
+from app.queries import listing, rows, tenant
+from app.schemas.webhooks import DeliveryRow, DeliverySchema
 from app.services import webhooks
 from models import Delivery, Event, EventType, new_id
 from models.base import table
@@ -21,16 +21,16 @@ from models.base import table
 TABLE = table(Delivery)
 EVENTS = table(Event)
 SCHEMA = DeliverySchema()
-COLUMNS = SCHEMA.columns(TABLE)
+COLUMNS = rows.columns(DeliveryRow, TABLE)
 MAX_RECOVERED = 10_000
 
 ONE = tenant.select(*COLUMNS).where(TABLE.c.webhook_id == bindparam("webhook_id"), TABLE.c.id == bindparam("id"))
 SUBSCRIBERS = tenant.select(webhooks.TABLE.c.id, webhooks.TABLE.c.events).where(webhooks.TABLE.c.is_active)
 OUTCOMES = {"PENDING": TABLE.c.success.is_(None), "SUCCEEDED": TABLE.c.success, "FAILED": sa.not_(TABLE.c.success)}
 LISTING = listing.Listing(
+    DeliveryRow,
     TABLE,
-    COLUMNS,
-    {
+    filters={
         "webhook_id": TABLE.c.webhook_id == bindparam("webhook_id"),
         "event": TABLE.c.event == bindparam("event"),
         **OUTCOMES,
@@ -86,7 +86,7 @@ def page(
     cursor: str | None = None,
     event: str | None = None,
     outcome: str | None = None,
-) -> listing.Page:
+) -> listing.Page[DeliveryRow]:
     """Return a page of a webhook's deliveries, newest first. Raises NotFoundError for an unknown webhook."""
     webhooks.get(ctx, webhook_id)
     chosen = {} if outcome is None else {outcome: True}

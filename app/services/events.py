@@ -14,15 +14,16 @@ from sqlalchemy.orm import Session
 from app.context import Context
 from app.queries import listing, tenant
 from app.schemas.base import timestamp
+from app.schemas.webhooks import EventRow
 from app.services import deliveries, webhooks
 from models import KEPT_DAYS, TEST_EVENT, Event, EventType, id_before, new_id
 from models.base import table
 
 TABLE = table(Event)
 LISTING = listing.Listing(
+    EventRow,
     TABLE,
-    [TABLE.c.id, TABLE.c.payload],
-    {
+    filters={
         "real": TABLE.c.type != TEST_EVENT,
         "event": TABLE.c.type == bindparam("event"),
         "since": TABLE.c.created_at >= bindparam("since", type_=TABLE.c.created_at.type),
@@ -47,7 +48,7 @@ def test(ctx: Context, webhook_id: str) -> Row[Any]:
     return deliveries.get(ctx, webhook_id, queued)
 
 
-def page(ctx: Context, *, limit: int = 50, cursor: str | None = None, **filters: Any) -> listing.Page:
+def page(ctx: Context, *, limit: int = 50, cursor: str | None = None, **filters: Any) -> listing.Page[EventRow]:
     """Return a page of the company's events, newest first; tests of webhooks are left out.
 
     Filters: `event` (its type), `since` and `until` (when it happened).

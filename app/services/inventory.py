@@ -1,75 +1,91 @@
-"""Stock: taken and given back under the rows' locks, never below zero (contract, section 5)."""
+"""Stock: deducted and restocked while the products' rows are locked, never below zero (contract, section 5)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from decimal import Decimal
 
 import sqlalchemy as sa
-from sqlalchemy import Row, bindparam
+from sqlalchemy import Update, bindparam
 
 from app.context import Context
 from app.queries import tenant
+from app.queries.rows import Statement
 from app.schemas.base import timestamp
-from app.schemas.products import ProductSchema
+from app.schemas.products import PRODUCT, ProductRow
 from app.services import events
 from app.services.products import COLUMNS, TABLE
 from models import EventType, PriceOverride
 from models.base import table
 
+
+class OrderedProductRow(ProductRow):
+    """A product and what one customer pays for it: the price override, or else the price in the catalogue."""
+
+    low_stock_threshold: int
+    unit_price: Decimal
+
+
 OVERRIDES = table(PriceOverride)
-AGREED = (
+IS_OVERRIDE = (
     (OVERRIDES.c.company_id == TABLE.c.company_id)
     & (OVERRIDES.c.product_id == TABLE.c.id)
     & (OVERRIDES.c.customer_id == bindparam("customer_id"))
 )
-# Rows are locked in the order of their ids, so that two orders of the same products never wait for each other.
-FOR_ORDER = (
-    tenant.select(*COLUMNS, TABLE.c.low_stock_threshold, OVERRIDES.c.price.label("agreed_price"))
-    .outerjoin(OVERRIDES, AGREED)
+# Rows are locked in the order of their ids, so that two orders of the same products cannot deadlock.
+SELECT_FOR_ORDER = Statement(
+    OrderedProductRow,
+    tenant.select(
+        *COLUMNS,
+        TABLE.c.low_stock_threshold,
+        sa.func.coalesce(OVERRIDES.c.price, TABLE.c.price).label("unit_price"),
+    )
+    .outerjoin(OVERRIDES, IS_OVERRIDE)
     .where(TABLE.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(TABLE.c.id)
-    .with_for_update(of=TABLE, key_share=True)
+    .with_for_update(of=TABLE, key_share=True),
 )
-NOW = bindparam("now", type_=TABLE.c.updated_at.type)
-LATER = sa.case((TABLE.c.updated_at > NOW, TABLE.c.updated_at), else_=NOW)  # whoever waited may have begun earlier
+REQUEST_TIME = bindparam("now", type_=TABLE.c.updated_at.type)
+# A request that waited for the lock may have begun before the change that it waited for.
+UPDATED_AT = sa.case((TABLE.c.updated_at > REQUEST_TIME, TABLE.c.updated_at), else_=REQUEST_TIME)
 QUANTITY = bindparam("quantity", type_=TABLE.c.stock.type)
-TAKE = tenant.update(TABLE).where(TABLE.c.stock >= QUANTITY).values(stock=TABLE.c.stock - QUANTITY, updated_at=LATER)
-GIVE_BACK = tenant.update(TABLE).values(stock=TABLE.c.stock + QUANTITY, updated_at=LATER)
-RENDER = ProductSchema().render
+UPDATE_DEDUCTED = (
+    tenant.update(TABLE).where(TABLE.c.stock >= QUANTITY).values(stock=TABLE.c.stock - QUANTITY, updated_at=UPDATED_AT)
+)
+UPDATE_RESTOCKED = tenant.update(TABLE).values(stock=TABLE.c.stock + QUANTITY, updated_at=UPDATED_AT)
 
 Quantities = Mapping[str, int]  # by the id of a product
 
 
-def for_order(ctx: Context, product_ids: Sequence[str], customer_id: str) -> dict[str, Row[Any]]:
-    """Lock and return products by id, each with the price agreed with the customer; unknown ids are left out."""
+def lock(ctx: Context, product_ids: Sequence[str], customer_id: str) -> dict[str, OrderedProductRow]:
+    """Lock products for an order of a customer and return them by id. Unknown ids are left out."""
     parameters = tenant.params(ctx, ids=sorted(set(product_ids)), customer_id=customer_id)
-    return {row.id: row for row in ctx.session.execute(FOR_ORDER, parameters)}
+    return {product.id: product for product in SELECT_FOR_ORDER.all(ctx.session, parameters)}
 
 
-def take(ctx: Context, products: Mapping[str, Row[Any]], quantities: Quantities) -> None:
-    """Take quantities of locked products, which have as much; publish those that fall to their threshold."""
-    _move(ctx, TAKE, quantities)
+def deduct(ctx: Context, products: Mapping[str, OrderedProductRow], quantities: Quantities) -> None:
+    """Deduct quantities that locked products have in stock. Publish an event for each that falls to its threshold."""
+    _update(ctx, UPDATE_DEDUCTED, quantities)
     for product_id, quantity in sorted(quantities.items()):
-        _tell_if_low(ctx, products[product_id], products[product_id].stock - quantity)
+        _publish_if_low(ctx, products[product_id], products[product_id].stock - quantity)
 
 
-def give_back(ctx: Context, quantities: Quantities) -> None:
-    """Put quantities of products back on the shelf."""
-    _move(ctx, GIVE_BACK, quantities)
+def restock(ctx: Context, quantities: Quantities) -> None:
+    """Return quantities to stock."""
+    _update(ctx, UPDATE_RESTOCKED, quantities)
 
 
-def _move(ctx: Context, statement: Any, quantities: Quantities) -> None:
+def _update(ctx: Context, statement: Update, quantities: Quantities) -> None:
     parameters = [
         tenant.params(ctx, row_id=product_id, quantity=quantity, now=ctx.now)
         for product_id, quantity in sorted(quantities.items())
     ]
-    moved = ctx.session.connection().execute(statement, parameters).rowcount
-    if moved != len(parameters):  # the rows are locked, so this would be a bug, and stock is too dear to go on
-        raise RuntimeError(f"stock of {len(parameters)} products was to move, of {moved} it did")
+    updated = ctx.session.connection().execute(statement, parameters).rowcount
+    if updated != len(parameters):  # a bug, because the rows are locked: abort rather than corrupt stock
+        raise RuntimeError(f"The stock of {len(parameters)} products should have changed, but {updated} changed.")
 
 
-def _tell_if_low(ctx: Context, product: Row[Any], stock: int) -> None:
+def _publish_if_low(ctx: Context, product: OrderedProductRow, stock: int) -> None:
     threshold = product.low_stock_threshold
     if stock <= threshold < product.stock:
-        data = {**RENDER(product), "stock": stock, "lowStockThreshold": threshold}
+        data = {**PRODUCT.render(product), "stock": stock, "lowStockThreshold": threshold}
         data["updatedAt"] = timestamp(ctx.now)
         events.publish(ctx, TABLE, product.id, EventType.PRODUCT_LOW_STOCK, data)

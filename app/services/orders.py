@@ -1,14 +1,14 @@
-"""Orders: list, get, place, move through their life (contract, section 5)."""
+"""Orders: list, get, place, change their status (contract, section 5)."""
 
 import operator
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
 
 import sqlalchemy as sa
-from sqlalchemy import Row, bindparam
+from sqlalchemy import bindparam
 
 from app.context import Context, not_before
 from app.errors import (
@@ -23,20 +23,41 @@ from app.errors import (
     StatusTransitionError,
     refuse,
 )
-from app.queries import listing, tenant
-from app.schemas.orders import ITEM, OrderSchema
+from app.queries import listing, rows, tenant
+from app.queries.rows import Row, Statement
+from app.schemas.base import Json
+from app.schemas.orders import (
+    ITEM,
+    ORDER,
+    ListedOrderItemRow,
+    OrderCreate,
+    OrderDetailRow,
+    OrderItemCreate,
+    OrderStatusUpdate,
+)
 from app.services import audit, customers, events, inventory, pricing, products
-from models import NEXT, Company, CustomerStatus, EventType, Order, OrderItem, OrderStatus, new_id
+from app.services.inventory import OrderedProductRow
+from models import NEXT_STATUSES, Company, CustomerStatus, EventType, Order, OrderItem, OrderStatus, new_id
 from models.base import table
+
+
+class OrderTermsRow(Row):
+    """The status of the customer who orders, and what the company charges besides the items."""
+
+    status: str
+    tax_rate: Decimal
+    shipping: Decimal
+
 
 TABLE = table(Order)
 ITEMS = table(OrderItem)
 COMPANIES = table(Company)
-SCHEMA = OrderSchema()
-COLUMNS = [*SCHEMA.columns(TABLE), TABLE.c.shipping_address]
-ONE = tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id"))
-LOCKED = ONE.with_for_update(key_share=True)
-ITEMS_OF = (
+COLUMNS = rows.columns(OrderDetailRow, TABLE)
+SELECT_BY_ID = tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id"))
+SELECT_ONE = Statement(OrderDetailRow, SELECT_BY_ID)
+SELECT_ONE_FOR_UPDATE = Statement(OrderDetailRow, SELECT_BY_ID.with_for_update(key_share=True))
+SELECT_ITEMS = Statement(
+    ListedOrderItemRow,
     tenant.select(
         ITEMS.c.id,
         ITEMS.c.quantity,
@@ -47,47 +68,52 @@ ITEMS_OF = (
         ITEMS.c.order_id,
     )
     .join(products.TABLE, products.TABLE.c.id == ITEMS.c.product_id)
-    .where(ITEMS.c.order_id.in_(bindparam("ids", expanding=True)))
-    .order_by(ITEMS.c.order_id, ITEMS.c.position)
+    .where(ITEMS.c.order_id.in_(bindparam("order_ids", expanding=True)))
+    .order_by(ITEMS.c.order_id, ITEMS.c.position),
 )
-TERMS = (
+SELECT_TERMS = Statement(
+    OrderTermsRow,
     tenant.select(
         customers.TABLE.c.status,
         sa.func.coalesce(customers.TABLE.c.tax_rate_override, COMPANIES.c.tax_rate).label("tax_rate"),
         COMPANIES.c.shipping,
     )
     .join(COMPANIES, COMPANIES.c.id == customers.TABLE.c.company_id)
-    .where(customers.TABLE.c.id == bindparam("id"))
+    .where(customers.TABLE.c.id == bindparam("customer_id")),
+)
+UPDATE_STATUS = Statement(
+    OrderDetailRow,
+    tenant.update(TABLE).where(TABLE.c.status == bindparam("previous_status")).returning(*COLUMNS),
 )
 LISTING = listing.Listing(
+    OrderDetailRow,
     TABLE,
-    COLUMNS,
-    {
+    filters={
         "status": TABLE.c.status == bindparam("status"),
         "customer_id": TABLE.c.customer_id == bindparam("customer_id"),
     },
-    created={"since": operator.ge, "until": operator.le},
+    created_at_filters={"since": operator.ge, "until": operator.le},
     lookups={"po_number": TABLE.c.po_number},
 )
-COMPANIONS = {
+# The event of a status, published beside the one of every change of status.
+EXTRA_EVENTS = {
     OrderStatus.SHIPPED: EventType.ORDER_SHIPPED,
     OrderStatus.CANCELLED: EventType.ORDER_CANCELLED,
 }
-Draft = Mapping[str, Any]
-Items = Sequence[Row[Any]]
+Items = Sequence[ListedOrderItemRow]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderPage:
-    """A page of orders, and the items of each by its id."""
+    """A page of orders, and the items of all of them by the id of the order."""
 
-    page: listing.Page
+    page: listing.Page[OrderDetailRow]
     items: Mapping[str, Items]
 
 
-def get(ctx: Context, order_id: str) -> tuple[Row[Any], Items]:
+def get(ctx: Context, order_id: str) -> tuple[OrderDetailRow, Items]:
     """Return one order and its items. Raises NotFoundError for an unknown or foreign id."""
-    return _one(ctx, ONE, order_id)
+    return _one(ctx, SELECT_ONE, order_id)
 
 
 def page(
@@ -105,90 +131,96 @@ def page(
     """Return a page of orders, newest first, with all their items in one more statement."""
     filters = {"status": status, "customer_id": customer_id, "po_number": po_number, "since": since, "until": until}
     found = LISTING.page(ctx, limit=limit, cursor=cursor, updated_since=updated_since, **filters)
-    return OrderPage(page=found, items=_items(ctx, [row.id for row in found.rows]))
+    return OrderPage(page=found, items=_items(ctx, [order.id for order in found.rows]))
 
 
-def place(ctx: Context, draft: Draft) -> tuple[Row[Any], Items]:
-    """Place an order: take the stock, freeze the prices, tell everybody. All of it or nothing.
+def place(ctx: Context, draft: OrderCreate) -> tuple[OrderDetailRow, Items]:
+    """Place an order: deduct the stock, freeze the prices, publish the event. All of it or nothing.
 
     Raises RefusalError with every reason: an unknown or blocked customer, unknown and inactive products, shortages.
     """
-    lines = draft["items"]
-    quantities: Counter[str] = Counter()
-    for line in lines:
-        quantities[line["product_id"]] += line["quantity"]
-    terms = ctx.session.execute(TERMS, tenant.params(ctx, id=draft["customer_id"])).one_or_none()
-    found = inventory.for_order(ctx, list(quantities), draft["customer_id"])
-    refuse([*_customer_refusals(terms), *_line_refusals(lines, quantities, found)])
-    assert terms is not None  # or the customer would have been refused
-    inventory.take(ctx, found, quantities)
-    prices = {each.id: each.price if each.agreed_price is None else each.agreed_price for each in found.values()}
-    priced = [(line["quantity"], prices[line["product_id"]]) for line in lines]
+    quantities = _quantities(draft.items)
+    terms = SELECT_TERMS.one_or_none(ctx.session, tenant.params(ctx, customer_id=draft.customer_id))
+    found = inventory.lock(ctx, list(quantities), draft.customer_id)
+    refuse([*_customer_refusals(terms), *_item_refusals(draft.items, quantities, found)])
+    assert terms is not None  # otherwise the customer has just been refused
+    inventory.deduct(ctx, found, quantities)
+    prices = {product.id: product.unit_price for product in found.values()}
+    priced = [(item.quantity, prices[item.product_id]) for item in draft.items]
     order_id = _insert(ctx, draft, pricing.amounts(priced, terms.tax_rate, terms.shipping))
-    _insert_items(ctx, order_id, lines, prices)
+    _insert_items(ctx, order_id, draft.items, prices)
     order, items = get(ctx, order_id)
-    audit.record(ctx, "order.placed", "order", order_id, {**_summary(order), "itemCount": len(items)})
-    data = {**_summary(order), "itemCount": len(items), "items": [ITEM.render(item) for item in items]}
+    data = {**_summary(order), "itemCount": len(items)}
+    audit.record(ctx, "order.placed", "order", order_id, data)
+    data = {**data, "items": [ITEM.render(item) for item in items]}
     events.publish(ctx, TABLE, order_id, EventType.ORDER_CREATED, data)
     return order, items
 
 
-def change_status(ctx: Context, order_id: str, status: OrderStatus, *, restock: bool = False) -> tuple[Row[Any], Items]:
-    """Move an order on. Raises NotFoundError, StatusTransitionError and RestockWithoutCancelError."""
-    before, items = _one(ctx, LOCKED, order_id)
+def change_status(ctx: Context, order_id: str, change: OrderStatusUpdate) -> tuple[OrderDetailRow, Items]:
+    """Move an order to its next status. Raises NotFoundError, StatusTransitionError and RestockWithoutCancelError."""
+    before, items = _one(ctx, SELECT_ONE_FOR_UPDATE, order_id)
     ctx = not_before(ctx, before.updated_at)
-    refuse(_move_refusals(before.status, status, restock=restock))
-    statement = tenant.update(TABLE).where(TABLE.c.status == before.status).values(status=status, updated_at=ctx.now)
-    after = ctx.session.execute(statement.returning(*COLUMNS), tenant.params(ctx, row_id=order_id)).one()
-    if restock:
-        _give_back(ctx, items)
-    details = {"before": before.status, "after": status, "restock": restock}
+    refuse(_status_refusals(before.status, change))
+    values = {"previous_status": before.status, "status": change.status, "updated_at": ctx.now}
+    after = UPDATE_STATUS.one(ctx.session, tenant.params(ctx, row_id=order_id, **values))
+    if change.restock:
+        inventory.restock(ctx, _quantities(items))
+    details = {"before": before.status, "after": change.status, "restock": change.restock}
     audit.record(ctx, "order.status_changed", "order", order_id, details)
     data = {**_summary(after), "previousStatus": before.status}
-    for event in (EventType.ORDER_STATUS_CHANGED, COMPANIONS.get(status)):
+    for event in (EventType.ORDER_STATUS_CHANGED, EXTRA_EVENTS.get(change.status)):
         if event is not None:
             events.publish(ctx, TABLE, order_id, event, data)
     return after, items
 
 
-def _customer_refusals(terms: Row[Any] | None) -> Iterator[RefusalError]:
+def _customer_refusals(terms: OrderTermsRow | None) -> Iterator[RefusalError]:
     if terms is None:
         yield CustomerNotFoundError()
     elif terms.status == CustomerStatus.BLOCKED:
         yield CustomerBlockedError()
 
 
-def _line_refusals(
-    lines: Sequence[Draft], quantities: Mapping[str, int], found: Mapping[str, Row[Any]]
+def _item_refusals(
+    items: Sequence[OrderItemCreate], quantities: Mapping[str, int], found: Mapping[str, OrderedProductRow]
 ) -> Iterator[RefusalError]:
-    """Yield what is wrong with each product, at the first line that names it."""
-    first = {line["product_id"]: f"/items/{index}" for index, line in reversed([*enumerate(lines)])}
+    """Yield what is wrong with each product, at the first item that names it."""
+    pointers = {item.product_id: f"/items/{index}" for index, item in reversed([*enumerate(items)])}
     for product_id, quantity in quantities.items():
-        line, product = first[product_id], found.get(product_id)
+        pointer, product = pointers[product_id], found.get(product_id)
         if product is None:
-            yield ProductNotFoundError(line)
+            yield ProductNotFoundError(pointer)
         elif not product.is_active:
-            yield ProductInactiveError(line, product.name)
+            yield ProductInactiveError(pointer, product.name)
         elif product.stock < quantity:
-            yield InsufficientStockError(line, product.name, product.stock)
+            yield InsufficientStockError(pointer, product.name, product.stock)
 
 
-def _move_refusals(current: str, wanted: OrderStatus, *, restock: bool) -> Iterator[RefusalError]:
-    if wanted not in NEXT[OrderStatus(current)]:
-        yield StatusTransitionError(current, wanted)
-    if restock and wanted is not OrderStatus.CANCELLED:
+def _status_refusals(current: str, change: OrderStatusUpdate) -> Iterator[RefusalError]:
+    if change.status not in NEXT_STATUSES[OrderStatus(current)]:
+        yield StatusTransitionError(current, change.status)
+    if change.restock and change.status is not OrderStatus.CANCELLED:
         yield RestockWithoutCancelError()
 
 
-def _insert(ctx: Context, draft: Draft, amounts: pricing.Amounts) -> str:
+def _quantities(items: Iterable[OrderItemCreate | ListedOrderItemRow]) -> Counter[str]:
+    """Return the quantity of each product by its id; an order may name a product in several items."""
+    quantities: Counter[str] = Counter()
+    for item in items:
+        quantities[item.product_id] += item.quantity
+    return quantities
+
+
+def _insert(ctx: Context, draft: OrderCreate, amounts: pricing.Amounts) -> str:
     order_id = new_id(ctx.now)
     row = {
         "id": order_id,
         "company_id": ctx.company_id,
-        "customer_id": draft["customer_id"],
-        "po_number": draft["po_number"],
-        "notes": draft["notes"],
-        "shipping_address": draft["shipping_address"],
+        "customer_id": draft.customer_id,
+        "po_number": draft.po_number,
+        "notes": draft.notes,
+        "shipping_address": draft.shipping_address,
         "subtotal": amounts.subtotal,
         "tax": amounts.tax,
         "shipping": amounts.shipping,
@@ -200,44 +232,38 @@ def _insert(ctx: Context, draft: Draft, amounts: pricing.Amounts) -> str:
     return order_id
 
 
-def _insert_items(ctx: Context, order_id: str, lines: Sequence[Draft], prices: Mapping[str, Any]) -> None:
-    rows = [
+def _insert_items(ctx: Context, order_id: str, items: Sequence[OrderItemCreate], prices: Mapping[str, Decimal]) -> None:
+    inserted = [
         {
             "id": new_id(ctx.now),
             "company_id": ctx.company_id,
             "order_id": order_id,
             "position": position,
-            "product_id": line["product_id"],
-            "quantity": line["quantity"],
-            "unit_price": prices[line["product_id"]],
+            "product_id": item.product_id,
+            "quantity": item.quantity,
+            "unit_price": prices[item.product_id],
         }
-        for position, line in enumerate(lines)
+        for position, item in enumerate(items)
     ]
-    ctx.session.connection().execute(ITEMS.insert(), rows)
+    ctx.session.connection().execute(ITEMS.insert(), inserted)
 
 
-def _give_back(ctx: Context, items: Items) -> None:
-    quantities: Counter[str] = Counter()
-    for item in items:
-        quantities[item.product_id] += item.quantity
-    inventory.give_back(ctx, quantities)
+def _summary(order: OrderDetailRow) -> Json:
+    """Return what events and the audit log say of an order."""
+    rendered = ORDER.render(order)
+    return {name: rendered[name] for name in ("id", "status", "total", "customerId", "poNumber")}
 
 
-def _summary(order: Row[Any]) -> dict[str, Any]:
-    shown = SCHEMA.render(order)
-    return {name: shown[name] for name in ("id", "status", "total", "customerId", "poNumber")}
-
-
-def _one(ctx: Context, statement: Any, order_id: str) -> tuple[Row[Any], Items]:
-    order = ctx.session.execute(statement, tenant.params(ctx, id=order_id)).one_or_none()
+def _one(ctx: Context, statement: Statement[OrderDetailRow], order_id: str) -> tuple[OrderDetailRow, Items]:
+    order = statement.one_or_none(ctx.session, tenant.params(ctx, id=order_id))
     if order is None:
         raise NotFoundError("Order")
     return order, _items(ctx, [order_id])[order_id]
 
 
 def _items(ctx: Context, order_ids: Sequence[str]) -> Mapping[str, Items]:
-    items: dict[str, list[Row[Any]]] = defaultdict(list)
+    items: dict[str, list[ListedOrderItemRow]] = defaultdict(list)
     if order_ids:
-        for item in ctx.session.execute(ITEMS_OF, tenant.params(ctx, ids=order_ids)):
+        for item in SELECT_ITEMS.all(ctx.session, tenant.params(ctx, order_ids=order_ids)):
             items[item.order_id].append(item)
     return items

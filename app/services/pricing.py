@@ -1,28 +1,53 @@
-"""What an order costs, to the cent (contract, section 5), and the prices agreed with customers (section 6)."""
+"""What an order costs, to the cent (contract, section 5), and price overrides for customers (section 6)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Row, bindparam
+from sqlalchemy import bindparam
 
 from app.context import Context
 from app.errors import InvalidValueError, NotFoundError, OrderTotalError
 from app.queries import tenant
+from app.queries.rows import Row, Statement
 from app.services import audit
 from models import MAX_AMOUNT, Customer, PriceOverride, Product, new_id
 from models.base import table
 
+
+class PriceOverrideRow(Row):
+    """The price of a product for one customer."""
+
+    id: str
+    price: Decimal
+
+
+class NamedPriceOverrideRow(Row):
+    """A price override with the names of its customer and product."""
+
+    price: Decimal
+    customer: str
+    sku: str | None
+    product: str
+    catalogue_price: Decimal
+    customer_id: str
+    product_id: str
+
+
 CENT = Decimal("0.01")
-MAX_AMOUNT_GIVEN = Decimal("9999999999.99")  # what the document allows callers to set
+MAX_PRICE = Decimal("9999999999.99")  # of a price that callers set; the document has the same limit
 TABLE = table(PriceOverride)
 CUSTOMERS = table(Customer)
 PRODUCTS = table(Product)
-PLACE = TABLE.c.customer_id == bindparam("customer_id"), TABLE.c.product_id == bindparam("product_id")
-LOCKED = tenant.select(TABLE.c.id, TABLE.c.price).where(*PLACE).with_for_update()
-ALL = (
+SELECT_ONE_FOR_UPDATE = Statement(
+    PriceOverrideRow,
+    tenant.select(TABLE.c.id, TABLE.c.price)
+    .where(TABLE.c.customer_id == bindparam("customer_id"), TABLE.c.product_id == bindparam("product_id"))
+    .with_for_update(),
+)
+SELECT_ALL = Statement(
+    NamedPriceOverrideRow,
     tenant.select(
         TABLE.c.price,
         CUSTOMERS.c.email.label("customer"),
@@ -34,8 +59,9 @@ ALL = (
     )
     .join(CUSTOMERS, CUSTOMERS.c.id == TABLE.c.customer_id)
     .join(PRODUCTS, PRODUCTS.c.id == TABLE.c.product_id)
-    .order_by(CUSTOMERS.c.email, PRODUCTS.c.name, TABLE.c.id)
+    .order_by(CUSTOMERS.c.email, PRODUCTS.c.name, TABLE.c.id),
 )
+DELETE_ONE = sa.delete(TABLE).where(tenant.where(TABLE), TABLE.c.id == bindparam("id"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,16 +74,16 @@ class Amounts:
 
     @property
     def total(self) -> Decimal:
-        """Return what the customer owes."""
+        """Return what the customer pays."""
         return self.subtotal + self.tax + self.shipping
 
 
-def amounts(lines: Iterable[tuple[int, Decimal]], tax_rate: Decimal, shipping: Decimal) -> Amounts:
-    """Add up lines of quantity and unit price. Tax is rounded half up to the cent, once, on the subtotal.
+def amounts(items: Iterable[tuple[int, Decimal]], tax_rate: Decimal, shipping: Decimal) -> Amounts:
+    """Add up items of quantity and unit price. Tax is rounded half up to the cent, once, on the subtotal.
 
-    Raises OrderTotalError for a total that no column holds.
+    Raises OrderTotalError for a total that exceeds the column.
     """
-    subtotal = sum((quantity * price for quantity, price in lines), Decimal(0))
+    subtotal = sum((item_amount(quantity, unit_price) for quantity, unit_price in items), Decimal(0))
     tax = (subtotal * tax_rate).quantize(CENT, ROUND_HALF_UP)
     result = Amounts(subtotal=subtotal, tax=tax, shipping=shipping)
     if result.total > MAX_AMOUNT:
@@ -65,15 +91,20 @@ def amounts(lines: Iterable[tuple[int, Decimal]], tax_rate: Decimal, shipping: D
     return result
 
 
-def agree(ctx: Context, customer_id: str, product_id: str, price: Decimal) -> Decimal | None:
-    """Set the price of a product for a customer, both of the company; return the one that was agreed before.
+def item_amount(quantity: int, unit_price: Decimal) -> Decimal:
+    """Return what an item of an order costs, without tax."""
+    return quantity * unit_price
+
+
+def override(ctx: Context, customer_id: str, product_id: str, price: Decimal) -> Decimal | None:
+    """Set the price of a product for a customer, both of the company; return the override that it replaces.
 
     The same price again changes nothing. Raises InvalidValueError for a price that is no amount of money.
     """
-    if not 0 <= price <= MAX_AMOUNT_GIVEN or price != round(price, 2):
-        raise InvalidValueError(f"The price must be between 0 and {MAX_AMOUNT_GIVEN}, with at most 2 decimal places.")
+    if not 0 <= price <= MAX_PRICE or price != round(price, 2):
+        raise InvalidValueError(f"The price must be between 0 and {MAX_PRICE}, with at most 2 decimal places.")
     price = price.quantize(CENT)
-    before = _agreed(ctx, customer_id, product_id)
+    before = _lock(ctx, customer_id, product_id)
     if before is None:
         ids = {"id": new_id(ctx.now), "company_id": ctx.company_id, "created_at": ctx.now}
         row = {**ids, "customer_id": customer_id, "product_id": product_id, "price": price}
@@ -87,23 +118,22 @@ def agree(ctx: Context, customer_id: str, product_id: str, price: Decimal) -> De
     return before.price if before else None
 
 
-def revoke(ctx: Context, customer_id: str, product_id: str) -> Decimal:
-    """Let the catalogue's price hold again; return the one that was agreed. Raises NotFoundError when there is none."""
-    before = _agreed(ctx, customer_id, product_id)
+def remove_override(ctx: Context, customer_id: str, product_id: str) -> Decimal:
+    """Return a customer to the price in the catalogue; return the override. Raises NotFoundError without one."""
+    before = _lock(ctx, customer_id, product_id)
     if before is None:
         raise NotFoundError("Price")
-    ctx.session.execute(sa.delete(TABLE).where(tenant.where(TABLE), TABLE.c.id == before.id), tenant.params(ctx))
+    ctx.session.execute(DELETE_ONE, tenant.params(ctx, id=before.id))
     details = {"productId": product_id, "before": str(before.price), "after": None}
     audit.record(ctx, "price.removed", "customer", customer_id, details)
-    agreed: Decimal = before.price
-    return agreed
+    return before.price
 
 
-def list_all(ctx: Context) -> Sequence[Row[Any]]:
-    """Return every agreed price with the names of customer and product."""
-    return ctx.session.execute(ALL, tenant.params(ctx)).all()
+def list_overrides(ctx: Context) -> Sequence[NamedPriceOverrideRow]:
+    """Return every price override of the company, by customer and product."""
+    return SELECT_ALL.all(ctx.session, tenant.params(ctx))
 
 
-def _agreed(ctx: Context, customer_id: str, product_id: str) -> Row[Any] | None:
+def _lock(ctx: Context, customer_id: str, product_id: str) -> PriceOverrideRow | None:
     parameters = tenant.params(ctx, customer_id=customer_id, product_id=product_id)
-    return ctx.session.execute(LOCKED, parameters).one_or_none()
+    return SELECT_ONE_FOR_UPDATE.one_or_none(ctx.session, parameters)

@@ -1,26 +1,26 @@
 """Products: list and get, for the API and the command line (contract, section 4)."""
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, bindparam
+from sqlalchemy import bindparam
 
 from app.context import Context
 from app.errors import NotFoundError
-from app.queries import listing, tenant
+from app.queries import listing, rows, tenant
+from app.queries.rows import Statement
 from app.schemas.base import stored_sku
-from app.schemas.products import ProductSchema
+from app.schemas.products import ProductRow
 from models import Product
 from models.base import table
 
 TABLE = table(Product)
-COLUMNS = ProductSchema().columns(TABLE)
-ONE = tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id"))
-BY_SKU = tenant.select(TABLE.c.id).where(TABLE.c.sku == bindparam("sku"))
+COLUMNS = rows.columns(ProductRow, TABLE)
+SELECT_ONE = Statement(ProductRow, tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id")))
+SELECT_ID_BY_SKU = tenant.select(TABLE.c.id).where(TABLE.c.sku == bindparam("sku"))
 LISTING = listing.Listing(
+    ProductRow,
     TABLE,
-    COLUMNS,
-    {
+    filters={
         "category": TABLE.c.category == bindparam("category"),
         "active": TABLE.c.is_active == bindparam("active"),
     },
@@ -28,18 +28,18 @@ LISTING = listing.Listing(
 )
 
 
-def get(ctx: Context, product_id: str) -> Row[Any]:
+def get(ctx: Context, product_id: str) -> ProductRow:
     """Return one product. Raises NotFoundError for an unknown or foreign id."""
-    row = ctx.session.execute(ONE, tenant.params(ctx, id=product_id)).one_or_none()
-    if row is None:
+    product = SELECT_ONE.one_or_none(ctx.session, tenant.params(ctx, id=product_id))
+    if product is None:
         raise NotFoundError("Product")
-    return row
+    return product
 
 
-def find(ctx: Context, identifier: str) -> Row[Any]:
+def find(ctx: Context, identifier: str) -> ProductRow:
     """Return the product with this sku or id. Raises NotFoundError."""
-    by_sku = ctx.session.execute(BY_SKU, tenant.params(ctx, sku=stored_sku(identifier))).scalar_one_or_none()
-    return get(ctx, by_sku or identifier)
+    parameters = tenant.params(ctx, sku=stored_sku(identifier))
+    return get(ctx, ctx.session.execute(SELECT_ID_BY_SKU, parameters).scalar_one_or_none() or identifier)
 
 
 def page(
@@ -52,7 +52,7 @@ def page(
     search: str | None = None,
     active: bool | None = None,
     updated_since: datetime | None = None,
-) -> listing.Page:
+) -> listing.Page[ProductRow]:
     """Return a page of products, newest first. `search` is a substring of name, sku or category, in any case."""
     sku = None if sku is None else stored_sku(sku)
     filters = {"category": category, "sku": sku, "search": search, "active": active}

@@ -17,9 +17,9 @@ from app import egress
 from app.context import Context, not_before
 from app.egress import DestinationError
 from app.errors import NotFoundError, RotationLimitError, WebhookLimitError
-from app.queries import tenant
+from app.queries import rows, tenant
 from app.schemas.base import timestamp
-from app.schemas.webhooks import WebhookSchema
+from app.schemas.webhooks import WebhookRow, WebhookSchema
 from app.services import audit, webhook_secrets
 from app.services.webhook_secrets import MAX_EARLIER, EarlierSecret
 from models import KEPT_DAYS, Company, Webhook, new_id
@@ -37,7 +37,7 @@ NOW = bindparam("now", type_=TABLE.c.created_at.type)
 GRACE = TABLE.c.secret_rotation_grace_expires_at
 OLDER = TABLE.c.older_secrets_expire_at
 LATEST_END = sa.case((sa.and_(OLDER > NOW, OLDER > GRACE), OLDER), (GRACE > NOW, GRACE)).label(GRACE.name)
-SHOWN = [LATEST_END if each is GRACE else each for each in SCHEMA.columns(TABLE)]
+SHOWN = [LATEST_END if each is GRACE else each for each in rows.columns(WebhookRow, TABLE)]
 WITH_SECRET = [*SHOWN, TABLE.c.secret]
 SECRETS = tenant.select(TABLE.c.previous_secret, GRACE, TABLE.c.older_secrets).where(TABLE.c.id == bindparam("id"))
 IS_THERE = TABLE.c.deleted_at.is_(None)

@@ -16,6 +16,7 @@ from app import schema_version
 from app.context import now
 from app.db import Database
 from app.errors import RefusalError
+from app.schemas.orders import OrderCreate, OrderItemCreate
 from app.services import orders, products, webhook_secrets, webhooks
 from models import Base, Webhook
 from tests.support import factories
@@ -113,18 +114,16 @@ def test_a_page_of_orders_takes_as_many_statements_whatever_they_hold(fresh_data
     tenant = factories.tenant(fresh_database)
     customer = factories.customer(fresh_database, tenant.company_id)
     bought = factories.products(fresh_database, tenant.company_id, lines, stock=1000)
-    items = [{"product_id": product, "quantity": 1} for product in bought]
-    draft = {"customer_id": customer, "items": items, "po_number": None, "notes": None, "shipping_address": None}
+    items = [OrderItemCreate(product_id=product, quantity=1) for product in bought]
+    draft = OrderCreate(customer_id=customer, items=items)
     with fresh_database.transaction(write=True) as session:
         ctx = factories.context(session, tenant.company_id)
         with recorded(session) as statements:
             orders.place(ctx, draft)
         assert len(statements) == 11
-        refused = {
-            **draft,
-            "customer_id": "x",
-            "items": [{"product_id": product, "quantity": 2000} for product in bought],
-        }
+        refused = OrderCreate(
+            customer_id="x", items=[OrderItemCreate(product_id=product, quantity=2000) for product in bought]
+        )
         with recorded(session) as statements, pytest.raises(RefusalError) as caught:
             orders.place(ctx, refused)
         assert len(caught.value.refusals) == 1 + lines

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Boolean, Integer, Table
 from sqlalchemy.types import TypeEngine
 
-from app.schemas.base import Schema
-from app.schemas.customers import CustomerSchema
-from app.schemas.orders import OrderSchema
-from app.schemas.products import ProductSchema
+from app.queries import rows
+from app.queries.rows import Row
+from app.schemas.base import RowSchema
+from app.schemas.customers import CUSTOMER, CustomerRow
+from app.schemas.orders import ORDER, OrderRow
+from app.schemas.products import PRODUCT, ProductRow
 from app.services import customers, orders, products
 from models.base import Fixed, Instant
 
@@ -35,17 +37,17 @@ def values(kind: TypeEngine[Any], *, nullable: bool) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize(
-    ("schema", "table"),
+    ("schema", "row_type", "table"),
     [
-        (ProductSchema(), products.TABLE),
-        (CustomerSchema(), customers.TABLE),
-        (OrderSchema(), orders.TABLE),
+        (PRODUCT, ProductRow, products.TABLE),
+        (CUSTOMER, CustomerRow, customers.TABLE),
+        (ORDER, OrderRow, orders.TABLE),
     ],
     ids=["product", "customer", "order"],
 )
 @given(data=st.data())
-def test_render_equals_dump(schema: Schema, table: Table, data: st.DataObject) -> None:
-    columns = schema.columns(table)
+def test_render_equals_dump(schema: RowSchema[Any], row_type: type[Row], table: Table, data: st.DataObject) -> None:
+    columns = rows.columns(row_type, table)
     row = [data.draw(values(column.type, nullable=bool(column.nullable))) for column in columns]
     record = SimpleNamespace(**dict(zip([column.name for column in columns], row, strict=True)))
 

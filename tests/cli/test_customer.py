@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.db import Database
-from app.schemas.customers import CustomerSchema
+from app.schemas.customers import CUSTOMER
 from app.services import customers
 from tests.cli.conftest import Command
 from tests.support import factories
@@ -27,8 +27,8 @@ class TestList:
 
         with fresh_database.transaction() as session:
             row = customers.get(factories.context(session, shop.company_id), customer_id)
-        assert only == CustomerSchema().render(row)
-        assert list(only) == list(CustomerSchema().render(row))
+        assert only == CUSTOMER.render(row)
+        assert list(only) == list(CUSTOMER.render(row))
 
     def test_filters_customers(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         older = factories.customer(fresh_database, shop.company_id, name="Äpfel & Co", created_at=LONG_AGO)

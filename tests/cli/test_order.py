@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.db import Database
-from app.schemas.orders import OrderDraftSchema, OrderSchema
+from app.schemas.orders import ORDER_CREATE, OrderStatusUpdate, order_detail, order_with_items
 from app.services import orders
 from models import OrderStatus
 from tests.cli.conftest import Command
@@ -36,7 +36,7 @@ def place(fresh_database: Database, shop: Tenant, customer_id: str) -> Place:
         body = factories.order_body(customer_id, (product_id, quantity), **fields)
         with fresh_database.transaction(write=True) as session:
             ctx = factories.context(session, shop.company_id)
-            order, _ = orders.place(replace(ctx, now=at or ctx.now), OrderDraftSchema().load(body))
+            order, _ = orders.place(replace(ctx, now=at or ctx.now), ORDER_CREATE.load(body))
             return str(order.id)
 
     return place
@@ -56,7 +56,7 @@ class TestList:
         (only,) = listed(distribu, shop)
 
         with fresh_database.transaction() as session:
-            expected = OrderSchema().with_items(*orders.get(factories.context(session, shop.company_id), order_id))
+            expected = order_with_items(*orders.get(factories.context(session, shop.company_id), order_id))
         assert only == expected
         assert list(only) == list(expected)
 
@@ -67,7 +67,9 @@ class TestList:
         older = place(at=LONG_AGO)
         newer = place(other, poNumber="PO-1")
         with fresh_database.transaction(write=True) as session:
-            orders.change_status(factories.context(session, shop.company_id), newer, OrderStatus.CONFIRMED)
+            orders.change_status(
+                factories.context(session, shop.company_id), newer, OrderStatusUpdate(status=OrderStatus.CONFIRMED)
+            )
 
         def ids(*options: str) -> list[str]:
             return [order["id"] for order in listed(distribu, shop, *options)]
@@ -113,7 +115,7 @@ class TestShow:
         shown = distribu("order", "show", order_id, "--company", shop.slug, "--json").json
 
         with fresh_database.transaction() as session:
-            expected = OrderSchema().detail(*orders.get(factories.context(session, shop.company_id), order_id))
+            expected = order_detail(*orders.get(factories.context(session, shop.company_id), order_id))
         assert shown == expected
         assert list(shown) == list(expected)
 

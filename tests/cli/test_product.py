@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.db import Database
-from app.schemas.products import ProductSchema
+from app.schemas.products import PRODUCT
 from app.services import products
 from tests.cli.conftest import Command, dump, entries
 from tests.support import factories
@@ -257,8 +257,8 @@ class TestList:
 
         with fresh_database.transaction() as session:
             row = products.get(factories.context(session, shop.company_id), product_id)
-        assert listed == ProductSchema().render(row)
-        assert list(listed) == list(ProductSchema().render(row))
+        assert listed == PRODUCT.render(row)
+        assert list(listed) == list(PRODUCT.render(row))
 
     @pytest.mark.parametrize(("limit", "expected"), [(None, 50), ("120", 120), ("0", 230), ("999", 230)])
     def test_lists_as_many_products_as_the_limit_says(

@@ -6,6 +6,7 @@ from datetime import timedelta
 from app.context import now
 from app.db import Database
 from app.http import housekeeping
+from app.schemas.customers import CustomerCreate
 from app.services import customers, events, webhooks
 from app.services.deliveries import TABLE as DELIVERIES
 from models import Event, Webhook
@@ -19,7 +20,7 @@ def test_events_go_after_thirty_days_with_their_deliveries(fresh_database: Datab
         webhooks.create(ctx, {"url": "https://example.com", "events": ["customer.created"]})
         for days in (31, 30.1, 29.9, 0):
             past = replace(ctx, now=now() - timedelta(days=days))
-            customers.create(past, {"email": f"buyer{days}@example.com"})
+            customers.create(past, CustomerCreate(email=f"buyer{days}@example.com"))
 
     housekeeping.delete_expired(fresh_database)
 
@@ -32,7 +33,7 @@ def test_more_than_go_at_once(fresh_database: Database) -> None:
     with fresh_database.transaction(write=True) as session:
         ctx = replace(factories.context(session, tenant.company_id), now=now() - timedelta(days=40))
         for number in range(events.FORGOTTEN_AT_ONCE + 1):
-            customers.create(ctx, {"email": f"buyer{number}@example.com"})
+            customers.create(ctx, CustomerCreate(email=f"buyer{number}@example.com"))
 
     housekeeping.delete_expired(fresh_database)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from app.db import Database
+from app.schemas.orders import OrderCreate, OrderItemCreate
 from tests.support import factories
 from tests.support.client import Client, Contract
 from tests.support.servers import Server
@@ -220,9 +221,6 @@ class TestTheDatabaseItselfRefuses:
         customer = factories.customer(database, company_id)
         product = factories.product(database, company_id, stock=5)
         with database.transaction(write=True) as session:
-            lines = [{"product_id": product, "quantity": 1}]
-            fields = {"po_number": None, "notes": None, "shipping_address": None}
-            order, _ = orders.place(
-                factories.context(session, company_id), {"customer_id": customer, "items": lines, **fields}
-            )
-        return str(order.id)
+            draft = OrderCreate(customer_id=customer, items=[OrderItemCreate(product_id=product, quantity=1)])
+            order, _ = orders.place(factories.context(session, company_id), draft)
+        return order.id

@@ -17,6 +17,7 @@ from app.product_import import importer
 from app.product_import.product_csv import ProductCsv
 from app.queries import search, search_index
 from app.queries.search import FEW
+from app.schemas.customers import CustomerCreate, CustomerUpdate
 from app.services import customers, products
 from models import Customer, Product, searchable
 from tests.support import factories
@@ -118,8 +119,8 @@ def test_a_changed_customer_is_found_by_the_new_name(searched: Database) -> None
     tenant = factories.tenant(searched)
     with searched.transaction(write=True) as session:
         ctx = factories.context(session, tenant.company_id)
-        made = customers.create(ctx, {"email": "anna@example.com", "name": "Anna"})
-        customers.update(ctx, made.id, {"name": "Berta"})
+        made = customers.create(ctx, CustomerCreate(email="anna@example.com", name="Anna"))
+        customers.update(ctx, made.id, CustomerUpdate(name="Berta"))
 
     for needle in ("anna", "berta", "ann", "nobody", "example.com"):
         wanted = expected(searched, tenant.company_id, Customer, needle)
