@@ -58,11 +58,11 @@ def run(deployment: Deployment, workload: Workload, progress: Progress) -> Reque
 def _fill(deployment: Deployment, count: int, progress: Progress) -> None:
     task = progress.add_task(f"{deployment.name}: orders", total=count)
     with deployment.database.transaction(write=True) as session:
-        market = volume.open_market(factories.context(session, deployment.tenant.company_id), demo_company.TERMS)
-    for batch in volume.batches(market, count):
+        data = volume.prepare(factories.context(session, deployment.tenant.company_id), demo_company.CHARGES)
+    for batch in volume.batches(data, count):
         with deployment.database.transaction(write=True) as session:
             volume.write(factories.context(session, deployment.tenant.company_id), batch)
-        progress.advance(task, len(batch[0]))
+        progress.advance(task, len(batch.orders))
     stores.settle(deployment.database)
 
 

@@ -111,13 +111,13 @@ def _add_orders(database: Database, company_id: str, wanted: int) -> None:
         missing = wanted - existing
         if missing <= 0:
             return
-        market = volume.open_market(ctx, demos.TERMS)
+        data = volume.prepare(ctx, demos.CHARGES)
     with progress.bars() as bars:
         task = bars.add_task("Writing orders", total=missing)
-        for batch in volume.batches(market, missing, seed=existing):
+        for batch in volume.batches(data, missing, seed=existing):
             with database.transaction(write=True) as session:
                 volume.write(runtime.context_for(session, company_id), batch)
-            bars.advance(task, len(batch[0]))
+            bars.advance(task, len(batch.orders))
     output.note(f"Added {missing} orders.")
 
 

@@ -1,10 +1,11 @@
-"""What the demo company sells: three hundred goods, written as one line for each kind.
+"""The catalogue of the demo company: three hundred products, several in one line.
 
-A line is `name | description | size = unit = price; ...`; each size is a product of its own.
+A line is `name | description | size = unit = price; ...`. Each size is a separate product.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 CATALOGUE = {
     ("BEV", "Beverages"): """
@@ -181,27 +182,35 @@ Till Rolls Thermal | Phenol-free, 80 by 80 mm, 12 mm core. | 50 rolls = case = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Goods:
-    """One product before it has a price tag, a shelf and a history."""
+class CatalogueProduct:
+    """A product before it has stock and a history."""
 
     sku: str
     name: str
     description: str
     category: str
     unit: str
-    price: str
+    price: Decimal
 
 
-def goods() -> Iterator[Goods]:
+def products() -> Iterator[CatalogueProduct]:
     """Yield the whole catalogue, each category in the order of its lines."""
     for (code, category), lines in CATALOGUE.items():
-        for number, fields in enumerate(_sizes(lines), start=1):
-            yield Goods(sku=f"{code}-{number:04}", category=category, **fields)
+        for number, (name, description, unit, price) in enumerate(_sizes(lines), start=1):
+            yield CatalogueProduct(
+                sku=f"{code}-{number:04}",
+                name=name,
+                description=description,
+                category=category,
+                unit=unit,
+                price=Decimal(price),
+            )
 
 
-def _sizes(lines: str) -> Iterator[dict[str, str]]:
+def _sizes(lines: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield name, description, unit and price of each size."""
     for line in lines.strip().splitlines():
         name, description, sizes = line.split(" | ")
-        for each in sizes.split("; "):
-            size, unit, price = each.split(" = ")
-            yield {"name": f"{name} {size}", "description": description, "unit": unit, "price": price}
+        for entry in sizes.split("; "):
+            size, unit, price = entry.split(" = ")
+            yield f"{name} {size}", description, unit, price

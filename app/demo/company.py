@@ -1,7 +1,7 @@
-"""The demo company: something believable to try the API on, the same in every installation.
+"""The demo company: sample data to try the API with, the same in every installation.
 
-Not here: the goods themselves (`app/demo/catalogue.py`), who buys them (`app/demo/customers.py`),
-what they ordered (`app/demo/orders.py`, `app/demo/volume.py`), and where the demo key is kept.
+Not here: the catalogue (`app/demo/catalogue.py`), the customers (`app/demo/customers.py`), their orders
+(`app/demo/orders.py`, `app/demo/volume.py`), and where the demo key is stored (`app/cli/demo.py`).
 """
 
 import random
@@ -13,11 +13,12 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
 from app.context import Actor, Context
+from app.demo import catalogue
 from app.demo import customers as demo_customers
 from app.demo import orders as demo_orders
-from app.demo.catalogue import Goods, goods
-from app.demo.customers import Row, Story
-from app.demo.orders import Terms
+from app.demo.catalogue import CatalogueProduct
+from app.demo.customers import OrderableProduct, Row, Scenario
+from app.demo.orders import Charges
 from app.queries import tenant
 from app.services import companies, customers, keys, orders, pricing, products
 from app.services.companies import SYSTEM
@@ -27,10 +28,8 @@ NAME = "Greenfield Wholesale"
 SLUG = "demo"
 KEY_NAME = "Demo key"
 SEED = 20260416
-PAST = timedelta(days=365)
-TAX_RATE = Decimal("0.07")
-SHIPPING = Decimal("9.50")
-TERMS = Terms(TAX_RATE, SHIPPING)
+HISTORY = timedelta(days=365)
+CHARGES = Charges(tax_rate=Decimal("0.07"), shipping=Decimal("9.50"))
 
 
 def find(session: Session) -> Company | None:
@@ -39,37 +38,37 @@ def find(session: Session) -> Company | None:
 
 
 def create_company(session: Session, *, now: datetime, actor: Actor = SYSTEM) -> Company:
-    """Make the demo company as if it had been there for a year; the audit log knows better."""
+    """Create the demo company as if it had existed for a year. The audit log has the true time."""
     company = companies.create(session, NAME, now=now, slug=SLUG, actor=actor)
-    company.created_at = now - PAST
+    company.created_at = now - HISTORY
     return company
 
 
 def fill(ctx: Context) -> str:
-    """Give the new demo company terms, goods, customers, a year of orders, and a key with every scope.
+    """Give the new demo company charges, products, customers, a year of orders, and a key with every scope.
 
-    Returns the key's plaintext. The orders are written as history: they tell no webhook and take no stock.
+    Returns the key's plaintext. The orders are history: they do not change stock and are not delivered to webhooks.
     """
-    companies.update(ctx, tax_rate=TAX_RATE, shipping=SHIPPING)
+    companies.update(ctx, tax_rate=CHARGES.tax_rate, shipping=CHARGES.shipping)
     for table, rows in history(ctx.company_id, ctx.now).items():
         ctx.session.connection().execute(table.insert(), rows)
-    _, token = keys.create(ctx, name=KEY_NAME, scopes=list(Scope))
-    return token
+    _, plaintext = keys.create(ctx, name=KEY_NAME, scopes=list(Scope))
+    return plaintext
 
 
 def history(company_id: str, now: datetime) -> dict[Table, list[Row]]:
-    """Return what to write into which table, in an order that references allow; all but ids depends on `now` only."""
-    chance = random.Random(SEED)  # noqa: S311 - the same figures everywhere are the point
-    story = Story(company_id=company_id, now=now, length=PAST, chance=chance)
-    stocked = list(_goods(story))
-    sold = [each for each in stocked if each["is_active"]]
-    buyers = demo_customers.buyers(story)
-    agreed = list(demo_customers.agree_prices(story, buyers, sold))
-    placed = list(demo_orders.orders(story, buyers, sold, TERMS))
+    """Return the rows to insert, in an order that the foreign keys allow. Everything but ids depends on `now` only."""
+    rng = random.Random(SEED)  # noqa: S311 - the same data everywhere is the point
+    scenario = Scenario(company_id=company_id, now=now, length=HISTORY, rng=rng)
+    product_rows, orderable = _products(scenario)
+    generated = demo_customers.generate(scenario)
+    ordering_customers = [customer for customer, _ in generated]
+    overrides = list(demo_customers.override_prices(scenario, ordering_customers, orderable))
+    placed = list(demo_orders.generate(scenario, ordering_customers, orderable, CHARGES))
     return {
-        products.TABLE: stocked,
-        customers.TABLE: [each.row for each in buyers],
-        pricing.TABLE: agreed,
+        products.TABLE: product_rows,
+        customers.TABLE: [row for _, row in generated],
+        pricing.TABLE: overrides,
         orders.TABLE: [order for order, _ in placed],
         orders.ITEMS: [item for _, items in placed for item in items],
     }
@@ -80,9 +79,9 @@ def counts(ctx: Context) -> dict[str, int]:
     return {table.name: _count(ctx, table) for table in (products.TABLE, customers.TABLE, orders.TABLE)}
 
 
-def accepts(ctx: Context, token: str) -> bool:
-    """Tell whether `token` is a key of the demo company that still works."""
-    key = keys.find(ctx.session, keys.digest(token))
+def accepts(ctx: Context, plaintext: str) -> bool:
+    """Return whether `plaintext` is an active key of the demo company."""
+    key = keys.find(ctx.session, keys.digest(plaintext))
     return key is not None and key.company_id == ctx.company_id and key.status(ctx.now) is KeyStatus.ACTIVE
 
 
@@ -91,35 +90,46 @@ def _count(ctx: Context, table: Table) -> int:
     return ctx.session.execute(statement, tenant.params(ctx)).scalar_one()
 
 
-def _goods(story: Story) -> Iterator[Row]:
-    chance, now = story.chance, story.now
-    catalogue = list(goods())
-    ages = sorted((chance.random() for _ in catalogue), reverse=True)
-    chance.shuffle(catalogue)
-    for each, age in zip(catalogue, ages, strict=True):
-        created_at = now - age * story.length
-        values = _values(each, chance)
-        updated_at = created_at + chance.random() * (now - created_at)
-        identity = {"id": new_id(created_at), "company_id": story.company_id}
-        yield {**identity, **values, "created_at": created_at, "updated_at": updated_at}
+def _products(scenario: Scenario) -> tuple[list[Row], list[OrderableProduct]]:
+    """Return the rows of all products, and those that can be ordered."""
+    rows, orderable = list[Row](), list[OrderableProduct]()
+    for product, created_at in _with_creation_times(scenario):
+        product_id = new_id(created_at)
+        stock, is_active = _stock(scenario.rng), scenario.rng.random() > 0.03
+        updated_at = created_at + scenario.rng.random() * (scenario.now - created_at)
+        rows.append(
+            {
+                "id": product_id,
+                "company_id": scenario.company_id,
+                "sku": product.sku,
+                "name": product.name,
+                "description": product.description,
+                "category": product.category,
+                "unit": product.unit,
+                "price": product.price,
+                "stock": stock,
+                "is_active": is_active,
+                "created_at": created_at,
+                "updated_at": updated_at,
+            }
+        )
+        if is_active:
+            orderable.append(OrderableProduct(product_id, product.price, created_at))
+    return rows, orderable
 
 
-def _values(each: Goods, chance: random.Random) -> Row:
-    return {
-        "sku": each.sku,
-        "name": each.name,
-        "description": each.description,
-        "category": each.category,
-        "unit": each.unit,
-        "price": Decimal(each.price),
-        "stock": _stock(chance),
-        "is_active": chance.random() > 0.03,
-    }
+def _with_creation_times(scenario: Scenario) -> Iterator[tuple[CatalogueProduct, datetime]]:
+    """Yield the catalogue in random order, each product with the time at which it was created, the oldest first."""
+    entries = list(catalogue.products())
+    ages = sorted((scenario.rng.random() for _ in entries), reverse=True)
+    scenario.rng.shuffle(entries)
+    for product, age in zip(entries, ages, strict=True):
+        yield product, scenario.now - age * scenario.length
 
 
-def _stock(chance: random.Random) -> int:
-    """Draw a stock: one in twenty is sold out, one in ten nearly so."""
-    draw = chance.random()
-    if draw < 0.05:
+def _stock(rng: random.Random) -> int:
+    """Return a random stock: one in twenty is zero, one in ten is low."""
+    number = rng.random()
+    if number < 0.05:
         return 0
-    return chance.randint(1, 5) if draw < 0.15 else chance.randint(6, 480)
+    return rng.randint(1, 5) if number < 0.15 else rng.randint(6, 480)

@@ -1,16 +1,16 @@
-"""Who buys from the demo company, written as one line for each customer, and the prices agreed with some of them.
+"""The customers of the demo company, one in a line, and the price overrides of some of them.
 
-A line is `name | email | street | postal code and city | credit limit | tax rate | notes`; `-` is nothing. Every email
-ends in `.example`, which belongs to nobody.
+A line is `name | email | street | postal code and city | credit limit | tax rate | notes`; `-` is null. Every email
+ends in `.example`, a domain that is reserved for documentation.
 """
 
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import NamedTuple
 
 from app.services import pricing
 from models import CustomerStatus, new_id
@@ -63,88 +63,102 @@ Wiener Kaffeekontor | bestellung@kaffeekontor | Lerchenfelder Straße 21 | 1070 
 Restaurant De Gracht | inkoop@degracht | Prinsengracht 301 | 1016 GX Amsterdam | 7000 | 0 | Reverse charge.
 """,
 }
-PLACE = re.compile(r"([0-9]+(?: [A-Z]{2})?) (.+)")
+POSTAL_CODE_AND_CITY = re.compile(r"([0-9]+(?: [A-Z]{2})?) (.+)")
 BLOCKED = "Blocked:"
-FOUNDERS = 12  # customers from the first days on
-AGREEING = 10  # customers with prices of their own
+FIRST_CUSTOMERS = 12  # customers since the first days of the company
+CUSTOMERS_WITH_OVERRIDES = 10
 
-Row = dict[str, Any]
+Row = dict[str, object]  # the columns of a row to insert
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Story:
-    """Whose history is drawn, until when, how long it is, and the chance that draws it."""
+class Scenario:
+    """The company whose history is generated, when the history ends, its length, and the source of random numbers."""
 
     company_id: str
     now: datetime
     length: timedelta
-    chance: random.Random
+    rng: random.Random
+
+
+class OrderableProduct(NamedTuple):
+    """What an order needs of a product."""
+
+    id: str
+    price: Decimal
+    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Buyer:
-    """A customer's row, and what its orders take from it."""
+class DemoCustomer:
+    """What an order needs of a customer. A customer who has been blocked does not order from `blocked_at` on."""
 
-    row: Row
-    address: Row
-    prices: dict[str, Decimal]  # agreed ones by the id of the product
-
-    @property
-    def ordering_ends(self) -> datetime | None:
-        """Return since when a blocked customer cannot order."""
-        return self.row["updated_at"] if self.row["status"] == CustomerStatus.BLOCKED else None
+    id: str
+    created_at: datetime
+    blocked_at: datetime | None
+    tax_rate_override: Decimal | None
+    address: dict[str, str]
+    price_overrides: dict[str, Decimal] = field(default_factory=dict)  # by the id of a product
 
 
-def buyers(story: Story) -> list[Buyer]:
-    """Draw the customers, some as old as the company and the others gained over the year."""
-    chance = story.chance
+def generate(scenario: Scenario) -> list[tuple[DemoCustomer, Row]]:
+    """Return the customers with their rows: some as old as the company, the others gained over its history."""
+    rng = scenario.rng
     lines = [(country, line) for country, lines in CUSTOMERS.items() for line in lines.strip().splitlines()]
-    chance.shuffle(lines)
-    ages = sorted((chance.uniform(0.25, 0.95) for _ in lines), reverse=True)
-    ages[:FOUNDERS] = sorted((chance.uniform(0.97, 1) for _ in range(FOUNDERS)), reverse=True)
+    rng.shuffle(lines)
+    ages = sorted((rng.uniform(0.25, 0.95) for _ in lines), reverse=True)
+    ages[:FIRST_CUSTOMERS] = sorted((rng.uniform(0.97, 1) for _ in range(FIRST_CUSTOMERS)), reverse=True)
     pairs = zip(lines, ages, strict=True)
-    return [_buyer(story, country, line, age * story.length) for (country, line), age in pairs]
+    return [_customer(scenario, country, line, age * scenario.length) for (country, line), age in pairs]
 
 
-def agree_prices(story: Story, buyers: Sequence[Buyer], goods: Sequence[Row]) -> Iterator[Row]:
-    """Yield agreed prices of a few goods, five to fifteen per cent below the catalogue's; note them in the buyers."""
-    chance = story.chance
-    for buyer in chance.sample(buyers, AGREEING):
-        for product in chance.sample(goods, chance.randint(3, 8)):
-            discount = Decimal(chance.randint(85, 95)) / 100
-            price = buyer.prices[product["id"]] = (product["price"] * discount).quantize(pricing.CENT)
-            since = max(buyer.row["created_at"], product["created_at"])
+def override_prices(
+    scenario: Scenario, customers: Sequence[DemoCustomer], products: Sequence[OrderableProduct]
+) -> Iterator[Row]:
+    """Yield price overrides, five to fifteen per cent below the catalogue, and add them to the customers."""
+    rng = scenario.rng
+    for customer in rng.sample(customers, CUSTOMERS_WITH_OVERRIDES):
+        for product in rng.sample(products, rng.randint(3, 8)):
+            discount = Decimal(rng.randint(85, 95)) / 100
+            price = customer.price_overrides[product.id] = (product.price * discount).quantize(pricing.CENT)
+            created_at = max(customer.created_at, product.created_at)
             yield {
-                "id": new_id(since),
-                "company_id": story.company_id,
-                "customer_id": buyer.row["id"],
-                "product_id": product["id"],
+                "id": new_id(created_at),
+                "company_id": scenario.company_id,
+                "customer_id": customer.id,
+                "product_id": product.id,
                 "price": price,
-                "created_at": since,
+                "created_at": created_at,
             }
 
 
-def _buyer(story: Story, country: str, line: str, age: timedelta) -> Buyer:
-    name, email, street, place, limit, tax_rate, notes = line.split(" | ")
-    postal_code, city = PLACE.fullmatch(place).groups()  # type: ignore[union-attr]  # the lines stand above
+def _customer(scenario: Scenario, country: str, line: str, age: timedelta) -> tuple[DemoCustomer, Row]:
+    name, email, street, postal_code_and_city, limit, tax_rate, notes = line.split(" | ")
+    postal_code, city = POSTAL_CODE_AND_CITY.fullmatch(postal_code_and_city).groups()  # type: ignore[union-attr]  # all lines match
     is_blocked = notes.startswith(BLOCKED)
-    created_at = story.now - age
-    changed = story.chance.uniform(0.5, 0.9) if is_blocked else story.chance.random()
-    row = {
-        "id": new_id(created_at),
-        "company_id": story.company_id,
+    created_at = scenario.now - age
+    updated_at = created_at + age * (scenario.rng.uniform(0.5, 0.9) if is_blocked else scenario.rng.random())
+    customer = DemoCustomer(
+        id=new_id(created_at),
+        created_at=created_at,
+        blocked_at=updated_at if is_blocked else None,
+        tax_rate_override=_number(tax_rate),
+        address={"name": name, "street": street, "postalCode": postal_code, "city": city, "country": country},
+    )
+    row: Row = {
+        "id": customer.id,
+        "company_id": scenario.company_id,
         "email": f"{email}.example",
         "name": name,
         "status": CustomerStatus.BLOCKED if is_blocked else CustomerStatus.ACTIVE,
         "notes": None if notes == "-" else notes,
         "credit_limit": _number(limit),
-        "tax_rate_override": _number(tax_rate),
-        "email_verified": story.chance.random() < 0.7,
+        "tax_rate_override": customer.tax_rate_override,
+        "email_verified": scenario.rng.random() < 0.7,
         "created_at": created_at,
-        "updated_at": created_at + changed * age,
+        "updated_at": updated_at,
     }
-    address = {"name": name, "street": street, "postalCode": postal_code, "city": city, "country": country}
-    return Buyer(row=row, address=address, prices={})
+    return customer, row
 
 
 def _number(cell: str) -> Decimal | None:

@@ -1,16 +1,17 @@
-"""What was ordered from the demo company in its first year: more each month, everything but the newest delivered."""
+"""The orders of the demo company's first year: more every month, and all but the newest delivered."""
 
 import random
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
-from app.demo.customers import Buyer, Row, Story
+from app.demo.customers import DemoCustomer, OrderableProduct, Row, Scenario
 from app.services import pricing
 from models import OrderStatus, new_id
 
 ORDERS = 120
-OLDEST = 0.93  # of the year: there must be customers and goods already
+OLDEST = 0.93  # age of the first order, as a part of the history: before it, there are too few customers and products
 NOTES = (
     "Deliver to dock B before 11am.",
     "Please call before delivery.",
@@ -18,87 +19,109 @@ NOTES = (
     "Cold goods first.",
     "Urgent, we are nearly out.",
 )
-DEAR = 100  # from this price on, nobody orders dozens
+EXPENSIVE = 100  # from this price on, orders are for a few units
 
 
-class Terms:
-    """What every order of the company costs beside its goods."""
+class Charges(NamedTuple):
+    """What the company adds to the price of the items of an order."""
 
-    def __init__(self, tax_rate: Decimal, shipping: Decimal) -> None:
-        """Take the company's figures."""
-        self.tax_rate = tax_rate
-        self.shipping = shipping
-
-    def amounts(self, buyer: Buyer, items: Sequence[Row]) -> pricing.Amounts:
-        """Return the amounts of an order as `orders.place` would have frozen them."""
-        override = buyer.row["tax_rate_override"]
-        lines = [(item["quantity"], item["unit_price"]) for item in items]
-        return pricing.amounts(lines, self.tax_rate if override is None else override, self.shipping)
+    tax_rate: Decimal
+    shipping: Decimal
 
 
-def orders(
-    story: Story, buyers: Sequence[Buyer], goods: Sequence[Row], terms: Terms
+class Item(NamedTuple):
+    """An item of an order."""
+
+    product_id: str
+    quantity: int
+    unit_price: Decimal
+
+
+def generate(
+    scenario: Scenario, customers: Sequence[DemoCustomer], products: Sequence[OrderableProduct], charges: Charges
 ) -> Iterator[tuple[Row, list[Row]]]:
-    """Yield orders with their items, oldest first; nobody ordered before there was the customer and the product."""
-    chance = story.chance
-    ages = sorted((OLDEST * chance.random() ** 2 for _ in range(ORDERS)), reverse=True)
+    """Yield orders with their items, oldest first. Customer and products of an order are older than the order."""
+    rng = scenario.rng
+    ages = sorted((OLDEST * rng.random() ** 2 for _ in range(ORDERS)), reverse=True)
     for number, age in enumerate(ages, start=1):
-        at = story.now - age * story.length
-        buyer = chance.choice([each for each in buyers if _may_order(each, at)])
-        order = _order(story, number, buyer, at)
-        items = _items(order, buyer, [each for each in goods if each["created_at"] <= at], chance)
-        amounts = terms.amounts(buyer, items)
-        figures = {name: getattr(amounts, name) for name in ("subtotal", "tax", "shipping", "total")}
-        yield order | figures, items
+        created_at = scenario.now - age * scenario.length
+        customer = rng.choice([customer for customer in customers if _can_order(customer, created_at)])
+        order_id = new_id(created_at)
+        order = _order(scenario, number, order_id, customer, created_at)
+        items = _items(customer, [product for product in products if product.created_at <= created_at], rng)
+        rows = item_rows(scenario.company_id, order_id, created_at, items)
+        yield {**order, **amounts(customer, items, charges)}, rows
 
 
-def _may_order(buyer: Buyer, at: datetime) -> bool:
-    return buyer.row["created_at"] <= at and (buyer.ordering_ends is None or at < buyer.ordering_ends)
+def amounts(customer: DemoCustomer, items: Sequence[Item], charges: Charges) -> dict[str, Decimal]:
+    """Return the amounts of an order as `orders.place` would have calculated them."""
+    override = customer.tax_rate_override
+    tax_rate = charges.tax_rate if override is None else override
+    result = pricing.amounts([(item.quantity, item.unit_price) for item in items], tax_rate, charges.shipping)
+    return {"subtotal": result.subtotal, "tax": result.tax, "shipping": result.shipping, "total": result.total}
 
 
-def _order(story: Story, number: int, buyer: Buyer, at: datetime) -> Row:
-    chance = story.chance
-    status, took = progress(story.now - at, chance)
-    return {
-        "id": new_id(at),
-        "company_id": buyer.row["company_id"],
-        "customer_id": buyer.row["id"],
-        "status": status,
-        "po_number": f"PO-{10000 + 7 * number}" if chance.random() < 0.6 else None,
-        "notes": chance.choice(NOTES) if chance.random() < 0.2 else None,
-        "shipping_address": buyer.address if chance.random() < 0.8 else None,
-        "created_at": at,
-        "updated_at": at + took,
-    }
+def item_rows(company_id: str, order_id: str, created_at: datetime, items: Sequence[Item]) -> list[Row]:
+    """Return the rows of the items of an order."""
+    return [
+        {
+            "id": new_id(created_at),
+            "company_id": company_id,
+            "order_id": order_id,
+            "position": position,
+            "product_id": item.product_id,
+            "quantity": item.quantity,
+            "unit_price": item.unit_price,
+        }
+        for position, item in enumerate(items)
+    ]
 
 
-def progress(age: timedelta, chance: random.Random) -> tuple[OrderStatus, timedelta]:
-    """Return how far an order of this age has come, and how long after it was placed that was."""
-    took, draw = chance.uniform(0.2, 0.9), chance.random()
-    if draw < 0.06:
-        return OrderStatus.CANCELLED, min(age, timedelta(days=2)) * took
+def status_at_age(age: timedelta, rng: random.Random) -> tuple[OrderStatus, timedelta]:
+    """Return the status of an order of this age, and how long after the order the status was set."""
+    fraction, number = rng.uniform(0.2, 0.9), rng.random()
+    if number < 0.06:
+        return OrderStatus.CANCELLED, min(age, timedelta(days=2)) * fraction
     if age < timedelta(days=3):
         return OrderStatus.SUBMITTED, timedelta()
     if age < timedelta(days=8):
-        return OrderStatus.CONFIRMED, age * took
+        return OrderStatus.CONFIRMED, age * fraction
     if age < timedelta(days=16):
-        return OrderStatus.SHIPPED, age * took
-    return OrderStatus.DELIVERED, timedelta(days=16) * took
+        return OrderStatus.SHIPPED, age * fraction
+    return OrderStatus.DELIVERED, timedelta(days=16) * fraction
 
 
-def _items(order: Row, buyer: Buyer, goods: Sequence[Row], chance: random.Random) -> list[Row]:
-    """Draw a few products; what the customer has agreed prices for is bought most."""
-    agreed = [each for each in goods if each["id"] in buyer.prices and chance.random() < 0.5]
-    others = [each for each in goods if each["id"] not in buyer.prices]
+def _can_order(customer: DemoCustomer, at: datetime) -> bool:
+    return customer.created_at <= at and (customer.blocked_at is None or at < customer.blocked_at)
+
+
+def _order(scenario: Scenario, number: int, order_id: str, customer: DemoCustomer, created_at: datetime) -> Row:
+    rng = scenario.rng
+    status, delay = status_at_age(scenario.now - created_at, rng)
+    return {
+        "id": order_id,
+        "company_id": scenario.company_id,
+        "customer_id": customer.id,
+        "status": status,
+        "po_number": f"PO-{10000 + 7 * number}" if rng.random() < 0.6 else None,
+        "notes": rng.choice(NOTES) if rng.random() < 0.2 else None,
+        "shipping_address": customer.address if rng.random() < 0.8 else None,
+        "created_at": created_at,
+        "updated_at": created_at + delay,
+    }
+
+
+def _items(customer: DemoCustomer, products: Sequence[OrderableProduct], rng: random.Random) -> list[Item]:
+    """Choose a few products. Those that have a price override are chosen most often."""
+    overrides = customer.price_overrides
+    overridden = [product for product in products if product.id in overrides and rng.random() < 0.5]
+    others = [product for product in products if product.id not in overrides]
+    chosen = [*overridden, *rng.sample(others, rng.randint(1, 6))]
     return [
-        {
-            "id": new_id(order["created_at"]),
-            "company_id": order["company_id"],
-            "order_id": order["id"],
-            "position": position,
-            "product_id": product["id"],
-            "quantity": chance.randint(1, 4 if product["price"] >= DEAR else 24),
-            "unit_price": buyer.prices.get(product["id"], product["price"]),
-        }
-        for position, product in enumerate([*agreed, *chance.sample(others, chance.randint(1, 6))])
+        Item(
+            product.id,
+            rng.randint(1, 4 if product.price >= EXPENSIVE else 24),
+            overrides.get(product.id, product.price),
+        )
+        for product in chosen
     ]

@@ -156,7 +156,7 @@ class TestConcurrentImports:
         assert [code for code, _ in outcomes] == [0, 0]
         assert {messages for _, messages in outcomes} <= {
             "",
-            "Another import of this company is running. Waiting for it to end.\n",
+            "Another import of this company is running. Waiting for it to finish.\n",
         }
         products = shop.products()
         assert len(products) == count
