@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 import click
 
 from app.cli import listing, options, output, runtime
 from app.queries.listing import MAX_LIMIT
 from app.schemas.base import Json
-from app.schemas.orders import order_detail, order_with_items
+from app.schemas.customers import CustomerRow
+from app.schemas.orders import OrderItemRow, order_detail, order_with_items
 from app.services import customers, orders, pricing
 from models import OrderStatus
 
@@ -87,7 +87,7 @@ def show(order_id: str, slug: str, as_json: bool) -> None:
     output.details({name: detail[name] for name in AMOUNTS})
 
 
-def _header(detail: Json, customer: Any) -> Json:
+def _header(detail: Json, customer: CustomerRow | None) -> Json:
     header = {
         "order": detail["id"],
         "status": detail["status"],
@@ -111,7 +111,7 @@ def _joined(parts: Iterable[str | None]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _item(item: Any) -> Json:
+def _item(item: OrderItemRow) -> Json:
     return {
         "sku": item.product_sku,
         "product": item.product_name,

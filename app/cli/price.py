@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 import click
 from marshmallow import fields
 
 from app.cli import options, output, runtime
-from app.schemas.base import Amount, Schema
+from app.schemas.base import Amount, Json, Schema
+from app.schemas.customers import CustomerRow
+from app.schemas.products import ProductRow
 from app.services import customers, pricing, products
 
 
-class PriceSchema(Schema):
+class PriceOverrideSchema(Schema):
     """A price override as the command shows it."""
 
     customer_id = fields.String()
@@ -24,7 +25,7 @@ class PriceSchema(Schema):
     catalogue_price = Amount()
 
 
-SCHEMA = PriceSchema()
+SCHEMA = PriceOverrideSchema()
 
 
 def _customer_and_product(command: Callable[..., None]) -> Callable[..., None]:
@@ -61,7 +62,7 @@ def price() -> None:
 @_customer_and_product
 @click.argument("amount", metavar="PRICE", type=options.NUMBER)
 @options.as_json
-def agree(slug: str, customer_identifier: str, product_identifier: str, amount: Decimal, as_json: bool) -> None:
+def set_price(slug: str, customer_identifier: str, product_identifier: str, amount: Decimal, as_json: bool) -> None:
     """Set the price of a product for a customer.
 
     New orders of this customer use PRICE instead of the catalogue price.
@@ -99,7 +100,7 @@ def remove(slug: str, customer_identifier: str, product_identifier: str, as_json
     output.record(_result(customer, product, price=None, before=before), as_json=as_json)
 
 
-def _result(customer: Any, product: Any, *, price: Decimal | None, before: Decimal | None) -> dict[str, Any]:
+def _result(customer: CustomerRow, product: ProductRow, *, price: Decimal | None, before: Decimal | None) -> Json:
     """Return the result of a change, as the command prints it. A `price` of None is the catalogue price."""
     return {
         "customerId": customer.id,

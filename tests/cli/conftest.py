@@ -136,10 +136,15 @@ def dump(database: Database) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
+def listed(distribu: Command, noun: str, slug: str, *options: str) -> list[dict[str, Any]]:
+    """Return what `distribu NOUN list` prints as JSON for a company."""
+    rows: list[dict[str, Any]] = distribu(noun, "list", "--company", slug, "--json", *options).json
+    return rows
+
+
 def entries(distribu: Command, slug: str) -> list[dict[str, Any]]:
     """Return the audit log of a company, newest first."""
-    listed: list[dict[str, Any]] = distribu("audit", "list", "--company", slug, "--limit", "0", "--json").json
-    return listed
+    return listed(distribu, "audit", slug, "--limit", "0")
 
 
 @pytest.fixture

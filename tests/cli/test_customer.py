@@ -2,28 +2,22 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 from app.db import Database
 from app.schemas.customers import CUSTOMER
 from app.services import customers
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, listed
 from tests.support import factories
 from tests.support.factories import Tenant
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def listed(distribu: Command, shop: Tenant, *more: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = distribu("customer", "list", "--company", shop.slug, "--json", *more).json
-    return rows
-
-
 class TestList:
     def test_json_equals_that_of_the_api(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         customer_id = factories.customer(fresh_database, shop.company_id, tax_rate_override=Decimal("0.05"))
 
-        (only,) = listed(distribu, shop)
+        (only,) = listed(distribu, "customer", shop.slug)
 
         with fresh_database.transaction() as session:
             row = customers.get(factories.context(session, shop.company_id), customer_id)
@@ -35,7 +29,7 @@ class TestList:
         newer = factories.customer(fresh_database, shop.company_id, status="BLOCKED", email="newer@example.com")
 
         def ids(*options: str) -> list[str]:
-            return [customer["id"] for customer in listed(distribu, shop, *options)]
+            return [customer["id"] for customer in listed(distribu, "customer", shop.slug, *options)]
 
         assert ids() == [newer, older]
         assert ids("--status", "ACTIVE") == [older]
@@ -47,8 +41,8 @@ class TestList:
     def test_limit_0_lists_all_customers(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         made = {factories.customer(fresh_database, shop.company_id) for _ in range(102)}
 
-        assert {customer["id"] for customer in listed(distribu, shop, "--limit", "0")} == made
-        assert len(listed(distribu, shop)) == 50
+        assert {customer["id"] for customer in listed(distribu, "customer", shop.slug, "--limit", "0")} == made
+        assert len(listed(distribu, "customer", shop.slug)) == 50
 
     def test_the_table_is_limited_and_a_message_says_so(
         self, distribu: Command, shop: Tenant, fresh_database: Database
@@ -69,7 +63,7 @@ class TestList:
         other = factories.tenant(fresh_database)
         factories.customer(fresh_database, other.company_id)
 
-        assert listed(distribu, shop) == []
+        assert listed(distribu, "customer", shop.slug) == []
 
     def test_json_escapes_control_characters(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         factories.customer(fresh_database, shop.company_id, name="Evil \x1b[31m \x7f \x9b31m")

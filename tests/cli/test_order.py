@@ -11,7 +11,7 @@ from app.db import Database
 from app.schemas.orders import ORDER_CREATE, OrderStatusUpdate, order_detail, order_with_items
 from app.services import orders
 from models import OrderStatus
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, listed
 from tests.support import factories
 from tests.support.factories import Tenant
 
@@ -42,18 +42,13 @@ def place(fresh_database: Database, shop: Tenant, customer_id: str) -> Place:
     return place
 
 
-def listed(distribu: Command, shop: Tenant, *more: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = distribu("order", "list", "--company", shop.slug, "--json", *more).json
-    return rows
-
-
 class TestList:
     def test_json_equals_that_of_the_api(
         self, distribu: Command, shop: Tenant, fresh_database: Database, place: Place
     ) -> None:
         order_id = place(poNumber="PO-1")
 
-        (only,) = listed(distribu, shop)
+        (only,) = listed(distribu, "order", shop.slug)
 
         with fresh_database.transaction() as session:
             expected = order_with_items(*orders.get(factories.context(session, shop.company_id), order_id))
@@ -72,7 +67,7 @@ class TestList:
             )
 
         def ids(*options: str) -> list[str]:
-            return [order["id"] for order in listed(distribu, shop, *options)]
+            return [order["id"] for order in listed(distribu, "order", shop.slug, *options)]
 
         assert ids() == [newer, older]
         assert ids("--status", "CONFIRMED") == [newer]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.db import Database
-from tests.cli.conftest import Command, Outcome, dump, entries
+from tests.cli.conftest import Command, Outcome, dump, entries, listed
 from tests.support import factories
 from tests.support.factories import Tenant
 
@@ -40,11 +40,6 @@ def price(distribu: Command, shop: Tenant) -> Command:
         return distribu("price", verb, "--company", shop.slug, "--customer", customer, "--product", product, *arguments)
 
     return run
-
-
-def agreed(distribu: Command, shop: Tenant) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = distribu("price", "list", "--company", shop.slug, "--json").json
-    return rows
 
 
 class TestSet:
@@ -130,7 +125,7 @@ class TestList:
         factories.price_override(fresh_database, other.company_id, customer_id, product_id, "1")
         price("set", "8.5")
 
-        (only,) = agreed(distribu, shop)
+        (only,) = listed(distribu, "price", shop.slug)
 
         expected = {
             "customerId": pair.customer_id,
@@ -159,7 +154,7 @@ class TestRemove:
 
         assert (removed["customer"], removed["product"]) == ("orders@acme.com", "Widget")
         assert (removed["price"], removed["before"]) == (None, 8.5)
-        assert agreed(distribu, shop) == []
+        assert listed(distribu, "price", shop.slug) == []
         entry = entries(distribu, shop.slug)[0]
         assert (entry["action"], entry["entityId"]) == ("price.removed", pair.customer_id)
         assert entry["metadata"] == {"productId": pair.product_id, "before": "8.50", "after": None}

@@ -11,17 +11,12 @@ import pytest
 from app.db import Database
 from app.schemas.products import PRODUCT
 from app.services import products
-from tests.cli.conftest import Command, dump, entries
+from tests.cli.conftest import Command, dump, entries, listed
 from tests.support import factories
 from tests.support.factories import Tenant
 
 HEADER = b"sku,name,description,category,unit,price,stock,isActive\n"
 ROWS = HEADER + b"W-1,Widget,Small,Hardware,box,8.50,42,yes\nW-2,Gadget,,,,9,,\n"
-
-
-def catalogue(distribu: Command, shop: Tenant, *more: str) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = distribu("product", "list", "--company", shop.slug, "--json", *more).json
-    return listed
 
 
 class TestImport:
@@ -46,7 +41,7 @@ class TestImport:
         assert outcome.code == 0
         assert "Created" in outcome.out
         assert outcome.err == ""
-        by_sku = {product["sku"]: product for product in catalogue(distribu, shop)}
+        by_sku = {product["sku"]: product for product in listed(distribu, "product", shop.slug)}
         assert {name: by_sku["W-1"][name] for name in ("name", "description", "category", "unit")} == {
             "name": "Widget",
             "description": "Small",
@@ -107,7 +102,9 @@ class TestImport:
             self.run(distribu, shop, content, *given).err
             == "Columns not imported because they are not known: 'Farbe'.\n"
         )
-        assert [(product["name"], product["price"]) for product in catalogue(distribu, shop)] == [("Schlüssel", 1234)]
+        assert [(product["name"], product["price"]) for product in listed(distribu, "product", shop.slug)] == [
+            ("Schlüssel", 1234)
+        ]
         given += ["--strict"]
         assert "these columns are not known: 'Farbe'" in said()
 
@@ -144,11 +141,11 @@ class TestImport:
         content = b"sku,name,price\n" + b"".join(b"S-%d,Item,free\n" % number for number in range(60))
 
         shown = self.run(distribu, shop, content).err.splitlines()
-        listed = json.loads(self.run(distribu, shop, content, "--json").out)["errors"]
+        errors = json.loads(self.run(distribu, shop, content, "--json").out)["errors"]
 
         assert len(shown) == 52
         assert shown[50] == "... and 10 more"
-        assert [error["line"] for error in listed] == list(range(2, 62))
+        assert [error["line"] for error in errors] == list(range(2, 62))
 
     def test_is_audited_only_when_something_changed(self, distribu: Command, shop: Tenant) -> None:
         self.run(distribu, shop, ROWS)
@@ -167,7 +164,7 @@ class TestImport:
         self.run(distribu, shop, ROWS)
         self.run(distribu, shop, b"sku,name,price\nW-1,Widget,8.5\nW-2,Gizmo,9\n")
 
-        by_sku = {product["sku"]: product["id"] for product in catalogue(distribu, shop)}
+        by_sku = {product["sku"]: product["id"] for product in listed(distribu, "product", shop.slug)}
         (updated,) = [entry for entry in entries(distribu, shop.slug) if entry["action"] == "product.updated"]
         created = [entry for entry in entries(distribu, shop.slug) if entry["action"] == "product.created"]
         assert (updated["entityType"], updated["entityId"]) == ("product", by_sku["W-2"])
@@ -181,9 +178,9 @@ class TestImport:
         empty = HEADER + b"W-1,Widget,,,,8.50,,\n"
 
         unchanged = self.run(distribu, shop, empty, "--json").json
-        (kept,) = catalogue(distribu, shop)
+        (kept,) = listed(distribu, "product", shop.slug)
         cleared = self.run(distribu, shop, empty, "--clear-empty", "--json").json
-        (after,) = catalogue(distribu, shop)
+        (after,) = listed(distribu, "product", shop.slug)
 
         assert (unchanged["unchanged"], cleared["updated"]) == (1, 1)
         assert (kept["description"], kept["category"], kept["unit"]) == ("Small", "Hardware", "box")
@@ -199,7 +196,7 @@ class TestImport:
         content = b"sku,name,price,stock\nW-1,Widget,8.5,40\nW-2,Gadget,9,\nW-3,New,1,2\n"
 
         shown = self.run(distribu, shop, content, "--dry-run")
-        listed = self.run(distribu, shop, content, "--dry-run", "--json").json
+        preview = self.run(distribu, shop, content, "--dry-run", "--json").json
 
         assert shown.code == 0
         rows = [" ".join(line.split()) for line in shown.out.splitlines()]
@@ -209,7 +206,7 @@ class TestImport:
         assert shown.err == "Nothing was imported. Run the command without --dry-run to import.\n"
         made: dict[str, Any] = {"sku": "W-3", "name": "New", "description": None, "category": None}
         made |= {"unit": "each", "price": 1.0, "stock": 2, "isActive": True}
-        assert listed == {
+        assert preview == {
             "created": 1,
             "updated": 1,
             "unchanged": 1,
@@ -231,7 +228,7 @@ class TestImport:
         rows = b"".join(b'S-%d,"Item, the %dth",%d.25\n' % (number, number, number) for number in range(5000))
 
         assert self.run(distribu, shop, b"sku,name,price\n" + rows, "--json").json["created"] == 5000
-        assert len(catalogue(distribu, shop, "--limit", "0")) == 5000
+        assert len(listed(distribu, "product", shop.slug, "--limit", "0")) == 5000
 
     def test_products_of_another_company_do_not_change(
         self, distribu: Command, shop: Tenant, fresh_database: Database
@@ -240,7 +237,7 @@ class TestImport:
         factories.product(fresh_database, other.company_id, sku="W-1", name="Theirs")
 
         assert self.run(distribu, shop, ROWS, "--json").json["created"] == 2
-        assert [product["name"] for product in catalogue(distribu, other)] == ["Theirs"]
+        assert [product["name"] for product in listed(distribu, "product", other.slug)] == ["Theirs"]
 
     def test_an_unknown_company_is_rejected(self, distribu: Command) -> None:
         outcome = distribu("product", "import", "-", "--company", "unknown", stdin=ROWS)
@@ -253,12 +250,12 @@ class TestList:
     def test_json_equals_that_of_the_api(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         product_id = factories.product(fresh_database, shop.company_id, price=Decimal("1.10"))
 
-        (listed,) = catalogue(distribu, shop)
+        (product,) = listed(distribu, "product", shop.slug)
 
         with fresh_database.transaction() as session:
             row = products.get(factories.context(session, shop.company_id), product_id)
-        assert listed == PRODUCT.render(row)
-        assert list(listed) == list(PRODUCT.render(row))
+        assert product == PRODUCT.render(row)
+        assert list(product) == list(PRODUCT.render(row))
 
     @pytest.mark.parametrize(("limit", "expected"), [(None, 50), ("120", 120), ("0", 230), ("999", 230)])
     def test_lists_as_many_products_as_the_limit_says(
@@ -267,16 +264,16 @@ class TestList:
         made = factories.products(fresh_database, shop.company_id, 230)
         newest_first = sorted(made, reverse=True)
 
-        listed = catalogue(distribu, shop, *(["--limit", limit] if limit else []))
+        found = listed(distribu, "product", shop.slug, *(["--limit", limit] if limit else []))
 
-        assert [product["id"] for product in listed] == newest_first[:expected]
+        assert [product["id"] for product in found] == newest_first[:expected]
 
     def test_filters_products(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         factories.product(fresh_database, shop.company_id, name="Äpfel", category="Obst", sku="Ä-1")
         factories.product(fresh_database, shop.company_id, name="Nägel", is_active=False)
 
         def names(*options: str) -> list[str]:
-            return [product["name"] for product in catalogue(distribu, shop, *options)]
+            return [product["name"] for product in listed(distribu, "product", shop.slug, *options)]
 
         assert names("--search", "ÄPF") == ["Äpfel"]
         assert names("--category", "Obst") == ["Äpfel"]
