@@ -5,7 +5,7 @@
       + InvalidParameterError        400
         · InvalidCursorError
         · InvalidTimeError
-      + RefusalError                 422, each with a code of its own
+      + RefusalError                 422, each class with its code
         · CustomerNotFoundError
         · CustomerBlockedError
         · ProductNotFoundError

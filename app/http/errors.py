@@ -116,7 +116,7 @@ def database_unavailable() -> ApiError:
 
 
 def translate(error: Exception) -> ApiError:
-    """Return the response to any exception; one that nobody expected is logged with its traceback."""
+    """Return the response to any exception; an unexpected one is logged with its traceback."""
     if isinstance(error, errors.RefusalError):
         details = [_detail(refusal) for refusal in error.refusals]
         return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error), details=details)

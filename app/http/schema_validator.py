@@ -59,7 +59,7 @@ class SchemaValidator:
 
 
 def _shortened(value: Any, schema: Document) -> Any:
-    """Cut lists just beyond their limit: the error is the same, and nobody reads those of 300,000 items."""
+    """Cut lists just beyond their limit: the error is the same, and those of 300,000 items would be of no use."""
     if isinstance(value, list):
         items = value[: schema.get("maxItems", MAX_DETAILS) + 1]
         return [_shortened(item, schema.get("items", {})) for item in items]

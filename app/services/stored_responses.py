@@ -4,28 +4,19 @@ Not here: what makes two requests the same, and when a response is replayed (`ap
 """
 
 from datetime import datetime, timedelta
-from typing import Protocol, cast
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 from sqlalchemy.orm import Session
 
 from app.context import Context
-from app.queries import tenant
+from app.queries import rows, tenant
+from app.queries.rows import Row, Statement
 from models import StoredResponse, new_id
 from models.base import table
 
-RETENTION = timedelta(hours=24)
-TABLE = table(StoredResponse)
-IS_OF_REQUEST = TABLE.c.operation == bindparam("operation"), TABLE.c.key == bindparam("key")
-SELECT_ONE = tenant.select(
-    TABLE.c.fingerprint, TABLE.c.status, TABLE.c.headers, TABLE.c.body, TABLE.c.expires_at
-).where(*IS_OF_REQUEST)
-DELETE_ONE = sa.delete(TABLE).where(tenant.where(TABLE), *IS_OF_REQUEST)
-DELETE_EXPIRED = sa.delete(TABLE).where(TABLE.c.expires_at <= bindparam("now", type_=TABLE.c.expires_at.type))
 
-
-class StoredResponseRow(Protocol):
+class StoredResponseRow(Row):
     """A stored response, and the fingerprint of its request."""
 
     fingerprint: bytes
@@ -35,10 +26,18 @@ class StoredResponseRow(Protocol):
     expires_at: datetime
 
 
+RETENTION = timedelta(hours=24)
+TABLE = table(StoredResponse)
+IS_OF_REQUEST = TABLE.c.operation == bindparam("operation"), TABLE.c.key == bindparam("key")
+SELECT_ONE = Statement(StoredResponseRow, tenant.select(*rows.columns(StoredResponseRow, TABLE)).where(*IS_OF_REQUEST))
+DELETE_ONE = sa.delete(TABLE).where(tenant.where(TABLE), *IS_OF_REQUEST)
+DELETE_EXPIRED = sa.delete(TABLE).where(TABLE.c.expires_at <= bindparam("now", type_=TABLE.c.expires_at.type))
+
+
 def find(ctx: Context, operation: str, key: str) -> StoredResponseRow | None:
     """Return the response that is stored for this key, None when there is none or it has expired."""
     parameters = tenant.params(ctx, operation=operation, key=key)
-    stored = cast("StoredResponseRow | None", ctx.session.execute(SELECT_ONE, parameters).one_or_none())
+    stored = SELECT_ONE.one_or_none(ctx.session, parameters)
     if stored is not None and stored.expires_at <= ctx.now:
         ctx.session.execute(DELETE_ONE, parameters)
         return None
