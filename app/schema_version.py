@@ -51,7 +51,7 @@ def upgrade(database: Database) -> Upgrade:
             before = _current(connection)
             _check_not_newer(database, before)
             command.upgrade(_config(connection), "head")
-            done = Upgrade(before, _head(), search_index.ensure(connection, anew=before != _head()))
+            done = Upgrade(before, _head(), search_index.ensure(connection, rebuild=before != _head()))
         search_texts.refresh(database)
     except DatabaseBusyError:
         raise  # its own message is better: the database is all right

@@ -1,4 +1,7 @@
-"""Tables, constraints and the invariants of one row. Imports nothing else of this project."""
+"""Tables, their constraints, and rules about a single row. Imports nothing else of this project.
+
+Tables guard, services decide: a constraint refuses what must never be stored, and no class here changes a row.
+"""
 
 from models.api_key import ApiKey, KeyStatus, Scope
 from models.audit import AuditEntry

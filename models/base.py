@@ -1,4 +1,4 @@
-"""What every table shares: naming, ids, and column types that mean the same on both databases.
+"""What all tables share: constraint names, ids, and column types that mean the same on both databases.
 
 Not here: engines and sessions (`app/db.py`).
 """
@@ -18,30 +18,30 @@ ID_LENGTH = 25
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
-REMEMBERED_MOMENTS = 256
-_ids = threading.Lock()
-_latest: dict[int, int] = {}  # the random part of the last id of a millisecond
+MAX_REMEMBERED = 256  # milliseconds whose last id is remembered
+_lock = threading.Lock()
+_last_numbers: dict[int, int] = {}  # the random part of the last id of a millisecond
 
 
 def new_id(now: datetime) -> str:
-    """Return a fresh id: `c`, nine characters of `now` in milliseconds, fifteen random ones (76 bits).
+    """Generate an id: `c`, nine characters of `now` in milliseconds, and fifteen random ones (76 bits).
 
-    Ids made later sort later, which keeps the indexes on them compact; those that one process makes for the same
-    moment too, so that what one request records stays in its order.
+    Later ids sort later, which keeps their indexes compact. That also holds for ids that one process generates for the
+    same millisecond, so that the rows of one request stay in their order.
     """
     milliseconds = (now - EPOCH) // MILLISECOND
-    with _ids:
-        last = _latest.get(milliseconds)
+    with _lock:
+        last = _last_numbers.get(milliseconds)
         number = secrets.randbits(76) if last is None else last + 1 + secrets.randbits(48)
-        if len(_latest) >= REMEMBERED_MOMENTS:
-            _latest.clear()
-        _latest[milliseconds] = number
+        if len(_last_numbers) >= MAX_REMEMBERED:
+            _last_numbers.clear()
+        _last_numbers[milliseconds] = number
     return "c" + _base36(milliseconds, 9) + _base36(number, 15)
 
 
-def id_before(moment: datetime) -> str:
-    """Return what sorts before every id made at `moment` or later, and after those made earlier."""
-    return "c" + _base36((moment - EPOCH) // MILLISECOND, 9)
+def id_before(at: datetime) -> str:
+    """Return a text that sorts before every id generated at `at` or later, and after all earlier ids."""
+    return "c" + _base36((at - EPOCH) // MILLISECOND, 9)
 
 
 def _base36(number: int, length: int) -> str:
@@ -53,19 +53,19 @@ def _base36(number: int, length: int) -> str:
 
 
 class Instant(TypeDecorator[datetime]):
-    """A moment in UTC, to the millisecond: `timestamptz(3)`, and milliseconds since 1970 on SQLite."""
+    """A time in UTC, to the millisecond: `timestamptz(3)` on PostgreSQL, milliseconds since 1970 on SQLite."""
 
     impl = BigInteger
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Pick the column type of the database."""
+        """Return the column type of the database."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True, precision=3))
         return dialect.type_descriptor(BigInteger())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Cut to the millisecond, so that a value compares equal to what was stored."""
+        """Truncate to the millisecond, so that a value equals what was stored."""
         if value is None:
             return None
         milliseconds = (value - EPOCH) // MILLISECOND
@@ -79,28 +79,28 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Fixed(TypeDecorator[Decimal]):
-    """A decimal of `scale` places: `numeric`, and a whole number of the smallest unit on SQLite.
+    """A decimal with `scale` places: `numeric` on PostgreSQL, a whole number of the smallest unit on SQLite.
 
-    SQLite would keep a decimal as a binary float, which money must never become.
+    SQLite would store a decimal as a binary float, which money must never become.
     """
 
     impl = BigInteger
     cache_ok = True
 
     def __init__(self, scale: int) -> None:
-        """Make a type with `scale` places after the point."""
+        """Create the type with `scale` decimal places."""
         super().__init__()
         self.scale = scale
         self._unit = Decimal(1).scaleb(-scale)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Pick the column type of the database."""
+        """Return the column type of the database."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(Numeric(14, self.scale))
         return dialect.type_descriptor(BigInteger())
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
-        """Refuse more places than the column has: rounding is the business of a service."""
+        """Convert a value. Raises ValueError for more places than the column has: services round, columns do not."""
         if value is None:
             return None
         exact = Decimal(value).quantize(self._unit)
@@ -109,13 +109,13 @@ class Fixed(TypeDecorator[Decimal]):
         return exact if dialect.name == "postgresql" else int(exact.scaleb(self.scale))
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        """Return the value with its scale, whatever the database counts in."""
+        """Return the value with its scale."""
         if value is None or dialect.name == "postgresql":
             return value  # type: ignore[no-any-return]  # psycopg gives a Decimal
         return Decimal(value).scaleb(-self.scale)
 
 
-# Compared and sorted by code point on every database; a locale would only make the index slower.
+# Compared and sorted by code point on both databases: a locale would only slow the index down.
 Id = String(ID_LENGTH).with_variant(postgresql.VARCHAR(ID_LENGTH, collation="C"), "postgresql")
 Money = Fixed(2)
 Rate = Fixed(6)  # 0.08 is eight per cent
@@ -123,7 +123,7 @@ MAX_AMOUNT = Decimal("999999999999.99")
 
 
 class Base(DeclarativeBase):
-    """The declarative base; constraint names are derived, so that migrations can name them."""
+    """The declarative base. Constraint names are derived, so that revisions can refer to them."""
 
     metadata = MetaData(
         naming_convention={
@@ -139,5 +139,5 @@ class Base(DeclarativeBase):
 
 
 def table(model: type[Base]) -> Table:
-    """Return the table of a model, for statements that need no objects."""
+    """Return the table of a model, for statements that return rows instead of objects."""
     return Base.metadata.tables[model.__tablename__]

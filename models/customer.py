@@ -1,4 +1,4 @@
-"""Customers, and the prices agreed with them (contract, section 6)."""
+"""Customers and their price overrides (contract, section 6)."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -23,7 +23,7 @@ from models.product import searchable
 
 
 class CustomerStatus(StrEnum):
-    """A blocked customer places no orders."""
+    """The status of a customer. No order is placed for a blocked one."""
 
     ACTIVE = "ACTIVE"
     BLOCKED = "BLOCKED"
@@ -38,7 +38,7 @@ def _search_text(context: Any) -> str:
 
 
 class Customer(Base):
-    """Somebody who orders. Known by an email address, which is unique in the company and stored in lower case."""
+    """A business that orders. Its email address is unique in the company and stored in lower case."""
 
     __tablename__ = "customers"
     searched = ("email", "name")
@@ -68,7 +68,7 @@ class Customer(Base):
 
 
 class PriceOverride(Base):
-    """The price of one product for one customer, instead of the catalogue's."""
+    """The price of one product for one customer, which replaces the catalogue price."""
 
     __tablename__ = "price_overrides"
     __table_args__ = (

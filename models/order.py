@@ -1,9 +1,8 @@
-"""Orders and their items, and which status may follow which (contract, section 5)."""
+"""Orders, their items, and the statuses that may follow a status (contract, section 5)."""
 
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -23,7 +22,7 @@ from models.base import Base, Id, Instant, Money
 
 
 class OrderStatus(StrEnum):
-    """The life of an order, in its order."""
+    """The status of an order, from the first to the last."""
 
     SUBMITTED = "SUBMITTED"
     CONFIRMED = "CONFIRMED"
@@ -43,7 +42,7 @@ STATUSES = ", ".join(f"'{status}'" for status in OrderStatus)
 
 
 class Order(Base):
-    """What a customer ordered and what it costs; the amounts are frozen when it is placed."""
+    """An order. Its amounts are frozen when it is placed."""
 
     __tablename__ = "orders"
     __table_args__ = (
@@ -53,10 +52,10 @@ class Order(Base):
         CheckConstraint("total = subtotal + tax + shipping", name="total"),
         CheckConstraint("subtotal >= 0 AND tax >= 0 AND shipping >= 0", name="amounts"),
         Index(None, "company_id", "created_at", "id"),
-        Index(None, "company_id", "status", "created_at", "id", "total"),  # the total: for reports
+        Index(None, "company_id", "status", "created_at", "id", "total"),  # with the total, for reports
         Index(None, "company_id", "customer_id", "created_at", "id"),
         Index(None, "company_id", "updated_at", "created_at", "id"),
-        Index(None, "company_id", "created_at", "customer_id", "status", "total"),  # reports read nothing else
+        Index(None, "company_id", "created_at", "customer_id", "status", "total"),  # the customers report reads no more
         Index(
             None,
             "company_id",
@@ -73,7 +72,7 @@ class Order(Base):
     status: Mapped[str] = mapped_column(String(20), default=OrderStatus.SUBMITTED)
     po_number: Mapped[str | None] = mapped_column(String(100))
     notes: Mapped[str | None] = mapped_column(String(2000))
-    shipping_address: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    shipping_address: Mapped[dict[str, str | None] | None] = mapped_column(JSON(none_as_null=True))
     subtotal: Mapped[Decimal] = mapped_column(Money)
     tax: Mapped[Decimal] = mapped_column(Money)
     shipping: Mapped[Decimal] = mapped_column(Money)
@@ -84,7 +83,7 @@ class Order(Base):
 
 
 class OrderItem(Base):
-    """One position of an order: its price is the one that held when it was placed."""
+    """An item of an order. Its price is frozen when the order is placed."""
 
     __tablename__ = "order_items"
     __table_args__ = (

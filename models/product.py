@@ -1,4 +1,4 @@
-"""Products: what is sold, at what price, and how much of it is there (contract, section 4)."""
+"""Products, their prices and stock, and the folding of texts for search (contract, section 4)."""
 
 import re
 import unicodedata
@@ -17,20 +17,20 @@ DOTTED_I = re.compile("i\N{COMBINING DOT ABOVE}+")
 
 
 def searchable(*texts: str | None) -> str:
-    """Fold texts so that an ordinary substring match ignores case in every script.
+    """Fold texts so that a plain substring match ignores case in every script.
 
-    Databases disagree on the case of anything beyond ASCII; Unicode does not. A change of what this returns needs
-    no revision: every `distribu db upgrade` folds stored rows again.
+    Databases disagree about case beyond ASCII; Unicode does not. A change of the folding needs no revision: every
+    `distribu db upgrade` refolds the stored rows.
     """
     joined = FIELD_SEPARATOR.join(text.replace(FIELD_SEPARATOR, " ") for text in texts if text)
     return joined.lower() if joined.isascii() else _folded(joined)
 
 
 def _folded(text: str) -> str:
-    """Fold as a compatibility caseless match does (Unicode Standard, section 3.13, D146), and compose again.
+    """Fold as a compatibility caseless match does (Unicode Standard, section 3.13, D146), then compose.
 
-    So ß is ss, ligatures and full-width letters are ordinary ones, and a no-break space is a space. Accents count. The
-    dotted and the dotless i of Turkish are both i: which of them a capital I stands for depends on the language.
+    So ß equals ss, ligatures and full-width letters equal plain ones, and a no-break space is a space. Accents matter.
+    The dotted and the dotless i of Turkish are both i: which of them a capital I is depends on the language.
     """
     once = unicodedata.normalize("NFKD", unicodedata.normalize("NFD", text).casefold())
     twice = unicodedata.normalize("NFKD", once.casefold()).replace(DOTLESS_I, "i")
@@ -43,7 +43,7 @@ def _search_text(context: Any) -> str:
 
 
 class Product(Base):
-    """One thing for sale. Stock never goes below zero: the database refuses it."""
+    """A product. The database refuses a stock below zero."""
 
     __tablename__ = "products"
     searched = ("name", "sku", "category")

@@ -1,1 +1,1 @@
-"""How rows are asked for: the tenant filter, lists, search."""
+"""How rows are queried: the tenant filter, typed rows, lists, search."""

@@ -1,9 +1,11 @@
-"""The indexes that find a part of a text, where the database can have them: FTS5 on SQLite, pg_trgm on PostgreSQL.
+"""The indexes that find a part of a text, where the database supports them: FTS5 on SQLite, pg_trgm on PostgreSQL.
 
-Each is a table `search_…` of its own, which triggers keep: an index on the searched table itself would be written anew
-whenever a stock changes. They are no part of the schema's revisions, because whether a database can have them may
-change; after a revision they are made anew, whatever it did to the searched tables and their triggers.
-Not here: how they are asked (`app/queries/search.py`).
+1. Each index is a separate table `search_…` that triggers maintain: an index on the searched table itself would be
+   updated whenever a stock changes.
+2. The indexes are not part of the schema's revisions, because a database may gain or lose the support for them. After
+   a revision they are rebuilt, whatever it did to the searched tables and their triggers.
+
+Not here: how they are queried (`app/queries/search.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,16 +14,16 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 SEARCHED = ("products", "customers")
-FTS5 = sa.text("SELECT count(*) FROM pragma_compile_options WHERE compile_options = 'ENABLE_FTS5'")
-PG_TRGM = sa.text("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'")
-SCHEMA = sa.text("SELECT quote_ident(current_schema())")
-PG_TRGM_SCHEMA = sa.text(
+SELECT_HAS_FTS5 = sa.text("SELECT count(*) FROM pragma_compile_options WHERE compile_options = 'ENABLE_FTS5'")
+SELECT_HAS_PG_TRGM = sa.text("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'")
+SELECT_SCHEMA = sa.text("SELECT quote_ident(current_schema())")
+SELECT_PG_TRGM_SCHEMA = sa.text(
     "SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace AS schema ON schema.oid = extnamespace"
     " WHERE extname = 'pg_trgm' AND has_schema_privilege(schema.oid, 'USAGE')"
 )
 
-# Without a copy of the texts. VACUUM may renumber the rows of a table, so they get numbers that stay.
-SQLITE = (
+# The index has no copy of the texts. VACUUM may renumber the rows of a table, so a second table has permanent numbers.
+CREATE_FTS5 = (
     "DROP TABLE IF EXISTS search_{table}",
     "DROP TABLE IF EXISTS search_{table}_rows",
     "DROP TRIGGER IF EXISTS search_{table}_insert",
@@ -52,27 +54,26 @@ SQLITE = (
     """INSERT INTO search_{table} (rowid, search_text)
         SELECT number, search_text FROM search_{table}_rows JOIN {table} USING (id) ORDER BY number""",
 )
-# The entry of a row that is about to be inserted, and its removal when the row is not there after all.
-PREPARE = (
+INSERT_ENTRY = (
     "INSERT INTO search_{table}_rows (id) VALUES (:id)",
     """INSERT INTO search_{table} (rowid, search_text)
         SELECT number, :search_text FROM search_{table}_rows WHERE id = :id""",
 )
-WITHDRAW = (
+DELETE_ENTRY_WITHOUT_ROW = (
     """INSERT INTO search_{table} (search_{table}, rowid, search_text)
         SELECT 'delete', number, :search_text FROM search_{table}_rows
         WHERE id = :id AND NOT EXISTS (SELECT 1 FROM {table} WHERE id = :id)""",
     "DELETE FROM search_{table}_rows WHERE id = :id AND NOT EXISTS (SELECT 1 FROM {table} WHERE id = :id)",
 )
 # Functions of earlier versions, which found their tables by the search path alone.
-OUTDATED = sa.text(
+SELECT_HAS_OUTDATED = sa.text(
     "SELECT count(*) FROM pg_proc WHERE pronamespace = to_regnamespace(quote_ident(current_schema()))"
     " AND proname IN ('search_products', 'search_customers') AND strpos(prosrc, 'TG_WHEN') = 0"
 )
-# The triggers come before the copy: whoever writes waits from then on until all is done. The last one ignores what does
-# not come from the others: a restore copies the texts and fires the triggers too. Restoring empties the search path, so
-# names have their schema.
-POSTGRESQL = (
+# The triggers come before the copy: from then on, writers wait until the index is complete. The last trigger ignores
+# insertions that do not come from the other triggers: a restore copies the texts and fires the triggers as well. A
+# restore empties the search path, so names are qualified with their schema.
+CREATE_PG_TRGM = (
     "DROP FUNCTION IF EXISTS {schema}.search_{table} CASCADE",
     "DROP TABLE IF EXISTS {schema}.search_{table}",
     """CREATE TABLE {schema}.search_{table} (id varchar(25) COLLATE "C" PRIMARY KEY, search_text text NOT NULL)""",
@@ -100,24 +101,24 @@ def name(table: str) -> str:
 
 
 def exists(connection: Connection) -> bool:
-    """Tell whether the database has the indexes."""
-    there = sa.inspect(connection)
-    return all(there.has_table(name(table)) for table in SEARCHED)
+    """Return whether the database has the indexes."""
+    inspector = sa.inspect(connection)
+    return all(inspector.has_table(name(table)) for table in SEARCHED)
 
 
-def ensure(connection: Connection, *, anew: bool) -> bool:
-    """Make the indexes, those that are there only when `anew`; tell whether the database has them now."""
-    return (_ensure_fts5 if connection.dialect.name == "sqlite" else _ensure_pg_trgm)(connection, anew=anew)
+def ensure(connection: Connection, *, rebuild: bool) -> bool:
+    """Create the indexes; existing ones only if `rebuild`. Return whether the database has them now."""
+    return (_ensure_fts5 if connection.dialect.name == "sqlite" else _ensure_pg_trgm)(connection, rebuild=rebuild)
 
 
 def prepare(connection: Connection, table: str, texts: Mapping[str, str]) -> None:
-    """Make the entries of rows that are about to be inserted, by id: on SQLite, they cost most of an insertion."""
-    _for_each(connection, PREPARE, table, texts)
+    """Insert the entries of rows, by id, before the rows: on SQLite, entries cost most of an insertion."""
+    _for_each(connection, INSERT_ENTRY, table, texts)
 
 
 def withdraw(connection: Connection, table: str, texts: Mapping[str, str]) -> None:
-    """Remove the entries of rows that were not inserted after all; those of rows that are there stay."""
-    _for_each(connection, WITHDRAW, table, texts)
+    """Delete prepared entries whose rows were not inserted after all."""
+    _for_each(connection, DELETE_ENTRY_WITHOUT_ROW, table, texts)
 
 
 def _for_each(connection: Connection, statements: Sequence[str], table: str, texts: Mapping[str, str]) -> None:
@@ -128,22 +129,22 @@ def _for_each(connection: Connection, statements: Sequence[str], table: str, tex
         connection.execute(sa.text(statement.format(table=table)), rows)
 
 
-def _ensure_fts5(connection: Connection, *, anew: bool) -> bool:
-    if exists(connection) and not anew:
+def _ensure_fts5(connection: Connection, *, rebuild: bool) -> bool:
+    if exists(connection) and not rebuild:
         return True
-    if not connection.scalar(FTS5):
+    if not connection.scalar(SELECT_HAS_FTS5):
         return False
-    _execute(connection, SQLITE)
+    _execute(connection, CREATE_FTS5)
     return True
 
 
-def _ensure_pg_trgm(connection: Connection, *, anew: bool) -> bool:
-    if exists(connection) and not anew and not connection.scalar(OUTDATED):
+def _ensure_pg_trgm(connection: Connection, *, rebuild: bool) -> bool:
+    if exists(connection) and not rebuild and not connection.scalar(SELECT_HAS_OUTDATED):
         return True
     pg_trgm = _pg_trgm(connection)
     if pg_trgm is None:
         return False
-    _execute(connection, POSTGRESQL, schema=connection.scalar(SCHEMA), pg_trgm=pg_trgm)
+    _execute(connection, CREATE_PG_TRGM, schema=connection.scalar(SELECT_SCHEMA), pg_trgm=pg_trgm)
     return True
 
 
@@ -154,13 +155,13 @@ def _execute(connection: Connection, statements: Sequence[str], **names: str) ->
 
 
 def _pg_trgm(connection: Connection) -> str | None:
-    """Return the schema of pg_trgm, if it is in reach; any role that may make schemas in the database may make it."""
-    if not connection.scalar(PG_TRGM):
+    """Return the schema of pg_trgm if it is usable. Any role that may create schemas in the database may create it."""
+    if not connection.scalar(SELECT_HAS_PG_TRGM):
         return None
     try:
         with connection.begin_nested():
             connection.execute(sa.text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
     except sa.exc.ProgrammingError:  # permission denied
         return None
-    schema: str | None = connection.scalar(PG_TRGM_SCHEMA)
+    schema: str | None = connection.scalar(SELECT_PG_TRGM_SCHEMA)
     return schema

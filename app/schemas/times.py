@@ -1,4 +1,4 @@
-"""Dates and times that callers write (contract, section 5)."""
+"""Dates and times in requests (contract, section 5)."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
@@ -6,17 +6,18 @@ from typing import Any
 
 from app.errors import QUERY, InvalidTimeError
 
-# Parameters by their Python names, as the document calls them.
-TIMES = {"since": "since", "until": "until", "updated_since": "updatedSince", "from": "from", "to": "to"}
+# Query parameters with a time: the Python name and the name in the document.
+TIME_PARAMETERS = {"since": "since", "until": "until", "updated_since": "updatedSince", "from": "from", "to": "to"}
 
 
 def load_times(query: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `query` with its times as moments. Raises InvalidTimeError naming the one that is none."""
-    return {name: load_time(TIMES[name], value) if name in TIMES else value for name, value in query.items()}
+    """Return `query` with its times parsed. Raises InvalidTimeError with the name of an invalid one."""
+    times = {name: load_time(TIME_PARAMETERS[name], query[name]) for name in query.keys() & TIME_PARAMETERS.keys()}
+    return {**query, **times}
 
 
 def load_time(name: str, text: str, *, parent: str = QUERY) -> datetime:
-    """Read a parameter by its name. Raises InvalidTimeError."""
+    """Parse the time of a parameter or member. Raises InvalidTimeError with its name."""
     try:
         return parse_time(text)
     except ValueError as error:
@@ -24,10 +25,10 @@ def load_time(name: str, text: str, *, parent: str = QUERY) -> datetime:
 
 
 def parse_time(text: str) -> datetime:
-    """Read ISO 8601: a date alone is its midnight, a time without an offset is UTC. Raises ValueError."""
+    """Parse ISO 8601. A date is its midnight, and a time without an offset is in UTC. Raises ValueError."""
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        parsed = datetime.fromisoformat(text)
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except OverflowError as error:
         raise ValueError(text) from error
 

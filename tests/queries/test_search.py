@@ -16,7 +16,7 @@ from app.db import Database
 from app.product_import import importer
 from app.product_import.product_csv import ProductCsv
 from app.queries import search, search_index
-from app.queries.search import FEW
+from app.queries.search import MAX_CANDIDATES
 from app.schemas.customers import CustomerCreate, CustomerUpdate
 from app.services import customers, products
 from models import Customer, Product, searchable
@@ -130,7 +130,7 @@ def test_a_changed_customer_is_found_by_the_new_name(searched: Database) -> None
 def test_an_index_is_asked_for_texts_that_few_rows_hold(searched: Database, request: pytest.FixtureRequest) -> None:
     tenant = factories.tenant(searched)
     beginning = "Stainless hexagon bolt, box of"
-    few = factories.products(searched, tenant.company_id, FEW, name=f"{beginning} few, common")
+    few = factories.products(searched, tenant.company_id, MAX_CANDIDATES, name=f"{beginning} few, common")
     one = factories.product(searched, tenant.company_id, name=f"{beginning} one, common")
 
     with searched.transaction() as session:
@@ -153,7 +153,7 @@ def test_an_index_is_asked_for_texts_that_few_rows_hold(searched: Database, requ
 
 def test_a_text_in_more_rows_than_are_asked_for_is_found_in_all(searched: Database) -> None:
     tenant = factories.tenant(searched)
-    made = factories.products(searched, tenant.company_id, FEW + 1, name="Common")
+    made = factories.products(searched, tenant.company_id, MAX_CANDIDATES + 1, name="Common")
 
     with searched.transaction() as session:
         ctx = factories.context(session, tenant.company_id)
@@ -216,7 +216,7 @@ def test_an_upgrade_makes_an_index_of_what_is_there_and_keeps_it(fresh_database:
         assert asked(fresh_database, tenant.company_id, "gouda") == [made]
 
 
-def test_an_upgrade_makes_a_lost_index_anew(fresh_database: Database) -> None:
+def test_an_upgrade_rebuilds_a_lost_index(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
     made = factories.product(fresh_database, tenant.company_id, name="Gouda")
     with fresh_database.transaction(write=True) as session:
@@ -227,7 +227,7 @@ def test_an_upgrade_makes_a_lost_index_anew(fresh_database: Database) -> None:
     assert asked(fresh_database, tenant.company_id, "gouda") == [made, another]
 
 
-def test_after_a_revision_an_index_is_made_anew(fresh_database: Database) -> None:
+def test_a_revision_rebuilds_an_index(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
     trigger = "search_products_insert" if fresh_database.is_sqlite else "search_products ON products"
     with fresh_database.transaction(write=True) as session:
@@ -236,7 +236,7 @@ def test_after_a_revision_an_index_is_made_anew(fresh_database: Database) -> Non
     assert asked(fresh_database, tenant.company_id, "gouda") == []
 
     with fresh_database.connection() as connection:
-        search_index.ensure(connection, anew=True)
+        search_index.ensure(connection, rebuild=True)
 
     assert asked(fresh_database, tenant.company_id, "gouda") == [made]
 
