@@ -32,7 +32,9 @@ def order() -> None:
 @click.option("--customer", metavar="EMAIL_OR_ID", type=options.TEXT, help="Filter by customer.")
 @click.option("--po-number", type=options.TEXT, help="Filter by purchase order number.")
 @click.option("--since", type=options.TIME, help="Show orders placed at or after this time (ISO 8601, UTC by default).")
-@click.option("--until", type=options.END_TIME, help="Show orders placed at or before it. A date includes that day.")
+@click.option(
+    "--until", type=options.END_TIME, help="Show orders placed at or before this time. A date includes that day."
+)
 @options.limit
 @options.as_json
 def list_all(  # noqa: PLR0917 - click passes by keyword

@@ -49,10 +49,10 @@ class TestCreate:
         assert outcome.out.strip() not in outcome.err
 
     def test_the_plaintext_is_not_stored(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
-        token = distribu(*create(shop)).out.strip()
+        plaintext = distribu(*create(shop)).out.strip()
 
-        assert token not in str(dump(fresh_database))
-        assert token not in distribu("key", "list", "--company", shop.slug, "--json").out
+        assert plaintext not in str(dump(fresh_database))
+        assert plaintext not in distribu("key", "list", "--company", shop.slug, "--json").out
 
     def test_all_grants_every_scope(self, distribu: Command, shop: Tenant) -> None:
         assert distribu(*create(shop, "--scope", "all", "--json")).json["scopes"] == sorted(Scope)
@@ -84,10 +84,10 @@ class TestCreate:
         assert outcome.code == 1
 
     def test_a_key_can_have_its_own_rate_limit(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
-        token = distribu(*create(shop, "--rate-limit", "600/minute")).out.strip()
+        plaintext = distribu(*create(shop, "--rate-limit", "600/minute")).out.strip()
 
         with fresh_database.transaction() as session:
-            found = keys.find(session, keys.digest(token))
+            found = keys.find(session, keys.digest(plaintext))
         assert found is not None
         assert found.rate_limit == "600 per 1 minute"
 
