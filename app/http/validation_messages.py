@@ -34,8 +34,7 @@ def messages(error: jsonschema_rs.ValidationError, schema: Document) -> Iterator
         for name in facts.unexpected:
             yield (*path, name), f"{truncated(name)} is not a known field"
     else:
-        rule = _rule(keyword, facts, error.instance, schema)
-        yield path, _own_message(schema, keyword) or f"{_field(path)} {rule}"
+        yield path, _own_message(schema, keyword) or f"{_field(path)} {_rule(keyword, facts, error.instance, schema)}"
 
 
 def _own_message(schema: Document, keyword: str) -> str | None:
