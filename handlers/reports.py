@@ -1,7 +1,6 @@
-"""Operations tagged Reports: translate between HTTP and `app.reports`."""
+"""Operations tagged Reports (contract, section 7)."""
 
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping
 
 from app.context import Context
 from app.reports import customers, inventory, ranges, sales
@@ -11,15 +10,14 @@ from app.schemas.reports import ReportRange
 from app.schemas.times import load_times
 
 
-def get_sales_report(ctx: Context, **query: Any) -> Json:
+def get_sales_report(ctx: Context, preset: str, **ends: str) -> Json:
     """Return the sales report of a range."""
-    return {"data": schemas.sales_report(sales.build(ctx, _range(ctx, **load_times(query))))}
+    return {"data": schemas.sales_report(sales.build(ctx, _range(ctx, preset, ends)))}
 
 
-def get_customers_report(ctx: Context, limit: int, **query: Any) -> Json:
+def get_customers_report(ctx: Context, preset: str, limit: int, **ends: str) -> Json:
     """Return the customers report of a range."""
-    report = customers.build(ctx, _range(ctx, **load_times(query)), limit=limit)
-    return {"data": schemas.customers_report(report)}
+    return {"data": schemas.customers_report(customers.build(ctx, _range(ctx, preset, ends), limit=limit))}
 
 
 def get_inventory_report(ctx: Context, limit: int) -> Json:
@@ -27,5 +25,6 @@ def get_inventory_report(ctx: Context, limit: int) -> Json:
     return {"data": schemas.inventory_report(inventory.build(ctx, limit=limit))}
 
 
-def _range(ctx: Context, *, preset: str, **ends: datetime) -> ReportRange:
-    return ranges.resolve(ctx, preset=preset, start=ends.get("from"), end=ends.get("to"))
+def _range(ctx: Context, preset: str, ends: Mapping[str, str]) -> ReportRange:
+    times = load_times(ends)
+    return ranges.resolve(ctx, preset=preset, start=times.get("from"), end=times.get("to"))

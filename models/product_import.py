@@ -6,7 +6,6 @@ Not here: the steps of an import (`app/product_import/importer.py`).
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Boolean, CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -67,8 +66,8 @@ class ProductImportRow(Base):
     is_new: Mapped[bool] = mapped_column(Boolean)
     seen_stock: Mapped[int | None] = mapped_column(BigInteger)
     seen_updated_at: Mapped[datetime | None] = mapped_column(Instant)
-    given: Mapped[dict[str, Any]] = mapped_column(JSON)
-    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    given: Mapped[dict[str, object]] = mapped_column(JSON)
+    details: Mapped[dict[str, object]] = mapped_column(JSON)
     sku: Mapped[str] = mapped_column(String(100))
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str | None] = mapped_column(String(2000))

@@ -17,7 +17,7 @@ from app.demo import catalogue
 from app.demo import customers as demo_customers
 from app.demo import orders as demo_orders
 from app.demo.catalogue import CatalogueProduct
-from app.demo.customers import OrderableProduct, Row, Scenario
+from app.demo.customers import OrderableProduct, RowValues, Scenario
 from app.demo.orders import Charges
 from app.queries import tenant
 from app.services import companies, customers, keys, orders, pricing, products
@@ -56,7 +56,7 @@ def fill(ctx: Context) -> str:
     return plaintext
 
 
-def history(company_id: str, now: datetime) -> dict[Table, list[Row]]:
+def history(company_id: str, now: datetime) -> dict[Table, list[RowValues]]:
     """Return the rows to insert, in an order that the foreign keys allow. Everything but ids depends on `now` only."""
     rng = random.Random(SEED)  # noqa: S311 - the same data everywhere is the point
     scenario = Scenario(company_id=company_id, now=now, length=HISTORY, rng=rng)
@@ -90,9 +90,9 @@ def _count(ctx: Context, table: Table) -> int:
     return ctx.session.execute(statement, tenant.params(ctx)).scalar_one()
 
 
-def _products(scenario: Scenario) -> tuple[list[Row], list[OrderableProduct]]:
+def _products(scenario: Scenario) -> tuple[list[RowValues], list[OrderableProduct]]:
     """Return the rows of all products, and those that can be ordered."""
-    rows, orderable = list[Row](), list[OrderableProduct]()
+    rows, orderable = list[RowValues](), list[OrderableProduct]()
     for product, created_at in _with_creation_times(scenario):
         product_id = new_id(created_at)
         stock, is_active = _stock(scenario.rng), scenario.rng.random() > 0.03

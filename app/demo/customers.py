@@ -68,7 +68,7 @@ BLOCKED = "Blocked:"
 FIRST_CUSTOMERS = 12  # customers since the first days of the company
 CUSTOMERS_WITH_OVERRIDES = 10
 
-Row = dict[str, object]  # the columns of a row to insert
+RowValues = dict[str, object]  # the columns of a row to insert
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +101,7 @@ class DemoCustomer:
     price_overrides: dict[str, Decimal] = field(default_factory=dict)  # by the id of a product
 
 
-def generate(scenario: Scenario) -> list[tuple[DemoCustomer, Row]]:
+def generate(scenario: Scenario) -> list[tuple[DemoCustomer, RowValues]]:
     """Return the customers with their rows: some as old as the company, the others gained over its history."""
     rng = scenario.rng
     lines = [(country, line) for country, lines in CUSTOMERS.items() for line in lines.strip().splitlines()]
@@ -114,7 +114,7 @@ def generate(scenario: Scenario) -> list[tuple[DemoCustomer, Row]]:
 
 def override_prices(
     scenario: Scenario, customers: Sequence[DemoCustomer], products: Sequence[OrderableProduct]
-) -> Iterator[Row]:
+) -> Iterator[RowValues]:
     """Yield price overrides, five to fifteen per cent below the catalogue, and add them to the customers."""
     rng = scenario.rng
     for customer in rng.sample(customers, CUSTOMERS_WITH_OVERRIDES):
@@ -132,7 +132,7 @@ def override_prices(
             }
 
 
-def _customer(scenario: Scenario, country: str, line: str, age: timedelta) -> tuple[DemoCustomer, Row]:
+def _customer(scenario: Scenario, country: str, line: str, age: timedelta) -> tuple[DemoCustomer, RowValues]:
     name, email, street, postal_code_and_city, limit, tax_rate, notes = line.split(" | ")
     postal_code, city = POSTAL_CODE_AND_CITY.fullmatch(postal_code_and_city).groups()  # type: ignore[union-attr]  # all lines match
     is_blocked = notes.startswith(BLOCKED)
@@ -145,7 +145,7 @@ def _customer(scenario: Scenario, country: str, line: str, age: timedelta) -> tu
         tax_rate_override=_number(tax_rate),
         address={"name": name, "street": street, "postalCode": postal_code, "city": city, "country": country},
     )
-    row: Row = {
+    row: RowValues = {
         "id": customer.id,
         "company_id": scenario.company_id,
         "email": f"{email}.example",

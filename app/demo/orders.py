@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from app.demo.customers import DemoCustomer, OrderableProduct, Row, Scenario
+from app.demo.customers import DemoCustomer, OrderableProduct, RowValues, Scenario
 from app.services import pricing
 from models import OrderStatus, new_id
 
@@ -39,7 +39,7 @@ class Item(NamedTuple):
 
 def generate(
     scenario: Scenario, customers: Sequence[DemoCustomer], products: Sequence[OrderableProduct], charges: Charges
-) -> Iterator[tuple[Row, list[Row]]]:
+) -> Iterator[tuple[RowValues, list[RowValues]]]:
     """Yield orders with their items, oldest first. Customer and products of an order are older than the order."""
     rng = scenario.rng
     ages = sorted((OLDEST * rng.random() ** 2 for _ in range(ORDERS)), reverse=True)
@@ -61,7 +61,7 @@ def amounts(customer: DemoCustomer, items: Sequence[Item], charges: Charges) -> 
     return {"subtotal": result.subtotal, "tax": result.tax, "shipping": result.shipping, "total": result.total}
 
 
-def item_rows(company_id: str, order_id: str, created_at: datetime, items: Sequence[Item]) -> list[Row]:
+def item_rows(company_id: str, order_id: str, created_at: datetime, items: Sequence[Item]) -> list[RowValues]:
     """Return the rows of the items of an order."""
     return [
         {
@@ -95,7 +95,7 @@ def _can_order(customer: DemoCustomer, at: datetime) -> bool:
     return customer.created_at <= at and (customer.blocked_at is None or at < customer.blocked_at)
 
 
-def _order(scenario: Scenario, number: int, order_id: str, customer: DemoCustomer, created_at: datetime) -> Row:
+def _order(scenario: Scenario, number: int, order_id: str, customer: DemoCustomer, created_at: datetime) -> RowValues:
     rng = scenario.rng
     status, delay = status_at_age(scenario.now - created_at, rng)
     return {

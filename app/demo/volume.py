@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -16,9 +17,10 @@ from app.context import Context
 from app.demo import catalogue
 from app.demo import customers as demo_customers
 from app.demo import orders as demo_orders
-from app.demo.customers import DemoCustomer, OrderableProduct, Row
+from app.demo.customers import DemoCustomer, OrderableProduct, RowValues
 from app.demo.orders import Charges, Item
-from app.queries import tenant
+from app.queries import rows, tenant
+from app.queries.rows import Row, Statement
 from app.reports import ranges
 from app.services import audit, customers, orders, products
 from models import CustomerStatus, new_id
@@ -36,23 +38,42 @@ WEEKDAYS = (1.3, 1.1, 1.0, 1.05, 1.25, 0.35, 0.15)  # how busy each day of the w
 GROWTH = 0.8  # more orders at the end of the history than at its start
 ITEM_COUNTS = (1, 2, 2, 3, 3, 3, 4, 4, 5)  # three on average
 
-SELECT_PALLETS = (
-    tenant.select(products.TABLE.c.id, products.TABLE.c.price, products.TABLE.c.created_at)
+
+class PalletRow(Row):
+    """A product of the history."""
+
+    id: str
+    price: Decimal
+    created_at: datetime
+
+
+class BranchRow(Row):
+    """A customer of the history."""
+
+    id: str
+    created_at: datetime
+    tax_rate_override: Decimal | None
+
+
+SELECT_PALLETS = Statement(
+    PalletRow,
+    tenant.select(*rows.columns(PalletRow, products.TABLE))
     .where(products.TABLE.c.sku.startswith(SKU_PREFIX))
-    .order_by(products.TABLE.c.id)
+    .order_by(products.TABLE.c.id),
 )
-SELECT_BRANCHES = (
-    tenant.select(customers.TABLE.c.id, customers.TABLE.c.created_at, customers.TABLE.c.tax_rate_override)
+SELECT_BRANCHES = Statement(
+    BranchRow,
+    tenant.select(*rows.columns(BranchRow, customers.TABLE))
     .where(customers.TABLE.c.email.endswith("@" + DOMAIN))
-    .order_by(customers.TABLE.c.id)
+    .order_by(customers.TABLE.c.id),
 )
 
 
 class Batch(NamedTuple):
     """The rows of some orders and of their items."""
 
-    orders: list[Row]
-    items: list[Row]
+    orders: list[RowValues]
+    items: list[RowValues]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,11 +90,11 @@ class VolumeData:
 def prepare(ctx: Context, charges: Charges) -> VolumeData:
     """Return the branches and pallets of the company. The first call creates them."""
     connection = ctx.session.connection()
-    if not connection.execute(SELECT_PALLETS, tenant.params(ctx)).first():
+    if not SELECT_PALLETS.all(connection, tenant.params(ctx)):
         connection.execute(products.TABLE.insert(), list(_pallets(ctx)))
         connection.execute(customers.TABLE.insert(), list(_branches(ctx)))
-    branches = connection.execute(SELECT_BRANCHES, tenant.params(ctx)).all()
-    pallets = connection.execute(SELECT_PALLETS, tenant.params(ctx)).all()
+    branches = SELECT_BRANCHES.all(connection, tenant.params(ctx))
+    pallets = SELECT_PALLETS.all(connection, tenant.params(ctx))
     return VolumeData(
         company_id=ctx.company_id,
         now=ctx.now,
@@ -155,7 +176,7 @@ def _add_order(batch: Batch, data: VolumeData, number: int, created_at: datetime
     batch.items.extend(demo_orders.item_rows(data.company_id, order_id, created_at, items))
 
 
-def _pallets(ctx: Context) -> Iterator[Row]:
+def _pallets(ctx: Context) -> Iterator[RowValues]:
     rng = random.Random(SEED)  # noqa: S311 - the same data everywhere is the point
     created_at = ctx.now - HISTORY
     for product in rng.sample(list(catalogue.products()), PALLETS):
@@ -174,7 +195,7 @@ def _pallets(ctx: Context) -> Iterator[Row]:
         }
 
 
-def _branches(ctx: Context) -> Iterator[Row]:
+def _branches(ctx: Context) -> Iterator[RowValues]:
     created_at = ctx.now - HISTORY
     for chain in CHAINS:
         for number in range(1, BRANCHES + 1):

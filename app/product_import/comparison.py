@@ -3,27 +3,27 @@
 Not here: what a file may look like (`product_csv`), and what is written when (`importer`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol, cast
+from typing import cast
 
 from sqlalchemy import bindparam
 
 from app.context import Context
 from app.product_import.product_csv import FIELDS, ProductFields
 from app.queries import tenant
+from app.queries.rows import Row, Statement
 from app.services import audit
+from app.services.audit import Details
 from app.services.products import TABLE
 
 DEFAULTS = {field: getattr(TABLE.c[field].default, "arg", None) for field in FIELDS.values()}
-COMPARED_COLUMNS = [TABLE.c.id, TABLE.c.updated_at, *(TABLE.c[field] for field in FIELDS.values())]
-SELECT_EXISTING = tenant.select(*COMPARED_COLUMNS).where(TABLE.c.sku.in_(bindparam("skus", expanding=True)))
 
 
-class ExistingProduct(Protocol):
-    """A row of COMPARED_COLUMNS."""
+class ExistingProductRow(Row):
+    """A product with the sku of a row."""
 
     id: str
     updated_at: datetime
@@ -37,16 +37,33 @@ class ExistingProduct(Protocol):
     is_active: bool
 
 
+COLUMNS = [
+    TABLE.c.id,
+    TABLE.c.updated_at,
+    TABLE.c.sku.label("sku"),  # never null: products are selected by it
+    TABLE.c.name,
+    TABLE.c.description,
+    TABLE.c.category,
+    TABLE.c.unit,
+    TABLE.c.price,
+    TABLE.c.stock,
+    TABLE.c.is_active,
+]
+SELECT_EXISTING = Statement(
+    ExistingProductRow, tenant.select(*COLUMNS).where(TABLE.c.sku.in_(bindparam("skus", expanding=True)))
+)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProductChange:
     """A product to create or update: the fields that the file gives, all fields afterwards, and the stored product."""
 
     given: ProductFields
     fields: ProductFields
-    existing: ExistingProduct | None
+    existing: ExistingProductRow | None
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> Mapping[str, Details]:
         """Return the details of its audit entry, with the names and numbers of the API."""
         if self.existing is None:
             return {"after": _to_json(self.fields)}
@@ -65,11 +82,11 @@ def resolve_empty_cells(row: ProductFields, *, clear: bool) -> ProductFields:
 def compare_rows(ctx: Context, rows: Sequence[ProductFields]) -> Iterator[ProductChange | None]:
     """Yield the change that each row makes, None for a row that makes none."""
     skus = [row["sku"] for row in rows]
-    existing = {product.sku: product for product in ctx.session.execute(SELECT_EXISTING, tenant.params(ctx, skus=skus))}
+    existing = {product.sku: product for product in SELECT_EXISTING.all(ctx.session, tenant.params(ctx, skus=skus))}
     return (compare(row, existing.get(row["sku"])) for row in rows)
 
 
-def compare(given: ProductFields, existing: ExistingProduct | None) -> ProductChange | None:
+def compare(given: ProductFields, existing: ExistingProductRow | None) -> ProductChange | None:
     """Return the change that `given` makes to the existing product, if any; None when it makes none."""
     before = cast("ProductFields", DEFAULTS) if existing is None else _fields(existing)
     fields: ProductFields = {**before, **given}
@@ -77,7 +94,7 @@ def compare(given: ProductFields, existing: ExistingProduct | None) -> ProductCh
     return None if is_unchanged else ProductChange(given=given, fields=fields, existing=existing)
 
 
-def _fields(product: ExistingProduct) -> ProductFields:
+def _fields(product: ExistingProductRow) -> ProductFields:
     return {
         "sku": product.sku,
         "name": product.name,

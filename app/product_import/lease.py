@@ -7,7 +7,6 @@ finds an expired lease takes the import over. `claims` is the fencing token: it 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -16,24 +15,18 @@ from sqlalchemy.orm import Session
 
 from app.context import Context
 from app.errors import DatabaseUnavailableError
-from app.queries import tenant
+from app.queries import rows, tenant
+from app.queries.rows import Row, Statement
 from app.services.inventory import REQUEST_TIME
 from models import ImportState, ProductImport, new_id
 from models.base import table
 
 TABLE = table(ProductImport)
 LEASE = timedelta(seconds=15)  # one step takes a second at most; after a crash, the next import waits this long
-SELECT_CURRENT = tenant.select(*TABLE.c)
-SELECT_EXPIRED_FOR_UPDATE = SELECT_CURRENT.where(TABLE.c.lease_ends_at <= REQUEST_TIME).with_for_update(
-    skip_locked=True
-)
-SELECT_COMPANIES_WITH_EXPIRED = sa.select(TABLE.c.company_id).where(TABLE.c.lease_ends_at <= REQUEST_TIME)
-IS_CLAIMED = tenant.where(TABLE) & (TABLE.c.id == bindparam("row_id")) & (TABLE.c.claims == bindparam("own_claims"))
-DELETE_CLAIMED = sa.delete(TABLE).where(IS_CLAIMED)
 
 
-class ImportRow(Protocol):
-    """A row of `product_imports`."""
+class ImportRow(Row):
+    """An import that is running, or whose lease has expired."""
 
     id: str
     state: str
@@ -47,6 +40,18 @@ class ImportRow(Protocol):
     request_id: str
 
 
+COLUMNS = rows.columns(ImportRow, TABLE)
+IS_EXPIRED = TABLE.c.lease_ends_at <= REQUEST_TIME
+SELECT_CURRENT = Statement(ImportRow, tenant.select(*COLUMNS))
+SELECT_EXPIRED_FOR_UPDATE = Statement(
+    ImportRow, tenant.select(*COLUMNS).where(IS_EXPIRED).with_for_update(skip_locked=True)
+)
+SELECT_COMPANIES_WITH_EXPIRED = sa.select(TABLE.c.company_id).where(IS_EXPIRED)
+IS_CLAIMED = tenant.where(TABLE) & (TABLE.c.id == bindparam("row_id")) & (TABLE.c.claims == bindparam("own_claims"))
+UPDATE_CLAIMED = sa.update(TABLE).where(IS_CLAIMED)
+DELETE_CLAIMED = sa.delete(TABLE).where(IS_CLAIMED)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
     """The right to go on with an import, until another process takes it over."""
@@ -58,7 +63,7 @@ class Claim:
 
 def acquire(ctx: Context) -> Claim | None:
     """Start an import; None while the company has one."""
-    if ctx.session.connection().execute(SELECT_CURRENT, tenant.params(ctx)).one_or_none() is not None:
+    if SELECT_CURRENT.one_or_none(ctx.session, tenant.params(ctx)) is not None:
         return None  # inserting a second row would wait for as long as another process updates the first one
     import_id = new_id(ctx.now)
     row = {
@@ -79,7 +84,7 @@ def acquire(ctx: Context) -> Claim | None:
 
 def take_over(ctx: Context) -> Claim | None:
     """Claim the company's import when its lease has expired; None when there is no such import."""
-    expired = ctx.session.connection().execute(SELECT_EXPIRED_FOR_UPDATE, tenant.params(ctx, now=ctx.now)).one_or_none()
+    expired = SELECT_EXPIRED_FOR_UPDATE.one_or_none(ctx.session, tenant.params(ctx, now=ctx.now))
     if expired is None:
         return None
     state = ImportState(expired.state)
@@ -89,7 +94,7 @@ def take_over(ctx: Context) -> Claim | None:
 
 def renew(ctx: Context, claim: Claim, **progress: str | int) -> None:
     """Renew the lease and save the progress. Raises DatabaseUnavailableError when another process has taken over."""
-    statement = sa.update(TABLE).where(IS_CLAIMED).values(lease_ends_at=ctx.now + LEASE, **progress)
+    statement = UPDATE_CLAIMED.values(lease_ends_at=ctx.now + LEASE, **progress)
     if ctx.session.connection().execute(statement, _params(ctx, claim)).rowcount != 1:
         raise DatabaseUnavailableError(
             f"The import paused for more than {LEASE.seconds} s, and another process took it over. Run it again."
@@ -99,7 +104,7 @@ def renew(ctx: Context, claim: Claim, **progress: str | int) -> None:
 def load_progress(ctx: Context, claim: Claim) -> ImportRow:
     """Renew the lease, which then lasts at least until the end of this transaction, and return the import."""
     renew(ctx, claim)
-    return ctx.session.connection().execute(SELECT_CURRENT, tenant.params(ctx)).one()
+    return SELECT_CURRENT.one(ctx.session, tenant.params(ctx))
 
 
 def release(ctx: Context, claim: Claim) -> None:

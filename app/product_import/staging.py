@@ -8,18 +8,18 @@ Not here: the order of the steps and their transactions (`importer`), and who ma
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from app.context import Context
 from app.product_import import comparison, lease
-from app.product_import.comparison import COMPARED_COLUMNS, ExistingProduct, ProductChange
+from app.product_import.comparison import COLUMNS, ExistingProductRow, ProductChange
 from app.product_import.lease import TABLE as IMPORTS
 from app.product_import.lease import Claim
 from app.product_import.product_csv import FIELDS, ProductFields
 from app.queries import search_index, tenant
+from app.queries.rows import Row, Statement
 from app.services import audit
 from app.services.inventory import REQUEST_TIME, UPDATED_AT
 from app.services.products import TABLE as PRODUCTS
@@ -38,33 +38,51 @@ HAS_SAME_SKU = tenant.where(PRODUCTS) & (PRODUCTS.c.sku == ROWS.c.sku)
 IS_STALE = (PRODUCTS.c.stock != ROWS.c.seen_stock) | (PRODUCTS.c.updated_at != ROWS.c.seen_updated_at)
 # A subquery for each row: PostgreSQL does not know that this transaction has created products, and would read them all.
 IS_SKU_TAKEN = sa.select(PRODUCTS.c.id).where(HAS_SAME_SKU).scalar_subquery().is_not(None)
-STAGED_COLUMNS = [
-    ROWS.c.given,
-    ROWS.c.id.label("row_id"),
-    ROWS.c.product_id,
-    ROWS.c.search_text,
-    ROWS.c.is_new,
-    *COMPARED_COLUMNS,
-]
+
+
+class StagedProductRow(ExistingProductRow):
+    """A product, and the staged row with the same id or sku."""
+
+    row_id: str
+    product_id: str
+    search_text: str
+    is_new: bool
+    given: ProductFields  # from JSON: its price is text
+    is_stale: bool | None  # whether the product has changed since it was compared; null when there was none
+
+
+class DiscardedRow(Row):
+    """A staged row to remove."""
+
+    place: str
+    product_id: str
+    search_text: str
+    is_new: bool
+
+
+STAGED_COLUMNS = [ROWS.c.id.label("row_id"), ROWS.c.product_id, ROWS.c.search_text, ROWS.c.is_new, ROWS.c.given]
+SELECT_STAGED = sa.select(*COLUMNS, *STAGED_COLUMNS, IS_STALE.label("is_stale")).select_from(ROWS)
 SELECT_NEXT_POSITIONS = sa.select(ROWS.c.place).where(IS_AFTER).order_by(ROWS.c.place).limit(BATCH)
-SELECT_PRODUCTS_FOR_UPDATE: sa.Select[Any] = (
-    sa.select(*STAGED_COLUMNS, IS_STALE.label("is_stale"))
-    .join(PRODUCTS, IS_SAME_PRODUCT)
+SELECT_PRODUCTS_FOR_UPDATE = Statement(
+    StagedProductRow,
+    SELECT_STAGED.join(PRODUCTS, IS_SAME_PRODUCT)
     .where(IS_IN_BATCH)
     .order_by(PRODUCTS.c.id)
-    .with_for_update(of=PRODUCTS, key_share=True)
+    .with_for_update(of=PRODUCTS, key_share=True),
 )
 SELECT_IDS_WITH_TAKEN_SKU = sa.select(ROWS.c.id).where(IS_IN_BATCH, IS_SKU_TAKEN)
-SELECT_PRODUCTS_WITH_SAME_SKU: sa.Select[Any] = (
-    sa.select(*STAGED_COLUMNS)
-    .join(PRODUCTS, HAS_SAME_SKU)
-    .where(tenant.where(ROWS), ROWS.c.id.in_(bindparam("ids", expanding=True)))
+SELECT_PRODUCTS_WITH_SAME_SKU = Statement(
+    StagedProductRow,
+    SELECT_STAGED.join(PRODUCTS, HAS_SAME_SKU).where(
+        tenant.where(ROWS), ROWS.c.id.in_(bindparam("ids", expanding=True))
+    ),
 )
-SELECT_SOME_ROWS = (
+SELECT_SOME = Statement(
+    DiscardedRow,
     sa.select(ROWS.c.place, ROWS.c.product_id, ROWS.c.search_text, ROWS.c.is_new)
     .where(IS_OF_IMPORT)
     .order_by(ROWS.c.place)
-    .limit(BATCH)
+    .limit(BATCH),
 )
 UPDATED_COLUMNS = [*(field for field in FIELDS.values() if field != "sku"), "search_text"]
 INSERT_PRODUCTS = (
@@ -107,21 +125,6 @@ INSERT_AUDIT_ENTRIES = audit.TABLE.insert().from_select(
 )
 DELETE_BATCH = sa.delete(ROWS).where(IS_IN_BATCH)
 DELETE_ONE = sa.delete(ROWS).where(tenant.where(ROWS), ROWS.c.id == bindparam("row_id"))
-
-
-class IndexedRow(Protocol):
-    """A staged row, as the search index needs it."""
-
-    product_id: str
-    search_text: str
-    is_new: bool
-
-
-class StagedProduct(ExistingProduct, IndexedRow, Protocol):
-    """A row of STAGED_COLUMNS: a staged row, and the product with the same id or sku."""
-
-    given: ProductFields  # from JSON: its price is text
-    row_id: str
 
 
 def stage(ctx: Context, claim: Claim, changes: Sequence[ProductChange]) -> None:
@@ -169,11 +172,11 @@ def apply(ctx: Context, claim: Claim, after: str, last: str) -> Counter[str]:
     if last[0] == NEW:
         ids = connection.scalars(SELECT_IDS_WITH_TAKEN_SKU, batch).all()
         parameters = tenant.params(ctx, ids=ids)
-        taken = ctx.session.execute(SELECT_PRODUCTS_WITH_SAME_SKU, parameters).all() if ids else []
+        taken = SELECT_PRODUCTS_WITH_SAME_SKU.all(connection, parameters) if ids else []
         counts = Counter(_compare_again(ctx, taken))
         counts["created"] = connection.execute(INSERT_PRODUCTS, batch).rowcount
     else:
-        locked = ctx.session.execute(SELECT_PRODUCTS_FOR_UPDATE, batch).all()
+        locked = SELECT_PRODUCTS_FOR_UPDATE.all(connection, batch)
         counts = Counter(_compare_again(ctx, (row for row in locked if row.is_stale)))
         counts["updated"] = connection.execute(UPDATE_PRODUCTS, batch).rowcount
     connection.execute(INSERT_AUDIT_ENTRIES, batch)
@@ -189,7 +192,7 @@ def discard(ctx: Context, claim: Claim) -> bool:
     if state == ImportState.APPLYING:
         return True
     connection = ctx.session.connection()
-    rows = connection.execute(SELECT_SOME_ROWS, tenant.params(ctx, import_id=claim.id)).all()
+    rows = SELECT_SOME.all(connection, tenant.params(ctx, import_id=claim.id))
     if not rows:
         lease.release(ctx, claim)
         return True
@@ -224,7 +227,7 @@ def _content(change: ProductChange, product_id: str) -> dict[str, object]:
     }
 
 
-def _compare_again(ctx: Context, rows: Iterable[StagedProduct]) -> Iterator[str]:
+def _compare_again(ctx: Context, rows: Iterable[StagedProductRow]) -> Iterator[str]:
     """Compare products that have changed since, and correct their staged rows.
 
     Yields "unchanged" for each row that no longer changes anything.

@@ -7,14 +7,14 @@ product would overflow 64 bits.
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Row, bindparam
+from sqlalchemy import bindparam
 
 from app.context import Context
 from app.errors import TooLargeError
 from app.queries import tenant
+from app.queries.rows import Row, Statement
 from app.reports.order_totals import clamp_limit
 from app.reports.sql import inventory_value
 from app.schemas.reports import InventoryCategory, InventoryProduct, InventoryReport, InventoryTotals
@@ -28,7 +28,31 @@ def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.func.count(sa.case((condition, 1)))
 
 
-SELECT_CATEGORIES = (
+class CategoryTotalsRow(Row):
+    """The totals of one category."""
+
+    category: str | None
+    product_count: int
+    unit_count: int | Decimal
+    value: Decimal
+    low_stock_count: int
+    out_of_stock_count: int
+
+
+class StockedProductRow(Row):
+    """A product and its stock."""
+
+    id: str
+    name: str
+    sku: str | None
+    category: str | None
+    stock: int
+    price: Decimal
+    is_low_stock: bool
+
+
+SELECT_CATEGORIES = Statement(
+    CategoryTotalsRow,
     sa.select(
         TABLE.c.category,
         sa.func.count().label("product_count"),
@@ -38,9 +62,10 @@ SELECT_CATEGORIES = (
         _count(TABLE.c.stock == 0).label("out_of_stock_count"),
     )
     .where(tenant.where(TABLE))
-    .group_by(TABLE.c.category)
+    .group_by(TABLE.c.category),
 )
-SELECT_MOST_VALUABLE = (
+SELECT_MOST_VALUABLE = Statement(
+    StockedProductRow,
     tenant.select(
         TABLE.c.id,
         TABLE.c.name,
@@ -51,7 +76,7 @@ SELECT_MOST_VALUABLE = (
         IS_LOW_STOCK.label("is_low_stock"),
     )
     .order_by((TABLE.c.stock * TABLE.c.price).desc(), TABLE.c.id)
-    .limit(bindparam("limit"))
+    .limit(bindparam("limit")),
 )
 
 
@@ -60,12 +85,12 @@ def build(ctx: Context, *, limit: int = 100) -> InventoryReport:
 
     Two statements: the totals by category, then the products with the highest value.
     """
-    categories = [_category(row) for row in ctx.session.execute(SELECT_CATEGORIES, tenant.params(ctx))]
+    categories = [_category(row) for row in SELECT_CATEGORIES.all(ctx.session, tenant.params(ctx))]
     categories.sort(key=lambda entry: (-entry.value, entry.category is None, entry.category or ""))
     totals = _add_up(categories)
     if totals.unit_count > MAX_COUNT:
         raise TooLargeError
-    products = ctx.session.execute(SELECT_MOST_VALUABLE, tenant.params(ctx, limit=clamp_limit(limit)))
+    products = SELECT_MOST_VALUABLE.all(ctx.session, tenant.params(ctx, limit=clamp_limit(limit)))
     return InventoryReport(
         generated_at=ctx.now,
         totals=totals,
@@ -74,14 +99,14 @@ def build(ctx: Context, *, limit: int = 100) -> InventoryReport:
     )
 
 
-def _category(row: Row[Any]) -> InventoryCategory:
+def _category(row: CategoryTotalsRow) -> InventoryCategory:
     units = int(row.unit_count)
     return InventoryCategory(
         row.category, row.product_count, units, row.value, row.low_stock_count, row.out_of_stock_count
     )
 
 
-def _product(row: Row[Any]) -> InventoryProduct:
+def _product(row: StockedProductRow) -> InventoryProduct:
     value = row.stock * row.price
     return InventoryProduct(row.id, row.name, row.sku, row.category, row.stock, row.price, value, row.is_low_stock)
 

@@ -7,8 +7,8 @@ second looks up only days between them.
 import functools
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import date
-from typing import Any, TypeVar
+from datetime import date, datetime
+from typing import TypeVar
 
 import orjson
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from sqlalchemy import Select
 
 from app.context import Context
 from app.queries import tenant
+from app.queries.rows import Row, Statement
 from app.reports import ranges
 from app.reports.order_totals import IS_IN_RANGE, NO_ORDERS, OrderTotals
 from app.reports.sql import DayRanges, DayStatusTotals, count_and_cents, daily_totals
@@ -28,9 +29,21 @@ from models.base import EPOCH, MILLISECOND
 MAX_LISTED_DAYS = 366  # of a range whose days without orders are listed too: a leap year
 DAY_MILLISECONDS = 86_400_000
 IN_RANGE = tenant.select(TABLE.c.created_at).where(*IS_IN_RANGE).limit(1)
-SELECT_FIRST_AND_LAST = sa.select(
-    IN_RANGE.order_by(TABLE.c.created_at).scalar_subquery().label("first"),
-    IN_RANGE.order_by(TABLE.c.created_at.desc()).scalar_subquery().label("last"),
+
+
+class FirstAndLastRow(Row):
+    """The times of the first and the last order of a range."""
+
+    first: datetime | None
+    last: datetime | None
+
+
+SELECT_FIRST_AND_LAST = Statement(
+    FirstAndLastRow,
+    sa.select(
+        IN_RANGE.order_by(TABLE.c.created_at).scalar_subquery().label("first"),
+        IN_RANGE.order_by(TABLE.c.created_at.desc()).scalar_subquery().label("last"),
+    ),
 )
 
 K = TypeVar("K", date, str)
@@ -59,12 +72,10 @@ def _plus(left: OrderTotals, right: OrderTotals) -> OrderTotals:
 
 def _daily_totals(ctx: Context, period: ReportRange) -> tuple[Sequence[date], Sequence[DayStatusTotals]]:
     """Return the days from the first to the last order, and the totals of each day and status that has orders."""
-    first, last = ctx.session.execute(
-        SELECT_FIRST_AND_LAST, tenant.params(ctx, start=period.start, end=period.end)
-    ).one()
-    if first is None:
+    found = SELECT_FIRST_AND_LAST.one(ctx.session, tenant.params(ctx, start=period.start, end=period.end))
+    if found.first is None or found.last is None:
         return [], []
-    days = list(ranges.days(first.date(), last.date()))
+    days = list(ranges.days(found.first.date(), found.last.date()))
     statement = _select_daily_totals(ctx.session.get_bind().dialect.name)
     parameters = tenant.params(ctx, day_ranges=_day_ranges(days, period))
     return days, ctx.session.execute(statement, parameters).scalar_one()
@@ -90,7 +101,7 @@ def _day_ranges(days: Sequence[date], period: ReportRange) -> str:
 
 
 @functools.cache
-def _select_daily_totals(dialect: str) -> Select[Any]:
+def _select_daily_totals(dialect: str) -> Select[list[DayStatusTotals]]:
     """Look up each day of each status in the index: a GROUP BY would sort or hash all orders of the range."""
     day_ranges = DayRanges(dialect)
     values = [(status.value,) for status in OrderStatus]

@@ -3,6 +3,7 @@
 Not here: which rows a report covers (its own module), and the types of columns (`models/base.py`).
 """
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Dialect, FromClause
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
@@ -25,12 +27,10 @@ class InventoryValue(TypeDecorator[Decimal]):
     impl = sa.Text
     cache_ok = True
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+    def process_result_value(self, value: str | Decimal | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
         """Return the value."""
-        if value is None:
-            return None
-        if dialect.name == "postgresql":
-            return Decimal(value)
+        if not isinstance(value, str):
+            return value
         cents = 0
         for digit in value.split(","):
             cents = cents * BASE + int(digit)
@@ -89,23 +89,23 @@ def daily_totals(
 
 
 @compiles(count_and_cents, "postgresql")
-def _count_and_cents_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+def _count_and_cents_postgresql(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
     return f"count(*) || ',' || round(coalesce(sum({compiler.process(element.clauses, **options)}), 0) * 100)"
 
 
 @compiles(count_and_cents, "sqlite")
-def _count_and_cents_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+def _count_and_cents_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
     return _joined("count(*)", f"sum({compiler.process(element.clauses, **options)})")
 
 
 @compiles(inventory_value, "postgresql")
-def _inventory_value_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+def _inventory_value_postgresql(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
     stock, price = (compiler.process(clause, **options) for clause in element.clauses)
     return f"coalesce(sum({stock} * {price}), 0)"
 
 
 @compiles(inventory_value, "sqlite")
-def _inventory_value_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+def _inventory_value_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
     """Multiply two numbers of two digits each, as on paper."""
     factors = (compiler.process(clause, **options) for clause in element.clauses)
     (a, b), (c, d) = ((f"{factor} / {BASE}", f"{factor} % {BASE}") for factor in factors)
@@ -126,13 +126,13 @@ class DayRanges:
         """Write it for one database."""
         parameter = sa.bindparam("day_ranges", type_=sa.Text)
         self.table: FromClause
-        self.start: ColumnElement[Any]
-        self.end: ColumnElement[Any]
+        self.start: ColumnElement[datetime]
+        self.end: ColumnElement[datetime]
         if dialect == "postgresql":
             elements = sa.func.jsonb_array_elements(sa.cast(parameter, postgresql.JSONB))
             value = sa.column("value", postgresql.JSONB)
             self.table = elements.table_valued(value, with_ordinality="ordinal").render_derived()
-            self.day: Any = self.table.c.ordinal - 1
+            self.day: ColumnElement[int] = self.table.c.ordinal - 1
             self.start, self.end = (_instant(self.table.c.value[index].astext) for index in (0, 1))
         else:
             self.table = sa.func.json_each(parameter).table_valued("key", "value")
@@ -142,7 +142,7 @@ class DayRanges:
             )
 
 
-def _instant(milliseconds: ColumnElement[str]) -> ColumnElement[Any]:
+def _instant(milliseconds: ColumnElement[str]) -> ColumnElement[datetime]:
     """Return the time on PostgreSQL. The cast rounds away the fraction of a microsecond that the division leaves."""
     seconds = sa.cast(milliseconds, sa.Double) / sa.literal_column("1000", sa.Double)
     return sa.cast(sa.func.to_timestamp(seconds), Instant)
