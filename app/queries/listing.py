@@ -5,7 +5,7 @@ Rules of this file:
 1. A list is ordered by `created_at`, then `id`, both descending. The cursor is the id of the last row of a page. So a
    page costs the same wherever it stands in the list.
 2. A statement is built once for each strategy and combination of filters. An index serves every one of them:
-   `tests/queries/test_plans.py` asserts all plans on both databases.
+   `tests/queries/test_listing_plans.py` asserts all plans on both databases.
 3. Where a planner would prefer the wrong index, `without_index` hides a column from it.
 4. Only rows that have to be sorted cost more than their page: those that the search index found, and those that were
    updated after they were created.

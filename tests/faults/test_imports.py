@@ -28,7 +28,7 @@ CLIENTS = 6
 SECONDS = 120  # far more than any step here takes
 
 
-class Shop:
+class ImportDeployment:
     """A server, and a company with products that are in every file."""
 
     def __init__(self, server: Server, database: Database) -> None:
@@ -78,8 +78,8 @@ def running(
 
 
 @pytest.fixture
-def shop(running: tuple[Server, Database]) -> Shop:
-    return Shop(*running)
+def deployment(running: tuple[Server, Database]) -> ImportDeployment:
+    return ImportDeployment(*running)
 
 
 def write(file: Path, count: int, *, price: int = 1, stock: int | None = None, chance: random.Random) -> Path:
@@ -91,22 +91,22 @@ def write(file: Path, count: int, *, price: int = 1, stock: int | None = None, c
 
 
 class TestConcurrentOrders:
-    def test_every_order_is_placed_and_stock_adds_up(self, shop: Shop, tmp_path: Path) -> None:
+    def test_every_order_is_placed_and_stock_adds_up(self, deployment: ImportDeployment, tmp_path: Path) -> None:
         """Orders and imports lock products in the same order, so they never deadlock."""
         count, stock = 1500, 100_000
         chance = random.Random(1)
-        assert shop.import_file(write(tmp_path / "goods", count, stock=stock, chance=chance)) == (0, "")
-        ids = [product.id for product in shop.products().values()]
+        assert deployment.import_file(write(tmp_path / "goods", count, stock=stock, chance=chance)) == (0, "")
+        ids = [product.id for product in deployment.products().values()]
         ended = threading.Event()
 
         def place_orders(number: int) -> Counter[int]:
             chance = random.Random(number)
             statuses: Counter[int] = Counter()
-            headers = {"Authorization": f"Bearer {shop.tenant.key}"}
-            with httpx.Client(base_url=shop.server.url, headers=headers, timeout=SECONDS) as api:
+            headers = {"Authorization": f"Bearer {deployment.tenant.key}"}
+            with httpx.Client(base_url=deployment.server.url, headers=headers, timeout=SECONDS) as api:
                 while not ended.is_set():
                     items = [(product_id, chance.randint(1, 3)) for product_id in chance.sample(ids, 8)]
-                    statuses[api.post("/api/v1/orders", json=order_body(shop.customer, *items)).status_code] += 1
+                    statuses[api.post("/api/v1/orders", json=order_body(deployment.customer, *items)).status_code] += 1
             return statuses
 
         with ThreadPoolExecutor(CLIENTS) as threads:
@@ -115,30 +115,34 @@ class TestConcurrentOrders:
                 files = [
                     write(tmp_path / f"{price}", count, price=price, stock=stock, chance=chance) for price in (2, 3)
                 ]
-                results = [shop.import_file(file) for file in files]
+                results = [deployment.import_file(file) for file in files]
             finally:
                 ended.set()
             statuses = sum((client.result() for client in clients), Counter[int]())
 
         assert results == [(0, "")] * 2
         assert set(statuses) == {201}
-        sold = self.sold(shop)
-        changed = self.changed(shop)
-        for product in shop.products().values():
+        sold = self.sold(deployment)
+        changed = self.changed(deployment)
+        for product in deployment.products().values():
             assert product.price == 3
             assert product.stock == stock + changed[product.id] - sold[product.id]
 
-    def sold(self, shop: Shop) -> Counter[str]:
+    def sold(self, deployment: ImportDeployment) -> Counter[str]:
         items = OrderItem.product_id, sa.func.sum(OrderItem.quantity)
-        with shop.database.transaction() as session:
-            rows = session.query(*items).filter_by(company_id=shop.tenant.company_id).group_by(OrderItem.product_id)
+        with deployment.database.transaction() as session:
+            rows = (
+                session.query(*items).filter_by(company_id=deployment.tenant.company_id).group_by(OrderItem.product_id)
+            )
             return Counter({product: int(quantity) for product, quantity in rows})
 
-    def changed(self, shop: Shop) -> Counter[str]:
+    def changed(self, deployment: ImportDeployment) -> Counter[str]:
         """Return by how much imports have changed each stock, according to the audit log."""
         changed: Counter[str] = Counter()
-        with shop.database.transaction() as session:
-            entries = session.query(AuditEntry).filter_by(company_id=shop.tenant.company_id, action="product.updated")
+        with deployment.database.transaction() as session:
+            entries = session.query(AuditEntry).filter_by(
+                company_id=deployment.tenant.company_id, action="product.updated"
+            )
             for entry in entries:
                 before, after = entry.details["before"], entry.details["after"]
                 changed[entry.entity_id] += after.get("stock", 0) - before.get("stock", 0)
@@ -146,61 +150,63 @@ class TestConcurrentOrders:
 
 
 class TestConcurrentImports:
-    def test_one_import_waits_for_the_other(self, shop: Shop, tmp_path: Path) -> None:
+    def test_one_import_waits_for_the_other(self, deployment: ImportDeployment, tmp_path: Path) -> None:
         count = 3000
         files = [write(tmp_path / str(price), count, price=price, chance=random.Random(price)) for price in (1, 2)]
 
         with ThreadPoolExecutor(2) as threads:
-            outcomes = list(threads.map(shop.import_file, files))
+            outcomes = list(threads.map(deployment.import_file, files))
 
         assert [code for code, _ in outcomes] == [0, 0]
         assert {messages for _, messages in outcomes} <= {
             "",
             "Another import of this company is running. Waiting for it to finish.\n",
         }
-        products = shop.products()
+        products = deployment.products()
         assert len(products) == count
         assert len({product.price for product in products.values()}) == 1
-        assert shop.count(ProductImport) == 0
+        assert deployment.count(ProductImport) == 0
 
 
 class TestKilledProcess:
     @pytest.mark.parametrize("known", [0, 2000])
     def test_an_import_that_is_killed_while_it_stages_changes_nothing_and_can_be_run_again(
-        self, shop: Shop, tmp_path: Path, known: int
+        self, deployment: ImportDeployment, tmp_path: Path, known: int
     ) -> None:
         count = 4000
         if known:
-            shop.import_file(write(tmp_path / "known.csv", known, stock=5, chance=random.Random(2)))
-        before = self.state(shop)
+            deployment.import_file(write(tmp_path / "known.csv", known, stock=5, chance=random.Random(2)))
+        before = self.state(deployment)
         file = write(tmp_path / "goods.csv", count, price=7, stock=9, chance=random.Random(1))
 
-        with shop.importing(file) as process:
-            self.await_rows(shop, process)
-            with shop.database.transaction(write=True) as session:  # the process is blocked now
-                if not shop.database.is_sqlite:
+        with deployment.importing(file) as process:
+            self.await_rows(deployment, process)
+            with deployment.database.transaction(write=True) as session:  # the process is blocked now
+                if not deployment.database.is_sqlite:
                     session.execute(sa.text("LOCK TABLE product_import_rows IN SHARE MODE"))
                 assert session.query(ProductImport.state).one() == ("STAGING",)
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait(timeout=SECONDS)
 
-        assert self.state(shop) == before
-        assert shop.import_file(file)[0] == 0
-        after = shop.products().values()
+        assert self.state(deployment) == before
+        assert deployment.import_file(file)[0] == 0
+        after = deployment.products().values()
         assert {(int(product.price), product.stock) for product in after} == {(7, 9)}
         assert len(after) == count
-        assert shop.count(ProductImport) == shop.count(ProductImportRow) == 0
+        assert deployment.count(ProductImport) == deployment.count(ProductImportRow) == 0
 
     @staticmethod
-    def state(shop: Shop) -> dict[str, tuple[object, ...]]:
-        return {sku: (product.price, product.stock, product.updated_at) for sku, product in shop.products().items()}
+    def state(deployment: ImportDeployment) -> dict[str, tuple[object, ...]]:
+        return {
+            sku: (product.price, product.stock, product.updated_at) for sku, product in deployment.products().items()
+        }
 
     @staticmethod
-    def await_rows(shop: Shop, process: subprocess.Popen[bytes]) -> None:
+    def await_rows(deployment: ImportDeployment, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             assert process.poll() is None, "the import was faster than the test"
-            if shop.count(ProductImportRow):
+            if deployment.count(ProductImportRow):
                 return
             time.sleep(0.005)
         raise AssertionError("nothing was staged")
