@@ -54,7 +54,7 @@ class TextFile:
     def __init__(self, stream: IO[bytes], encoding: str | None) -> None:
         """Detect the encoding unless it is given. Raises UnreadableFileError when the file is not text in it."""
         self._stream = stream
-        self._start = stream.tell()
+        self._start = stream.seek(0, io.SEEK_CUR)
         self.is_terminated = True
         head = stream.read(CHUNK_BYTES)
         _reject_other_formats(head)

@@ -1,4 +1,4 @@
-"""The three reports over HTTP (contract, section 7)."""
+"""The reports over HTTP (contract, section 7)."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from tests.support.factories import Tenant
 from tests.support.servers import Server
 
 REPORTS = ["sales", "customers", "inventory"]
-ENDS = ["/reports/sales", "/reports/customers"]
+REPORTS_OF_A_RANGE = ["/reports/sales", "/reports/customers"]
 
 
 def at(text: str) -> datetime:
@@ -26,7 +26,7 @@ def at(text: str) -> datetime:
 
 @pytest.fixture
 def april(database: Database, tenant: Tenant) -> str:
-    """Three orders in April 2026 and one in May; return the id of the customer of two of them."""
+    """Create three orders in April 2026 and one in May; return the id of the customer of three of them."""
     customer = factories.customer(database, tenant.company_id, name="Harbour Grill", email="kitchen@harbour.example")
     orders = [
         {"created_at": at("2026-04-01T00:00:00"), "total": Decimal("1200.10"), "customer_id": customer},
@@ -38,13 +38,13 @@ def april(database: Database, tenant: Tenant) -> str:
     return customer
 
 
-APRILS = [at("2026-04-01"), at("2026-04-01"), at("2026-04-03"), at("2026-05-01")]  # the days of those orders
+ORDER_DAYS = [at("2026-04-01"), at("2026-04-01"), at("2026-04-03"), at("2026-05-01")]
 APRIL = {"from": "2026-04-01", "to": "2026-04-03T23:59:59.999Z"}
 
 
 @pytest.mark.usefixtures("april")
 class TestSales:
-    def test_answers_totals_days_and_statuses(self, client: Client) -> None:
+    def test_returns_totals_days_and_statuses(self, client: Client) -> None:
         data = client.get("/reports/sales", params=APRIL).json()["data"]
 
         assert data == {
@@ -69,7 +69,7 @@ class TestSales:
             ],
         }
 
-    def test_a_date_alone_is_its_midnight(self, client: Client) -> None:
+    def test_a_date_means_midnight(self, client: Client) -> None:
         data = client.get("/reports/sales", params={"from": "2026-04-01", "to": "2026-04-03"}).json()["data"]
 
         assert data["range"]["to"] == "2026-04-03T00:00:00.000Z"
@@ -77,18 +77,18 @@ class TestSales:
         assert [day["date"] for day in data["daily"]] == ["2026-04-01", "2026-04-02"]
         assert data["range"]["label"] == "1 April 2026 to 2 April 2026"
 
-    def test_an_order_at_the_very_end_of_a_range_is_in_its_sums(self, client: Client) -> None:
+    def test_an_order_at_the_end_of_a_range_is_included(self, client: Client) -> None:
         data = client.get("/reports/sales", params={"from": "2026-04-29", "to": "2026-05-01"}).json()["data"]
 
         assert data["range"]["label"] == "29 April 2026 to 30 April 2026"
         assert data["totals"]["orderCount"] == sum(day["orderCount"] for day in data["daily"]) == 1
         assert [day["date"] for day in data["daily"]] == ["2026-04-29", "2026-04-30", "2026-05-01"]
 
-    @pytest.mark.parametrize("moment", ["0001-01-01", "2026-04-01", "9999-12-31"])
-    def test_a_range_of_one_moment_is_its_day(self, client: Client, moment: str) -> None:
-        data = client.get("/reports/sales", params={"from": moment, "to": moment}).json()["data"]
+    @pytest.mark.parametrize("day", ["0001-01-01", "2026-04-01", "9999-12-31"])
+    def test_a_range_that_ends_where_it_starts_is_one_day(self, client: Client, day: str) -> None:
+        data = client.get("/reports/sales", params={"from": day, "to": day}).json()["data"]
 
-        assert [day["date"] for day in data["daily"]] == [moment]
+        assert [entry["date"] for entry in data["daily"]] == [day]
 
     def test_offsets_and_microseconds_become_utc_milliseconds(self, client: Client) -> None:
         query = {"from": "2026-04-01T02:00:00.000999+02:00", "to": "2026-04-01T00:00:00.000001Z"}
@@ -97,11 +97,11 @@ class TestSales:
         assert (data["range"]["from"], data["range"]["to"]) == ("2026-04-01T00:00:00.000Z",) * 2
         assert data["totals"]["orderCount"] == 1
 
-    def test_the_month_is_what_is_meant_without_a_preset(self, client: Client) -> None:
+    def test_the_default_preset_is_month(self, client: Client) -> None:
         assert client.get("/reports/sales").json()["data"]["range"]["preset"] == "month"
 
     @pytest.mark.parametrize("preset", ["today", "week", "month", "quarter", "year", "all"])
-    def test_every_preset_counts_what_was_just_placed(
+    def test_every_preset_includes_a_new_order(
         self, client: Client, database: Database, tenant: Tenant, preset: str
     ) -> None:
         factories.history(database, tenant.company_id, [{"created_at": now(), "total": Decimal("2.50")}])
@@ -110,10 +110,10 @@ class TestSales:
         assert data["range"]["preset"] == preset
         assert data["range"]["to"].endswith("T23:59:59.999Z")
         assert data["daily"][-1] == {"date": data["range"]["to"][:10], "orderCount": 1, "revenue": 2.5}
-        made = [*APRILS, now()]
-        assert data["totals"]["orderCount"] == sum(each >= at(data["range"]["from"][:10]) for each in made)
+        days = [*ORDER_DAYS, now()]
+        assert data["totals"]["orderCount"] == sum(day >= at(data["range"]["from"][:10]) for day in days)
 
-    def test_all_begins_with_the_day_of_the_first_order(self, client: Client) -> None:
+    def test_all_starts_on_the_day_of_the_first_order(self, client: Client) -> None:
         data = client.get("/reports/sales", params={"preset": "all"}).json()["data"]
 
         assert data["range"]["from"] == "2026-04-01T00:00:00.000Z"
@@ -121,7 +121,7 @@ class TestSales:
 
 
 class TestCustomers:
-    def test_answers_who_ordered(self, client: Client, april: str) -> None:
+    def test_returns_totals_and_customers(self, client: Client, april: str) -> None:
         data = client.get("/reports/customers", params=APRIL).json()["data"]
 
         assert data["totals"] == {
@@ -143,27 +143,27 @@ class TestCustomers:
         ]
         assert data["range"]["preset"] == "custom"
 
-    def test_is_empty_where_nothing_was_ordered(self, client: Client) -> None:
+    def test_is_empty_without_orders(self, client: Client) -> None:
         data = client.get("/reports/customers", params={"preset": "all"}).json()["data"]
 
         assert data["customers"] == []
         assert data["totals"]["unassigned"] == {"orderCount": 0, "revenue": 0.0}
 
     @pytest.mark.parametrize(("limit", "listed"), [("-5", 1), ("0", 1), ("2", 2), ("5000", 3)])
-    def test_a_limit_is_clamped_and_leaves_the_totals_alone(
+    def test_a_limit_is_clamped_and_does_not_change_the_totals(
         self, client: Client, database: Database, tenant: Tenant, limit: str, listed: int
     ) -> None:
-        buyers = [factories.customer(database, tenant.company_id) for _ in range(3)]
-        orders = [{"created_at": now(), "total": Decimal(10), "customer_id": each} for each in buyers]
+        customers = [factories.customer(database, tenant.company_id) for _ in range(3)]
+        orders = [{"created_at": now(), "total": Decimal(10), "customer_id": customer} for customer in customers]
         factories.history(database, tenant.company_id, orders)
         data = client.get("/reports/customers", params={"limit": limit}).json()["data"]
 
-        assert [each["customerId"] for each in data["customers"]] == sorted(buyers)[:listed]
+        assert [entry["customerId"] for entry in data["customers"]] == sorted(customers)[:listed]
         assert (data["totals"]["customerCount"], data["totals"]["revenue"]) == (3, 30.0)
 
 
 class TestInventory:
-    def test_answers_what_is_in_stock(self, client: Client, database: Database, tenant: Tenant) -> None:
+    def test_returns_totals_categories_and_products(self, client: Client, database: Database, tenant: Tenant) -> None:
         flour = factories.product(database, tenant.company_id, name="Flour", sku="F", category="Baking", stock=10)
         factories.product(database, tenant.company_id, name="Gloves", sku=None, category=None, stock=5, is_active=False)
         factories.product(database, tenant.company_id, name="Yeast", sku="Y", category="Baking", stock=0)
@@ -177,7 +177,7 @@ class TestInventory:
             "lowStockCount": 2,
             "outOfStockCount": 1,
         }
-        assert [(each["category"], each["value"]) for each in data["byCategory"]] == [("Baking", 85.0), (None, 42.5)]
+        assert [(entry["category"], entry["value"]) for entry in data["byCategory"]] == [("Baking", 85.0), (None, 42.5)]
         assert data["products"] == [
             {
                 "productId": flour,
@@ -197,23 +197,23 @@ class TestInventory:
         assert (data["totals"]["value"], data["byCategory"], data["products"]) == (0.0, [], [])
 
 
-def test_reports_have_threads_of_their_own() -> None:
+def test_reports_run_in_separate_threads() -> None:
     tags = {path: operation["tags"] for path, item in spec.document()["paths"].items() for operation in item.values()}
 
-    assert [path for path, each in tags.items() if each == [bridge.REPORT_TAG]] == [
+    assert [path for path, tag in tags.items() if tag == [bridge.REPORT_TAG]] == [
         path for path in tags if path.startswith("/reports/")
     ]
 
 
-class TestRefusals:
-    def test_figures_beyond_64_bits(self, client: Client, database: Database, tenant: Tenant) -> None:
+class TestErrors:
+    def test_totals_beyond_64_bits_are_refused(self, client: Client, database: Database, tenant: Tenant) -> None:
         factories.products(database, tenant.company_id, 1025, stock=2**53 - 1)
-        answer = client.get("/reports/inventory")
+        response = client.get("/reports/inventory")
 
         message = "The figures are too large to be added up."
-        assert refusals(answer) == [{"pointer": "", "code": "figures_too_large", "message": message}]
+        assert refusals(response) == [{"pointer": "", "code": "figures_too_large", "message": message}]
 
-    @pytest.mark.parametrize("path", ENDS)
+    @pytest.mark.parametrize("path", REPORTS_OF_A_RANGE)
     @pytest.mark.parametrize(
         ("query", "pointer", "message"),
         [
@@ -225,35 +225,35 @@ class TestRefusals:
             ({"preset": ""}, "preset", "preset must be one of today, week, month, quarter, year, all"),
         ],
     )
-    def test_a_range_that_makes_no_sense(
+    def test_an_invalid_range_is_a_400(
         self, client: Client, path: str, query: dict[str, str], pointer: str, message: str
     ) -> None:
-        answer = client.get(path, params=query)
+        response = client.get(path, params=query)
 
-        assert answer.status_code == 400
-        assert answer.json()["error"] == message
-        assert answer.json()["details"] == [{"pointer": f"/query/{pointer}", "message": message}]
+        assert response.status_code == 400
+        assert response.json()["error"] == message
+        assert response.json()["details"] == [{"pointer": f"/query/{pointer}", "message": message}]
 
     @pytest.mark.parametrize("path", ["/reports/customers", "/reports/inventory"])
-    def test_a_limit_that_is_no_number(self, client: Client, path: str) -> None:
-        answer = client.get(path, params={"limit": "ten"})
+    def test_a_limit_that_is_no_number_is_a_400(self, client: Client, path: str) -> None:
+        response = client.get(path, params={"limit": "ten"})
 
-        assert (answer.status_code, answer.json()["error"]) == (400, "limit must be a whole number")
+        assert (response.status_code, response.json()["error"]) == (400, "limit must be a whole number")
 
     @pytest.mark.parametrize("report", REPORTS)
-    def test_a_key_without_the_scope(
+    def test_a_key_without_the_scope_is_a_403(
         self, server: Server, database: Database, tenant: Tenant, contract: Contract, report: str
     ) -> None:
         others = [scope for scope in Scope if scope is not Scope.REPORTS_READ]
         _, token = factories.api_key(database, tenant.company_id, scopes=others)
         with Client(server.url, token, contract) as client:
-            answer = client.get(f"/reports/{report}")
+            response = client.get(f"/reports/{report}")
 
-        assert answer.status_code == 403
-        assert 'This key lacks the "reports:read" scope.' in answer.json()["error"]
+        assert response.status_code == 403
+        assert 'This key lacks the "reports:read" scope.' in response.json()["error"]
 
     @pytest.mark.parametrize("report", REPORTS)
-    def test_another_company_s_figures_stay_its_own(self, client: Client, database: Database, report: str) -> None:
+    def test_another_company_is_not_included(self, client: Client, database: Database, report: str) -> None:
         other = factories.tenant(database)
         customer = factories.customer(database, other.company_id)
         order: dict[str, Any] = {"created_at": now(), "total": Decimal(5), "customer_id": customer}
