@@ -3,13 +3,13 @@
 from typing import Any
 
 from app.context import Context
+from app.schemas import events as payloads
 from app.schemas.base import Json, envelope
 from app.schemas.times import load_times
-from app.schemas.webhooks import event
 from app.services import events
 
 
 def list_events(ctx: Context, **query: Any) -> Json:
     """Return a page of events."""
     found = events.page(ctx, **load_times(query))
-    return envelope([event(row) for row in found.rows], found.next_cursor)
+    return envelope([payloads.render(event) for event in found.rows], found.next_cursor)

@@ -1,4 +1,4 @@
-"""The API about itself: where everything is, and the document for people who generate clients. Needs no key."""
+"""Operations about the API itself: its index and its document. They need no key."""
 
 import functools
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ import orjson
 from app import __version__, spec
 from app.address import BASE_PATH
 
-Download = tuple[bytes, int, dict[str, str]]
-REMEMBERED = 8  # addresses of one server; there are no more than the machine has
+Download = tuple[bytes, int, dict[str, str]]  # body, status, headers
+MAX_CACHED = 8  # addresses at which clients reach this server
 
 
-@functools.lru_cache(REMEMBERED)
+@functools.lru_cache(MAX_CACHED)
 def get_index(site_url: str) -> Download:
-    """Answer where the reference, the document, and every list and report are."""
+    """Return the URLs of the reference, the document, and every list and report."""
     api = site_url + BASE_PATH
     pages = {"reference": f"{site_url}/docs", "document": f"{api}/openapi.json"}
     resources = [{"name": path[1:], "url": api + path} for path in _resources()]
@@ -22,20 +22,20 @@ def get_index(site_url: str) -> Download:
     return orjson.dumps({"data": index}), 200, {"Content-Type": "application/json"}
 
 
-@functools.lru_cache(REMEMBERED)
+@functools.lru_cache(MAX_CACHED)
 def get_openapi_json(site_url: str) -> Download:
-    """Answer the bundled document as JSON."""
+    """Return the bundled document as JSON."""
     return spec.to_json(spec.served(site_url)).encode(), 200, {"Content-Type": "application/json"}
 
 
-@functools.lru_cache(REMEMBERED)
+@functools.lru_cache(MAX_CACHED)
 def get_openapi_yaml(site_url: str) -> Download:
-    """Answer the bundled document as YAML."""
+    """Return the bundled document as YAML."""
     return spec.to_yaml(spec.served(site_url)).encode(), 200, {"Content-Type": "application/yaml"}
 
 
 def _resources() -> Iterator[str]:
-    """Yield the paths that can be read without knowing an id."""
-    for each in spec.operations(spec.document()):
-        if each.method == "GET" and not each.is_public and "{" not in each.path:
-            yield each.path
+    """Yield the paths of the GET operations that need a key and no id."""
+    for operation in spec.operations(spec.document()):
+        if operation.method == "GET" and not operation.is_public and "{" not in operation.path:
+            yield operation.path

@@ -3,71 +3,76 @@
 from typing import Any
 
 from app.context import Context
-from app.schemas.base import Created, Json, envelope
-from app.schemas.webhooks import DeliverySchema, WebhookSchema, load_times
+from app.schemas.base import Created, Json, created, envelope
+from app.schemas.webhooks import (
+    WEBHOOK,
+    WEBHOOK_CREATE,
+    WEBHOOK_RECOVER,
+    WEBHOOK_SECRET_ROTATE,
+    WEBHOOK_UPDATE,
+    webhook_delivery,
+    webhook_with_secret,
+)
 from app.services import deliveries, events, webhooks
 
-SCHEMA = WebhookSchema()
-DELIVERY = DeliverySchema()
-
-Queued = tuple[Json, int, dict[str, str]]  # body, status, headers
+Accepted = tuple[Json, int, dict[str, str]]  # body, status, headers
 
 
 def list_webhooks(ctx: Context) -> Json:
     """Return every webhook."""
-    return envelope([SCHEMA.render(each) for each in webhooks.list_all(ctx)], None)
+    return envelope([WEBHOOK.render(webhook) for webhook in webhooks.list_all(ctx)], None)
 
 
 def get_webhook(ctx: Context, webhook_id: str) -> Json:
     """Return one webhook."""
-    return SCHEMA.one(webhooks.get(ctx, webhook_id))
+    return WEBHOOK.one(webhooks.get(ctx, webhook_id))
 
 
 def create_webhook(ctx: Context, body: Json) -> Created:
-    """Return the new webhook with its secret, and where it is."""
-    webhook = webhooks.create(ctx, SCHEMA.load(body))
-    return SCHEMA.with_secret(webhook), 201, {"Location": f"/api/v1/webhooks/{webhook.id}"}
+    """Create a webhook and return it with its secret."""
+    webhook = webhooks.create(ctx, WEBHOOK_CREATE.load(body))
+    return created({"data": webhook_with_secret(webhook)}, f"/webhooks/{webhook.id}")
 
 
 def update_webhook(ctx: Context, webhook_id: str, body: Json) -> Json:
-    """Return the changed webhook."""
-    return SCHEMA.one(webhooks.update(ctx, webhook_id, SCHEMA.load(body)))
+    """Update a webhook and return it."""
+    return WEBHOOK.one(webhooks.update(ctx, webhook_id, WEBHOOK_UPDATE.load(body)))
 
 
 def delete_webhook(ctx: Context, webhook_id: str) -> Json:
-    """Return what was deleted."""
+    """Delete a webhook and return its id."""
     webhooks.delete(ctx, webhook_id)
     return {"data": {"id": webhook_id, "deleted": True}}
 
 
 def rotate_webhook_secret(ctx: Context, webhook_id: str, body: Json) -> Json:
-    """Return the webhook with its new secret."""
-    grace = body.get("graceSeconds", webhooks.DAY_SECONDS)
-    return SCHEMA.with_secret(webhooks.rotate_secret(ctx, webhook_id, grace))
+    """Rotate the secret of a webhook and return both."""
+    webhook = webhooks.rotate_secret(ctx, webhook_id, WEBHOOK_SECRET_ROTATE.load(body))
+    return {"data": webhook_with_secret(webhook)}
 
 
-def test_webhook(ctx: Context, webhook_id: str) -> Queued:
-    """Return the delivery of a test event."""
-    return DELIVERY.one(events.test(ctx, webhook_id)), 202, {}
+def test_webhook(ctx: Context, webhook_id: str) -> Accepted:
+    """Queue a test event and return its delivery."""
+    return {"data": webhook_delivery(events.test(ctx, webhook_id))}, 202, {}
 
 
-def recover_webhook(ctx: Context, webhook_id: str, body: Json) -> Queued:
-    """Return how many missed events were queued."""
-    count, has_more = deliveries.recover(ctx, webhook_id, **load_times(body))
-    return {"data": {"count": count, "hasMore": has_more}}, 202, {}
+def recover_webhook(ctx: Context, webhook_id: str, body: Json) -> Accepted:
+    """Queue missed events and return how many."""
+    result = deliveries.recover(ctx, webhook_id, WEBHOOK_RECOVER.load(body))
+    return {"data": {"count": result.count, "hasMore": result.has_more}}, 202, {}
 
 
 def list_webhook_deliveries(ctx: Context, webhook_id: str, **query: Any) -> Json:
-    """Return a page of deliveries."""
+    """Return a page of a webhook's deliveries."""
     found = deliveries.page(ctx, webhook_id, **query)
-    return DELIVERY.page(found.rows, found.next_cursor)
+    return envelope([webhook_delivery(row) for row in found.rows], found.next_cursor)
 
 
 def get_webhook_delivery(ctx: Context, webhook_id: str, delivery_id: str) -> Json:
     """Return one delivery."""
-    return DELIVERY.one(deliveries.get(ctx, webhook_id, delivery_id))
+    return {"data": webhook_delivery(deliveries.get(ctx, webhook_id, delivery_id))}
 
 
-def redeliver_webhook_delivery(ctx: Context, webhook_id: str, delivery_id: str) -> Queued:
-    """Return the delivery that repeats another one."""
-    return DELIVERY.one(deliveries.redeliver(ctx, webhook_id, delivery_id)), 202, {}
+def redeliver_webhook_delivery(ctx: Context, webhook_id: str, delivery_id: str) -> Accepted:
+    """Queue the event of a delivery again and return the new delivery."""
+    return {"data": webhook_delivery(deliveries.redeliver(ctx, webhook_id, delivery_id))}, 202, {}

@@ -8,7 +8,7 @@ from models.audit import AuditEntry
 from models.base import MAX_AMOUNT, Base, id_before, new_id
 from models.company import Company
 from models.customer import Customer, CustomerStatus, PriceOverride
-from models.event import KEPT_DAYS, TEST_EVENT, Event, EventType
+from models.event import RESERVED, RETENTION_DAYS, SUBSCRIBABLE, Event, EventType
 from models.idempotency import StoredResponse
 from models.order import NEXT_STATUSES, Order, OrderItem, OrderStatus
 from models.product import Product, searchable
@@ -16,10 +16,11 @@ from models.product_import import ImportState, ProductImport, ProductImportRow
 from models.webhook import AttemptCount, Delivery, Webhook
 
 __all__ = [
-    "KEPT_DAYS",
     "MAX_AMOUNT",
     "NEXT_STATUSES",
-    "TEST_EVENT",
+    "RESERVED",
+    "RETENTION_DAYS",
+    "SUBSCRIBABLE",
     "ApiKey",
     "AttemptCount",
     "AuditEntry",

@@ -1,6 +1,6 @@
-"""API keys: who may call, for which company, and for what (contract, section 1).
+"""API keys: who may call the API, for which company, with which scopes (contract, section 1).
 
-Not here: how a key is drawn, hashed and looked up (`app/services/keys.py`).
+Not here: how a key is generated, hashed and found (`app/services/keys.py`).
 """
 
 from datetime import datetime
@@ -13,7 +13,7 @@ from models.base import Base, Id, Instant
 
 
 class Scope(StrEnum):
-    """What a key may be allowed to do; write does not imply read."""
+    """What a key may do. Write access does not include read access."""
 
     PRODUCTS_READ = "products:read"
     PRODUCTS_WRITE = "products:write"
@@ -30,7 +30,7 @@ class Scope(StrEnum):
 
 
 class KeyStatus(StrEnum):
-    """Derived from the two dates of a key, never stored."""
+    """The status of a key. It is derived from two dates and never stored."""
 
     ACTIVE = "Active"
     REVOKED = "Revoked"
@@ -38,7 +38,7 @@ class KeyStatus(StrEnum):
 
 
 class ApiKey(Base):
-    """A key's record. The plaintext is nowhere; `digest` is its SHA-256."""
+    """The record of a key. `digest` is the SHA-256 of the plaintext, which is not stored."""
 
     __tablename__ = "api_keys"
     __table_args__ = (
@@ -60,7 +60,7 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
 
     def status(self, now: datetime) -> KeyStatus:
-        """Tell what the key is worth at `now`; a revoked key stays revoked after it expires."""
+        """Return the status at `now`. A revoked key stays revoked after it expires."""
         if self.revoked_at is not None:
             return KeyStatus.REVOKED
         if self.expires_at is not None and self.expires_at <= now:

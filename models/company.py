@@ -1,4 +1,4 @@
-"""The tenant: every other row belongs to one company."""
+"""Companies, the tenants. Every other row belongs to one company."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +10,7 @@ from models.base import Base, Instant, Money, Rate
 
 
 class Company(Base):
-    """A wholesale distributor. `slug` is how the command line names it."""
+    """A wholesale distributor. `slug` identifies it at the command line."""
 
     __tablename__ = "companies"
     __table_args__ = (

@@ -1,4 +1,7 @@
-"""The outbox: events that committed with the change they tell of (contract, section 8.1)."""
+"""The outbox: events, committed together with the changes that they report (contract, section 8.1).
+
+To add an event, see docs/adding-an-event.md.
+"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +13,7 @@ from models.base import Base, Id, Instant
 
 
 class EventType(StrEnum):
-    """Everything a webhook can subscribe to."""
+    """Every type of event, in the order of the document. The part before the dot names the entity."""
 
     ORDER_CREATED = "order.created"
     ORDER_STATUS_CHANGED = "order.status_changed"
@@ -24,10 +27,19 @@ class EventType(StrEnum):
     RETURN_CREATED = "return.created"
     RETURN_APPROVED = "return.approved"
     REFUND_PROCESSED = "refund.processed"
+    WEBHOOK_TEST = "webhook.test"  # sent to one webhook on request
 
 
-TEST_EVENT = "webhook.test"  # sent to one webhook on request; nothing can subscribe to it
-KEPT_DAYS = 30
+SUBSCRIBABLE = [event for event in EventType if event is not EventType.WEBHOOK_TEST]
+# Webhooks can subscribe to these; this version does not publish them.
+RESERVED = {
+    EventType.PRODUCT_UPDATED,
+    EventType.INVOICE_PAID,
+    EventType.RETURN_CREATED,
+    EventType.RETURN_APPROVED,
+    EventType.REFUND_PROCESSED,
+}
+RETENTION_DAYS = 30
 
 
 class Event(Base):

@@ -1,6 +1,6 @@
-"""Webhooks, and every attempt to deliver an event to one (contract, section 8).
+"""Webhooks, and every attempt to deliver an event to one of them (contract, section 8).
 
-Not here: which delivery is sent when, and by whom (`app/delivery/queue.py`).
+Not here: when a delivery is claimed and sent (`app/delivery/queue.py`).
 """
 
 from datetime import datetime
@@ -27,11 +27,11 @@ WAITING = text("due_at IS NOT NULL")
 
 
 class Webhook(Base):
-    """Where a company wants to be told of which events.
+    """A URL of a company that events are delivered to.
 
-    Until `secret_rotation_grace_expires_at` the secret before the last rotation signs too; `older_secrets` has those
-    before it and until when each of them signs, the last of them until `older_secrets_expire_at`. `failing_since` is
-    the first failure after the last success.
+    The secret before the last rotation is valid until `secret_rotation_grace_expires_at`. `older_secrets` has the
+    secrets before that with their ends, the latest of which is `older_secrets_expire_at`. `failing_since` is when the
+    first failure after the last success was recorded.
     """
 
     __tablename__ = "webhooks"
@@ -52,17 +52,17 @@ class Webhook(Base):
     older_secrets_expire_at: Mapped[datetime | None] = mapped_column(Instant)
     event_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
     failing_since: Mapped[datetime | None] = mapped_column(Instant)
-    deleted_at: Mapped[datetime | None] = mapped_column(Instant)  # its deliveries are too many to go at once
+    deleted_at: Mapped[datetime | None] = mapped_column(Instant)  # its deliveries may be too many to delete at once
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Delivery(Base):
-    """One attempt to bring one event to one webhook: waiting, or over.
+    """One attempt to deliver one event to one webhook: pending or ended.
 
-    `due_at` is when a worker may take it, and null once it is over; whoever takes it moves `due_at` a lease ahead and
-    counts `claims`, and only the last one to have counted may record how it went. `next_attempt_at` is for people:
-    when this attempt, or after its failure the next one, is meant to take place.
+    `due_at` is when a worker may claim the delivery; it is null once the attempt has ended. `claims` counts how often
+    it was claimed: only the worker with the last claim may record the outcome. `next_attempt_at` is for API clients:
+    the planned time of this attempt or, after its failure, of the next one.
     """
 
     __tablename__ = "deliveries"
@@ -101,7 +101,7 @@ class Delivery(Base):
 
 
 class AttemptCount(Base):
-    """How many attempts of all companies ended so, ever: deliveries themselves are forgotten. `id` is the outcome."""
+    """How many attempts of all companies had the outcome `id`. Deliveries expire, so they cannot be counted."""
 
     __tablename__ = "attempt_counts"
 

@@ -5,11 +5,9 @@ import click
 from app.cli import listing, options, output, runtime
 from app.queries.listing import MAX_LIMIT
 from app.schemas.base import Json
-from app.schemas.webhooks import DeliverySchema, WebhookSchema
+from app.schemas.webhooks import DAY_SECONDS, WEBHOOK, WebhookSecretRotate, webhook_delivery, webhook_with_secret
 from app.services import deliveries, events, webhooks
 
-SCHEMA = WebhookSchema()
-DELIVERY = DeliverySchema()
 ATTEMPT_COLUMNS = ["createdAt", "id", "event", "attempt", "outcome", "statusCode", "durationMs", "nextAttemptAt"]
 QUEUED = "Queued. To see the outcome, run: distribu webhook deliveries {id} --company {slug}"
 
@@ -30,7 +28,7 @@ def webhook() -> None:
 def list_all(slug: str, as_json: bool) -> None:
     """List the webhooks of a company."""
     with runtime.company_context(slug) as ctx:
-        rows = [SCHEMA.render(row) for row in webhooks.list_all(ctx)]
+        rows = [WEBHOOK.render(row) for row in webhooks.list_all(ctx)]
     empty = "The company has no webhooks. The API creates them: POST /webhooks."
     output.records(rows, as_json=as_json, columns=["id", "url", "isActive", "events", "createdAt"], empty=empty)
 
@@ -48,7 +46,7 @@ def list_deliveries(webhook_id: str, slug: str, failed: bool, limit: int, as_jso
 
         def fetch(cursor: str | None) -> listing.Page:
             page = deliveries.page(ctx, webhook_id, limit=MAX_LIMIT, cursor=cursor, outcome=outcome)
-            return [DELIVERY.render(row) for row in page.rows], page.next_cursor
+            return [webhook_delivery(row) for row in page.rows], page.next_cursor
 
         rows = listing.rows(fetch, limit)
     empty = "No delivery failed." if failed else "There are no deliveries to this webhook yet."
@@ -66,7 +64,7 @@ def redeliver(webhook_id: str, delivery_id: str, slug: str, as_json: bool) -> No
     The outcome of the earlier delivery does not matter. Receivers recognize the event by its id.
     """
     with runtime.company_context(slug, write=True) as ctx:
-        row = DELIVERY.render(deliveries.redeliver(ctx, webhook_id, delivery_id))
+        row = webhook_delivery(deliveries.redeliver(ctx, webhook_id, delivery_id))
     _show_queued(row, slug, as_json=as_json)
 
 
@@ -80,7 +78,7 @@ def test(webhook_id: str, slug: str, as_json: bool) -> None:
     The type of the event is `webhook.test`.
     """
     with runtime.company_context(slug, write=True) as ctx:
-        row = DELIVERY.render(events.test(ctx, webhook_id))
+        row = webhook_delivery(events.test(ctx, webhook_id))
     _show_queued(row, slug, as_json=as_json)
 
 
@@ -91,7 +89,7 @@ def test(webhook_id: str, slug: str, as_json: bool) -> None:
     "--grace-seconds",
     metavar="SECONDS",
     type=options.Count(0, webhooks.MAX_GRACE_SECONDS),
-    default=webhooks.DAY_SECONDS,
+    default=DAY_SECONDS,
     show_default=True,
     help=f"How long the old secret stays valid, up to {webhooks.MAX_GRACE_SECONDS}. 0 ends all earlier secrets now.",
 )
@@ -103,7 +101,8 @@ def rotate(webhook_id: str, slug: str, grace_seconds: int, as_json: bool) -> Non
     old secret too.
     """
     with runtime.company_context(slug, write=True) as ctx:
-        row = SCHEMA.with_secret(webhooks.rotate_secret(ctx, webhook_id, grace_seconds))["data"]
+        rotation = WebhookSecretRotate(grace_seconds=grace_seconds)
+        row = webhook_with_secret(webhooks.rotate_secret(ctx, webhook_id, rotation))
     _show_rotated(row, as_json=as_json)
 
 

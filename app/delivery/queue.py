@@ -19,19 +19,38 @@ for the delivery with 1 claim, finds none, and records nothing.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app.context import Context
 from app.delivery import retry
 from app.delivery.sender import Result
+from app.queries import rows
+from app.queries.rows import Statement
 from app.services import backlog, webhooks
 from app.services.companies import SYSTEM
+from app.services.webhook_secrets import WebhookSecretsRow
 from models import Delivery, Event, Webhook, new_id
 from models.base import table
+
+
+class Job(WebhookSecretsRow):
+    """A claimed delivery, with what it takes to send it and to record how it ended."""
+
+    url: str
+    failing_since: datetime | None
+    payload: str
+    request_id: str | None
+    id: str
+    company_id: str
+    webhook_id: str
+    event_id: str
+    event: str
+    attempt: int
+    claims: int
+
 
 TABLE = table(Delivery)
 WEBHOOKS = table(Webhook)
@@ -41,7 +60,7 @@ IS_PENDING = TABLE.c.due_at.is_not(None)
 IS_DUE = IS_PENDING & (TABLE.c.due_at <= bindparam("now", type_=TIME))
 
 
-def _select_due_webhook_ids() -> sa.Select[Any]:
+def _select_due_webhook_ids() -> sa.Select[str]:
     """Select the active webhooks that have a due delivery.
 
     The recursive query skips from one webhook to the next in the index of pending deliveries (a loose index scan), so
@@ -70,19 +89,20 @@ UPDATE_CLAIMED = (
     .values(due_at=bindparam("lease_ends", type_=TIME), claims=TABLE.c.claims + 1)
     .returning(TABLE.c.id)
 )
-SELECT_JOBS = (
+SELECT_JOBS = Statement(
+    Job,
     select(
-        *(TABLE.c[name] for name in ("id", "company_id", "webhook_id", "event_id", "event", "attempt", "claims")),
-        *(WEBHOOKS.c[name] for name in ("url", "secret", "previous_secret", "secret_rotation_grace_expires_at")),
-        WEBHOOKS.c.older_secrets,
+        *rows.columns(WebhookSecretsRow, WEBHOOKS),
+        WEBHOOKS.c.url,
         WEBHOOKS.c.failing_since,
         EVENTS.c.payload,
         EVENTS.c.request_id,
+        *(TABLE.c[name] for name in ("id", "company_id", "webhook_id", "event_id", "event", "attempt", "claims")),
     )
     .join(WEBHOOKS, WEBHOOKS.c.id == TABLE.c.webhook_id)
     .join(EVENTS, EVENTS.c.id == TABLE.c.event_id)
     .where(TABLE.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(TABLE.c.created_at, TABLE.c.id)
+    .order_by(TABLE.c.created_at, TABLE.c.id),
 )
 # It sets the columns that are bound beside the first two parameters.
 UPDATE_ENDED = update(TABLE).where(
@@ -100,8 +120,6 @@ UPDATE_FAILING_WEBHOOK = (
 )
 
 NOT_STORABLE = "The response could not be stored."
-
-Job = Row[Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +147,7 @@ def claim(session: Session, counts: Mapping[str, int], now: datetime, lease: tim
     for webhook_id, count in counts.items():
         values = {"own_id": webhook_id, "count": count, "now": now, "lease_ends": now + lease}
         ids += session.scalars(UPDATE_CLAIMED, values)
-    return list(session.execute(SELECT_JOBS, {"ids": ids})) if ids else []
+    return SELECT_JOBS.all(session, {"ids": ids}) if ids else []
 
 
 def record(session: Session, outcomes: Iterable[Outcome], now: datetime, schedule: Sequence[int]) -> None:
@@ -170,7 +188,7 @@ def _record_failure(session: Session, outcome: Outcome, now: datetime, schedule:
         webhooks.disable(_context(session, job, now), job.webhook_id, reason)
 
 
-def _values(outcome: Outcome, *, next_attempt_at: datetime | None) -> dict[str, Any]:
+def _values(outcome: Outcome, *, next_attempt_at: datetime | None) -> dict[str, object]:
     result = outcome.result
     return {
         "own_id": outcome.job.id,
@@ -185,7 +203,7 @@ def _values(outcome: Outcome, *, next_attempt_at: datetime | None) -> dict[str, 
     }
 
 
-def _next_attempt(job: Job, now: datetime, due_at: datetime) -> dict[str, Any]:
+def _next_attempt(job: Job, now: datetime, due_at: datetime) -> dict[str, object]:
     return {
         "id": new_id(now),
         "company_id": job.company_id,

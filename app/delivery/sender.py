@@ -1,7 +1,7 @@
 """Send one delivery: resolve the name, connect to a checked address, post, read the response.
 
-It is a client of our own on asyncio and h11 (contract, sections 8.2 and 8.3), because connections must be pinned to
-checked addresses and everything about them must be bounded. It follows no redirect and uses no proxy.
+The client is written on asyncio and h11 (contract, sections 8.2 and 8.3), because connections must be pinned to checked
+addresses and everything about them must be bounded. It follows no redirect and uses no proxy.
 
 Not here: one connection (`app/delivery/connection.py`), signatures, retries and the queue.
 """

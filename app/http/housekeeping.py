@@ -39,11 +39,11 @@ def delete_expired(database: Database) -> None:
     """Delete rows whose retention has ended; events, which may be many, in batches."""
     with database.transaction(write=True) as session:
         stored_responses.delete_expired(session, now())
-        webhooks.forget_deleted(session, now())
-    deleted = events.FORGOTTEN_AT_ONCE
-    while deleted == events.FORGOTTEN_AT_ONCE:
+        webhooks.delete_expired(session, now())
+    deleted = events.DELETE_BATCH
+    while deleted == events.DELETE_BATCH:
         with database.transaction(write=True) as session:
-            deleted = events.forget_old(session, now())
+            deleted = events.delete_expired(session, now())
 
 
 def resume_imports(database: Database) -> None:

@@ -66,7 +66,7 @@ def _webhook_metrics(backlog: Backlog) -> Iterator[Metric]:
     yield _gauge(
         "distribu_webhook_deliveries_pending",
         f"Pending deliveries of active webhooks: due now, or scheduled for later (in flight, or to be retried). "
-        f"Counted up to {backlogs.COUNTED}.",
+        f"Counted up to {backlogs.MAX_COUNTED}.",
         ({"state": "due"}, backlog.due),
         ({"state": "scheduled"}, backlog.scheduled),
     )

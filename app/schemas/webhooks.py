@@ -1,17 +1,22 @@
-"""Webhooks, their deliveries and events as JSON, in and out (contract, section 8)."""
+"""Webhooks and deliveries as JSON, in responses and requests (contract, section 8).
 
+Not here: the payloads of events (`app/schemas/events.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 from marshmallow import fields
 
 from app.errors import BODY
 from app.queries.rows import Row
-from app.schemas.base import Json, RowSchema, Timestamp
+from app.schemas.base import NOT_GIVEN, DraftSchema, Json, NotGiven, Schema, row_schema
 from app.schemas.times import load_time
 
-OUTCOMES = {None: "PENDING", True: "SUCCEEDED", False: "FAILED"}
+DAY_SECONDS = 86_400
+OUTCOMES = {None: "PENDING", True: "SUCCEEDED", False: "FAILED"}  # by the column `success`
 
 
 class WebhookRow(Row):
@@ -26,24 +31,14 @@ class WebhookRow(Row):
     updated_at: datetime
 
 
-class WebhookSchema(RowSchema[Any]):
-    """What a client sees of a webhook, and may set of one. The secret is no part of it."""
+class WebhookWithSecretRow(WebhookRow):
+    """A webhook and its newest secret."""
 
-    id = fields.String(dump_only=True)
-    url = fields.String()
-    events = fields.List(fields.String())
-    is_active = fields.Boolean()
-    secret_rotation_grace_expires_at = Timestamp(dump_only=True)
-    created_at = Timestamp(dump_only=True)
-    updated_at = Timestamp(dump_only=True)
-
-    def with_secret(self, row: Any) -> Json:
-        """Return a webhook and its secret, which is shown when it is drawn and never again."""
-        return {"data": {**self.render(row), "secret": row.secret}}
+    secret: str
 
 
-class DeliveryRow(Row):
-    """A delivery."""
+class WebhookDeliveryRow(Row):
+    """A delivery: one attempt to send one event to one webhook."""
 
     id: str
     webhook_id: str
@@ -59,41 +54,95 @@ class DeliveryRow(Row):
     created_at: datetime
 
 
-class EventRow(Row):
-    """An event as it is delivered."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookCreate:
+    """A webhook to be created."""
 
-    id: str
-    payload: str
-
-
-class DeliverySchema(RowSchema[Any]):
-    """What a client sees of a delivery."""
-
-    id = fields.String()
-    webhook_id = fields.String()
-    event_id = fields.String()
-    event = fields.String()
-    attempt = fields.Integer()
-    success = fields.Boolean()
-    status_code = fields.Integer()
-    response_body = fields.String()
-    duration_ms = fields.Integer()
-    attempted_at = Timestamp()
-    next_attempt_at = Timestamp()
-    created_at = Timestamp()
-
-    def render(self, row: Any) -> Json:
-        """Add the outcome in one word."""
-        shown = super().render(row)
-        return {**shown, "outcome": OUTCOMES[shown["success"]]}
+    url: str
+    events: Sequence[str]
+    is_active: bool = True
 
 
-def event(row: Any) -> Json:
-    """Return an event as its receivers get it."""
-    body: Json = orjson.loads(row.payload)
-    return body
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookUpdate:
+    """Changes of a webhook: what is not given stays as it is."""
+
+    url: str | NotGiven = NOT_GIVEN
+    events: Sequence[str] | NotGiven = NOT_GIVEN
+    is_active: bool | NotGiven = NOT_GIVEN
 
 
-def load_times(body: Json) -> Json:
-    """Return `body` with its times as moments. Raises InvalidTimeError naming the one that is none."""
-    return {name: load_time(name, value, parent=BODY) for name, value in body.items()}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookSecretRotate:
+    """How to rotate a secret: `grace_seconds` is how long the current secret stays valid."""
+
+    grace_seconds: int = DAY_SECONDS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookRecover:
+    """The time range of the events to recover. It ends now unless `until` is given."""
+
+    since: datetime
+    until: datetime | None = None
+
+
+class UniqueList(fields.List[Any]):
+    """A list without duplicates, in the order in which the values occur first."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
+
+
+class Time(fields.Field[datetime]):
+    """A date or a time in ISO 8601. Loading raises InvalidTimeError."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        return load_time(str(attr), value, parent=BODY)
+
+
+class WebhookFields(Schema):
+    """What a client may set of a webhook."""
+
+    url = fields.String()
+    events = UniqueList(fields.String())
+    is_active = fields.Boolean()
+
+
+class WebhookCreateSchema(WebhookFields, DraftSchema[WebhookCreate]):
+    """The body that creates a webhook."""
+
+
+class WebhookUpdateSchema(WebhookFields, DraftSchema[WebhookUpdate]):
+    """The body that updates a webhook."""
+
+
+class WebhookSecretRotateSchema(DraftSchema[WebhookSecretRotate]):
+    """The body that rotates a secret."""
+
+    grace_seconds = fields.Integer()
+
+
+class WebhookRecoverSchema(DraftSchema[WebhookRecover]):
+    """The body that recovers missed events."""
+
+    since = Time()
+    until = Time()
+
+
+WEBHOOK = row_schema(WebhookRow)
+DELIVERY = row_schema(WebhookDeliveryRow)
+WEBHOOK_CREATE = WebhookCreateSchema()
+WEBHOOK_UPDATE = WebhookUpdateSchema()
+WEBHOOK_SECRET_ROTATE = WebhookSecretRotateSchema()
+WEBHOOK_RECOVER = WebhookRecoverSchema()
+
+
+def webhook_with_secret(webhook: WebhookWithSecretRow) -> Json:
+    """Return the JSON object of a webhook and its secret, which is shown when it is generated and never again."""
+    return {**WEBHOOK.render(webhook), "secret": webhook.secret}
+
+
+def webhook_delivery(row: WebhookDeliveryRow) -> Json:
+    """Return the JSON object of a delivery, with its outcome in one word."""
+    return {**DELIVERY.render(row), "outcome": OUTCOMES[row.success]}

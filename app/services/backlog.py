@@ -1,7 +1,7 @@
-"""The backlog of webhook delivery over all companies, for the operator, in `/metrics`.
+"""The backlog of webhook delivery, for the operator, in `/metrics`.
 
-It works for all companies at once, so it does not start from `app/queries/tenant.py`. What it costs does not grow with
-what waits.
+It covers all companies, so no statement starts from `app/queries/tenant.py`. Its cost does not grow with the number of
+pending deliveries.
 """
 
 from collections.abc import Mapping
@@ -12,41 +12,58 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from app.queries.rows import Row, Statement
 from models import AttemptCount, Delivery, Webhook
 from models.base import table
 
-COUNTED = 100_000  # deliveries at most; reading so many takes 30 to 70 ms
+
+class PendingRow(Row):
+    """How many deliveries are pending, and how many of them are due."""
+
+    pending: int
+    due: int
+
+
+class AttemptCountRow(Row):
+    """How many attempts had an outcome."""
+
+    id: str
+    number: int
+
+
+MAX_COUNTED = 100_000  # deliveries; counting so many takes 30 to 70 ms
 TABLE = table(Delivery)
 WEBHOOKS = table(Webhook)
 COUNTS = table(AttemptCount)
-WAITS = TABLE.c.due_at.is_not(None)
-NOW = bindparam("now", type_=TABLE.c.created_at.type)
+IS_PENDING = TABLE.c.due_at.is_not(None)
+REQUEST_TIME = bindparam("now", type_=TABLE.c.created_at.type)
 
 
-def _pending() -> sa.Select[int, int]:
-    """Count what waits, and how much of it is due."""
-    waiting = (
+def _select_pending() -> sa.Select[int, int]:
+    """Count the pending and the due deliveries of active webhooks, up to a limit."""
+    pending = (
         select(TABLE.c.due_at)
         .join(WEBHOOKS, WEBHOOKS.c.id == TABLE.c.webhook_id)
-        .where(WAITS, WEBHOOKS.c.is_active)
-        .limit(bindparam("most"))
+        .where(IS_PENDING, WEBHOOKS.c.is_active)
+        .limit(bindparam("max_counted"))
         .subquery()
     )
-    return select(func.count(), func.count().filter(waiting.c.due_at <= NOW)).select_from(waiting)
+    is_due = pending.c.due_at <= REQUEST_TIME
+    return select(func.count().label("pending"), func.count().filter(is_due).label("due")).select_from(pending)
 
 
-def _oldest() -> sa.Select[datetime]:
-    """Find when the first delivery was due: one step into the index of what waits for each webhook."""
-    first = select(func.min(TABLE.c.due_at)).where(TABLE.c.webhook_id == WEBHOOKS.c.id, WAITS).scalar_subquery()
+def _select_oldest_due_at() -> sa.Select[datetime]:
+    """Select when the oldest delivery was due: the first entry of each webhook in the index of pending deliveries."""
+    first = select(func.min(TABLE.c.due_at)).where(TABLE.c.webhook_id == WEBHOOKS.c.id, IS_PENDING).scalar_subquery()
     firsts = select(first.label("due_at")).where(WEBHOOKS.c.is_active).subquery()
     return select(func.min(firsts.c.due_at))
 
 
-PENDING = _pending()
-OLDEST = _oldest()
-DISABLED = select(func.count()).where(sa.not_(WEBHOOKS.c.is_active), WEBHOOKS.c.deleted_at.is_(None))
-ATTEMPTS = select(COUNTS.c.id, COUNTS.c.number)
-COUNT = sa.text(
+SELECT_PENDING = Statement(PendingRow, _select_pending())
+SELECT_OLDEST_DUE_AT = _select_oldest_due_at()
+SELECT_DISABLED_COUNT = select(func.count()).where(sa.not_(WEBHOOKS.c.is_active), WEBHOOKS.c.deleted_at.is_(None))
+SELECT_ATTEMPT_COUNTS = Statement(AttemptCountRow, select(COUNTS.c.id, COUNTS.c.number))
+UPSERT_ATTEMPT_COUNT = sa.text(
     "INSERT INTO attempt_counts (id, number) VALUES (:outcome, :number)"
     " ON CONFLICT (id) DO UPDATE SET number = attempt_counts.number + excluded.number"
 )
@@ -54,7 +71,7 @@ COUNT = sa.text(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Backlog:
-    """Figures of one moment. Deliveries of disabled webhooks are not in it."""
+    """The deliveries of active webhooks that are due or scheduled, the disabled webhooks, and all attempts so far."""
 
     due: int
     scheduled: int
@@ -63,23 +80,23 @@ class Backlog:
     attempts: Mapping[str, int]
 
 
-def read(session: Session, now: datetime, *, most: int = COUNTED) -> Backlog:
-    """Return the figures of now; of what waits, up to `most` are counted."""
-    pending, due = session.execute(PENDING, {"now": now, "most": most}).one()
-    oldest = session.execute(OLDEST).scalar_one()
-    counted = {row.id: row.number for row in session.execute(ATTEMPTS)}
+def read(session: Session, now: datetime, *, max_counted: int = MAX_COUNTED) -> Backlog:
+    """Return the backlog at `now`. At most `max_counted` pending deliveries are counted."""
+    counts = SELECT_PENDING.one(session, {"now": now, "max_counted": max_counted})
+    oldest = session.execute(SELECT_OLDEST_DUE_AT).scalar_one()
+    attempts = {row.id: row.number for row in SELECT_ATTEMPT_COUNTS.all(session)}
     return Backlog(
-        due=due,
-        scheduled=pending - due,
+        due=counts.due,
+        scheduled=counts.pending - counts.due,
         oldest_seconds=0.0 if oldest is None else max((now - oldest).total_seconds(), 0.0),
-        disabled=session.execute(DISABLED).scalar_one(),
-        attempts={"succeeded": 0, "failed": 0} | counted,
+        disabled=session.execute(SELECT_DISABLED_COUNT).scalar_one(),
+        attempts={"succeeded": 0, "failed": 0} | attempts,
     )
 
 
 def count_attempts(session: Session, *, succeeded: int, failed: int) -> None:
-    """Add to the attempts that ended. Last in a transaction: every worker adds to the same two rows."""
-    rows = [{"outcome": "failed", "number": failed}, {"outcome": "succeeded", "number": succeeded}]
-    rows = [row for row in rows if row["number"]]
-    if rows:
-        session.connection().execute(COUNT, rows)
+    """Add to the counters of attempts. Call it last in a transaction: all workers update the same two rows."""
+    counts = [{"outcome": "failed", "number": failed}, {"outcome": "succeeded", "number": succeeded}]
+    counts = [count for count in counts if count["number"]]
+    if counts:
+        session.connection().execute(UPSERT_ATTEMPT_COUNT, counts)

@@ -1,11 +1,13 @@
-"""Companies, the tenants: create, find, list, update. Only operators do this, at the command line."""
+"""Companies, the tenants: create, find, list, update. Only operators do this, at the command line.
+
+Companies are ORM objects and not typed rows: operators read and change one at a time.
+"""
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -17,18 +19,18 @@ from app.services.pricing import MAX_PRICE
 from models import Company, new_id
 
 SYSTEM = Actor(type=ActorType.SYSTEM, id="system")
-LOCKED = select(Company).where(Company.id == bindparam("own_id")).with_for_update(key_share=True)
+SELECT_ONE_FOR_UPDATE = select(Company).where(Company.id == bindparam("own_id")).with_for_update(key_share=True)
 MAX_TAX_RATE = Decimal("0.3")
 
 
 def slugify(name: str) -> str:
-    """Return the short name of a company for the command line: 'Müller & Co' gives 'muller-co'."""
+    """Return the slug of a company name: 'Müller & Co' becomes 'muller-co'."""
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:60].strip("-")
 
 
 def create(session: Session, name: str, *, now: datetime, slug: str | None = None, actor: Actor = SYSTEM) -> Company:
-    """Make a company. Raises InvalidValueError when the name will not do or its slug is taken."""
+    """Create a company. Raises InvalidValueError if the name is not valid or the slug is taken."""
     name = _checked_name(name)
     slug = slug or slugify(name)
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug):
@@ -37,31 +39,31 @@ def create(session: Session, name: str, *, now: datetime, slug: str | None = Non
         raise InvalidValueError(f"A company with the slug '{slug}' already exists.")
     company = Company(id=new_id(now), name=name, slug=slug, created_at=now)
     session.add(company)
-    session.flush()  # its audit entry refers to it
+    session.flush()  # the audit entry refers to it
     ctx = Context(session=session, actor=actor, company_id=company.id, request_id=new_id(now), now=now)
-    audit.record(ctx, "company.created", "company", company.id, {"after": _described(company)})
+    audit.record(ctx, "company.created", "company", company.id, {"after": _details(company)})
     return company
 
 
 def update(
     ctx: Context, *, name: str | None = None, tax_rate: Decimal | None = None, shipping: Decimal | None = None
 ) -> Company:
-    """Change what is given of the context's company; what changes nothing leaves no trace.
+    """Update the given values of the company. An update that changes nothing is not recorded.
 
-    Orders that are placed keep their amounts. Raises InvalidValueError when a value will not do.
+    Existing orders keep their amounts. Raises InvalidValueError if a value is not valid.
     """
     values = {
         "name": None if name is None else _checked_name(name),
-        "tax_rate": _checked("The tax rate", tax_rate, most=MAX_TAX_RATE, places=6),
-        "shipping": _checked("The shipping", shipping, most=MAX_PRICE, places=2),
+        "tax_rate": _checked("The tax rate", tax_rate, maximum=MAX_TAX_RATE, places=6),
+        "shipping": _checked("The shipping", shipping, maximum=MAX_PRICE, places=2),
     }
-    statement = LOCKED.execution_options(populate_existing=True)
+    statement = SELECT_ONE_FOR_UPDATE.execution_options(populate_existing=True)
     company = ctx.session.scalars(statement, {"own_id": ctx.company_id}).one()
-    before = _described(company)
+    before = _details(company)
     for field, value in values.items():
         if value is not None:
             setattr(company, field, value)
-    details = audit.changes(before, _described(company))
+    details = audit.changes(before, _details(company))
     if details["after"]:
         audit.record(ctx, "company.updated", "company", company.id, details)
     return company
@@ -76,7 +78,7 @@ def find(session: Session, slug: str) -> Company:
 
 
 def list_all(session: Session) -> Sequence[Company]:
-    """Return every company in the order of their slugs."""
+    """Return every company, sorted by slug."""
     return session.scalars(select(Company).order_by(Company.slug)).all()
 
 
@@ -87,17 +89,17 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _checked(noun: str, value: Decimal | None, *, most: Decimal, places: int) -> Decimal | None:
-    """Return `value` unless it is out of range, or finer than its column."""
-    if value is not None and not 0 <= value <= most:
-        raise InvalidValueError(f"{noun} must be between 0 and {most}.")
+def _checked(noun: str, value: Decimal | None, *, maximum: Decimal, places: int) -> Decimal | None:
+    """Return `value`. Raises InvalidValueError if it is out of range or has more decimal places than its column."""
+    if value is not None and not 0 <= value <= maximum:
+        raise InvalidValueError(f"{noun} must be between 0 and {maximum}.")
     if value is not None and value != round(value, places):
         raise InvalidValueError(f"{noun} must have at most {places} decimal places.")
     return value
 
 
-def _described(company: Company) -> dict[str, Any]:
-    """Return what the audit log says of a company."""
+def _details(company: Company) -> audit.Details:
+    """Return what the audit log records of a company."""
     return {
         "name": company.name,
         "slug": company.slug,

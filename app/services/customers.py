@@ -11,10 +11,11 @@ from app.context import Context, not_before
 from app.errors import EmailTakenError, NotFoundError
 from app.queries import listing, rows, tenant
 from app.queries.rows import Parameters, Statement
+from app.schemas import events as payloads
 from app.schemas.base import given, given_or, stored_email
 from app.schemas.customers import CUSTOMER, CustomerCreate, CustomerRow, CustomerUpdate
 from app.services import audit, events
-from models import Customer, EventType, new_id, searchable
+from models import Customer, new_id, searchable
 from models.base import table
 
 TABLE = table(Customer)
@@ -65,7 +66,7 @@ def create(ctx: Context, draft: CustomerCreate) -> CustomerRow:
     }
     customer = _write(ctx, INSERT, row)
     audit.record(ctx, "customer.created", "customer", customer.id, {"after": CUSTOMER.render(customer)})
-    events.publish(ctx, TABLE, customer.id, EventType.CUSTOMER_CREATED, CUSTOMER.render(customer))
+    events.publish(ctx, payloads.customer_created(customer))
     return customer
 
 
@@ -80,7 +81,7 @@ def update(ctx: Context, customer_id: str, draft: CustomerUpdate) -> CustomerRow
     after = _write(ctx, UPDATE, tenant.params(ctx, row_id=customer_id, updated_at=ctx.now, **changed))
     details = audit.changes(CUSTOMER.render(before), CUSTOMER.render(after))
     audit.record(ctx, "customer.updated", "customer", customer_id, details)
-    events.publish(ctx, TABLE, customer_id, EventType.CUSTOMER_UPDATED, CUSTOMER.render(after))
+    events.publish(ctx, payloads.customer_updated(after))
     return after
 
 

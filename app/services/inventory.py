@@ -9,11 +9,11 @@ from sqlalchemy import Update, bindparam
 from app.context import Context
 from app.queries import tenant
 from app.queries.rows import Statement
-from app.schemas.base import timestamp
-from app.schemas.products import PRODUCT, ProductRow
+from app.schemas import events as payloads
+from app.schemas.products import ProductRow
 from app.services import events
 from app.services.products import COLUMNS, TABLE
-from models import EventType, PriceOverride
+from models import PriceOverride
 from models.base import table
 
 
@@ -86,6 +86,4 @@ def _update(ctx: Context, statement: Update, quantities: Quantities) -> None:
 def _publish_if_low(ctx: Context, product: OrderedProductRow, stock: int) -> None:
     threshold = product.low_stock_threshold
     if stock <= threshold < product.stock:
-        data = {**PRODUCT.render(product), "stock": stock, "lowStockThreshold": threshold}
-        data["updatedAt"] = timestamp(ctx.now)
-        events.publish(ctx, TABLE, product.id, EventType.PRODUCT_LOW_STOCK, data)
+        events.publish(ctx, payloads.product_low_stock(product, stock=stock, threshold=threshold, at=ctx.now))

@@ -1,11 +1,13 @@
-"""API keys: draw, find, list, revoke (contract, section 1). The plaintext leaves this module once."""
+"""API keys: create, find, list, revoke (contract, section 1). The plaintext leaves this module once.
+
+Keys are ORM objects and not typed rows: operators read and change one at a time, and `ApiKey.status` is part of it.
+"""
 
 import base64
 import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
@@ -20,14 +22,14 @@ from models.base import table
 
 TABLE = table(ApiKey)
 PREFIX = "dk_"
-SHOWN = 12  # characters of a key that are kept for display
+DISPLAYED_CHARACTERS = 12  # stored of a key, and shown in lists
 
-BY_DIGEST = select(ApiKey).where(ApiKey.digest == bindparam("digest"))
+SELECT_BY_DIGEST = select(ApiKey).where(ApiKey.digest == bindparam("digest"))
 
 
-def digest(token: str) -> bytes:
-    """Return what is stored of a key: its SHA-256. A key has 256 random bits, so it needs no salt."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+def digest(plaintext: str) -> bytes:
+    """Return the SHA-256 of a key, which is stored. A key has 256 random bits, so it needs no salt."""
+    return hashlib.sha256(plaintext.encode("utf-8", "surrogatepass")).digest()
 
 
 def create(
@@ -38,23 +40,23 @@ def create(
     expires_at: datetime | None = None,
     rate_limit: str | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key for the context's company; return its record and, for the only time, its plaintext.
+    """Create a key for the company; return its record and, for the only time, its plaintext.
 
-    Raises InvalidValueError for a name that is empty or over 100 characters, no scope, or an expiry in the past.
+    Raises InvalidValueError for a name that is empty or too long, without a scope, and for an expiry in the past.
     """
     if not 1 <= len(name) <= 100:
         raise InvalidValueError("name must be between 1 and 100 characters.")
     if not scopes:
         raise InvalidValueError("At least one scope is required.")
     if expires_at is not None and expires_at <= ctx.now:
-        raise InvalidValueError("The expiry must lie in the future.")
-    token = PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+        raise InvalidValueError("The expiry must be in the future.")
+    plaintext = PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
     key = ApiKey(
         id=new_id(ctx.now),
         company_id=ctx.company_id,
         name=name,
-        prefix=token[:SHOWN],
-        digest=digest(token),
+        prefix=plaintext[:DISPLAYED_CHARACTERS],
+        digest=digest(plaintext),
         scopes=sorted(set(scopes)),
         rate_limit=rate_limit,
         created_at=ctx.now,
@@ -62,13 +64,13 @@ def create(
         expires_at=expires_at,
     )
     ctx.session.add(key)
-    audit.record(ctx, "api_key.created", "api_key", key.id, _described(key))
-    return key, token
+    audit.record(ctx, "api_key.created", "api_key", key.id, _details(key))
+    return key, plaintext
 
 
-def find(session: Session, token_digest: bytes) -> ApiKey | None:
-    """Return the key with this digest, whatever its status: one statement for every kind of key."""
-    return session.scalars(BY_DIGEST, {"digest": token_digest}).one_or_none()
+def find(session: Session, key_digest: bytes) -> ApiKey | None:
+    """Return the key with this digest, whatever its status: the cost must not show whether a key is revoked."""
+    return session.scalars(SELECT_BY_DIGEST, {"digest": key_digest}).one_or_none()
 
 
 def list_all(ctx: Context) -> Sequence[ApiKey]:
@@ -80,9 +82,9 @@ def list_all(ctx: Context) -> Sequence[ApiKey]:
 def revoke(
     session: Session, identifier: str, *, company_id: str | None, now: datetime, actor: Actor = SYSTEM
 ) -> ApiKey:
-    """Revoke the key with this id or 12-character prefix, of whatever company unless one is given.
+    """Revoke the key with this id or 12-character prefix, of any company unless one is given.
 
-    Raises NotFoundError when there is none, InvalidValueError when a prefix stands for several keys.
+    Raises NotFoundError if there is none, and InvalidValueError if several keys have the prefix.
     """
     key = _identified(session, identifier, company_id)
     ctx = Context(session=session, actor=actor, company_id=key.company_id, request_id=new_id(now), now=now)
@@ -99,9 +101,9 @@ def set_rate_limit(
     now: datetime,
     actor: Actor = SYSTEM,
 ) -> ApiKey:
-    """Give the key with this id or prefix a rate limit of its own, or the server's for None; return its record.
+    """Set the rate limit of the key with this id or prefix, None for the default of the server; return its record.
 
-    A limit that it has already leaves no trace. Raises as `revoke`.
+    A change to the same limit is not recorded. Raises the same errors as `revoke`.
     """
     key = _identified(session, identifier, company_id)
     if key.rate_limit != rate_limit:
@@ -113,10 +115,10 @@ def set_rate_limit(
 
 
 def end(ctx: Context, key: ApiKey) -> None:
-    """Revoke a key of the context's company; one that is revoked already stays as it is and leaves no trace."""
+    """Revoke a key of the company. If it is revoked already, nothing is changed or recorded."""
     if key.revoked_at is None:
         key.revoked_at = ctx.now
-        audit.record(ctx, "api_key.revoked", "api_key", key.id, _described(key))
+        audit.record(ctx, "api_key.revoked", "api_key", key.id, _details(key))
 
 
 def _identified(session: Session, identifier: str, company_id: str | None) -> ApiKey:
@@ -127,18 +129,18 @@ def _identified(session: Session, identifier: str, company_id: str | None) -> Ap
     if not matches:
         raise NotFoundError("Key")
     if len(matches) > 1:
-        raise InvalidValueError(f"{identifier} stands for {len(matches)} keys. Use the id, or name the company.")
+        raise InvalidValueError(f"{identifier} matches {len(matches)} keys. Use the id, or name the company.")
     return matches[0]
 
 
-def _described(key: ApiKey) -> dict[str, Any]:
-    """Return what the audit log says of a key; its plaintext is nowhere."""
+def _details(key: ApiKey) -> audit.Details:
+    """Return what the audit log records of a key, never its plaintext."""
     return {"name": key.name, "prefix": key.prefix, "scopes": list(key.scopes)}
 
 
 def record_use(session: Session, used: dict[str, datetime]) -> None:
-    """Write when keys were last used: `used` maps the id of a key to the time of its last successful call."""
+    """Store when keys were last used: `used` has the time of the last successful call by the id of the key."""
     at = bindparam("at", type_=ApiKey.last_used_at.type)
-    is_later = ApiKey.last_used_at.is_(None) | (ApiKey.last_used_at < at)  # another process may have written since
+    is_later = ApiKey.last_used_at.is_(None) | (ApiKey.last_used_at < at)  # than what another process has written
     statement = update(ApiKey).where(ApiKey.id == bindparam("key_id"), is_later).values(last_used_at=at)
     session.connection().execute(statement, [{"key_id": key_id, "at": at} for key_id, at in sorted(used.items())])

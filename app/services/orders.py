@@ -25,10 +25,8 @@ from app.errors import (
 )
 from app.queries import listing, rows, tenant
 from app.queries.rows import Row, Statement
-from app.schemas.base import Json
+from app.schemas import events as payloads
 from app.schemas.orders import (
-    ITEM,
-    ORDER,
     ListedOrderItemRow,
     OrderCreate,
     OrderDetailRow,
@@ -37,7 +35,7 @@ from app.schemas.orders import (
 )
 from app.services import audit, customers, events, inventory, pricing, products
 from app.services.inventory import OrderedProductRow
-from models import NEXT_STATUSES, Company, CustomerStatus, EventType, Order, OrderItem, OrderStatus, new_id
+from models import NEXT_STATUSES, Company, CustomerStatus, Order, OrderItem, OrderStatus, new_id
 from models.base import table
 
 
@@ -95,11 +93,6 @@ LISTING = listing.Listing(
     created_at_filters={"since": operator.ge, "until": operator.le},
     lookups={"po_number": TABLE.c.po_number},
 )
-# The event of a status, published beside the one of every change of status.
-EXTRA_EVENTS = {
-    OrderStatus.SHIPPED: EventType.ORDER_SHIPPED,
-    OrderStatus.CANCELLED: EventType.ORDER_CANCELLED,
-}
 Items = Sequence[ListedOrderItemRow]
 
 
@@ -150,10 +143,9 @@ def place(ctx: Context, draft: OrderCreate) -> tuple[OrderDetailRow, Items]:
     order_id = _insert(ctx, draft, pricing.amounts(priced, terms.tax_rate, terms.shipping))
     _insert_items(ctx, order_id, draft.items, prices)
     order, items = get(ctx, order_id)
-    data = {**_summary(order), "itemCount": len(items)}
-    audit.record(ctx, "order.placed", "order", order_id, data)
-    data = {**data, "items": [ITEM.render(item) for item in items]}
-    events.publish(ctx, TABLE, order_id, EventType.ORDER_CREATED, data)
+    details = {**payloads.order_summary(order), "itemCount": len(items)}
+    audit.record(ctx, "order.placed", "order", order_id, details)
+    events.publish(ctx, payloads.order_created(order, items))
     return order, items
 
 
@@ -168,10 +160,8 @@ def change_status(ctx: Context, order_id: str, change: OrderStatusUpdate) -> tup
         inventory.restock(ctx, _quantities(items))
     details = {"before": before.status, "after": change.status, "restock": change.restock}
     audit.record(ctx, "order.status_changed", "order", order_id, details)
-    data = {**_summary(after), "previousStatus": before.status}
-    for event in (EventType.ORDER_STATUS_CHANGED, EXTRA_EVENTS.get(change.status)):
-        if event is not None:
-            events.publish(ctx, TABLE, order_id, event, data)
+    for event in payloads.order_status_changed(after, before.status):
+        events.publish(ctx, event)
     return after, items
 
 
@@ -246,12 +236,6 @@ def _insert_items(ctx: Context, order_id: str, items: Sequence[OrderItemCreate],
         for position, item in enumerate(items)
     ]
     ctx.session.connection().execute(ITEMS.insert(), inserted)
-
-
-def _summary(order: OrderDetailRow) -> Json:
-    """Return what events and the audit log say of an order."""
-    rendered = ORDER.render(order)
-    return {name: rendered[name] for name in ("id", "status", "total", "customerId", "poNumber")}
 
 
 def _one(ctx: Context, statement: Statement[OrderDetailRow], order_id: str) -> tuple[OrderDetailRow, Items]:

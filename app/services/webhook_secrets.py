@@ -9,13 +9,21 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row
+from app.queries.rows import Row
 
 PREFIX = "whsec_"
 SECRET_BYTES = 24  # the least that Standard Webhooks accepts
 MAX_EARLIER = 3
+
+
+class WebhookSecretsRow(Row):
+    """Every secret of a webhook, as stored."""
+
+    secret: str
+    previous_secret: str | None
+    secret_rotation_grace_expires_at: datetime | None
+    older_secrets: Sequence[tuple[str, str]] | None  # with the time when it ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +47,21 @@ def decode(secret: str) -> bytes:
     return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
 
 
-def earlier(webhook: Row[Any], now: datetime) -> list[EarlierSecret]:
+def earlier(webhook: WebhookSecretsRow, now: datetime) -> list[EarlierSecret]:
     """Return the secrets that were replaced and still sign, newest first."""
-    if webhook.previous_secret is None:
+    if webhook.previous_secret is None or webhook.secret_rotation_grace_expires_at is None:
         return []
     newest = EarlierSecret(webhook.previous_secret, webhook.secret_rotation_grace_expires_at)
     older = [EarlierSecret(value, datetime.fromisoformat(expires)) for value, expires in webhook.older_secrets or ()]
     return [secret for secret in (newest, *older) if secret.expires_at > now]
 
 
-def valid(webhook: Row[Any], now: datetime) -> list[str]:
+def valid(webhook: WebhookSecretsRow, now: datetime) -> list[str]:
     """Return the secrets that sign, newest first."""
     return [webhook.secret, *(secret.value for secret in earlier(webhook, now))]
 
 
-def columns(kept: Sequence[EarlierSecret]) -> dict[str, Any]:
+def columns(kept: Sequence[EarlierSecret]) -> dict[str, object]:
     """Return the values of the columns that store earlier secrets, given newest first."""
     newest, older = kept[:1], kept[1:]
     return {

@@ -17,8 +17,9 @@ from app.context import now
 from app.db import Database
 from app.errors import RefusalError
 from app.schemas.orders import OrderCreate, OrderItemCreate
+from app.schemas.webhooks import WebhookCreate, WebhookSecretRotate
 from app.services import orders, products, webhook_secrets, webhooks
-from models import Base, Webhook
+from models import Base
 from tests.support import factories
 
 
@@ -37,8 +38,8 @@ def test_earlier_secrets_outlast_the_way_back_as_far_as_the_old_code_knows_them(
     tenant = factories.tenant(fresh_database)
     with fresh_database.transaction(write=True) as session:
         ctx = factories.context(session, tenant.company_id)
-        made = webhooks.create(ctx, {"url": "https://example.com/", "events": ["order.created"]})
-        *_, before, last = [webhooks.rotate_secret(ctx, made.id) for _ in range(3)]
+        made = webhooks.create(ctx, WebhookCreate(url="https://example.com/", events=["order.created"]))
+        *_, before, last = [webhooks.rotate_secret(ctx, made.id, WebhookSecretRotate()) for _ in range(3)]
 
     with fresh_database.connection() as connection:
         config = Config(attributes={"connection": connection})
@@ -50,7 +51,7 @@ def test_earlier_secrets_outlast_the_way_back_as_far_as_the_old_code_knows_them(
 
     assert tuple(kept) == (last.secret, before.secret)
     with fresh_database.transaction() as session:
-        row = session.execute(sa.select(*Webhook.__table__.columns)).one()
+        row = webhooks.SELECT_SECRETS.one(session, {"own_company_id": tenant.company_id, "id": made.id})
     assert webhook_secrets.valid(row, now()) == [last.secret, before.secret]
 
 

@@ -80,7 +80,7 @@ class TestCreate:
     def test_an_expiry_in_the_past_is_rejected(self, distribu: Command, shop: Tenant) -> None:
         outcome = distribu(*create(shop, "--expires", "2020-01-01"))
 
-        assert outcome.error == "The expiry must lie in the future."
+        assert outcome.error == "The expiry must be in the future."
         assert outcome.code == 1
 
     def test_a_key_can_have_its_own_rate_limit(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
@@ -248,5 +248,5 @@ class TestRevoke:
         factories.api_key(fresh_database, shop.company_id, prefix="dk_same00000")
         key_id, _ = factories.api_key(fresh_database, other.company_id, prefix="dk_same00000")
 
-        assert "stands for 2 keys" in distribu("key", "revoke", "dk_same00000").error
+        assert "matches 2 keys" in distribu("key", "revoke", "dk_same00000").error
         assert distribu("key", "revoke", "dk_same00000", "--company", other.slug, "--json").json["id"] == key_id

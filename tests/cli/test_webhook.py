@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.db import Database
+from app.schemas.webhooks import WebhookCreate
 from app.services import webhooks
 from tests.cli.conftest import Command, entries, environment
 from tests.support import factories, waiting
@@ -24,7 +25,7 @@ def webhook(fresh_database: Database, shop: Tenant) -> str:
     """Return a webhook of the company."""
     with fresh_database.transaction(write=True) as session:
         ctx = factories.context(session, shop.company_id)
-        return str(webhooks.create(ctx, {"url": URL, "events": ["order.created"]}).id)
+        return str(webhooks.create(ctx, WebhookCreate(url=URL, events=["order.created"])).id)
 
 
 class TestList:

@@ -7,6 +7,7 @@ from app.context import now
 from app.db import Database
 from app.http import housekeeping
 from app.schemas.customers import CustomerCreate
+from app.schemas.webhooks import WebhookCreate
 from app.services import customers, events, webhooks
 from app.services.deliveries import TABLE as DELIVERIES
 from models import Event, Webhook
@@ -17,7 +18,7 @@ def test_events_go_after_thirty_days_with_their_deliveries(fresh_database: Datab
     tenant = factories.tenant(fresh_database)
     with fresh_database.transaction(write=True) as session:
         ctx = factories.context(session, tenant.company_id)
-        webhooks.create(ctx, {"url": "https://example.com", "events": ["customer.created"]})
+        webhooks.create(ctx, WebhookCreate(url="https://example.com", events=["customer.created"]))
         for days in (31, 30.1, 29.9, 0):
             past = replace(ctx, now=now() - timedelta(days=days))
             customers.create(past, CustomerCreate(email=f"buyer{days}@example.com"))
@@ -32,7 +33,7 @@ def test_more_than_go_at_once(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
     with fresh_database.transaction(write=True) as session:
         ctx = replace(factories.context(session, tenant.company_id), now=now() - timedelta(days=40))
-        for number in range(events.FORGOTTEN_AT_ONCE + 1):
+        for number in range(events.DELETE_BATCH + 1):
             customers.create(ctx, CustomerCreate(email=f"buyer{number}@example.com"))
 
     housekeeping.delete_expired(fresh_database)
@@ -47,7 +48,7 @@ def test_a_deleted_webhook_goes_when_nothing_refers_to_it(fresh_database: Databa
         ctx = factories.context(session, tenant.company_id)
         for days in (40, 20, 0):
             past = replace(ctx, now=now() - timedelta(days=days))
-            made = webhooks.create(past, {"url": "https://example.com", "events": ["customer.created"]})
+            made = webhooks.create(past, WebhookCreate(url="https://example.com", events=["customer.created"]))
             if days:
                 webhooks.delete(past, made.id)
 

@@ -16,7 +16,7 @@ from app.db import Database
 from app.services import backlog
 from models import Delivery
 from models.base import table
-from tests.faults.test_deliveries import LEASE, OPEN, Site
+from tests.faults.test_deliveries import LEASE, OPEN, WebhookDeployment
 from tests.support import waiting
 from tests.support.receiver import Receiver
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
@@ -45,11 +45,13 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def site(database_url: str, fresh_database: Database, receiver: Receiver, tmp_path: Path) -> Iterator[Site]:
+def site(
+    database_url: str, fresh_database: Database, receiver: Receiver, tmp_path: Path
+) -> Iterator[WebhookDeployment]:
     """Run two server processes and no worker: a test starts its own."""
     values = {**OPEN, "workers": "2", "webhook_retry_schedule": "3600"}
     with Server(database_url, tmp_path / "log", "--no-worker", **values) as server:
-        site = Site(server, receiver, fresh_database, tmp_path)
+        site = WebhookDeployment(server, receiver, fresh_database, tmp_path)
         yield site
         site.client.close()
 
@@ -59,24 +61,24 @@ def set_all(database: Database, model: Any, **values: Any) -> None:
         session.execute(sa.update(table(model)).values(values))
 
 
-def test_the_build_is_named_by_one_process_and_by_many(site: Site, tmp_path: Path) -> None:
+def test_the_build_is_named_by_one_process_and_by_many(site: WebhookDeployment, tmp_path: Path) -> None:
     with Server(site.server.database_url, tmp_path / "one", "--no-worker") as one:
         for server in (one, site.server):
             assert figures(server)["distribu_build_info", app.__version__] == 1
 
 
-def test_the_first_line_of_the_log_names_the_version_with_several_processes_too(site: Site) -> None:
+def test_the_first_line_of_the_log_names_the_version_with_several_processes_too(site: WebhookDeployment) -> None:
     assert f"Distribu {app.__version__} listens on" in site.server.log.read_text().splitlines()[0]
 
 
 class TestWebhooks:
-    def test_nothing_is_told_as_nothing(self, site: Site) -> None:
+    def test_nothing_is_told_as_nothing(self, site: WebhookDeployment) -> None:
         seen = figures(site.server)
 
         assert seen[PENDING, "due"] == seen[PENDING, "scheduled"] == seen[OLDEST, ""] == seen[DISABLED, ""] == 0
         assert seen[ATTEMPTS, "succeeded"] == seen[ATTEMPTS, "failed"] == 0
 
-    def test_what_nobody_takes_is_due_and_grows_older(self, site: Site) -> None:
+    def test_what_nobody_takes_is_due_and_grows_older(self, site: WebhookDeployment) -> None:
         site.webhook("/a")
         site.customers(3)
         set_all(site.database, Delivery, due_at=now() - timedelta(hours=1))
@@ -86,10 +88,10 @@ class TestWebhooks:
         assert (first[PENDING, "due"], first[PENDING, "scheduled"]) == (3, 0)
         assert 3600 <= first[OLDEST, ""] < second[OLDEST, ""]
 
-    def test_attempts_of_a_worker_elsewhere_are_counted_in_every_process(self, site: Site) -> None:
+    def test_attempts_of_a_worker_elsewhere_are_counted_in_every_process(self, site: WebhookDeployment) -> None:
         site.webhook("/fine")
         site.webhook("/broken")
-        site.receiver.answers["/broken"] = [(500, {})]
+        site.receiver.responses["/broken"] = [(500, {})]
         site.customers(5)
         with site.worker(LEASE):
             for outcome in ("succeeded", "failed"):
@@ -100,7 +102,7 @@ class TestWebhooks:
             assert (seen[PENDING, "due"], seen[PENDING, "scheduled"]) == (0, 5)  # to be tried again in an hour
             assert (seen[ATTEMPTS, "succeeded"], seen[ATTEMPTS, "failed"], seen[OLDEST, ""]) == (5, 5, 0)
 
-    def test_what_is_switched_off_is_told_and_what_waits_for_it_is_not(self, site: Site) -> None:
+    def test_what_is_switched_off_is_told_and_what_waits_for_it_is_not(self, site: WebhookDeployment) -> None:
         kept, gone = site.webhook("/a"), site.webhook("/b")
         site.customers(2)
         site.client.patch(f"/webhooks/{kept['id']}", json={"isActive": False})
@@ -110,12 +112,12 @@ class TestWebhooks:
 
         assert (seen[DISABLED, ""], seen[PENDING, "due"], seen[OLDEST, ""]) == (1, 0, 0)
 
-    def test_counting_ends_at_its_bound(self, site: Site) -> None:
+    def test_counting_ends_at_its_bound(self, site: WebhookDeployment) -> None:
         site.webhook("/a")
         site.customers(3)
 
         with site.database.transaction() as session:
-            seen = backlog.read(session, now(), most=2)
+            seen = backlog.read(session, now(), max_counted=2)
 
         assert (seen.due, seen.scheduled) == (2, 0)
 

@@ -10,7 +10,10 @@ import sqlalchemy as sa
 
 from app.context import now
 from app.db import Database
-from app.services import webhook_secrets
+from app.queries import rows
+from app.queries.rows import Statement
+from app.services import webhook_secrets, webhooks
+from app.services.webhook_secrets import WebhookSecretsRow
 from models import AuditEntry, EventType, Scope, Webhook
 from tests.support import factories, waiting
 from tests.support.client import Client, Contract, refusals
@@ -18,38 +21,42 @@ from tests.support.factories import Tenant
 from tests.support.servers import Server
 
 URL = "https://example.com/hook"
+SELECT_SECRETS = Statement(
+    WebhookSecretsRow,
+    sa.select(*rows.columns(WebhookSecretsRow, webhooks.TABLE)).where(webhooks.TABLE.c.id == sa.bindparam("id")),
+)
 
 
 def make(client: Client, *events: str, **changes: Any) -> dict[str, Any]:
-    """Make a webhook over the API; return it with its secret."""
+    """Create a webhook over the API and return it with its secret."""
     body = {"url": URL, "events": list(events or ("order.created",)), **changes}
-    answer = client.post("/webhooks", json=body)
-    assert answer.status_code == 201, answer.text
-    data: dict[str, Any] = answer.json()["data"]
+    response = client.post("/webhooks", json=body)
+    assert response.status_code == 201, response.text
+    data: dict[str, Any] = response.json()["data"]
     return data
 
 
 def add_customer(client: Client, email: str = "new@example.com") -> str:
-    """Cause the event customer.created."""
-    answer = client.post("/customers", json={"email": email})
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["data"]["id"])
+    """Create a customer, which publishes `customer.created`."""
+    response = client.post("/customers", json={"email": email})
+    assert response.status_code == 201, response.text
+    return str(response.json()["data"]["id"])
 
 
 @pytest.fixture
-def stranger(server: Server, database: Database, contract: Contract) -> Iterator[Client]:
+def other_company(server: Server, database: Database, contract: Contract) -> Iterator[Client]:
     """Return a client of another company."""
     with Client(server.url, factories.tenant(database).key, contract) as client:
         yield client
 
 
 class TestCreate:
-    def test_answers_with_the_secret_and_where_it_is(self, client: Client) -> None:
-        answer = client.post("/webhooks", json={"url": URL, "events": ["order.created"]})
+    def test_returns_the_secret_and_the_location(self, client: Client) -> None:
+        response = client.post("/webhooks", json={"url": URL, "events": ["order.created"]})
 
-        data = answer.json()["data"]
-        assert answer.status_code == 201
-        assert answer.headers["location"] == f"/api/v1/webhooks/{data['id']}"
+        data = response.json()["data"]
+        assert response.status_code == 201
+        assert response.headers["location"] == f"/api/v1/webhooks/{data['id']}"
         secret = data.pop("secret")
         assert secret.startswith("whsec_")
         assert len(secret) == 38
@@ -63,14 +70,14 @@ class TestCreate:
 
         assert made["events"] == ["order.created", "invoice.paid"]
 
-    def test_refuses_the_eleventh(self, client: Client) -> None:
+    def test_an_eleventh_webhook_is_refused(self, client: Client) -> None:
         def attempt() -> tuple[int, str | None]:
-            answer = client.post("/webhooks", json={"url": URL, "events": ["order.created"]})
-            return answer.status_code, None if answer.is_success else refusals(answer)[0]["message"]
+            response = client.post("/webhooks", json={"url": URL, "events": ["order.created"]})
+            return response.status_code, None if response.is_success else refusals(response)[0]["message"]
 
-        answers = Counter(waiting.concurrently(*[attempt] * 14))
+        results = Counter(waiting.concurrently(*[attempt] * 14))
 
-        assert answers == {
+        assert results == {
             (201, None): 10,
             (422, "Webhook limit reached. A company can have at most 10."): 4,
         }
@@ -91,10 +98,10 @@ class TestCreate:
             ({"secret": "whsec_mine"}, "secret is not a known field"),
         ],
     )
-    def test_refuses_what_is_malformed(self, client: Client, change: dict[str, Any], message: str) -> None:
-        answer = client.post("/webhooks", json={"url": URL, "events": ["order.created"], **change})
+    def test_an_invalid_body_is_rejected(self, client: Client, change: dict[str, Any], message: str) -> None:
+        response = client.post("/webhooks", json={"url": URL, "events": ["order.created"], **change})
 
-        assert (answer.status_code, answer.json()["error"]) == (400, message)
+        assert (response.status_code, response.json()["error"]) == (400, message)
 
     @pytest.mark.parametrize(
         ("url", "message"),
@@ -109,35 +116,37 @@ class TestCreate:
             ("https://exa|mple.com/", "url must not contain '|' before its path."),
         ],
     )
-    def test_a_character_that_no_url_has_is_named(self, client: Client, url: str, message: str) -> None:
+    def test_a_forbidden_character_in_the_url_is_named(self, client: Client, url: str, message: str) -> None:
         webhook = make(client)
 
-        for answer in (
+        for response in (
             client.post("/webhooks", json={"url": url, "events": ["order.created"]}),
             client.patch(f"/webhooks/{webhook['id']}", json={"url": url}),
         ):
-            (refusal,) = refusals(answer)
+            (refusal,) = refusals(response)
             assert (refusal["code"], refusal["pointer"]) == ("destination_not_allowed", "/url")
-            assert refusal["message"] == answer.json()["error"] == message
+            assert refusal["message"] == response.json()["error"] == message
 
-    def test_a_url_that_was_stored_before_the_rule_may_stay(self, client: Client, database: Database) -> None:
+    def test_a_url_that_was_stored_before_the_rule_is_kept(self, client: Client, database: Database) -> None:
         webhook = make(client)
         with database.transaction(write=True) as session:
             session.get_one(Webhook, webhook["id"]).url = "https://example.com/{id}"
 
-        answer = client.patch(f"/webhooks/{webhook['id']}", json={"url": "https://example.com/{id}", "isActive": False})
+        response = client.patch(
+            f"/webhooks/{webhook['id']}", json={"url": "https://example.com/{id}", "isActive": False}
+        )
 
-        assert answer.status_code == 200
-        assert answer.json()["data"]["isActive"] is False
+        assert response.status_code == 200
+        assert response.json()["data"]["isActive"] is False
 
-    def test_the_log_names_the_setting_and_the_answer_does_not(self, client: Client, server: Server) -> None:
+    def test_the_log_names_the_setting_and_the_response_does_not(self, client: Client, server: Server) -> None:
         for url, cause in (
             ("http://example.com:6379/", "port 6379 is not in DISTRIBU_WEBHOOK_ALLOWED_PORTS"),
             ("http://10.9.8.7/", "10.9.8.7, which is not public and not in DISTRIBU_WEBHOOK_ALLOWED_NETWORKS"),
         ):
-            answer = client.post("/webhooks", json={"url": url, "events": ["order.created"]})
-            assert "DISTRIBU" not in answer.text
-            lines = [line for line in server.log.read_text().splitlines() if answer.headers["X-Request-Id"] in line]
+            response = client.post("/webhooks", json={"url": url, "events": ["order.created"]})
+            assert "DISTRIBU" not in response.text
+            lines = [line for line in server.log.read_text().splitlines() if response.headers["X-Request-Id"] in line]
             assert any(cause in line for line in lines)
 
     @pytest.mark.parametrize(
@@ -156,14 +165,14 @@ class TestCreate:
             "https://",
         ],
     )
-    def test_refuses_where_a_webhook_may_not_go(self, client: Client, url: str) -> None:
-        answer = client.post("/webhooks", json={"url": url, "events": ["order.created"]})
+    def test_a_forbidden_destination_is_refused(self, client: Client, url: str) -> None:
+        response = client.post("/webhooks", json={"url": url, "events": ["order.created"]})
 
-        assert answer.status_code in {400, 422}, answer.text
-        assert "url" in answer.json()["error"].lower() or "destination" in answer.json()["error"].lower()
+        assert response.status_code in {400, 422}, response.text
+        assert "url" in response.json()["error"].lower() or "destination" in response.json()["error"].lower()
         assert client.get("/webhooks").json()["data"] == []
 
-    def test_a_repeat_with_the_same_key_shows_the_same_secret(self, client: Client) -> None:
+    def test_a_duplicate_request_gets_the_same_secret(self, client: Client) -> None:
         body = {"url": URL, "events": ["order.created"]}
         first, second = (client.post("/webhooks", json=body, headers={"Idempotency-Key": "one"}) for _ in range(2))
 
@@ -176,35 +185,37 @@ class TestRead:
     def test_lists_newest_first_without_secrets(self, client: Client) -> None:
         ids = [make(client)["id"] for _ in range(3)]
 
-        answer = client.get("/webhooks").json()
+        response = client.get("/webhooks").json()
 
-        assert [each["id"] for each in answer["data"]] == ids[::-1]
-        assert answer["pagination"] == {"hasMore": False, "nextCursor": None}
-        assert "whsec_" not in str(answer)
+        assert [webhook["id"] for webhook in response["data"]] == ids[::-1]
+        assert response["pagination"] == {"hasMore": False, "nextCursor": None}
+        assert "whsec_" not in str(response)
 
-    def test_a_foreign_one_does_not_exist(self, client: Client, stranger: Client) -> None:
+    def test_a_webhook_of_another_company_is_not_found(self, client: Client, other_company: Client) -> None:
         webhook = make(client, "customer.created")["id"]
         add_customer(client)
         delivery = client.get(f"/webhooks/{webhook}/deliveries").json()["data"][0]["id"]
 
-        answers = [
-            stranger.get(f"/webhooks/{webhook}"),
-            stranger.patch(f"/webhooks/{webhook}", json={"isActive": False}),
-            stranger.delete(f"/webhooks/{webhook}"),
-            stranger.post(f"/webhooks/{webhook}/rotate-secret"),
-            stranger.post(f"/webhooks/{webhook}/test"),
-            stranger.post(f"/webhooks/{webhook}/recover", json={"since": "2026-01-01"}),
-            stranger.get(f"/webhooks/{webhook}/deliveries"),
-            stranger.get(f"/webhooks/{webhook}/deliveries/{delivery}"),
-            stranger.post(f"/webhooks/{webhook}/deliveries/{delivery}/redeliver"),
+        responses = [
+            other_company.get(f"/webhooks/{webhook}"),
+            other_company.patch(f"/webhooks/{webhook}", json={"isActive": False}),
+            other_company.delete(f"/webhooks/{webhook}"),
+            other_company.post(f"/webhooks/{webhook}/rotate-secret"),
+            other_company.post(f"/webhooks/{webhook}/test"),
+            other_company.post(f"/webhooks/{webhook}/recover", json={"since": "2026-01-01"}),
+            other_company.get(f"/webhooks/{webhook}/deliveries"),
+            other_company.get(f"/webhooks/{webhook}/deliveries/{delivery}"),
+            other_company.post(f"/webhooks/{webhook}/deliveries/{delivery}/redeliver"),
         ]
 
-        assert {(each.status_code, each.json()["error"]) for each in answers} == {(404, "Webhook not found.")}
-        own = make(stranger)["id"]
-        answer = stranger.get(f"/webhooks/{own}/deliveries/{delivery}")
-        assert (answer.status_code, answer.json()["error"]) == (404, "Delivery not found.")
+        assert {(response.status_code, response.json()["error"]) for response in responses} == {
+            (404, "Webhook not found.")
+        }
+        own = make(other_company)["id"]
+        response = other_company.get(f"/webhooks/{own}/deliveries/{delivery}")
+        assert (response.status_code, response.json()["error"]) == (404, "Delivery not found.")
 
-    def test_reading_and_writing_are_scopes_of_their_own(
+    def test_read_and_write_access_are_separate_scopes(
         self, server: Server, database: Database, tenant: Tenant, client: Client, contract: Contract
     ) -> None:
         webhook = make(client)["id"]
@@ -219,7 +230,7 @@ class TestRead:
 
 
 class TestUpdate:
-    def test_changes_what_is_given(self, client: Client) -> None:
+    def test_changes_the_given_members(self, client: Client) -> None:
         webhook = make(client)
 
         changed = client.patch(f"/webhooks/{webhook['id']}", json={"events": ["refund.processed"], "isActive": False})
@@ -228,43 +239,47 @@ class TestUpdate:
         assert (data["events"], data["isActive"], data["url"]) == (["refund.processed"], False, URL)
         assert "secret" not in data
 
-    def test_what_changes_nothing_leaves_no_trace(self, client: Client, database: Database, tenant: Tenant) -> None:
+    def test_an_update_that_changes_nothing_is_not_recorded(
+        self, client: Client, database: Database, tenant: Tenant
+    ) -> None:
         webhook = make(client)
 
-        answer = client.patch(f"/webhooks/{webhook['id']}", json={"url": URL, "isActive": True})
+        response = client.patch(f"/webhooks/{webhook['id']}", json={"url": URL, "isActive": True})
 
-        assert answer.json()["data"]["updatedAt"] == webhook["updatedAt"]
+        assert response.json()["data"]["updatedAt"] == webhook["updatedAt"]
         with database.transaction() as session:
             actions = [a for (a,) in session.query(AuditEntry.action).filter_by(entity_id=webhook["id"])]
         assert actions == ["webhook.created"]
 
-    def test_the_rules_for_the_url_hold_here_too(self, client: Client) -> None:
+    def test_a_forbidden_destination_is_refused_here_too(self, client: Client) -> None:
         webhook = make(client)["id"]
 
-        answer = client.patch(f"/webhooks/{webhook}", json={"url": "http://192.168.0.1/"})
+        response = client.patch(f"/webhooks/{webhook}", json={"url": "http://192.168.0.1/"})
 
-        assert [(each["pointer"], each["code"]) for each in refusals(answer)] == [("/url", "destination_not_allowed")]
+        assert [(refusal["pointer"], refusal["code"]) for refusal in refusals(response)] == [
+            ("/url", "destination_not_allowed")
+        ]
         assert client.get(f"/webhooks/{webhook}").json()["data"]["url"] == URL
 
-    def test_an_empty_change_is_refused(self, client: Client) -> None:
+    def test_an_empty_body_is_rejected(self, client: Client) -> None:
         assert client.patch(f"/webhooks/{make(client)['id']}", json={}).status_code == 400
 
 
 class TestDelete:
-    def test_is_gone_with_its_deliveries(self, client: Client) -> None:
+    def test_a_deleted_webhook_is_not_found(self, client: Client) -> None:
         webhook = make(client, "customer.created")["id"]
         add_customer(client)
 
-        answer = client.delete(f"/webhooks/{webhook}")
+        response = client.delete(f"/webhooks/{webhook}")
 
-        assert (answer.status_code, answer.json()) == (200, {"data": {"id": webhook, "deleted": True}})
+        assert (response.status_code, response.json()) == (200, {"data": {"id": webhook, "deleted": True}})
         assert client.get(f"/webhooks/{webhook}").status_code == 404
         assert client.delete(f"/webhooks/{webhook}").status_code == 404
         assert client.get("/events").json()["data"][0]["event"] == "customer.created"
 
 
 class TestRotate:
-    def test_draws_a_new_secret_and_keeps_the_old_one_for_a_day(self, client: Client) -> None:
+    def test_generates_a_secret_and_keeps_the_current_one_valid_for_a_day(self, client: Client) -> None:
         webhook = make(client)
 
         data = client.post(f"/webhooks/{webhook['id']}/rotate-secret").json()["data"]
@@ -276,56 +291,57 @@ class TestRotate:
         assert shown["secretRotationGraceExpiresAt"] == data["secretRotationGraceExpiresAt"]
 
     def rotate(self, client: Client, webhook: str, grace: int) -> dict[str, Any]:
-        answer = client.post(f"/webhooks/{webhook}/rotate-secret", json={"graceSeconds": grace})
-        assert answer.status_code == 200, answer.text
-        data: dict[str, Any] = answer.json()["data"]
+        response = client.post(f"/webhooks/{webhook}/rotate-secret", json={"graceSeconds": grace})
+        assert response.status_code == 200, response.text
+        data: dict[str, Any] = response.json()["data"]
         return data
 
-    def living(self, database: Database, webhook: str) -> list[str]:
+    def valid_secrets(self, database: Database, webhook: str) -> list[str]:
         with database.transaction() as session:
-            row = session.execute(sa.select(*Webhook.__table__.columns).where(Webhook.id == webhook)).one()
-        return webhook_secrets.valid(row, now())
+            return webhook_secrets.valid(SELECT_SECRETS.one(session, {"id": webhook}), now())
 
-    def test_each_earlier_secret_signs_until_its_own_end(self, client: Client, database: Database) -> None:
+    def test_each_earlier_secret_is_valid_until_its_own_end(self, client: Client, database: Database) -> None:
         made = make(client)
         first = self.rotate(client, made["id"], 604_800)
         second = self.rotate(client, made["id"], 1)
         third = self.rotate(client, made["id"], 3600)
 
-        assert set(self.living(database, made["id"])) >= {third["secret"], second["secret"], made["secret"]}
-        ends = {each["secretRotationGraceExpiresAt"] for each in (first, second, third)}
+        assert set(self.valid_secrets(database, made["id"])) >= {third["secret"], second["secret"], made["secret"]}
+        ends = {rotated["secretRotationGraceExpiresAt"] for rotated in (first, second, third)}
         assert ends == {client.get(f"/webhooks/{made['id']}").json()["data"]["secretRotationGraceExpiresAt"]}
-        waiting.eventually(lambda: first["secret"] not in self.living(database, made["id"]), "the shortest grace ends")
-        assert self.living(database, made["id"]) == [third["secret"], second["secret"], made["secret"]]
+        waiting.eventually(
+            lambda: first["secret"] not in self.valid_secrets(database, made["id"]), "the shortest grace ends"
+        )
+        assert self.valid_secrets(database, made["id"]) == [third["secret"], second["secret"], made["secret"]]
 
-    def test_the_end_of_the_latest_ends_none_before_it(self, client: Client, database: Database) -> None:
+    def test_a_short_grace_period_does_not_end_an_earlier_one(self, client: Client, database: Database) -> None:
         made = make(client)
         first = self.rotate(client, made["id"], 604_800)
         self.rotate(client, made["id"], 1)
-        waiting.eventually(lambda: len(self.living(database, made["id"])) < 3, "the shorter grace ends")
+        waiting.eventually(lambda: len(self.valid_secrets(database, made["id"])) < 3, "the shorter grace ends")
 
-        assert self.living(database, made["id"])[1:] == [made["secret"]]
+        assert self.valid_secrets(database, made["id"])[1:] == [made["secret"]]
         shown = client.get(f"/webhooks/{made['id']}").json()["data"]
         assert shown["secretRotationGraceExpiresAt"] == first["secretRotationGraceExpiresAt"]
 
-    def test_a_fourth_is_refused_until_the_first_ends(self, client: Client, database: Database) -> None:
+    def test_a_fourth_rotation_is_refused_until_the_first_secret_ends(self, client: Client, database: Database) -> None:
         webhook = make(client)["id"]
         ends = [self.rotate(client, webhook, grace)["secretRotationGraceExpiresAt"] for grace in (3000, 2000, 4000)]
-        before = self.living(database, webhook)
+        before = self.valid_secrets(database, webhook)
         assert len(before) == 4
 
-        answer = client.post(f"/webhooks/{webhook}/rotate-secret")
+        response = client.post(f"/webhooks/{webhook}/rotate-secret")
 
-        (refusal,) = refusals(answer)
+        (refusal,) = refusals(response)
         assert (refusal["code"], refusal["pointer"]) == ("rotation_limit_reached", "")
         assert refusal["nextPossibleAt"] < min(ends)  # the one of 2000 s
         left = datetime.fromisoformat(refusal["nextPossibleAt"]) - now()
         assert timedelta(seconds=1800) < left <= timedelta(seconds=2000)
-        assert self.living(database, webhook) == before
+        assert self.valid_secrets(database, webhook) == before
         with database.transaction() as session:
             assert session.query(AuditEntry).filter_by(action="webhook.secret_rotated", entity_id=webhook).count() == 3
 
-    def test_without_grace_all_end_at_once_and_the_limit_does_not_hold(
+    def test_without_grace_all_secrets_end_and_the_limit_does_not_apply(
         self, client: Client, database: Database
     ) -> None:
         webhook = make(client)["id"]
@@ -335,17 +351,19 @@ class TestRotate:
         data = self.rotate(client, webhook, 0)
 
         assert data["secretRotationGraceExpiresAt"] is None
-        assert self.living(database, webhook) == [data["secret"]]
-        assert self.rotate(client, webhook, 60)["secret"] in self.living(database, webhook)
+        assert self.valid_secrets(database, webhook) == [data["secret"]]
+        assert self.rotate(client, webhook, 60)["secret"] in self.valid_secrets(database, webhook)
 
-    def test_of_two_at_once_none_is_lost(self, client: Client, database: Database) -> None:
+    def test_concurrent_rotations_lose_no_secret(self, client: Client, database: Database) -> None:
         made = make(client)
         rotated = waiting.concurrently(*[lambda: self.rotate(client, made["id"], 600)["secret"]] * 3)
 
-        assert set(self.living(database, made["id"])) == {made["secret"], *rotated}
+        assert set(self.valid_secrets(database, made["id"])) == {made["secret"], *rotated}
 
-    def test_where_an_earlier_version_ended_all_none_signs(self, client: Client, database: Database) -> None:
-        """It knows the newest earlier secret alone."""
+    def test_no_earlier_secret_is_valid_if_an_earlier_version_ended_them(
+        self, client: Client, database: Database
+    ) -> None:
+        """An earlier version knows only the newest earlier secret."""
         webhook = make(client)["id"]
         for _ in range(3):
             last = self.rotate(client, webhook, 604_800)
@@ -353,27 +371,27 @@ class TestRotate:
             row = session.get_one(Webhook, webhook)
             row.previous_secret = row.secret_rotation_grace_expires_at = None
 
-        assert self.living(database, webhook) == [last["secret"]]
+        assert self.valid_secrets(database, webhook) == [last["secret"]]
         assert client.get(f"/webhooks/{webhook}").json()["data"]["secretRotationGraceExpiresAt"] is None
-        assert len(self.living(database, webhook)) == 1
+        assert len(self.valid_secrets(database, webhook)) == 1
 
-    def test_without_grace_the_old_secret_ends_at_once(self, client: Client) -> None:
+    def test_without_grace_there_is_no_end_to_show(self, client: Client) -> None:
         webhook = make(client)["id"]
 
         data = client.post(f"/webhooks/{webhook}/rotate-secret", json={"graceSeconds": 0}).json()["data"]
 
         assert data["secretRotationGraceExpiresAt"] is None
 
-    def test_refuses_a_grace_that_is_none(self, client: Client) -> None:
+    def test_an_invalid_grace_period_is_rejected(self, client: Client) -> None:
         webhook = make(client)["id"]
 
         for grace in (-1, 604_801, 1.5, "1"):
-            answer = client.post(f"/webhooks/{webhook}/rotate-secret", json={"graceSeconds": grace})
-            assert answer.status_code == 400
+            response = client.post(f"/webhooks/{webhook}/rotate-secret", json={"graceSeconds": grace})
+            assert response.status_code == 400
 
 
 class TestDeliveries:
-    def test_an_event_waits_for_each_active_subscriber(self, client: Client) -> None:
+    def test_an_event_is_queued_for_each_active_subscriber(self, client: Client) -> None:
         subscribed = make(client, "customer.created", "order.created")["id"]
         inactive = make(client, "customer.created", isActive=False)["id"]
         other = make(client, "order.created")["id"]
@@ -388,58 +406,60 @@ class TestDeliveries:
         for webhook in (inactive, other):
             assert client.get(f"/webhooks/{webhook}/deliveries").json()["data"] == []
 
-    def test_can_be_filtered_and_paged(self, client: Client) -> None:
+    def test_deliveries_can_be_filtered_and_paged(self, client: Client) -> None:
         webhook = make(client, "customer.created", "customer.updated")["id"]
         customers = [add_customer(client, f"c{number}@example.com") for number in range(3)]
         client.patch(f"/customers/{customers[0]}", json={"name": "Changed"})
 
         path = f"/webhooks/{webhook}/deliveries"
-        assert [each["event"] for each in client.walk(path, limit=1)] == ["customer.updated"] + ["customer.created"] * 3
+        assert [delivery["event"] for delivery in client.walk(path, limit=1)] == ["customer.updated"] + [
+            "customer.created"
+        ] * 3
         assert len(list(client.walk(path, event="customer.updated"))) == 1
         assert len(list(client.walk(path, outcome="PENDING", limit=2))) == 4
         assert list(client.walk(path, outcome="FAILED")) == list(client.walk(path, outcome="SUCCEEDED")) == []
         assert client.get(path, params={"outcome": "LOST"}).status_code == 400
 
-    def test_can_be_repeated(self, client: Client) -> None:
+    def test_a_delivery_can_be_repeated(self, client: Client) -> None:
         webhook = make(client, "customer.created")["id"]
         add_customer(client)
         (first,) = client.get(f"/webhooks/{webhook}/deliveries").json()["data"]
 
-        answer = client.post(f"/webhooks/{webhook}/deliveries/{first['id']}/redeliver")
+        response = client.post(f"/webhooks/{webhook}/deliveries/{first['id']}/redeliver")
 
-        again = answer.json()["data"]
-        assert answer.status_code == 202
+        again = response.json()["data"]
+        assert response.status_code == 202
         assert again["id"] != first["id"]
         assert (again["eventId"], again["event"], again["attempt"]) == (first["eventId"], first["event"], 1)
         unknown = client.post(f"/webhooks/{webhook}/deliveries/c{'0' * 24}/redeliver")
         assert (unknown.status_code, unknown.json()["error"]) == (404, "Delivery not found.")
 
-    def test_a_test_goes_to_one_webhook_alone(self, client: Client) -> None:
+    def test_a_test_event_is_sent_to_one_webhook_only(self, client: Client) -> None:
         webhook, other = make(client)["id"], make(client)["id"]
 
-        answer = client.post(f"/webhooks/{webhook}/test")
+        response = client.post(f"/webhooks/{webhook}/test")
 
-        assert (answer.status_code, answer.json()["data"]["event"]) == (202, "webhook.test")
+        assert (response.status_code, response.json()["data"]["event"]) == (202, "webhook.test")
         assert len(client.get(f"/webhooks/{webhook}/deliveries").json()["data"]) == 1
         assert client.get(f"/webhooks/{other}/deliveries").json()["data"] == []
         assert client.get("/events").json()["data"] == []
 
 
 class TestRecover:
-    def test_queues_what_was_missed_once(self, client: Client) -> None:
+    def test_missed_events_are_queued_once(self, client: Client) -> None:
         add_customer(client, "one@example.com")
         add_customer(client, "two@example.com")
         webhook = make(client, "customer.created")["id"]
         add_customer(client, "three@example.com")
 
         path, body = f"/webhooks/{webhook}/recover", {"since": "2026-01-01"}
-        answer = client.post(path, json=body)
+        response = client.post(path, json=body)
 
-        assert (answer.status_code, answer.json()) == (202, {"data": {"count": 2, "hasMore": False}})
+        assert (response.status_code, response.json()) == (202, {"data": {"count": 2, "hasMore": False}})
         assert client.post(path, json=body).json()["data"]["count"] == 0
         assert len(client.get(f"/webhooks/{webhook}/deliveries").json()["data"]) == 3
 
-    def test_only_what_the_webhook_subscribed_to_within_the_range(self, client: Client) -> None:
+    def test_only_subscribed_events_within_the_range_are_queued(self, client: Client) -> None:
         add_customer(client)
         webhook = make(client, "order.created")["id"]
         wanting = make(client, "customer.created")["id"]
@@ -457,15 +477,15 @@ class TestRecover:
             ({"since": "2026-02-02", "until": "2026-02-01"}, "since must not be after until"),
         ],
     )
-    def test_refuses_a_range_that_is_none(self, client: Client, body: dict[str, str], message: str) -> None:
-        answer = client.post(f"/webhooks/{make(client)['id']}/recover", json=body)
+    def test_an_invalid_range_is_rejected(self, client: Client, body: dict[str, str], message: str) -> None:
+        response = client.post(f"/webhooks/{make(client)['id']}/recover", json=body)
 
-        assert (answer.status_code, answer.json()["error"]) == (400, message)
-        assert answer.json()["details"][0]["pointer"] == "/since"
+        assert (response.status_code, response.json()["error"]) == (400, message)
+        assert response.json()["details"][0]["pointer"] == "/since"
 
 
 class TestEvents:
-    def test_lists_what_happened_newest_first(self, client: Client) -> None:
+    def test_events_are_listed_newest_first(self, client: Client) -> None:
         customer = add_customer(client)
         client.patch(f"/customers/{customer}", json={"name": "Changed"})
 
@@ -476,16 +496,16 @@ class TestEvents:
         assert updated["data"]["name"] == "Changed"
         assert created["data"]["name"] is None
 
-    def test_can_be_filtered_and_paged(self, client: Client, stranger: Client) -> None:
+    def test_events_can_be_filtered_and_paged(self, client: Client, other_company: Client) -> None:
         customer = add_customer(client)
         for number in range(4):
             client.patch(f"/customers/{customer}", json={"name": f"Name {number}"})
 
         assert len(list(client.walk("/events", limit=2))) == 5
-        assert [each["event"] for each in client.walk("/events", event="customer.created")] == ["customer.created"]
+        assert [event["event"] for event in client.walk("/events", event="customer.created")] == ["customer.created"]
         assert list(client.walk("/events", since="2126-01-01")) == []
         assert len(list(client.walk("/events", until="2126-01-01"))) == 5
-        assert stranger.get("/events").json()["data"] == []
+        assert other_company.get("/events").json()["data"] == []
         assert client.get("/events", params={"event": "no.such"}).status_code == 400
 
 
@@ -500,11 +520,11 @@ class TestAudit:
 
         with database.transaction() as session:
             entries = session.query(AuditEntry).filter_by(entity_id=webhook).order_by(AuditEntry.id).all()
-        assert [each.action for each in entries] == [
+        assert [entry.action for entry in entries] == [
             "webhook.created",
             "webhook.updated",
             "webhook.secret_rotated",
             "webhook.deleted",
         ]
-        assert {each.actor_id for each in entries} == {tenant.key_id}
-        assert "whsec_" not in str([each.details for each in entries])
+        assert {entry.actor_id for entry in entries} == {tenant.key_id}
+        assert "whsec_" not in str([entry.details for entry in entries])

@@ -1,4 +1,4 @@
-"""A receiver of webhooks: a real HTTP server that remembers what it got, and misbehaves where its path says so."""
+"""A receiver of webhooks: a real HTTP server that records requests, and misbehaves at some paths."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ Writer = asyncio.StreamWriter
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """One request."""
+    """A request that arrived."""
 
     path: str
     headers: dict[str, str]
@@ -77,16 +77,16 @@ MISBEHAVIOUR: dict[str, Callable[[Writer], Awaitable[None]]] = {
 
 
 class Receiver:
-    """Answer 200, or what `answers` holds for a path: statuses and headers, the last one for ever.
+    """Responds with 200, or with the statuses and headers that `responses` has for a path: the last one repeatedly.
 
-    `bodies` holds what the answer says, for a path that says something else than `ok`; `leftovers` holds what is sent
-    after the answer, and after how many seconds.
+    `bodies` has the body of a path if it is not `ok`. `leftovers` has bytes that are sent after the response, and after
+    how many seconds.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
         self.received: list[Received] = []
-        self.answers: dict[str, list[tuple[int, dict[str, str]]]] = {}
+        self.responses: dict[str, list[tuple[int, dict[str, str]]]] = {}
         self.bodies: dict[str, str] = {}
         self.leftovers: dict[str, tuple[float, bytes]] = {}
         self.delay = 0.0
@@ -98,12 +98,12 @@ class Receiver:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}{path}"
 
     def on(self, path: str) -> list[Received]:
-        """Return what came to a path."""
-        return [each for each in list(self.received) if each.path == path]
+        """Return the requests to a path."""
+        return [request for request in list(self.received) if request.path == path]
 
     def wait(self, path: str, count: int = 1) -> list[Received]:
-        """Return what came to a path once there are so many. Raises AssertionError when they do not come."""
-        waiting.eventually(lambda: len(self.on(path)) >= count, f"{count} requests come to {path}")
+        """Return the requests to a path once there are `count`. Raises AssertionError if they do not arrive."""
+        waiting.eventually(lambda: len(self.on(path)) >= count, f"{count} requests arrive at {path}")
         return self.on(path)
 
     def __enter__(self) -> Self:
@@ -135,21 +135,21 @@ class Receiver:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 async for request in _requests(reader):
                     self.received.append(request)
-                    await self._answer(request.path, writer)
+                    await self._respond(request.path, writer)
         finally:
             self._tasks.discard(task)
             writer.transport.abort()
 
-    async def _answer(self, path: str, writer: Writer) -> None:
+    async def _respond(self, path: str, writer: Writer) -> None:
         if path in MISBEHAVIOUR:
             await MISBEHAVIOUR[path](writer)
             return
-        queue = self.answers.get(path, [(200, {})])
+        queue = self.responses.get(path, [(200, {})])
         status, headers = queue.pop(0) if len(queue) > 1 else queue[0]
         body = self.bodies.get(path, "ok")
         await asyncio.sleep(self.delay)
         lines = [
-            f"HTTP/1.1 {status} Answer",
+            f"HTTP/1.1 {status} Status",
             f"Content-Length: {len(body.encode())}",
             *(f"{name}: {value}" for name, value in headers.items()),
         ]

@@ -1,4 +1,4 @@
-"""`python -m tests.support.worker LEASE DEADLINE`: the real worker, with a lease and a deadline as tests want them."""
+"""`python -m tests.support.worker LEASE DEADLINE`: the real worker, with the lease and the deadline of a test."""
 
 import asyncio
 import sys
@@ -11,7 +11,7 @@ from app.delivery import process
 from app.delivery.worker import Worker
 
 settings = Settings.from_environment()
-lease, deadline = (float(each) for each in sys.argv[1:])
+lease, deadline = (float(argument) for argument in sys.argv[1:])
 logs.configure(settings.log_level)
 worker = Worker(settings, Database(settings), lease=timedelta(seconds=lease), deadline_seconds=deadline)
 asyncio.run(process.work(worker))

@@ -1,0 +1,94 @@
+"""The events that receivers get: the `data` of each type, and events as JSON (contract, section 8.1).
+
+Each function returns an event that `app/services/events.py` publishes. Its `data` is the `<Event>Data` of the document.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from app.queries.rows import Row
+from app.schemas.base import Json, timestamp
+from app.schemas.customers import CUSTOMER, CustomerRow
+from app.schemas.orders import ITEM, ORDER, OrderItemRow, OrderRow
+from app.schemas.products import PRODUCT, ProductRow
+from models import EventType, OrderStatus
+
+# Published in addition to `order.status_changed`.
+STATUS_EVENTS = {OrderStatus.SHIPPED: EventType.ORDER_SHIPPED, OrderStatus.CANCELLED: EventType.ORDER_CANCELLED}
+
+
+class WebhookEventRow(Row):
+    """A stored event."""
+
+    id: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to be published: what happened to which row of the table that its type belongs to."""
+
+    type: EventType
+    entity_id: str
+    data: Json
+
+
+def order_summary(order: OrderRow) -> Json:
+    """Return the members that all events of an order have."""
+    rendered = ORDER.render(order)
+    return {name: rendered[name] for name in ("id", "status", "total", "customerId", "poNumber")}
+
+
+def order_created(order: OrderRow, items: Sequence[OrderItemRow]) -> NewEvent:
+    """Return the event of an order that was placed."""
+    data = {**order_summary(order), "itemCount": len(items), "items": [ITEM.render(item) for item in items]}
+    return NewEvent(EventType.ORDER_CREATED, order.id, data)
+
+
+def order_status_changed(order: OrderRow, previous_status: str) -> list[NewEvent]:
+    """Return the events of an order whose status changed: one for any change, and one for some statuses."""
+    data = {**order_summary(order), "previousStatus": previous_status}
+    types = [EventType.ORDER_STATUS_CHANGED, STATUS_EVENTS.get(OrderStatus(order.status))]
+    return [NewEvent(event_type, order.id, data) for event_type in types if event_type is not None]
+
+
+def customer_created(customer: CustomerRow) -> NewEvent:
+    """Return the event of a new customer."""
+    return NewEvent(EventType.CUSTOMER_CREATED, customer.id, CUSTOMER.render(customer))
+
+
+def customer_updated(customer: CustomerRow) -> NewEvent:
+    """Return the event of a customer that was changed."""
+    return NewEvent(EventType.CUSTOMER_UPDATED, customer.id, CUSTOMER.render(customer))
+
+
+def product_low_stock(product: ProductRow, *, stock: int, threshold: int, at: datetime) -> NewEvent:
+    """Return the event of a product whose stock fell to its threshold; `product` is the row before that."""
+    data = {**PRODUCT.render(product), "stock": stock, "lowStockThreshold": threshold, "updatedAt": timestamp(at)}
+    return NewEvent(EventType.PRODUCT_LOW_STOCK, product.id, data)
+
+
+def webhook_test(webhook_id: str) -> NewEvent:
+    """Return the event that tests a webhook."""
+    return NewEvent(EventType.WEBHOOK_TEST, webhook_id, {"webhookId": webhook_id})
+
+
+def payload(event: NewEvent, event_id: str, sequence: int, at: datetime) -> str:
+    """Return the JSON that is stored, signed and delivered."""
+    body = {
+        "event": event.type,
+        "timestamp": timestamp(at),
+        "data": event.data,
+        "id": event_id,
+        "sequence": sequence,
+    }
+    return orjson.dumps(body).decode()
+
+
+def render(row: WebhookEventRow) -> Json:
+    """Return a stored event as its receivers get it."""
+    body: Json = orjson.loads(row.payload)
+    return body
