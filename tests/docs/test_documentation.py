@@ -224,7 +224,7 @@ class TestWebhookPage:
         inbox = python["Inbox"]()
         first, second = ({"id": f"c{n}", "sequence": n, "data": {"id": "o"}} for n in (1, 2))
 
-        assert [inbox.takes(event) for event in (second, second, first)] == [True, False, False]
+        assert [inbox.accepts(event) for event in (second, second, first)] == [True, False, False]
 
     def test_the_retry_schedule_is_the_default(self) -> None:
         waits = settings("sqlite:///x").webhook_retry_schedule
