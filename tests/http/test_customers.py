@@ -1,4 +1,4 @@
-"""Customers: section 6 of the contract, over HTTP, on both databases."""
+"""Customers (contract, section 6), over HTTP on both databases."""
 
 import json
 from typing import Any
@@ -35,7 +35,7 @@ def audit(database: Database, entity_id: str) -> list[AuditEntry]:
 
 
 class TestCreateCustomer:
-    def test_answers_the_members_of_the_contract(self, client: Client) -> None:
+    def test_returns_the_members_of_the_contract(self, client: Client) -> None:
         response = client.post("/customers", json=FULL)
 
         data = response.json()["data"]
@@ -91,12 +91,12 @@ class TestCreateCustomer:
             ({"email": "a@b.de", "companyId": "c1"}, "companyId is not a known field"),
         ],
     )
-    def test_each_rule_has_its_words(self, client: Client, body: dict[str, Any], message: str) -> None:
+    def test_every_rule_of_the_schema_has_its_message(self, client: Client, body: dict[str, Any], message: str) -> None:
         response = client.post("/customers", json=body)
 
         assert (response.status_code, response.json()["error"]) == (400, message)
 
-    def test_an_email_is_taken_in_any_spelling_but_only_in_the_company(
+    def test_an_email_is_unique_in_the_company_ignoring_case(
         self, client: Client, database: Database, tenant: Tenant
     ) -> None:
         factories.customer(database, factories.tenant(database).company_id, email="buyer@acme.com")
@@ -108,7 +108,7 @@ class TestCreateCustomer:
         assert refusals(response) == [{"pointer": "/email", "code": "email_taken", "message": message}]
         assert factories.count(database, Customer, tenant.company_id) == 1
 
-    def test_one_of_many_racing_for_an_email_wins(
+    def test_one_of_many_concurrent_requests_gets_an_email(
         self, server: Server, tenant: Tenant, contract: Contract, database: Database
     ) -> None:
         def create() -> int:
@@ -120,7 +120,7 @@ class TestCreateCustomer:
         assert statuses == [201] + [422] * 15
         assert factories.count(database, Customer, tenant.company_id) == 1
 
-    def test_is_told_and_recorded_with_the_key_as_actor(
+    def test_publishes_an_event_and_an_audit_entry_with_the_key_as_actor(
         self, client: Client, tenant: Tenant, database: Database
     ) -> None:
         response = client.post("/customers", json=FULL, headers={"X-Request-Id": "req-7"})
@@ -142,8 +142,8 @@ class TestCreateCustomer:
         assert '"customers:write"' in response.json()["error"]
 
 
-class TestLookUp:
-    def test_an_email_is_looked_up_in_any_spelling(self, client: Client, database: Database, tenant: Tenant) -> None:
+class TestLookup:
+    def test_an_email_is_looked_up_ignoring_case(self, client: Client, database: Database, tenant: Tenant) -> None:
         wanted = client.post("/customers", json=FULL).json()["data"]
         client.post("/customers", json={"email": "xbuyer@acme.com"})
         factories.customer(database, factories.tenant(database).company_id, email="foreign@acme.com")
@@ -153,14 +153,14 @@ class TestLookUp:
                 "data": [wanted],
                 "pagination": {"hasMore": False, "nextCursor": None},
             }
-        for email in ("buyer", "foreign@acme.com", "nobody@acme.com", "%", " "):
+        for email in ("buyer", "foreign@acme.com", "unknown@acme.com", "%", " "):
             assert client.get("/customers", params={"email": email}).json()["data"] == []
         assert client.get("/customers", params={"email": "buyer@acme.com", "status": "ACTIVE"}).json()["data"] == []
         assert client.get("/customers", params={"email": ""}).json()["error"] == "email must be at least 1 character"
 
 
 class TestUpdateCustomer:
-    def test_changes_what_is_given_and_null_clears(self, client: Client) -> None:
+    def test_changes_only_the_members_given_and_null_clears(self, client: Client) -> None:
         data = client.post("/customers", json=FULL).json()["data"]
 
         changed = client.patch(
@@ -187,14 +187,14 @@ class TestUpdateCustomer:
         assert after["updatedAt"] > data["updatedAt"]
         assert client.get(f"/customers/{data['id']}").json()["data"] == after
 
-    def test_search_follows_the_change(self, client: Client) -> None:
+    def test_search_finds_the_new_name(self, client: Client) -> None:
         data = client.post("/customers", json={"email": "old@example.com", "name": "Old"}).json()["data"]
         client.patch(f"/customers/{data['id']}", json={"name": "Fresh & Co"})
 
-        assert [each["id"] for each in client.walk("/customers", search="FRESH")] == [data["id"]]
-        assert [each["id"] for each in client.walk("/customers", search="Old@")] == [data["id"]]
+        assert [customer["id"] for customer in client.walk("/customers", search="FRESH")] == [data["id"]]
+        assert [customer["id"] for customer in client.walk("/customers", search="Old@")] == [data["id"]]
 
-    def test_what_changes_nothing_leaves_no_trace(self, client: Client, database: Database) -> None:
+    def test_an_update_without_a_change_is_not_recorded(self, client: Client, database: Database) -> None:
         data = client.post("/customers", json=FULL).json()["data"]
 
         response = client.patch(f"/customers/{data['id']}", json=FULL)
@@ -203,11 +203,11 @@ class TestUpdateCustomer:
         assert len(events(database, data["id"])) == 1
         assert len(audit(database, data["id"])) == 1
 
-    def test_is_told_and_recorded_with_what_changed(self, client: Client, database: Database) -> None:
+    def test_publishes_an_event_and_records_the_changes(self, client: Client, database: Database) -> None:
         data = client.post("/customers", json=FULL).json()["data"]
         after = client.patch(f"/customers/{data['id']}", json={"creditLimit": 12.5}).json()["data"]
 
-        assert [(each["event"], each["sequence"]) for each in events(database, data["id"])] == [
+        assert [(event["event"], event["sequence"]) for event in events(database, data["id"])] == [
             ("customer.created", 1),
             ("customer.updated", 2),
         ]
@@ -217,7 +217,7 @@ class TestUpdateCustomer:
         assert details["after"]["creditLimit"] == 12.5
         assert details["after"].keys() == {"creditLimit", "updatedAt"}
 
-    def test_an_email_of_another_customer_is_refused(self, client: Client) -> None:
+    def test_the_email_of_another_customer_is_refused(self, client: Client) -> None:
         client.post("/customers", json={"email": "one@example.com"})
         data = client.post("/customers", json={"email": "two@example.com"}).json()["data"]
 
@@ -227,19 +227,20 @@ class TestUpdateCustomer:
         assert refusals(response) == [{"pointer": "/email", "code": "email_taken", "message": message}]
         assert client.get(f"/customers/{data['id']}").json()["data"] == data
 
-    def test_an_empty_change_is_refused(self, client: Client) -> None:
+    def test_an_empty_update_is_rejected(self, client: Client) -> None:
         data = client.post("/customers", json=FULL).json()["data"]
 
         assert client.patch(f"/customers/{data['id']}", json={}).status_code == 400
 
-    def test_foreign_and_unknown_ids_answer_alike(self, client: Client, database: Database) -> None:
+    def test_foreign_and_unknown_ids_get_the_same_response(self, client: Client, database: Database) -> None:
         foreign = factories.customer(database, factories.tenant(database).company_id)
 
         for method, body in (("GET", None), ("PATCH", {"name": "x"})):
-            answers = [
-                client.request(method, f"/customers/{each}", json=body) for each in (foreign, "c" + "0" * 24, "x")
+            responses = [
+                client.request(method, f"/customers/{customer_id}", json=body)
+                for customer_id in (foreign, "c" + "0" * 24, "x")
             ]
-            assert {(each.status_code, each.content) for each in answers} == {
+            assert {(response.status_code, response.content) for response in responses} == {
                 (404, b'{"error":"Customer not found.","code":"not_found"}')
             }
 
@@ -252,7 +253,7 @@ class TestListCustomers:
         active = factories.customer(database, tenant.company_id, email="other@x.com", name="Bäcker 100%")
 
         def found(**query: str) -> list[str]:
-            return [each["id"] for each in client.walk("/customers", **query)]
+            return [customer["id"] for customer in client.walk("/customers", **query)]
 
         assert found() == sorted([active, blocked], reverse=True)
         assert found(status="BLOCKED") == [blocked]
@@ -262,7 +263,7 @@ class TestListCustomers:
         assert found(search="_") == [blocked]
         assert found(search="%") == [active]
 
-    def test_a_status_that_is_none_is_refused(self, client: Client) -> None:
+    def test_an_unknown_status_is_rejected(self, client: Client) -> None:
         response = client.get("/customers", params={"status": "GONE"})
 
         assert (response.status_code, response.json()["error"]) == (400, "status must be one of ACTIVE, BLOCKED")
@@ -270,4 +271,4 @@ class TestListCustomers:
     def test_pages(self, client: Client, tenant: Tenant, database: Database) -> None:
         made = [factories.customer(database, tenant.company_id) for _ in range(7)]
 
-        assert [each["id"] for each in client.walk("/customers", limit=3)] == sorted(made, reverse=True)
+        assert [customer["id"] for customer in client.walk("/customers", limit=3)] == sorted(made, reverse=True)

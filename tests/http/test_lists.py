@@ -1,4 +1,4 @@
-"""What all lists share: the header Link, and `updatedSince` (contract, section 3)."""
+"""What all lists have in common: the header Link and `updatedSince` (contract, section 3)."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,8 +19,6 @@ from tests.support.servers import Server
 LISTS = ["/products", "/orders", "/customers"]
 START = datetime(2026, 4, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
 TEXT = 'ä &"<>;%'
 TEXT_FILTER = {"/products": "search", "/orders": "poNumber", "/customers": "search"}
 
@@ -43,41 +41,41 @@ def target(link: str) -> str:
 
 @pytest.mark.parametrize("path", LISTS)
 class TestLink:
-    def test_leads_through_the_whole_list(self, client: Client, database: Database, tenant: Tenant, path: str) -> None:
-        made = [make(database, tenant, path, START + each * HOUR, START + each * HOUR) for each in range(5)]
-
-        seen, answer = [], client.get(path, params={"limit": "2"})
-        while True:
-            seen += [each["id"] for each in answer.json()["data"]]
-            if "Link" not in answer.headers:
-                break
-            assert answer.json()["pagination"]["hasMore"]
-            url = target(answer.headers["Link"])
-            assert url == f"/api/v1{path}?limit=2&cursor={answer.json()['pagination']['nextCursor']}"
-            answer = client.get(url.removeprefix("/api/v1"))
-
-        assert seen == made[::-1]
-        assert not answer.json()["pagination"]["hasMore"]
-
-    def test_keeps_the_other_parameters_as_they_were_meant(
+    def test_links_lead_through_the_whole_list(
         self, client: Client, database: Database, tenant: Tenant, path: str
     ) -> None:
-        for each in range(3):
-            make(database, tenant, path, START + each * HOUR, START + each * HOUR, TEXT)
+        made = [make(database, tenant, path, START + hour * HOUR, START + hour * HOUR) for hour in range(5)]
+
+        seen, page = [], client.get(path, params={"limit": "2"})
+        while True:
+            seen += [item["id"] for item in page.json()["data"]]
+            if "Link" not in page.headers:
+                break
+            assert page.json()["pagination"]["hasMore"]
+            url = target(page.headers["Link"])
+            assert url == f"/api/v1{path}?limit=2&cursor={page.json()['pagination']['nextCursor']}"
+            page = client.get(url.removeprefix("/api/v1"))
+
+        assert seen == made[::-1]
+        assert not page.json()["pagination"]["hasMore"]
+
+    def test_keeps_the_other_parameters(self, client: Client, database: Database, tenant: Tenant, path: str) -> None:
+        for hour in range(3):
+            make(database, tenant, path, START + hour * HOUR, START + hour * HOUR, TEXT)
         query = {TEXT_FILTER[path]: TEXT, "updatedSince": "2026-04-01T02:00:00+02:00", "limit": "1"}
         first = client.get(path, params=query)
         second = client.get(target(first.headers["Link"]).removeprefix("/api/v1"))
 
-        for answer in (first, second):
-            url = urlsplit(target(answer.headers["Link"]))
-            cursor = answer.json()["pagination"]["nextCursor"]
+        for page in (first, second):
+            url = urlsplit(target(page.headers["Link"]))
+            cursor = page.json()["pagination"]["nextCursor"]
             assert parse_qs(url.query) == {name: [value] for name, value in {**query, "cursor": cursor}.items()}
 
-    def test_is_not_there_on_the_last_page(self, client: Client, path: str) -> None:
+    def test_is_absent_on_the_last_page(self, client: Client, path: str) -> None:
         assert "Link" not in client.get(path).headers
 
 
-def test_what_has_no_next_page_has_no_link(client: Client, database: Database, tenant: Tenant) -> None:
+def test_a_response_without_a_next_page_has_no_link(client: Client, database: Database, tenant: Tenant) -> None:
     product = factories.product(database, tenant.company_id)
 
     for path in (f"/products/{product}", "/reports/sales", "/events", "/webhooks"):
@@ -86,29 +84,29 @@ def test_what_has_no_next_page_has_no_link(client: Client, database: Database, t
 
 @pytest.mark.parametrize("path", LISTS)
 class TestUpdatedSince:
-    def test_lets_through_what_was_made_or_changed_since(
+    def test_returns_what_was_created_or_updated_since(
         self, client: Client, database: Database, tenant: Tenant, path: str
     ) -> None:
         old = make(database, tenant, path, START, START + HOUR - timedelta(milliseconds=1))
         changed = make(database, tenant, path, START, START + HOUR)
         new = make(database, tenant, path, START + HOUR, START + HOUR)
 
-        answer = client.get(path, params={"updatedSince": "2026-04-01T01:00:00Z"})
+        page = client.get(path, params={"updatedSince": "2026-04-01T01:00:00Z"})
 
-        assert [each["id"] for each in answer.json()["data"]] == [new, changed]
+        assert [item["id"] for item in page.json()["data"]] == [new, changed]
         everything = client.get(path, params={"updatedSince": "2026-04-01"}).json()["data"]
-        assert [each["id"] for each in everything] == [new, *sorted([old, changed], reverse=True)]
+        assert [item["id"] for item in everything] == [new, *sorted([old, changed], reverse=True)]
 
     @pytest.mark.parametrize("text", ["yesterday", "2026-02-30", "", "2026-04-01T25:00"])
-    def test_refuses_what_is_no_time(self, client: Client, path: str, text: str) -> None:
-        answer = client.get(path, params={"updatedSince": text})
+    def test_rejects_an_invalid_time(self, client: Client, path: str, text: str) -> None:
+        response = client.get(path, params={"updatedSince": text})
 
-        assert answer.status_code == 400
-        assert answer.json()["error"] == "updatedSince must be a date or a time in ISO 8601"
-        assert answer.json()["details"][0]["pointer"] == "/query/updatedSince"
+        assert response.status_code == 400
+        assert response.json()["error"] == "updatedSince must be a date or a time in ISO 8601"
+        assert response.json()["details"][0]["pointer"] == "/query/updatedSince"
 
 
-SPANS = st.tuples(st.integers(0, 5), st.integers(0, 5))  # created, changed so much later: in hours
+SPANS = st.tuples(st.integers(0, 5), st.integers(0, 5))  # in hours: the creation, and the time from it to the update
 NO_RESET = [HealthCheck.function_scoped_fixture]
 
 
@@ -120,7 +118,7 @@ NO_RESET = [HealthCheck.function_scoped_fixture]
     created=st.tuples(st.integers(0, 6) | st.none(), st.integers(0, 6) | st.none()),
     status=st.sampled_from(OrderStatus) | st.none(),
 )
-def test_a_walk_over_what_was_changed_sees_each_order_once_and_in_order(
+def test_a_walk_with_updated_since_returns_every_order_once_and_in_order(
     server: Server,
     database: Database,
     contract: Contract,
@@ -135,10 +133,10 @@ def test_a_walk_over_what_was_changed_sees_each_order_once_and_in_order(
         {
             "created_at": START + made * HOUR,
             "updated_at": START + (made + later) * HOUR,
-            "status": each,
+            "status": order_status,
             "total": Decimal(1),
         }
-        for (made, later), each in spans
+        for (made, later), order_status in spans
     ]
     ids = factories.history(database, tenant.company_id, orders)
     first, last = (
@@ -156,6 +154,6 @@ def test_a_walk_over_what_was_changed_sees_each_order_once_and_in_order(
     query |= {"since": first.isoformat()} if created[0] is not None else {}
     query |= {"until": last.isoformat()} if created[1] is not None else {}
     with Client(server.url, tenant.key, contract) as client:
-        seen = [each["id"] for each in client.walk("/orders", **query, **({"status": status} if status else {}))]
+        seen = [order["id"] for order in client.walk("/orders", **query, **({"status": status} if status else {}))]
 
     assert seen == [order_id for _, order_id in sorted(wanted, reverse=True)]

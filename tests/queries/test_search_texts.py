@@ -1,4 +1,4 @@
-"""An upgrade folds the texts of rows again that were folded in another way."""
+"""An upgrade refolds the texts of rows that were folded in another way."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ def texts(database: Database, model: type[Product | Customer]) -> dict[str, str]
         return {row.id: row.search_text for row in session.execute(sa.select(model.id, model.search_text))}
 
 
-def test_an_upgrade_finds_what_was_folded_in_another_way(fresh_database: Database) -> None:
+def test_an_upgrade_refolds_what_was_folded_in_another_way(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
     product = factories.product(fresh_database, tenant.company_id, name="\u0130stanbul", sku=None, category=None)
     customer = factories.customer(fresh_database, tenant.company_id, name="\u0130stanbul")
@@ -47,24 +47,24 @@ def test_an_upgrade_finds_what_was_folded_in_another_way(fresh_database: Databas
     assert texts(fresh_database, Product) == {product: "istanbul", other: "flour"}
 
 
-def test_only_what_differs_is_written_over_all_batches(fresh_database: Database) -> None:
+def test_only_rows_that_differ_are_written_in_all_batches(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
     made = factories.products(fresh_database, tenant.company_id, 2 * search_texts.BATCH + 1, name="\u0130stanbul")
-    right = texts(fresh_database, Product)
+    correct = texts(fresh_database, Product)
     stale = [made[0], *made[search_texts.BATCH - 1 : search_texts.BATCH + 1], made[-1]]
     fold(fresh_database, Product, stale, STALE)
 
     assert search_texts.refresh(fresh_database) == len(stale)
     assert search_texts.refresh(fresh_database) == 0
-    assert texts(fresh_database, Product) == right
+    assert texts(fresh_database, Product) == correct
 
 
-def test_a_change_at_the_same_time_keeps_its_text(fresh_database: Database, database_url: str) -> None:
+def test_a_concurrent_change_keeps_its_text(fresh_database: Database, database_url: str) -> None:
     tenant = factories.tenant(fresh_database)
     product = factories.product(fresh_database, tenant.company_id, name="\u0130stanbul", sku=None, category=None)
     fold(fresh_database, Product, [product], STALE)
-    beside = open_database(database_url)
-    refreshing = threading.Thread(target=search_texts.refresh, args=[beside])
+    other = open_database(database_url)
+    refreshing = threading.Thread(target=search_texts.refresh, args=[other])
 
     with fresh_database.transaction(write=True) as session:
         values = {"name": "Ankara", "search_text": searchable("Ankara")}
@@ -72,7 +72,7 @@ def test_a_change_at_the_same_time_keeps_its_text(fresh_database: Database, data
         refreshing.start()
         time.sleep(1)  # it has read the old text by then, and waits for the row
     refreshing.join(60)
-    beside.dispose()
+    other.dispose()
 
     assert not refreshing.is_alive()
     assert texts(fresh_database, Product) == {product: "ankara"}

@@ -1,4 +1,4 @@
-"""The fast renderer writes what marshmallow itself would."""
+"""`RowSchema.render` returns what marshmallow's `dump` returns."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,7 +24,7 @@ FIRST, LAST = datetime.fromisoformat("1970-01-02"), datetime.fromisoformat("2200
 
 
 def values(kind: TypeEngine[Any], *, nullable: bool) -> st.SearchStrategy[Any]:
-    """Return what a column may hold."""
+    """Return the values that a column may have."""
     if isinstance(kind, Instant):
         known: st.SearchStrategy[Any] = st.datetimes(timezones=st.just(UTC), min_value=FIRST, max_value=LAST)
     elif isinstance(kind, Fixed):
