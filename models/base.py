@@ -64,7 +64,7 @@ class Instant(TypeDecorator[datetime]):
             return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True, precision=3))
         return dialect.type_descriptor(BigInteger())
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | int | None:
         """Truncate to the millisecond, so that a value equals what was stored."""
         if value is None:
             return None
@@ -99,7 +99,7 @@ class Fixed(TypeDecorator[Decimal]):
             return dialect.type_descriptor(Numeric(14, self.scale))
         return dialect.type_descriptor(BigInteger())
 
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | int | None:
         """Convert a value. Raises ValueError for more places than the column has: services round, columns do not."""
         if value is None:
             return None

@@ -3,7 +3,6 @@
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -16,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Id, Instant, Money, Rate
@@ -32,8 +32,8 @@ class CustomerStatus(StrEnum):
 STATUSES = ", ".join(f"'{status}'" for status in CustomerStatus)
 
 
-def _search_text(context: Any) -> str:
-    values = context.get_current_parameters()
+def _search_text(context: DefaultExecutionContext) -> str:
+    values = context.get_current_parameters()  # type: ignore[no-untyped-call]
     return searchable(*(values.get(column) for column in Customer.searched))
 
 

@@ -4,9 +4,9 @@ import re
 import unicodedata
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Id, Instant, Money
@@ -37,8 +37,8 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", DOTTED_I.sub("i", twice))
 
 
-def _search_text(context: Any) -> str:
-    values = context.get_current_parameters()
+def _search_text(context: DefaultExecutionContext) -> str:
+    values = context.get_current_parameters()  # type: ignore[no-untyped-call]
     return searchable(*(values.get(column) for column in Product.searched))
 
 

@@ -33,7 +33,7 @@ MAX_LIMIT = 100
 CURSOR, SEARCH, CANDIDATES, SINCE = "cursor", "search", "candidates", "updated_since"
 
 Condition = ColumnElement[bool]
-Comparison = Callable[[Any, Any], Condition]
+Comparison = Callable[[AnyColumn, AnyColumn], Condition]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any, Generic, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, TypeVar, cast, get_args, get_type_hints
 
 import sqlalchemy as sa
 from sqlalchemy import Column, ColumnElement, Connection, Table
@@ -48,18 +48,15 @@ class Statement(Generic[RowT]):
 
     def all(self, session: Session | Connection, parameters: Parameters = NO_PARAMETERS) -> Sequence[RowT]:
         """Return every row."""
-        rows: Any = session.execute(self.sql, parameters).all()
-        return rows  # type: ignore[no-any-return]  # checked at import
+        return cast("Sequence[RowT]", session.execute(self.sql, parameters).all())
 
     def one(self, session: Session | Connection, parameters: Parameters = NO_PARAMETERS) -> RowT:
         """Return the only row. Raises NoResultFound or MultipleResultsFound when there is not exactly one."""
-        row: Any = session.execute(self.sql, parameters).one()
-        return row  # type: ignore[no-any-return]  # checked at import
+        return cast("RowT", session.execute(self.sql, parameters).one())
 
     def one_or_none(self, session: Session | Connection, parameters: Parameters = NO_PARAMETERS) -> RowT | None:
         """Return the only row, or None when there is none."""
-        row: Any = session.execute(self.sql, parameters).one_or_none()
-        return row  # type: ignore[no-any-return]  # checked at import
+        return cast("RowT | None", session.execute(self.sql, parameters).one_or_none())
 
 
 def names(row_type: type) -> list[str]:

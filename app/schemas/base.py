@@ -41,12 +41,15 @@ def timestamp(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
-class Converted(fields.Field[Any]):
+Field = fields.Field[Any]
+
+
+class Converted(Field):
     """A field whose values are rendered by `to_json`; null stays null."""
 
-    to_json: Callable[[Any], Any]
+    to_json: Callable[[Any], object]
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+    def _serialize(self, value: object, attr: str | None, obj: object, **kwargs: object) -> object:
         return None if value is None else type(self).to_json(value)
 
 
@@ -67,21 +70,21 @@ class Amount(Converted):
 
     to_json = staticmethod(float)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
+    def _deserialize(self, value: float, attr: str | None, data: object, **kwargs: object) -> Decimal:
         return Decimal(value)
 
 
 class TrimmedText(fields.String):
     """Text without surrounding white space; null when nothing is left."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | None:  # type: ignore[override]
-        return str(value).strip() or None
+    def _deserialize(self, value: str, attr: str | None, data: object, **kwargs: object) -> str | None:  # type: ignore[override]
+        return value.strip() or None
 
 
 class Email(fields.String):
     """An email address, trimmed and in lower case."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+    def _deserialize(self, value: str, attr: str | None, data: object, **kwargs: object) -> str:
         return stored_email(value)
 
 
@@ -108,7 +111,7 @@ def created(body: Json, path: str) -> Created:
 class Schema(marshmallow.Schema):
     """A schema whose names are camelCase in JSON and snake_case in Python."""
 
-    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+    def on_bind_field(self, field_name: str, field_obj: Field) -> None:
         """Derive the JSON name of a field from its Python name."""
         first, *rest = field_name.split("_")
         field_obj.data_key = field_obj.data_key or first + "".join(word.capitalize() for word in rest)
@@ -147,7 +150,7 @@ class RowSchema(Schema, Generic[RowT]):
         return envelope([self.render(row) for row in page_rows], next_cursor)
 
 
-FIELDS: Mapping[object, Callable[[], fields.Field[Any]]] = {
+FIELDS: Mapping[object, Callable[[], Field]] = {
     str: fields.String,
     int: fields.Integer,
     bool: fields.Boolean,
@@ -160,7 +163,7 @@ FIELDS: Mapping[object, Callable[[], fields.Field[Any]]] = {
 
 def row_schema(row_type: type[RowT]) -> RowSchema[RowT]:
     """Make the schema of a row type, with a field for each name in the same order."""
-    declared: dict[str, fields.Field[Any]] = {}
+    declared: dict[str, Field] = {}
     for name, hint in get_type_hints(row_type).items():
         (kind,) = {*(get_args(hint) if isinstance(hint, UnionType) else [hint])} - {NoneType}
         declared[name] = FIELDS[str if isinstance(kind, EnumType) else kind]()
@@ -179,13 +182,13 @@ class DraftSchema(Schema, Generic[DraftT]):
         if names != self.load_fields.keys():
             raise TypeError(f"{type(self)} and {self._draft_type} differ in {names ^ self.load_fields.keys()}.")
 
-    def load(self, data: Any, **options: Any) -> DraftT:
+    def load(self, data: Json, **options: Any) -> DraftT:  # type: ignore[override]  # a body is one object
         """Return the draft that a valid body describes."""
         draft: DraftT = super().load(data, **options)
         return draft
 
     @marshmallow.post_load
-    def _draft(self, values: Json, **_options: Any) -> DraftT:
+    def _draft(self, values: Json, **_options: object) -> DraftT:
         draft: DraftT = self._draft_type(**values)
         return draft
 
