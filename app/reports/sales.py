@@ -52,8 +52,8 @@ K = TypeVar("K", date, str)
 def build(ctx: Context, period: ReportRange) -> SalesReport:
     """Add up the orders of a range."""
     days, entries = _daily_totals(ctx, period)
-    by_day = _add_up((days[entry.day], entry.order_count, entry.cents) for entry in entries)
-    by_status = _add_up((entry.status, entry.order_count, entry.cents) for entry in entries)
+    by_day = _add_up((days[day], count, cents) for day, _, count, cents in entries)
+    by_status = _add_up((status, count, cents) for _, status, count, cents in entries)
     listed = set(by_day)  # may have the day after the last one, for an order in its first millisecond
     if ranges.day_count(period) <= MAX_LISTED_DAYS:
         listed |= set(ranges.days(period.start.date(), ranges.last_day(period.start, period.end)))

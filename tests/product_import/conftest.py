@@ -1,15 +1,23 @@
-"""Files of products, as text or bytes, and what is read from them."""
+"""Files of products, what is read from them, and what an import of them writes."""
 
 import csv
 import io
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from app.db import Database
+from app.product_import import importer
 from app.product_import.csv_table import CsvOptions
+from app.product_import.importer import ImportResult
 from app.product_import.product_csv import FIELDS, ProductCsv, ProductFields, RejectedFileError
 from app.product_import.text_file import MAX_QUOTED
+from models import AuditEntry, Product, ProductImport, ProductImportRow
+from tests.support import factories
+from tests.support.factories import Tenant
 
 HEADER = "sku,name,description,category,unit,price,stock,isActive"
 VALID = {"sku": "W-1", "name": "Widget", "price": "8.50"}
@@ -74,3 +82,48 @@ def prices(*cells: str, **options: Any) -> list[Decimal]:
 def rejected_prices(*cells: str, **options: Any) -> tuple[int, str]:
     lines = (f"S-{number};Item;{cell}" for number, cell in enumerate(cells))
     return rejection("\n".join(["sku;name;price", *lines]), **options)
+
+
+@pytest.fixture
+def shop(fresh_database: Database) -> Tenant:
+    """Return a company in the fresh database."""
+    return factories.tenant(fresh_database)
+
+
+def run(database: Database, shop: Tenant, content: str, *, clear_empty: bool = False) -> ImportResult:
+    product_csv = ProductCsv(io.BytesIO(content.encode()))
+    return importer.run(factories.transactions(database, shop.company_id), product_csv, clear_empty=clear_empty)
+
+
+def stored(database: Database, shop: Tenant, sku: str) -> Product:
+    statement = sa.select(Product).where(Product.company_id == shop.company_id, Product.sku == sku)
+    with database.transaction() as session:
+        return session.scalars(statement).one()
+
+
+def audited(database: Database, shop: Tenant) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """Return the audit entries of products, in the order of the actions."""
+    with database.transaction() as session:
+        entries = session.query(AuditEntry).filter_by(company_id=shop.company_id, request_id="test")
+        rows = [(entry.action, entry.entity_type, entry.entity_id, entry.details) for entry in entries]
+    return sorted((row for row in rows if row[0].startswith("product.")), key=lambda row: (row[0], row[2]))
+
+
+def count_rows(database: Database) -> int:
+    """Return the number of rows that imports have left in the database."""
+    with database.transaction() as session:
+        return session.query(ProductImport).count() + session.query(ProductImportRow).count()
+
+
+def indexed(database: Database) -> dict[str | None, int]:
+    """Return how many rows the search index has for each sku. All of its rows must belong to products."""
+    with database.transaction() as session:
+        table = "search_products_rows" if database.is_sqlite else "search_products"
+        ids = Counter(session.scalars(sa.text(f"SELECT id FROM {table}")).all())
+        skus = {row.id: row.sku for row in session.execute(sa.select(Product.id, Product.sku))}
+    assert set(ids) == set(skus)
+    return {skus[product_id]: count for product_id, count in ids.items()}
+
+
+def counts(result: ImportResult) -> tuple[int, int, int]:
+    return result.created, result.updated, result.unchanged

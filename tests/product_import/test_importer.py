@@ -1,7 +1,6 @@
 """Imports of products: what is written, and with how many statements."""
 
 import io
-from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,62 +11,16 @@ import sqlalchemy as sa
 
 from app.context import now
 from app.db import Database
-from app.errors import DatabaseUnavailableError
-from app.http import housekeeping
-from app.product_import import importer, lease, staging
-from app.product_import.comparison import ProductChange, compare_rows
+from app.product_import import importer
+from app.product_import.comparison import ProductChange
 from app.product_import.importer import ImportResult
 from app.product_import.product_csv import ProductCsv, RejectedFileError
-from models import AuditEntry, ImportState, Product, ProductImport, ProductImportRow, searchable
+from models import Product, searchable
+from tests.product_import.conftest import audited, count_rows, counts, indexed, run, stored
 from tests.support import factories
 from tests.support.factories import Tenant
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def shop(fresh_database: Database) -> Tenant:
-    """Return a company in the fresh database."""
-    return factories.tenant(fresh_database)
-
-
-def run(database: Database, shop: Tenant, content: str, *, clear_empty: bool = False) -> ImportResult:
-    product_csv = ProductCsv(io.BytesIO(content.encode()))
-    return importer.run(factories.transactions(database, shop.company_id), product_csv, clear_empty=clear_empty)
-
-
-def stored(database: Database, shop: Tenant, sku: str) -> Product:
-    statement = sa.select(Product).where(Product.company_id == shop.company_id, Product.sku == sku)
-    with database.transaction() as session:
-        return session.scalars(statement).one()
-
-
-def audited(database: Database, shop: Tenant) -> list[tuple[str, str, str, dict[str, Any]]]:
-    """Return the audit entries of products, in the order of the actions."""
-    with database.transaction() as session:
-        entries = session.query(AuditEntry).filter_by(company_id=shop.company_id, request_id="test")
-        rows = [(entry.action, entry.entity_type, entry.entity_id, entry.details) for entry in entries]
-    return sorted((row for row in rows if row[0].startswith("product.")), key=lambda row: (row[0], row[2]))
-
-
-def left(database: Database) -> int:
-    """Return the number of rows that imports have left in the database."""
-    with database.transaction() as session:
-        return session.query(ProductImport).count() + session.query(ProductImportRow).count()
-
-
-def indexed(database: Database) -> dict[str | None, int]:
-    """Return how many rows the search index has for each sku. All of its rows must belong to products."""
-    with database.transaction() as session:
-        table = "search_products_rows" if database.is_sqlite else "search_products"
-        ids = Counter(session.scalars(sa.text(f"SELECT id FROM {table}")).all())
-        skus = {row.id: row.sku for row in session.execute(sa.select(Product.id, Product.sku))}
-    assert set(ids) == set(skus)
-    return {skus[product_id]: count for product_id, count in ids.items()}
-
-
-def counts(result: ImportResult) -> tuple[int, int, int]:
-    return result.created, result.updated, result.unchanged
 
 
 class TestRun:
@@ -280,96 +233,6 @@ class TestConcurrentChanges:
         assert stored(fresh_database, shop, "W-1").updated_at == later
 
 
-class TestExpiredLease:
-    """The process was killed: staged changes are removed, an import that is being applied is completed."""
-
-    ROWS = "".join(f"S-{number},Item {number},2\n" for number in range(1500))
-
-    @pytest.fixture
-    def known(self, fresh_database: Database, shop: Tenant) -> str:
-        return factories.product(fresh_database, shop.company_id, sku="S-7", name="Known", price=Decimal(1))
-
-    def abandon(self, database: Database, shop: Tenant, *, batches: int) -> None:
-        """Stage the rows, apply some batches, and let the lease expire."""
-        transactions = factories.transactions(database, shop.company_id)
-        with transactions(write=True) as ctx:
-            claim = lease.acquire(ctx)
-            assert claim is not None
-            rows = list(ProductCsv(io.BytesIO(f"sku,name,price\n{self.ROWS}".encode())).rows())
-            staging.stage(ctx, claim, [change for change in compare_rows(ctx, rows) if change])
-        with transactions(write=True) as ctx:
-            after, done = "", Counter[str]()
-            for _ in range(batches):
-                last = staging.next_batch(ctx, claim, after)
-                done.update(staging.apply(ctx, claim, after, last))
-                after = last
-            state = ImportState.APPLYING if batches else ImportState.STAGING
-            lease.renew(ctx, claim, state=state, applied_to=after, **done)
-        with database.transaction(write=True) as session:
-            session.execute(sa.update(ProductImport).values(lease_ends_at=now() - timedelta(seconds=1)))
-
-    def test_an_import_that_is_only_staged_is_removed(self, fresh_database: Database, shop: Tenant, known: str) -> None:
-        self.abandon(fresh_database, shop, batches=0)
-
-        housekeeping.resume_imports(fresh_database)
-
-        assert factories.count(fresh_database, Product, shop.company_id) == 1
-        assert stored(fresh_database, shop, "S-7").name == "Known"
-        assert left(fresh_database) == 0
-        assert indexed(fresh_database) == {"S-7": 1}
-        assert audited(fresh_database, shop) == []
-
-    @pytest.mark.parametrize("batches", [1, 2, 3])
-    def test_an_import_that_is_being_applied_is_completed(
-        self, fresh_database: Database, shop: Tenant, known: str, batches: int
-    ) -> None:
-        self.abandon(fresh_database, shop, batches=batches)
-
-        housekeeping.resume_imports(fresh_database)
-
-        assert factories.count(fresh_database, Product, shop.company_id) == 1500
-        assert stored(fresh_database, shop, "S-7").id == known
-        assert stored(fresh_database, shop, "S-7").name == "Item 7"
-        assert left(fresh_database) == 0
-        assert set(indexed(fresh_database).values()) == {1}
-        entries = Counter(entry[0] for entry in audited(fresh_database, shop))
-        assert entries == {"product.created": 1499, "product.updated": 1, "product.imported": 1}
-
-    def test_the_next_import_completes_it_too(self, fresh_database: Database, shop: Tenant, known: str) -> None:
-        self.abandon(fresh_database, shop, batches=1)
-
-        result = run(fresh_database, shop, "sku,name,price\nS-7,Last,1\n")
-
-        assert counts(result) == (0, 1, 0)
-        assert factories.count(fresh_database, Product, shop.company_id) == 1500
-        assert stored(fresh_database, shop, "S-7").name == "Last"
-
-    def test_a_process_that_only_paused_cannot_go_on(self, fresh_database: Database, shop: Tenant, known: str) -> None:
-        self.abandon(fresh_database, shop, batches=0)
-        transactions = factories.transactions(fresh_database, shop.company_id)
-        with fresh_database.transaction() as session:
-            (row,) = session.scalars(sa.select(ProductImport)).all()
-        old = lease.Claim(id=row.id, claims=row.claims, state=ImportState.STAGING)
-        with transactions(write=True) as ctx:
-            assert lease.take_over(ctx) is not None
-
-        failure = pytest.raises(DatabaseUnavailableError, match="another process took it over")
-        with failure, transactions(write=True) as ctx:
-            lease.load_progress(ctx, old)
-
-    def test_a_running_import_is_left_alone(self, fresh_database: Database, shop: Tenant) -> None:
-        transactions = factories.transactions(fresh_database, shop.company_id)
-        with transactions(write=True) as ctx:
-            assert lease.acquire(ctx) is not None
-
-        housekeeping.resume_imports(fresh_database)
-
-        assert left(fresh_database) == 1
-        assert not importer.resume(transactions)
-        with transactions(write=True) as ctx:
-            assert lease.acquire(ctx) is None
-
-
 class TestPreview:
     def test_shows_what_would_change_and_writes_nothing(self, fresh_database: Database, shop: Tenant) -> None:
         factories.product(fresh_database, shop.company_id, sku="W-1", name="Widget", stock=3)
@@ -388,5 +251,5 @@ class TestPreview:
         ]
         assert changes[0].details == {"before": {"stock": 3}, "after": {"stock": 5}}
         assert stored(fresh_database, shop, "W-1").updated_at == before
-        assert left(fresh_database) == 0
+        assert count_rows(fresh_database) == 0
         assert factories.count(fresh_database, Product, shop.company_id) == 1
