@@ -1,6 +1,6 @@
 """The customers report: the orders of a range by customer, the highest revenue first (contract, section 7).
 
-One statement, which an index answers alone but for the names of the customers listed.
+One statement, which an index serves alone, except for the names of the customers listed.
 """
 
 from datetime import datetime

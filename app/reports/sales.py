@@ -1,6 +1,6 @@
 """The sales report: the orders of a range by day and by status, equal to a plain sum to the cent (contract, section 7).
 
-Two statements, both answered by an index alone. The first finds the days of the first and the last order, so that the
+Two statements, both served by an index alone. The first finds the days of the first and the last order, so that the
 second looks up only days between them.
 """
 

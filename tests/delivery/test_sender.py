@@ -137,9 +137,9 @@ def contexts(
     return server, client
 
 
-def names(**answers: Sequence[str]) -> Callable[..., object]:
-    """Return a lookup that resolves a name to each of its answers in turn, and to the last one from then on."""
-    left = {name: list(addresses) for name, addresses in answers.items()}
+def names(**lookups: Sequence[str]) -> Callable[..., object]:
+    """Return a lookup that resolves a name to each of its address lists in turn, and then always to the last one."""
+    left = {name: list(addresses) for name, addresses in lookups.items()}
 
     async def lookup(host: str) -> Sequence[str]:
         given = left[host.partition(".")[0]]
@@ -255,7 +255,7 @@ class TestMisbehaviour:
         assert (result.status, result.error) == (None, "No complete response within 0.7 seconds.")
 
     @pytest.mark.parametrize(
-        "answer",
+        "response",
         [
             b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1_000_000 + b"\r\n\r\n",
             b"SSH-2.0-OpenSSH_9.2\r\n" * 2,
@@ -265,8 +265,8 @@ class TestMisbehaviour:
             b"\x16\x03\x01\x00",
         ],
     )
-    def test_a_response_that_is_not_http_is_a_failure(self, peer: Callable[..., Peer], answer: bytes) -> None:
-        (result,) = post(peer(says(answer)).url(), deadline=SHORT)
+    def test_a_response_that_is_not_http_is_a_failure(self, peer: Callable[..., Peer], response: bytes) -> None:
+        (result,) = post(peer(says(response)).url(), deadline=SHORT)
 
         assert not result.is_success
         assert result.error in {"The response is not valid HTTP.", "No complete response within 0.7 seconds."}
@@ -274,9 +274,9 @@ class TestMisbehaviour:
     def test_interim_responses_are_limited(self, peer: Callable[..., Peer]) -> None:
         assert post(peer(self.interim).url())[0].error == "The response is not valid HTTP."
 
-    @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", b"HTTP/1.1 200"])
-    def test_a_connection_closed_too_early_is_a_failure(self, peer: Callable[..., Peer], answer: bytes) -> None:
-        (result,) = post(peer(then_closes(says(answer))).url())
+    @pytest.mark.parametrize("response", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", b"HTTP/1.1 200"])
+    def test_a_connection_closed_too_early_is_a_failure(self, peer: Callable[..., Peer], response: bytes) -> None:
+        (result,) = post(peer(then_closes(says(response))).url())
 
         assert result.error == "The connection was closed before the response was complete."
 
@@ -335,27 +335,31 @@ def in_turn(*behaviours: Behaviour) -> Behaviour:
 class TestLeftovers:
     """Nothing that arrived before a request was sent is its response (RFC 9112, section 6.3)."""
 
-    @pytest.mark.parametrize("answer", LEFTOVERS)
+    @pytest.mark.parametrize("response", LEFTOVERS)
     @pytest.mark.parametrize("pause", [0.0, 0.1])
-    def test_a_leftover_is_not_the_next_response(self, peer: Callable[..., Peer], answer: bytes, pause: float) -> None:
-        there = peer(in_turn(says(answer), says(NO), says(OK)))
+    def test_a_leftover_is_not_the_next_response(
+        self, peer: Callable[..., Peer], response: bytes, pause: float
+    ) -> None:
+        there = peer(in_turn(says(response), says(NO), says(OK)))
 
         first, second, third = post(*[there.url()] * 3, pause=pause)
 
-        assert first.status == int(answer.split()[1])
+        assert first.status == int(response.split()[1])
         assert (second.status, second.body, second.is_success) == (500, "", False)
         assert (third.status, third.body) == (200, "ok")
         assert there.connections >= 2
 
-    @pytest.mark.parametrize("answer", LEFTOVERS)
-    def test_a_late_leftover_over_tls_is_not_the_next_response(self, peer: Callable[..., Peer], answer: bytes) -> None:
+    @pytest.mark.parametrize("response", LEFTOVERS)
+    def test_a_late_leftover_over_tls_is_not_the_next_response(
+        self, peer: Callable[..., Peer], response: bytes
+    ) -> None:
         late = threading.Event()
 
         def behave(connection: socket.socket) -> None:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # data is sent at once
             connection.sendall(OK)
             time.sleep(0.05)
-            connection.sendall(answer)
+            connection.sendall(response)
             late.set()
 
         server, client = contexts("hooks.example")
@@ -412,10 +416,10 @@ class TestLeftovers:
             thread.join(waiting.SECONDS)
 
     @pytest.mark.parametrize(
-        "answer", [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"]
+        "response", [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"]
     )
-    def test_a_protocol_switch_is_not_a_response(self, peer: Callable[..., Peer], answer: bytes) -> None:
-        first, second = post(*[peer(in_turn(says(answer), says(NO))).url()] * 2)
+    def test_a_protocol_switch_is_not_a_response(self, peer: Callable[..., Peer], response: bytes) -> None:
+        first, second = post(*[peer(in_turn(says(response), says(NO))).url()] * 2)
 
         assert (first.status, first.error) == (None, "The response is not valid HTTP.")
         assert second.status == 500
@@ -433,17 +437,21 @@ class TestDestinations:
         assert (result.status, result.error) == (None, NOT_REACHABLE)
         assert canary.connections == 0
 
-    @pytest.mark.parametrize("answers", ["127.0.0.1", "8.8.8.8 127.0.0.1", "127.0.0.1 8.8.8.8", "::ffff:127.0.0.1"])
-    def test_a_name_with_a_forbidden_address_is_not_connected_to(self, peer: Callable[..., Peer], answers: str) -> None:
+    @pytest.mark.parametrize("addresses", ["127.0.0.1", "8.8.8.8 127.0.0.1", "127.0.0.1 8.8.8.8", "::ffff:127.0.0.1"])
+    def test_a_name_with_a_forbidden_address_is_not_connected_to(
+        self, peer: Callable[..., Peer], addresses: str
+    ) -> None:
         canary = peer(says(OK))
 
-        (result,) = post(f"http://hooks.example:{canary.port}/", policy=self.PUBLIC_ONLY, lookup=names(hooks=[answers]))
+        (result,) = post(
+            f"http://hooks.example:{canary.port}/", policy=self.PUBLIC_ONLY, lookup=names(hooks=[addresses])
+        )
 
         assert (result.status, result.error) == (None, NOT_REACHABLE)
         assert canary.connections == 0
 
     def test_a_name_is_resolved_once_for_a_connection(self, peer: Callable[..., Peer]) -> None:
-        """The address that was checked is the one that is connected to; a second answer is never used."""
+        """The address that was checked is the one that is connected to; a second lookup is never used."""
         there = peer(says(OK))
         policy = EgressPolicy(networks=parse_networks("127.0.0.1/32"), ports=OPEN.ports)
         lookup = names(hooks=["127.0.0.1", "127.0.0.2"], other=["127.0.0.2"])
