@@ -88,7 +88,7 @@ def test_a_wrong_value_is_named_in_one_line(name: str, value: str) -> None:
         ("WEBHOOK_CA_FILE", certifi.where()),
     ],
 )
-def test_a_right_value_is_taken(name: str, value: str) -> None:
+def test_a_valid_value_is_accepted(name: str, value: str) -> None:
     assert Settings.from_environment({f"DISTRIBU_{name}": value})
 
 
@@ -105,9 +105,7 @@ def test_a_right_value_is_taken(name: str, value: str) -> None:
         ({"PUBLIC_URL": "https://shop.example/shop/", "PORT": "9000"}, "https://shop.example/shop"),
     ],
 )
-def test_the_address_of_the_server_is_the_public_one_or_that_of_its_socket(
-    values: dict[str, str], expected: str
-) -> None:
+def test_the_address_is_the_public_one_or_that_of_the_socket(values: dict[str, str], expected: str) -> None:
     assert Settings.from_environment({f"DISTRIBU_{name}": value for name, value in values.items()}).site_url == expected
 
 

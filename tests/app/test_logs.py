@@ -39,7 +39,7 @@ class TestFormatters:
         assert line.splitlines() == [line]
         assert control[0] not in line
 
-    def test_secrets_are_cut(self, formatter: logging.Formatter) -> None:
+    def test_secrets_are_redacted(self, formatter: logging.Formatter) -> None:
         line = formatter.format(record("dk_abcdefghijkl", secret="whsec_abcdefghijkl"))
 
         assert "abcdefgh" not in line
@@ -63,7 +63,7 @@ def run(stderr: int) -> None:
     subprocess.run([sys.executable, "-c", FAIL], stderr=stderr, env=environment, timeout=120, check=False)
 
 
-def test_warnings_and_unhandled_exceptions_are_log_lines_too() -> None:
+def test_warnings_and_unhandled_exceptions_are_log_lines() -> None:
     reader, writer = os.pipe()
     run(writer)
     os.close(writer)

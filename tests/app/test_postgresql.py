@@ -1,4 +1,4 @@
-"""PostgreSQL reached in any way: no value depends on the session, and no pooler loses what a statement needs."""
+"""PostgreSQL over direct and pooled connections: no value and no statement depends on the session."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ def direct(store: PostgresqlStore) -> Iterator[str]:
 
 @pytest.fixture(params=["direct", "pooled"])
 def url(request: pytest.FixtureRequest, direct: str) -> Iterator[str]:
-    """Return a URL of the same database, on the second run through a pooler that drops start-up options."""
+    """Return a URL of the same database, in the second run through a pooler that drops startup options."""
     if request.param == "direct":
         yield direct
         return
@@ -56,7 +56,8 @@ def dump(database: Database) -> dict[str, list[tuple[object, ...]]]:
     with database.transaction() as session:
         tables = Base.metadata.sorted_tables
         return {
-            each.name: [tuple(row) for row in session.execute(sa.select(each).order_by(each.c.id))] for each in tables
+            table.name: [tuple(row) for row in session.execute(sa.select(table).order_by(table.c.id))]
+            for table in tables
         }
 
 
@@ -95,7 +96,7 @@ def test_time_limits_hold(url: str) -> None:
     assert "lock timeout" in str(refusal.value.__cause__)
 
 
-def test_what_another_client_of_a_pooler_set_changes_nothing(direct: str) -> None:
+def test_settings_of_another_client_of_a_pooler_have_no_effect(direct: str) -> None:
     changes = ("search_path = ''", "default_transaction_read_only = on", "default_transaction_isolation = serializable")
     with pgbouncer(direct, default_pool_size="1") as pooled:
         with psycopg.connect(pooled, autocommit=True, prepare_threshold=None) as other:
@@ -111,7 +112,7 @@ def test_what_another_client_of_a_pooler_set_changes_nothing(direct: str) -> Non
 
 
 @pytest.mark.parametrize(("way", "prepares"), [("direct", True), ("pooled", False)])
-def test_statements_are_prepared_only_where_no_pooler_is(direct: str, way: str, *, prepares: bool) -> None:
+def test_statements_are_prepared_only_on_a_direct_connection(direct: str, way: str, *, prepares: bool) -> None:
     with pgbouncer(direct) as pooled, opened(pooled if way == "pooled" else direct) as database:
         for _ in range(3):
             with database.connection() as connection:
@@ -132,13 +133,13 @@ def test_parameters_of_the_url_are_kept(url: str) -> None:
     assert settings_of(given, *names) == ["7MB", "shop,public", "1234ms", "UTC", "it's on", "Till 4"]
 
 
-def test_an_option_that_holds_for_a_whole_session_goes_to_the_server(direct: str) -> None:
+def test_an_option_of_the_whole_session_is_sent_to_the_server(direct: str) -> None:
     given = with_query(direct, options="-c work_mem=7MB -W 0")
 
     assert settings_of(given, "work_mem", "post_auth_delay") == ["7MB", "0"]
 
 
-def test_tables_are_found_where_they_are(store: PostgresqlStore) -> None:
+def test_tables_are_found_in_any_schema(store: PostgresqlStore) -> None:
     url = store.create_empty("own_schema")
     store.execute_in("own_schema", 'CREATE SCHEMA "My shop"', "CREATE SCHEMA elsewhere")
     store.execute_in("own_schema", """ALTER DATABASE own_schema SET search_path = 'My shop'""")
@@ -189,7 +190,7 @@ def restore_everything(source: str, target: str) -> None:
 
 
 @pytest.mark.parametrize("restore", [restore_by_psql, restore_by_pg_restore, restore_everything])
-def test_a_restored_database_has_every_row_and_finds_them(
+def test_a_restored_database_has_every_row_and_search_finds_them(
     store: PostgresqlStore, restore: Callable[[str, str], None]
 ) -> None:
     source, target = store.create("source"), store.create("target")
@@ -224,7 +225,7 @@ def test_tables_of_another_role_are_not_used(store: PostgresqlStore) -> None:
             assert settings_of(url, "search_path") == ["second"]
 
 
-def test_an_upgrade_mends_functions_that_name_no_schema(store: PostgresqlStore) -> None:
+def test_an_upgrade_repairs_functions_without_a_schema(store: PostgresqlStore) -> None:
     url = store.create("mended")
     store.execute_in(
         "mended",

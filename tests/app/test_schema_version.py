@@ -1,4 +1,4 @@
-"""Revisions and models say the same; pages are served by an index, in a fixed number of statements."""
+"""Revisions and models describe one schema; pages are read from an index, in a fixed number of statements."""
 
 import re
 from collections.abc import Iterator
@@ -24,17 +24,17 @@ from tests.support import factories
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """Leave out the indexes of search, which are made beside the revisions."""
+    """Leave out the tables of the search index, which the revisions do not create."""
     return kind != "table" or not str(name).startswith("search_")
 
 
-def test_the_revisions_make_what_the_models_describe(fresh_database: Database) -> None:
+def test_the_revisions_create_the_schema_of_the_models(fresh_database: Database) -> None:
     with fresh_database.connection() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_ours})
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_earlier_secrets_outlast_the_way_back_as_far_as_the_old_code_knows_them(fresh_database: Database) -> None:
+def test_a_downgrade_keeps_the_newest_previous_secret(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
     with fresh_database.transaction(write=True) as session:
         ctx = factories.context(session, tenant.company_id)
@@ -77,7 +77,7 @@ FILTERS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("filters", FILTERS, ids=str)
-def test_a_page_takes_one_statement_and_its_cursor_one_more(fresh_database: Database, filters: dict[str, Any]) -> None:
+def test_a_page_takes_one_statement_and_a_cursor_one_more(fresh_database: Database, filters: dict[str, Any]) -> None:
     tenant = factories.tenant(fresh_database)
     factories.products(fresh_database, tenant.company_id, 120)
     with fresh_database.transaction() as session:
@@ -111,7 +111,9 @@ def test_a_page_is_served_by_an_index_without_sorting(fresh_database: Database, 
 
 
 @pytest.mark.parametrize("lines", [1, 20])
-def test_a_page_of_orders_takes_as_many_statements_whatever_they_hold(fresh_database: Database, lines: int) -> None:
+def test_a_page_of_orders_takes_the_same_statements_for_any_number_of_items(
+    fresh_database: Database, lines: int
+) -> None:
     tenant = factories.tenant(fresh_database)
     customer = factories.customer(fresh_database, tenant.company_id)
     bought = factories.products(fresh_database, tenant.company_id, lines, stock=1000)

@@ -1,4 +1,4 @@
-"""Many processes want the same thing at once, and one of them is killed: money and stock stay exact."""
+"""Concurrent changes from many processes, and a server that is killed: money and stock stay exact."""
 
 import contextlib
 import json
@@ -23,32 +23,32 @@ from tests.support import factories, waiting
 from tests.support.factories import Tenant, order_body
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database
 
-# A 503 says that nothing happened: a buyer asks again, with the same key, as an integrator does.
-BUYERS = """
+# A 503 means that nothing was changed: a client repeats the request with the same key.
+CLIENT_PROGRAM = """
 import json, sys, threading, uuid, httpx
 urls, key, bodies = json.load(sys.stdin)
 results, lock = [], threading.Lock()
 def order(http, url, body):
     headers = {"Idempotency-Key": str(uuid.uuid4())}
-    while (answer := http.post(url + "/api/v1/orders", json=body, headers=headers)).status_code == 503:
+    while (response := http.post(url + "/api/v1/orders", json=body, headers=headers)).status_code == 503:
         continue
-    return answer
+    return response
 def buy(number):
     with httpx.Client(timeout=120, headers={"Authorization": f"Bearer {key}"}) as http:
         for body in bodies[number::16]:
-            answer = order(http, urls[number % len(urls)], body)
+            response = order(http, urls[number % len(urls)], body)
             with lock:
-                results.append([answer.status_code, answer.json().get("error")])
+                results.append([response.status_code, response.json().get("error")])
 threads = [threading.Thread(target=buy, args=(number,)) for number in range(16)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
 print(json.dumps(results))
 """
-BUYERS_SECONDS = 600.0
+CLIENT_SECONDS = 600.0
 
 
 class Deployment:
-    """Two servers of two processes each on one database, and one company."""
+    """Two servers with two processes each on one database, and one company."""
 
     def __init__(self, servers: list[Server], database: Database) -> None:
         self.urls = [server.url for server in servers]
@@ -58,23 +58,23 @@ class Deployment:
         self.headers = {"Authorization": f"Bearer {self.tenant.key}"}
 
     def buy(self, bodies: list[dict[str, Any]], processes: int = 2) -> Counter[tuple[int, str | None]]:
-        """Send orders from several client processes of sixteen threads each; return how often each answer came."""
+        """Send orders from several client processes with sixteen threads each; return the number of each response."""
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         calls = []
         with contextlib.ExitStack() as stack:
             for number in range(processes):
-                process = stack.enter_context(waiting.process([sys.executable, "-c", BUYERS], **pipes))
+                process = stack.enter_context(waiting.process([sys.executable, "-c", CLIENT_PROGRAM], **pipes))
                 work = json.dumps([self.urls, self.tenant.key, bodies[number::processes]]).encode()
-                calls.append(partial(process.communicate, work, timeout=BUYERS_SECONDS))
+                calls.append(partial(process.communicate, work, timeout=CLIENT_SECONDS))
             with waiting.threads(*calls) as results:
-                outputs = [each.result(BUYERS_SECONDS)[0] for each in results]
+                outputs = [result.result(CLIENT_SECONDS)[0] for result in results]
         return Counter((status, error) for output in outputs for status, error in json.loads(output))
 
     def stock(self, product_id: str) -> int:
-        answer = httpx.get(
+        response = httpx.get(
             f"{self.urls[0]}/api/v1/products/{product_id}", headers=self.headers, timeout=waiting.SECONDS
         )
-        return int(answer.json()["data"]["stock"])
+        return int(response.json()["data"]["stock"])
 
     def sold(self, product_id: str) -> int:
         with self.database.transaction() as session:
@@ -94,17 +94,17 @@ def deployment(store: SqliteStore | PostgresqlStore, tmp_path_factory: pytest.Te
 
 
 class TestStock:
-    def test_a_thousand_buyers_for_a_hundred_pieces(self, deployment: Deployment) -> None:
+    def test_a_thousand_concurrent_orders_for_a_hundred_pieces(self, deployment: Deployment) -> None:
         product = factories.product(deployment.database, deployment.tenant.company_id, name="Last", stock=100)
 
-        answers = deployment.buy([order_body(deployment.customer, (product, 1))] * 1000)
+        responses = deployment.buy([order_body(deployment.customer, (product, 1))] * 1000)
 
         refused = "Not enough stock for Last. Only 0 available."
-        assert answers == {(201, None): 100, (422, refused): 900}
+        assert responses == {(201, None): 100, (422, refused): 900}
         assert deployment.stock(product) == 0
         assert deployment.sold(product) == 100
 
-    def test_lines_in_opposite_order_never_lock_each_other_out(self, deployment: Deployment) -> None:
+    def test_orders_with_items_in_opposite_order_never_deadlock(self, deployment: Deployment) -> None:
         one, two = factories.products(deployment.database, deployment.tenant.company_id, 2, stock=10_000)
         bodies = [
             order_body(deployment.customer, (one, 1), (two, 1)),
@@ -114,27 +114,27 @@ class TestStock:
         assert deployment.buy(bodies) == {(201, None): 200}
         assert deployment.stock(one) == deployment.stock(two) == 10_000 - 200
 
-    def test_random_baskets_add_up(self, deployment: Deployment) -> None:
+    def test_stock_and_orders_add_up_after_random_orders(self, deployment: Deployment) -> None:
         products = factories.products(deployment.database, deployment.tenant.company_id, 8, stock=40)
         chance = random.Random(7)
         bodies = [
             order_body(
                 deployment.customer,
-                *[(each, chance.randint(1, 4)) for each in chance.choices(products, k=chance.randint(1, 5))],
+                *[(product, chance.randint(1, 4)) for product in chance.choices(products, k=chance.randint(1, 5))],
             )
             for _ in range(200)
         ]
 
-        answers = deployment.buy(bodies)
+        responses = deployment.buy(bodies)
 
-        assert {status for status, _ in answers} <= {201, 422}
+        assert {status for status, _ in responses} <= {201, 422}
         for product in products:
             assert deployment.stock(product) + deployment.sold(product) == 40
             assert deployment.stock(product) >= 0
 
 
 class TestStatus:
-    def test_of_two_racing_changes_one_wins(self, deployment: Deployment) -> None:
+    def test_one_of_two_concurrent_changes_wins(self, deployment: Deployment) -> None:
         product = factories.product(deployment.database, deployment.tenant.company_id, stock=1000)
         for _ in range(15):
             order = httpx.post(
@@ -162,7 +162,7 @@ class TestStatus:
             changes = session.query(Event).filter_by(entity_id=order, type="order.status_changed").count()
         return changes == 2
 
-    def test_of_many_equal_changes_one_wins_and_stock_returns_once(self, deployment: Deployment) -> None:
+    def test_one_of_many_concurrent_cancellations_wins_and_restocks_once(self, deployment: Deployment) -> None:
         product = factories.product(deployment.database, deployment.tenant.company_id, stock=10)
         order = httpx.post(
             deployment.urls[0] + "/api/v1/orders",
@@ -182,10 +182,10 @@ class TestStatus:
 
 
 class TestKilled:
-    def test_what_was_answered_is_there_and_what_was_not_can_be_asked_again(
+    def test_confirmed_orders_exist_and_others_can_be_repeated(
         self, fresh_database: Database, database_url: str, tmp_path: Path
     ) -> None:
-        """Kill the server at random moments; a client that repeats its request with the same key gets one order."""
+        """Kill the server at random times; a client that repeats its request with the same key gets one order."""
         tenant = factories.tenant(fresh_database)
         customer = factories.customer(fresh_database, tenant.company_id)
         product = factories.product(fresh_database, tenant.company_id, stock=100_000)
@@ -197,7 +197,7 @@ class TestKilled:
             key = str(uuid.uuid4())
             while not stop.is_set():
                 try:
-                    answer = httpx.post(
+                    response = httpx.post(
                         server.url + "/api/v1/orders",
                         json=order_body(customer, (product, 1)),
                         headers=headers | {"Idempotency-Key": key},
@@ -206,12 +206,12 @@ class TestKilled:
                 except httpx.TransportError:
                     time.sleep(0.02)
                     continue
-                if answer.status_code == 201:
-                    order = answer.json()["data"]["id"]
+                if response.status_code == 201:
+                    order = response.json()["data"]["id"]
                     assert done.setdefault(key, order) == order
                     key = str(uuid.uuid4())
                 else:
-                    assert answer.status_code in {409, 503}, answer.text
+                    assert response.status_code in {409, 503}, response.text
 
         def await_orders(count: int) -> None:
             enough = len(done) + count
@@ -229,10 +229,10 @@ class TestKilled:
             orders = {order for (order,) in session.query(Order.id).filter_by(company_id=tenant.company_id)}
             events = session.query(Event).filter_by(company_id=tenant.company_id, type="order.created").count()
         assert set(done.values()) <= orders
-        assert len(orders) - len(done) <= 4  # what was cut off after its commit and not asked for again
+        assert len(orders) - len(done) <= 4  # committed, but the response was lost and the request not repeated
         assert len(set(done.values())) == len(done)
         assert events == len(orders)
 
 
-def test_the_buyers_program_is_python() -> None:
-    assert compile(BUYERS, str(ROOT), "exec")
+def test_the_program_of_the_clients_is_python() -> None:
+    assert compile(CLIENT_PROGRAM, str(ROOT), "exec")

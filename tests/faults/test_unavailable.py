@@ -1,4 +1,4 @@
-"""A database that cannot write for a while: 503 meanwhile, and all is well when it can, without a restart."""
+"""A database that cannot be written for a while: 503 until it can, and then requests succeed without a restart."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from tests.support.client import Client, Contract
 from tests.support.pgbouncer import pgbouncer
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
 
-NOBODY = 65534
+UNPRIVILEGED_USER = 65534
 ON_POSTGRESQL = pytest.mark.parametrize("store", ["postgresql"], indirect=True)
 LOST = ["08006", "25006", "57P01", "57P03"]
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'barred'"
@@ -66,7 +66,7 @@ def test_a_demoted_server_is_503_until_it_is_promoted(
         own_store.promote()
         waiting.eventually(lambda: is_ready(server), "the server is ready again")
         assert client.post("/customers", json={"email": "a@example.com"}, headers={"Idempotency-Key": "k"}).is_success
-        assert [each["email"] for each in client.get("/customers").json()["data"]] == [
+        assert [customer["email"] for customer in client.get("/customers").json()["data"]] == [
             "a@example.com",
             "before@example.com",
         ]
@@ -94,10 +94,10 @@ def test_a_role_that_cannot_connect_is_503_until_it_can(
 @ON_POSTGRESQL
 @pytest.mark.parametrize("state", [*LOST, *FAILED])
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "once"}], ids=["plain", "idempotent"])
-def test_a_fault_that_passes_is_503_and_no_bad_connection_is_kept(
+def test_a_temporary_failure_is_503_and_no_broken_connection_is_kept(
     store: PostgresqlStore, server: Server, client: Client, state: str, headers: dict[str, str]
 ) -> None:
-    """The fault is raised in the database, as a server that was demoted between two statements does."""
+    """The database raises the error, like a server that is demoted between two statements."""
     body = {"email": f"{uuid.uuid4()}@example.com"}
     store.execute_in(
         "shared",
@@ -132,13 +132,13 @@ def test_a_database_file_that_is_read_only_is_not_ready() -> None:
 
 
 def _is_fit(url: str) -> bool:
-    """Ask in a process of a user whom file permissions hold for."""
+    """Check in a process of a user to whom file permissions apply."""
     child = os.fork()
     if child == 0:
         code = 70
         try:
             if os.getuid() == 0:
-                os.setuid(NOBODY)
+                os.setuid(UNPRIVILEGED_USER)
             code = 0 if schema_version.is_fit(open_database(url)) else 1
         finally:
             os._exit(code)

@@ -36,58 +36,58 @@ class Probe:
         return self.http.post("/echo", content=content, headers=given)
 
     def raw(self, *lines: str, body: bytes = b"", authorized: bool = True, host: bool = True) -> bytes:
-        """Send a request as it stands; return the whole answer."""
+        """Send a request as it is; return the whole response."""
         standard = [f"Authorization: Bearer {self.tenant.key}"] * authorized + ["Host: localhost"] * host
         request = "\r\n".join([lines[0], *standard, *lines[1:], "Connection: close", "", ""]).encode("latin-1") + body
         with socket.create_connection(("127.0.0.1", self.server.port), timeout=waiting.SECONDS) as connection:
             connection.sendall(request)
-            answer = bytearray()
+            response = bytearray()
             with contextlib.suppress(ConnectionResetError):
                 while part := connection.recv(65536):
-                    answer += part
-        return bytes(answer)
+                    response += part
+        return bytes(response)
 
 
 class Connection:
-    """A raw connection, and a reader of the answers that come over it."""
+    """A raw connection, and a reader of its responses."""
 
     def __init__(self, probe: Probe) -> None:
         self.socket = socket.create_connection(("127.0.0.1", probe.server.port), timeout=60)
-        self._answers = self.socket.makefile("rb")
+        self._responses = self.socket.makefile("rb")
 
     def send(self, *parts: bytes, pause: float = 0.02) -> None:
-        """Send each part in a segment of its own."""
+        """Send each part in a separate segment."""
         for part in parts:
             self.socket.sendall(part)
             time.sleep(pause)
 
-    def answer(self) -> tuple[int, Any]:
-        """Return the status and the JSON of the next answer."""
-        status, _, content = self.whole_answer()
+    def response(self) -> tuple[int, Any]:
+        """Return the status and the JSON of the next response."""
+        status, _, content = self.full_response()
         return status, content
 
-    def whole_answer(self) -> tuple[int, dict[str, str], Any]:
-        """Return the status, the headers and the JSON of the next answer."""
-        status = int(self._answers.readline().split()[1])
-        lines = [line.decode().strip() for line in iter(self._answers.readline, b"\r\n")]
+    def full_response(self) -> tuple[int, dict[str, str], Any]:
+        """Return the status, the headers and the JSON of the next response."""
+        status = int(self._responses.readline().split()[1])
+        lines = [line.decode().strip() for line in iter(self._responses.readline, b"\r\n")]
         headers = dict(line.split(": ", 1) for line in lines)
-        return status, headers, json.loads(self._answers.read(int(headers["content-length"])))
+        return status, headers, json.loads(self._responses.read(int(headers["content-length"])))
 
     def read(self, size: int) -> bytes:
-        """Return so many bytes as they come."""
-        return self._answers.read(size)
+        """Return the next `size` bytes."""
+        return self._responses.read(size)
 
     def rest(self) -> bytes:
-        """Return what comes before the server closes."""
-        return self._answers.read()
+        """Return everything until the server closes."""
+        return self._responses.read()
 
     def is_silent(self) -> bool:
-        """Tell whether no other answer comes before the server closes."""
+        """Return whether the server closes without another response."""
         self.socket.shutdown(socket.SHUT_WR)
         return self.rest() == b""
 
     def close(self) -> None:
-        self._answers.close()
+        self._responses.close()
         self.socket.close()
 
 

@@ -49,34 +49,34 @@ class TestAuthentication:
 
         assert response.status_code == 200
 
-    def test_unknown_expired_and_revoked_keys_answer_alike(
+    def test_unknown_expired_and_revoked_keys_have_the_same_response(
         self, anonymous: Client, tenant: Tenant, database: Database
     ) -> None:
         _, expired = factories.api_key(database, tenant.company_id, expires_at=now() - timedelta(seconds=1))
         _, revoked = factories.api_key(database, tenant.company_id, revoked_at=now())
         unknown = ["dk_" + "A" * 43, "x", "dk_", "é", "x" * 10_000, tenant.key[:-1], tenant.key + "A"]
 
-        answers = [
+        responses = [
             anonymous.get("/products", headers={b"Authorization": f"Bearer {key}".encode("latin-1")})
             for key in (expired, revoked, *unknown)
         ]
 
-        assert {(each.status_code, each.content) for each in answers} == {
+        assert {(response.status_code, response.content) for response in responses} == {
             (401, b'{"error":"Invalid, expired, or revoked API key.","code":"key_invalid"}')
         }
-        assert {each.headers["www-authenticate"] for each in answers} == {"Bearer"}
+        assert {response.headers["www-authenticate"] for response in responses} == {"Bearer"}
 
     def test_a_key_works_until_it_expires(self, anonymous: Client, tenant: Tenant, database: Database) -> None:
         expiry = now() + timedelta(seconds=2)
         _, key = factories.api_key(database, tenant.company_id, expires_at=expiry)
         headers = {"Authorization": f"Bearer {key}"}
 
-        while now() < expiry:  # so that the server remembers the key at that moment
+        while now() < expiry:  # so that the key is cached when it expires
             status = anonymous.get("/products", headers=headers).status_code
             assert status == 200 or now() >= expiry
         assert anonymous.get("/products", headers=headers).status_code == 401
 
-    def test_a_revoked_key_is_refused_once_it_is_not_remembered(
+    def test_a_revoked_key_is_refused_when_its_cache_entry_expires(
         self, anonymous: Client, tenant: Tenant, database: Database
     ) -> None:
         key_id, key = factories.api_key(database, tenant.company_id)
@@ -90,11 +90,11 @@ class TestAuthentication:
         )
         assert CACHE_SECONDS < 5
 
-    def test_a_path_nobody_has_is_404_before_it_is_401(self, anonymous: Client) -> None:
+    def test_an_unknown_path_is_404_before_it_is_401(self, anonymous: Client) -> None:
         assert anonymous.get("/nope").status_code == 404
         assert anonymous.delete("/products").status_code == 405
 
-    def test_a_key_is_judged_before_the_request(self, anonymous: Client) -> None:
+    def test_the_key_is_checked_before_the_request(self, anonymous: Client) -> None:
         assert anonymous.get("/products?limit=x").json()["error"] == MISSING
 
     def test_only_a_digest_is_stored(self, tenant: Tenant, database: Database) -> None:
@@ -110,19 +110,21 @@ class TestAuthentication:
 
 class TestScopes:
     @pytest.mark.parametrize("scope", [scope for scope in Scope if scope is not Scope.PRODUCTS_READ])
-    def test_no_other_scope_will_do(self, anonymous: Client, tenant: Tenant, database: Database, scope: Scope) -> None:
+    def test_every_other_scope_is_refused(
+        self, anonymous: Client, tenant: Tenant, database: Database, scope: Scope
+    ) -> None:
         _, key = factories.api_key(database, tenant.company_id, scopes=[scope])
         response = anonymous.get("/products", headers={"Authorization": f"Bearer {key}"})
 
         assert response.status_code == 403
         assert response.json()["error"] == 'Insufficient permissions. This key lacks the "products:read" scope.'
 
-    def test_the_one_scope_is_enough(self, anonymous: Client, tenant: Tenant, database: Database) -> None:
+    def test_the_required_scope_is_sufficient(self, anonymous: Client, tenant: Tenant, database: Database) -> None:
         _, key = factories.api_key(database, tenant.company_id, scopes=[Scope.PRODUCTS_READ])
 
         assert anonymous.get("/products", headers={"Authorization": f"Bearer {key}"}).status_code == 200
 
-    def test_the_scope_is_judged_before_the_request(
+    def test_the_scope_is_checked_before_the_request(
         self, anonymous: Client, tenant: Tenant, database: Database
     ) -> None:
         _, key = factories.api_key(database, tenant.company_id, scopes=[Scope.ORDERS_READ])
@@ -164,9 +166,7 @@ class TestAnyKey:
 
 
 class TestRateLimit:
-    def test_every_answer_to_a_key_tells_where_it_stands(
-        self, anonymous: Client, tenant: Tenant, database: Database
-    ) -> None:
+    def test_every_response_to_a_key_has_its_quota(self, anonymous: Client, tenant: Tenant, database: Database) -> None:
         _, key = factories.api_key(database, tenant.company_id, rate_limit=None)
         headers = {"Authorization": f"Bearer {key}"}
 
@@ -174,20 +174,20 @@ class TestRateLimit:
             anonymous.get(path, headers=headers) for path in ("/products", "/products/x", "/products?limit=x")
         )
 
-        assert [each.status_code for each in (first, second, third)] == [200, 404, 400]
-        assert {each.headers["ratelimit-policy"] for each in (first, second, third)} == {'"default";q=60;w=60'}
+        assert [response.status_code for response in (first, second, third)] == [200, 404, 400]
+        assert {response.headers["ratelimit-policy"] for response in (first, second, third)} == {'"default";q=60;w=60'}
         assert first.headers["ratelimit"] == '"default";r=59;t=60'
         assert third.headers["ratelimit"].startswith('"default";r=57;t=')
 
-    def test_refused_requests_count_and_the_wait_is_a_promise(
+    def test_refused_requests_count_and_a_request_after_the_wait_passes(
         self, anonymous: Client, tenant: Tenant, database: Database
     ) -> None:
         _, key = factories.api_key(database, tenant.company_id, scopes=[Scope.ORDERS_READ], rate_limit="1/2 seconds")
         headers = {"Authorization": f"Bearer {key}"}
 
         def refusals() -> list[httpx.Response]:
-            answer = anonymous.get("/products", headers=headers)
-            return [answer] if answer.status_code == 429 else []
+            response = anonymous.get("/products", headers=headers)
+            return [response] if response.status_code == 429 else []
 
         assert anonymous.get("/products", headers=headers).status_code == 403
         (refused,) = waiting.eventually(refusals, "a request comes within the window of another")
@@ -209,20 +209,18 @@ class TestRateLimit:
         _, key = factories.api_key(database, tenant.company_id, rate_limit=None)
         with httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=waiting.SECONDS) as http:
             get = partial(http.get, server.url + "/api/v1/products")
-            statuses = [each.status_code for each in waiting.concurrently(*[get] * 80)]
+            statuses = [response.status_code for response in waiting.concurrently(*[get] * 80)]
 
         assert (statuses.count(200), statuses.count(429)) == (60, 20)
 
-    def test_keys_of_one_company_have_a_window_each(
-        self, anonymous: Client, tenant: Tenant, database: Database
-    ) -> None:
+    def test_every_key_of_a_company_has_its_window(self, anonymous: Client, tenant: Tenant, database: Database) -> None:
         limited = [factories.api_key(database, tenant.company_id, rate_limit="1/minute")[1] for _ in range(2)]
 
         for key in limited:
             headers = {"Authorization": f"Bearer {key}", "X-Forwarded-For": "10.0.0.1"}
             assert [anonymous.get("/products", headers=headers).status_code for _ in range(2)] == [200, 429]
 
-    def test_a_401_counts_against_nobody(self, anonymous: Client, client: Client) -> None:
+    def test_a_401_does_not_count(self, anonymous: Client, client: Client) -> None:
         before = client.get("/products").headers["ratelimit"].split(";")[1]
         for _ in range(5):
             anonymous.get("/products", headers={"Authorization": "Bearer dk_wrong"})
@@ -231,7 +229,7 @@ class TestRateLimit:
         assert int(before[2:]) - int(after[2:]) == 1
 
     def test_the_window_moves(self, anonymous: Client, tenant: Tenant, database: Database) -> None:
-        """Of two requests the older one leaves the window first. A fixed window would begin anew with room for both."""
+        """Of two requests the older one leaves the window first. A fixed window would be reset, with room for both."""
         _, key = factories.api_key(database, tenant.company_id, rate_limit="2/10 seconds")
         headers = {"Authorization": f"Bearer {key}"}
 
@@ -241,11 +239,11 @@ class TestRateLimit:
         time.sleep(refused.json()["retryAfter"])
         third, last = (anonymous.get("/products", headers=headers) for _ in range(2))
 
-        assert [each.status_code for each in (first, second, refused, third, last)] == [200, 200, 429, 200, 429]
+        assert [response.status_code for response in (first, second, refused, third, last)] == [200, 200, 429, 200, 429]
 
 
 class TestSharedCounter:
-    def test_processes_share_one_window_and_pass_everything_when_it_is_gone(
+    def test_processes_share_one_window_and_requests_pass_without_the_store(
         self, fresh_database: Database, database_url: str, tmp_path: Path, contract: Contract
     ) -> None:
         tenant = factories.tenant(fresh_database)
@@ -254,9 +252,9 @@ class TestSharedCounter:
         with redis_server(tmp_path) as redis:
             one = Server(database_url, tmp_path / "one", rate_limit_storage=redis)
             two = Server(database_url, tmp_path / "two", rate_limit_storage=redis)
-            clients = [Client(each.url, key, contract) for each in (one, two)]
+            clients = [Client(server.url, key, contract) for server in (one, two)]
             with one, two, clients[0], clients[1]:
-                statuses = [each.get("/products").status_code for each in clients * 7]
+                statuses = [client.get("/products").status_code for client in clients * 7]
                 assert statuses == [200] * 10 + [429] * 4
                 self._without_redis(redis, clients[0], one)
 
@@ -267,8 +265,8 @@ class TestSharedCounter:
         assert [client.get("/products").status_code for _ in range(20)] == [200] * 20
         assert "rate limit store failed" in server.log.read_text()
         metrics = httpx.get(server.url + "/metrics").text
-        faults = next(line for line in metrics.splitlines() if line.startswith("distribu_rate_limit_faults_total"))
-        assert 1 <= float(faults.split()[1]) < 20  # not every request asks a store that failed
+        failures = next(line for line in metrics.splitlines() if line.startswith("distribu_rate_limit_faults_total"))
+        assert 1 <= float(failures.split()[1]) < 20  # not every request asks a store that failed
 
 
 class TestLastUsed:

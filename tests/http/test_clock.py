@@ -16,7 +16,7 @@ HOUR = 3600
 
 
 class ClockServer(Server):
-    """A server whose time of day a test sets."""
+    """A server whose clock a test sets."""
 
     command = (sys.executable, "-m", "tests.support.settable_clock", "serve")
 
@@ -52,21 +52,21 @@ def shared(tmp_path: Path) -> Iterator[str]:
         yield redis
 
 
-def test_a_clock_that_is_set_back_delays_nobody(url: str, tmp_path: Path) -> None:
+def test_a_clock_that_is_set_back_delays_no_request(url: str, tmp_path: Path) -> None:
     key = limited_key(url, "3/2 seconds")
     with ClockServer(url, tmp_path / "server") as server:
         assert server.get(key).status_code == 200
         server.set_clock(-HOUR)
-        answers = [server.get(key) for _ in range(3)]
-        assert [answer.status_code for answer in answers] == [200, 200, 429]
-        assert answers[-1].json()["retryAfter"] <= 2
+        responses = [server.get(key) for _ in range(3)]
+        assert [response.status_code for response in responses] == [200, 200, 429]
+        assert responses[-1].json()["retryAfter"] <= 2
 
-        time.sleep(answers[-1].json()["retryAfter"])
+        time.sleep(responses[-1].json()["retryAfter"])
 
         assert server.get(key).status_code == 200
 
 
-def test_a_clock_that_is_set_forward_gives_nobody_more(url: str, tmp_path: Path) -> None:
+def test_a_clock_that_is_set_forward_resets_no_limit(url: str, tmp_path: Path) -> None:
     key = limited_key(url, "2/hour")
     with ClockServer(url, tmp_path / "server") as server:
         assert [server.get(key).status_code for _ in range(3)] == [200, 200, 429]
@@ -80,13 +80,13 @@ def test_servers_whose_clocks_differ_share_one_window(url: str, tmp_path: Path, 
     key = limited_key(url, "10/hour")
     servers = [ClockServer(url, tmp_path / str(offset), offset, rate_limit_storage=shared) for offset in (0, -2 * HOUR)]
     with servers[0], servers[1]:
-        answers = [server.get(key) for server in servers * 7]
+        responses = [server.get(key) for server in servers * 7]
 
-    assert [answer.status_code for answer in answers] == [200] * 10 + [429] * 4
-    assert all(HOUR - 60 <= answer.json()["retryAfter"] <= HOUR for answer in answers[10:])
+    assert [response.status_code for response in responses] == [200] * 10 + [429] * 4
+    assert all(HOUR - 60 <= response.json()["retryAfter"] <= HOUR for response in responses[10:])
 
 
-def test_a_clock_of_redis_that_is_set_back_delays_nobody(url: str, tmp_path: Path, shared: str) -> None:
+def test_a_redis_clock_that_is_set_back_delays_no_request(url: str, tmp_path: Path, shared: str) -> None:
     key = limited_key(url, "2/minute")
     with (
         ClockServer(url, tmp_path / "server", rate_limit_storage=shared) as server,
@@ -95,6 +95,6 @@ def test_a_clock_of_redis_that_is_set_back_delays_nobody(url: str, tmp_path: Pat
         assert [server.get(key).status_code for _ in range(3)] == [200, 200, 429]
         (window,) = redis.keys()
         for index, entry in enumerate(redis.lrange(window, 0, -1)):
-            redis.lset(window, index, float(entry) + HOUR)  # as if it had been an hour later then
+            redis.lset(window, index, float(entry) + HOUR)  # as if the clock had been an hour ahead
 
         assert [server.get(key).status_code for _ in range(3)] == [200, 200, 429]

@@ -1,6 +1,6 @@
-"""The edge against malformed requests: each trap of Connexion 3.3.0 has a test here, with the contract's answer.
+"""The edge against malformed requests: every trap of Connexion 3.3.0 has a test here.
 
-They run against a small document of their own, so that they do not depend on what the API happens to offer.
+The tests use a separate small document, so that they do not depend on the operations of the API.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ def good(**changes: Any) -> str:
     return json.dumps({**GOOD, **changes})
 
 
-def fault(response: httpx.Response) -> str:
+def error_of(response: httpx.Response) -> str:
     assert response.status_code == 400, response.text
     message: str = response.json()["error"]
     return message
@@ -51,9 +51,9 @@ class TestMediaType:
             "application/json\t;\tcharset=utf-8",
         ],
     )
-    def test_spelling_of_the_media_type_never_skips_validation(self, probe: Probe, content_type: str) -> None:
+    def test_no_spelling_of_the_media_type_skips_validation(self, probe: Probe, content_type: str) -> None:
         assert probe.post(good(), content_type).json()["body"] == GOOD
-        assert fault(probe.post("{}", content_type)) == "customerId is required"
+        assert error_of(probe.post("{}", content_type)) == "customerId is required"
 
     @pytest.mark.parametrize(
         "content_type",
@@ -86,9 +86,9 @@ class TestMediaType:
         assert response.headers["accept"] == "application/json"
 
     def test_a_missing_media_type_is_415_however_it_is_sent(self, probe: Probe) -> None:
-        answer = probe.raw("POST /api/v1/echo HTTP/1.1", f"Content-Length: {len(good())}", body=good().encode())
+        response = probe.raw("POST /api/v1/echo HTTP/1.1", f"Content-Length: {len(good())}", body=good().encode())
 
-        assert answer.startswith(b"HTTP/1.1 415")
+        assert response.startswith(b"HTTP/1.1 415")
 
     def test_compressed_bodies_are_refused(self, probe: Probe) -> None:
         assert probe.post(good(), **{"Content-Encoding": "gzip"}).status_code == 415
@@ -125,7 +125,7 @@ class TestJson:
             b"{} {}",
         ],
     )
-    def test_what_is_not_strict_json_is_400(self, probe: Probe, body: bytes) -> None:
+    def test_invalid_json_is_400(self, probe: Probe, body: bytes) -> None:
         response = probe.post(body)
 
         assert response.status_code == 400
@@ -135,9 +135,9 @@ class TestJson:
     def test_characters_that_are_not_text_are_400(self, probe: Probe, escape: str) -> None:
         body = '{"customerId": "a' + escape + '", "items": [{"productId": "p", "quantity": 1}]}'
 
-        assert fault(probe.post(body)) == "customerId contains a character that is not text"
+        assert error_of(probe.post(body)) == "customerId contains a character that is not text"
 
-    def test_text_comes_through_unchanged(self, probe: Probe) -> None:
+    def test_text_is_unchanged(self, probe: Probe) -> None:
         text = "zażółć 🍞 \u2028 \u202e\x07 é é"
 
         for body in (good(customerId=text), json.dumps({**GOOD, "customerId": text}, ensure_ascii=False)):
@@ -151,24 +151,24 @@ class TestJson:
         assert body["items"][0]["quantity"] == 2
         assert body["price"] == "Decimal 0.10"
 
-    def test_nesting_inside_strings_is_not_nesting(self, probe: Probe) -> None:
+    def test_brackets_in_strings_are_not_nesting(self, probe: Probe) -> None:
         response = probe.post(good(customerId='[{"' * 20))
 
         assert response.status_code == 200
 
-    def test_a_large_bad_body_is_not_sent_back(self, probe: Probe) -> None:
+    def test_a_large_value_is_not_repeated(self, probe: Probe) -> None:
         response = probe.post(good(notes="x" * 900_000))
 
-        assert fault(response) == "notes must be at most 10 characters"
+        assert error_of(response) == "notes must be at most 10 characters"
         assert len(response.content) < 300
 
-    def test_a_large_name_is_cut(self, probe: Probe) -> None:
+    def test_a_large_name_is_truncated(self, probe: Probe) -> None:
         response = probe.post(good(**{"x" * 900_000: 1}))
 
-        assert fault(response).endswith("… is not a known field")
+        assert error_of(response).endswith("… is not a known field")
         assert len(response.content) < 600
 
-    def test_of_very_many_faults_a_hundred_are_told(self, probe: Probe) -> None:
+    def test_at_most_a_hundred_errors_are_listed(self, probe: Probe) -> None:
         for body in (
             good(**{f"x{number}": 1 for number in range(50_000)}),
             good(notes=["\x00"] * 50_000),
@@ -180,30 +180,30 @@ class TestJson:
             assert 1 <= len(response.json()["details"]) <= 100
             assert len(response.content) < 20_000
 
-    def test_a_body_over_the_cap_is_413(self, probe: Probe) -> None:
+    def test_a_body_over_the_limit_is_413(self, probe: Probe) -> None:
         response = probe.post(b"x" * 1_000_001)
 
         assert response.status_code == 413
         assert response.json()["code"] == "body_too_large"
 
-    def test_the_cap_holds_without_a_length(self, probe: Probe) -> None:
+    def test_the_limit_applies_without_a_length(self, probe: Probe) -> None:
         body = b"".join(b"10000\r\n" + b" " * 65536 + b"\r\n" for _ in range(20)) + b"0\r\n\r\n"
-        answer = probe.raw(
+        response = probe.raw(
             "POST /api/v1/echo HTTP/1.1", "Content-Type: application/json", "Transfer-Encoding: chunked", body=body
         )
 
-        assert answer.startswith(b"HTTP/1.1 413")
+        assert response.startswith(b"HTTP/1.1 413")
 
-    def test_a_chunked_body_is_a_body(self, probe: Probe) -> None:
+    def test_a_chunked_body_is_accepted(self, probe: Probe) -> None:
         content = good().encode()
         body = b"%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (5, content[:5], len(content) - 5, content[5:])
-        answer = probe.raw(
+        response = probe.raw(
             "POST /api/v1/echo HTTP/1.1", "Content-Type: application/json", "Transfer-Encoding: chunked", body=body
         )
 
-        assert answer.startswith(b"HTTP/1.1 200")
+        assert response.startswith(b"HTTP/1.1 200")
 
-    def test_a_body_that_never_ends_is_given_up(self, probe: Probe) -> None:
+    def test_a_body_that_never_ends_is_408(self, probe: Probe) -> None:
         sent: list[int] = []
         with httpx.Client(timeout=waiting.SECONDS) as http:
             response = http.post(
@@ -259,17 +259,17 @@ class TestBodySchema:
             ({"at": "yesterday"}, "at must be a date or a time in ISO 8601"),
         ],
     )
-    def test_each_fault_has_its_words(self, probe: Probe, changes: dict[str, Any], message: str) -> None:
-        assert fault(probe.post(good(**changes))) == message
+    def test_every_rule_has_its_message(self, probe: Probe, changes: dict[str, Any], message: str) -> None:
+        assert error_of(probe.post(good(**changes))) == message
 
-    def test_null_is_allowed_where_the_document_says_so(self, probe: Probe) -> None:
+    def test_null_is_allowed_for_nullable_members(self, probe: Probe) -> None:
         assert probe.post(good(notes=None, kind=None, shippingAddress=None)).status_code == 200
 
     @pytest.mark.parametrize("body", ["[]", '"x"', "5", "null", "true"])
-    def test_a_body_that_is_no_object_is_refused(self, probe: Probe, body: str) -> None:
-        assert fault(probe.post(body)) == "The body must be an object"
+    def test_a_body_that_is_not_an_object_is_400(self, probe: Probe, body: str) -> None:
+        assert error_of(probe.post(body)) == "The body must be an object"
 
-    def test_all_faults_are_listed_in_the_order_of_the_document(self, probe: Probe) -> None:
+    def test_all_errors_are_listed_in_the_order_of_the_document(self, probe: Probe) -> None:
         response = probe.post('{"zzz": 1, "price": -1, "items": [{"quantity": 0}, {"productId": 1, "quantity": 1.5}]}')
 
         assert response.json()["details"] == [
@@ -284,20 +284,20 @@ class TestBodySchema:
         assert response.json()["error"] == "customerId is required"
 
     @pytest.mark.parametrize(("value", "status"), [("5", 200), ("0", 400), ("x", 400), ("1_0", 400)])
-    def test_whole_numbers_in_headers_work(self, probe: Probe, value: str, status: int) -> None:
+    def test_a_header_is_converted_to_a_whole_number(self, probe: Probe, value: str, status: int) -> None:
         response = probe.post(good(), **{"X-Number": value})
 
         assert response.status_code == status
         if status == 200:
             assert response.json()["headers"] == {"x_number": 5}
 
-    def test_a_missing_parameter_is_required(self, probe: Probe) -> None:
-        assert fault(probe.http.get("/echo")) == "need is required"
+    def test_a_missing_parameter_is_400(self, probe: Probe) -> None:
+        assert error_of(probe.http.get("/echo")) == "need is required"
 
 
 class TestQuery:
-    def test_a_repeated_parameter_is_refused(self, probe: Probe) -> None:
-        assert fault(probe.http.get("/echo?need=a&need=b")) == "need must be given once"
+    def test_a_repeated_parameter_is_400(self, probe: Probe) -> None:
+        assert error_of(probe.http.get("/echo?need=a&need=b")) == "need must be given once"
 
     @pytest.mark.parametrize("query", ["need=%00", "need=%ff", "need=a%ED%A0%80", "%01=1"])
     def test_undecodable_queries_are_400(self, probe: Probe, query: str) -> None:
@@ -306,7 +306,7 @@ class TestQuery:
     def test_raw_bytes_in_a_query_are_400(self, probe: Probe) -> None:
         assert probe.raw("GET /api/v1/echo?need=\xe9 HTTP/1.1").startswith(b"HTTP/1.1 400")
 
-    def test_an_endless_query_is_400(self, probe: Probe) -> None:
+    def test_a_query_that_is_too_long_is_400(self, probe: Probe) -> None:
         for query in ("need=" + "x" * 9000, "&".join(f"a{number}=1" for number in range(60))):
             assert probe.raw(f"GET /api/v1/echo?{query} HTTP/1.1").startswith(b"HTTP/1.1 400")
 
@@ -336,11 +336,11 @@ class TestPath:
             "*",
         ],
     )
-    def test_a_path_that_is_nobodys_is_404_and_never_a_redirect(self, probe: Probe, path: str) -> None:
-        answer = probe.raw(f"GET {path} HTTP/1.1")
+    def test_an_unknown_path_is_404_and_never_a_redirect(self, probe: Probe, path: str) -> None:
+        response = probe.raw(f"GET {path} HTTP/1.1")
 
-        head, _, body = answer.partition(b"\r\n\r\n")
-        assert head.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400")), answer[:200]
+        head, _, body = response.partition(b"\r\n\r\n")
+        assert head.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400")), response[:200]
         assert b"location:" not in head.lower()
         if head.startswith(b"HTTP/1.1 404"):
             assert json.loads(body) == {"error": "Not found.", "code": "not_found"}
@@ -355,14 +355,14 @@ class TestMethods:
         assert response.headers["allow"] == "GET, HEAD, OPTIONS, POST"
         assert response.json()["code"] == "method_not_allowed"
 
-    def test_options_tells_the_methods_without_a_key(self, probe: Probe) -> None:
+    def test_options_lists_the_methods_without_a_key(self, probe: Probe) -> None:
         response = httpx.options(probe.server.url + "/api/v1/echo")
 
         assert response.status_code == 204
         assert response.headers["allow"] == "GET, HEAD, OPTIONS, POST"
         assert httpx.options(probe.server.url + "/api/v1/nope").status_code == 404
 
-    def test_head_is_get_without_the_body(self, probe: Probe) -> None:
+    def test_head_is_like_get_without_the_body(self, probe: Probe) -> None:
         get, head = probe.http.get("/echo?need=x"), probe.http.head("/echo?need=x")
 
         assert (head.status_code, head.content) == (200, b"")
@@ -378,29 +378,29 @@ class TestMethods:
 
 class TestHeaders:
     @pytest.mark.parametrize("name", ["Content-Type", "Content-Length", "Host", "Idempotency-Key"])
-    def test_headers_that_stand_once_stand_once(self, probe: Probe, name: str) -> None:
-        answer = probe.raw("GET /api/v1/echo?need=x HTTP/1.1", f"{name}: 1", f"{name}: 1")
+    def test_a_repeated_header_is_400(self, probe: Probe, name: str) -> None:
+        response = probe.raw("GET /api/v1/echo?need=x HTTP/1.1", f"{name}: 1", f"{name}: 1")
 
-        assert answer.startswith(b"HTTP/1.1 400")
+        assert response.startswith(b"HTTP/1.1 400")
 
     def test_two_authorizations_are_401(self, probe: Probe) -> None:
-        answer = probe.raw("GET /api/v1/echo?need=x HTTP/1.1", f"Authorization: Bearer {probe.tenant.key}")
+        response = probe.raw("GET /api/v1/echo?need=x HTTP/1.1", f"Authorization: Bearer {probe.tenant.key}")
 
-        assert answer.startswith(b"HTTP/1.1 401")
+        assert response.startswith(b"HTTP/1.1 401")
 
-    def test_an_underscore_is_no_hyphen(self, probe: Probe) -> None:
-        answer = probe.raw("GET /api/v1/echo?need=x HTTP/1.1", "X_Request_Id: smuggled", "X-Request-Id: honest")
+    def test_a_header_with_an_underscore_is_dropped(self, probe: Probe) -> None:
+        response = probe.raw("GET /api/v1/echo?need=x HTTP/1.1", "X_Request_Id: smuggled", "X-Request-Id: honest")
 
-        assert b"x-request-id: honest" in answer
-        answer = probe.raw(
+        assert b"x-request-id: honest" in response
+        response = probe.raw(
             "GET /api/v1/echo?need=x HTTP/1.1", f"Authorization_: Bearer {probe.tenant.key}", authorized=False
         )
-        assert answer.startswith(b"HTTP/1.1 401")
+        assert response.startswith(b"HTTP/1.1 401")
 
-    def test_a_host_is_needed(self, probe: Probe) -> None:
+    def test_a_missing_host_is_400(self, probe: Probe) -> None:
         assert probe.raw("GET /api/v1/echo?need=x HTTP/1.1", host=False).startswith(b"HTTP/1.1 400")
 
-    def test_endless_headers_are_refused(self, probe: Probe) -> None:
+    def test_headers_that_are_too_long_are_400(self, probe: Probe) -> None:
         assert probe.raw("GET /api/v1/echo?need=x HTTP/1.1", "X-Long: " + "x" * 100_000).startswith(b"HTTP/1.1 4")
 
     @pytest.mark.parametrize(
@@ -415,16 +415,16 @@ class TestHeaders:
             ("X Space: a",),
         ],
     )
-    def test_one_request_in_is_one_answer_out(self, probe: Probe, lines: tuple[str, ...]) -> None:
+    def test_one_request_has_one_response(self, probe: Probe, lines: tuple[str, ...]) -> None:
         smuggled = b"0\r\n\r\nGET /api/v1/crash HTTP/1.1\r\nHost: localhost\r\n\r\n"
-        answer = probe.raw("POST /api/v1/echo HTTP/1.1", "Content-Type: application/json", *lines, body=smuggled)
+        response = probe.raw("POST /api/v1/echo HTTP/1.1", "Content-Type: application/json", *lines, body=smuggled)
 
-        assert answer.count(b"HTTP/1.1 ") == 1
-        assert re.match(rb"HTTP/1.1 4\d\d", answer)
+        assert response.count(b"HTTP/1.1 ") == 1
+        assert re.match(rb"HTTP/1.1 4\d\d", response)
 
 
 class TestSlowAndEndless:
-    def test_a_head_without_end_is_given_up_before_it_fills_the_memory(self, probe: Probe) -> None:
+    def test_an_endless_head_is_refused_before_it_fills_the_memory(self, probe: Probe) -> None:
         for opening in (b"GET / HTTP/1.1\r\nHost: x\r\nX-A: ", b"GET /"):
             sent = 0
             with (
@@ -437,14 +437,14 @@ class TestSlowAndEndless:
                     sent += 100_000
             assert sent < 20_000_000
 
-    def test_unfinished_heads_hold_up_nobody_and_are_closed(self, probe: Probe) -> None:
+    def test_unfinished_heads_delay_no_request_and_are_closed(self, probe: Probe) -> None:
         address = ("127.0.0.1", probe.server.port)
         connections = [socket.create_connection(address, timeout=waiting.SECONDS) for _ in range(300)]
         try:
             for number, connection in enumerate(connections):
                 connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" if number % 2 else b"")
             assert httpx.get(probe.server.url + "/healthz").status_code == 200
-            assert not select.select(connections[-1:], [], [], 0)[0]  # nothing has come, so it is still open
+            assert not select.select(connections[-1:], [], [], 0)[0]  # no response yet, so it is still open
             for connection in connections[:20]:
                 with contextlib.suppress(ConnectionResetError):
                     assert connection.recv(1000) == b""
@@ -452,7 +452,7 @@ class TestSlowAndEndless:
             for connection in connections:
                 connection.close()
 
-    def test_a_connection_that_is_used_again_has_the_same_time_for_each_head(self, probe: Probe) -> None:
+    def test_every_head_on_a_connection_has_the_same_time(self, probe: Probe) -> None:
         request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
         with socket.create_connection(("127.0.0.1", probe.server.port), timeout=waiting.SECONDS) as connection:
             for _ in range(3):
@@ -463,14 +463,14 @@ class TestSlowAndEndless:
 
 class TestIdentity:
     @pytest.mark.parametrize("header", ["Authorization:", "Authorization: Bearer", "Authorization: Bearer  ", "X-A: b"])
-    def test_nothing_empty_is_an_identity_and_nobody_is_anonymous(self, probe: Probe, header: str) -> None:
-        answer = probe.raw("GET /api/v1/echo?need=x HTTP/1.1", header, authorized=False)
+    def test_an_empty_key_is_401(self, probe: Probe, header: str) -> None:
+        response = probe.raw("GET /api/v1/echo?need=x HTTP/1.1", header, authorized=False)
 
-        assert answer.startswith(b"HTTP/1.1 401")
-        assert b"www-authenticate: Bearer\r\n" in answer
-        assert b"ratelimit" not in answer
+        assert response.startswith(b"HTTP/1.1 401")
+        assert b"www-authenticate: Bearer\r\n" in response
+        assert b"ratelimit" not in response
 
-    def test_scopes_are_compared(self, probe: Probe) -> None:
+    def test_a_missing_scope_is_403(self, probe: Probe) -> None:
         database = open_database(probe.server.database_url)
         _, key = factories.api_key(database, probe.tenant.company_id, scopes=[Scope.PRODUCTS_READ])
         database.dispose()
@@ -480,31 +480,31 @@ class TestIdentity:
         assert probe.http.post("/echo", content=good(), headers=headers).status_code == 403
 
     @pytest.mark.parametrize("path", ["/echo", "/crash", "/echo?need=x&need=y"])
-    def test_errors_carry_the_same_headers_as_answers(self, probe: Probe, path: str) -> None:
-        answer, error = probe.http.get("/echo?need=x"), probe.http.get(path)
+    def test_errors_have_the_same_headers_as_successes(self, probe: Probe, path: str) -> None:
+        response, error = probe.http.get("/echo?need=x"), probe.http.get(path)
 
         assert error.status_code >= 400
         assert {"x-request-id", "ratelimit", "ratelimit-policy", "content-type"} <= error.headers.keys()
-        assert error.headers.keys() == answer.headers.keys()
+        assert error.headers.keys() == response.headers.keys()
 
-    def test_connexions_own_pages_are_not_there(self, probe: Probe) -> None:
+    def test_connexions_own_pages_are_not_served(self, probe: Probe) -> None:
         for path in ("/ui/", "/ui", "/openapi.json", "/swagger.json"):
             assert probe.http.get(path).status_code == 404
 
 
 class TestRequestId:
     @pytest.mark.parametrize("given", ["a", "req-1", "x" * 128, "!~"])
-    def test_the_callers_id_comes_back(self, probe: Probe, given: str) -> None:
+    def test_the_clients_id_is_returned(self, probe: Probe, given: str) -> None:
         assert probe.http.get("/echo?need=x", headers={"X-Request-Id": given}).headers["x-request-id"] == given
 
     @pytest.mark.parametrize("given", ["", "two words", "x" * 129, "caf\xe9"])
-    def test_a_bad_id_is_replaced(self, probe: Probe, given: str) -> None:
-        answer = probe.raw("GET /api/v1/echo?need=x HTTP/1.1", f"X-Request-Id: {given}")
+    def test_an_invalid_id_is_replaced(self, probe: Probe, given: str) -> None:
+        response = probe.raw("GET /api/v1/echo?need=x HTTP/1.1", f"X-Request-Id: {given}")
 
-        assert re.search(rb"x-request-id: [0-9a-f]{32}\r\n", answer)
+        assert re.search(rb"x-request-id: [0-9a-f]{32}\r\n", response)
 
     @pytest.mark.parametrize("path", ["/echo", "/nope", "/crash", "/echo?need=%ff"])
-    def test_every_answer_has_one(self, probe: Probe, path: str) -> None:
+    def test_every_response_has_one(self, probe: Probe, path: str) -> None:
         assert "x-request-id" in probe.http.get(path).headers
         assert "x-request-id" in httpx.get(probe.server.url + "/api/v1" + path).headers
 
@@ -522,18 +522,18 @@ class TestAccept:
             "text/html,application/json",
         ],
     )
-    def test_json_is_sent_to_those_who_take_it(self, probe: Probe, accept: str) -> None:
+    def test_an_accept_header_that_allows_json_is_200(self, probe: Probe, accept: str) -> None:
         assert probe.http.get("/echo?need=x", headers={"Accept": accept}).status_code == 200
 
     @pytest.mark.parametrize("accept", ["text/html", "application/xml", "application/json;q=0", "image/*"])
-    def test_406_for_those_who_do_not(self, probe: Probe, accept: str) -> None:
+    def test_an_accept_header_that_excludes_json_is_406(self, probe: Probe, accept: str) -> None:
         response = probe.http.get("/echo?need=x", headers={"Accept": accept})
 
         assert response.status_code == 406
         assert response.headers["content-type"] == "application/json"
 
 
-class TestFaultsOfOurOwn:
+class TestBugs:
     def test_a_bug_is_a_plain_500(self, probe: Probe) -> None:
         response = probe.http.get("/crash")
 
@@ -551,15 +551,15 @@ class TestFaultsOfOurOwn:
         assert "dk_abcdef" not in log
         assert probe.tenant.key not in log
 
-    def test_slow_handlers_hold_up_nobody(self, probe: Probe) -> None:
-        """Eight requests wait for each other, so they are answered only when all of them run at once."""
+    def test_a_slow_handler_does_not_delay_others(self, probe: Probe) -> None:
+        """Eight requests wait for each other, so they complete only when all of them run at once."""
         with waiting.threads(*[partial(probe.http.get, "/meet")] * 7) as calls:
             assert httpx.get(probe.server.url + "/healthz").status_code == 200
             assert not any(call.done() for call in calls)
             assert probe.http.get("/meet").status_code == 200
         assert {call.result().status_code for call in calls} == {200}
 
-    def test_a_running_request_is_answered_before_the_end(self, probe: Probe, tmp_path: Path) -> None:
+    def test_a_running_request_completes_before_the_server_stops(self, probe: Probe, tmp_path: Path) -> None:
         server = ProbeServer(probe.server.database_url, tmp_path / "log")
         headers = {"Authorization": f"Bearer {probe.tenant.key}"}
         get = partial(httpx.get, server.url + "/api/v1/sleep", headers=headers, timeout=waiting.SECONDS)

@@ -139,11 +139,11 @@ PROVOCATIONS: dict[str, Callable[[Company], httpx.Response]] = {
 }
 # These need a separate server, a raw connection, or a handler that fails.
 PROVOKED_BY: dict[str, Callable[..., None]] = {
-    "body_timeout": test_edge.TestJson.test_a_body_that_never_ends_is_given_up,
-    "database_unavailable": test_system.TestHealth.test_a_lost_database_is_503_everywhere_and_comes_back,
+    "body_timeout": test_edge.TestJson.test_a_body_that_never_ends_is_408,
+    "database_unavailable": test_system.TestHealth.test_a_lost_database_is_503_until_it_returns,
     "idempotency_key_in_use": test_idempotency.TestConcurrentRequests.test_a_duplicate_of_a_running_request_is_409,
-    "internal_error": test_edge.TestFaultsOfOurOwn.test_a_bug_is_a_plain_500,
-    "not_ready": test_system.TestHealth.test_a_lost_database_is_503_everywhere_and_comes_back,
+    "internal_error": test_edge.TestBugs.test_a_bug_is_a_plain_500,
+    "not_ready": test_system.TestHealth.test_a_lost_database_is_503_until_it_returns,
 }
 
 

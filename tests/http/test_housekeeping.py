@@ -1,4 +1,4 @@
-"""What is no longer kept is removed, and nothing else."""
+"""Rows whose retention has ended are deleted, and no others."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,14 +14,14 @@ from models import Event, Webhook
 from tests.support import factories
 
 
-def test_events_go_after_thirty_days_with_their_deliveries(fresh_database: Database) -> None:
+def test_events_are_deleted_after_thirty_days_with_their_deliveries(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
     with fresh_database.transaction(write=True) as session:
         ctx = factories.context(session, tenant.company_id)
         webhooks.create(ctx, WebhookCreate(url="https://example.com", events=["customer.created"]))
         for days in (31, 30.1, 29.9, 0):
             past = replace(ctx, now=now() - timedelta(days=days))
-            customers.create(past, CustomerCreate(email=f"buyer{days}@example.com"))
+            customers.create(past, CustomerCreate(email=f"c{days}@example.com"))
 
     housekeeping.delete_expired(fresh_database)
 
@@ -29,12 +29,12 @@ def test_events_go_after_thirty_days_with_their_deliveries(fresh_database: Datab
         assert session.query(Event).count() == session.query(DELIVERIES).count() == 2
 
 
-def test_more_than_go_at_once(fresh_database: Database) -> None:
+def test_more_events_than_a_batch_are_deleted(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
     with fresh_database.transaction(write=True) as session:
         ctx = replace(factories.context(session, tenant.company_id), now=now() - timedelta(days=40))
         for number in range(events.DELETE_BATCH + 1):
-            customers.create(ctx, CustomerCreate(email=f"buyer{number}@example.com"))
+            customers.create(ctx, CustomerCreate(email=f"c{number}@example.com"))
 
     housekeeping.delete_expired(fresh_database)
 
@@ -42,7 +42,7 @@ def test_more_than_go_at_once(fresh_database: Database) -> None:
         assert session.query(Event).count() == 0
 
 
-def test_a_deleted_webhook_goes_when_nothing_refers_to_it(fresh_database: Database) -> None:
+def test_a_deleted_webhook_is_removed_when_nothing_refers_to_it(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
     with fresh_database.transaction(write=True) as session:
         ctx = factories.context(session, tenant.company_id)

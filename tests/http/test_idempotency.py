@@ -30,7 +30,7 @@ def key() -> dict[str, str]:
 
 
 class TestReplay:
-    def test_the_same_request_is_answered_the_same_and_acts_once(
+    def test_a_repeated_request_acts_once_and_returns_the_same_response(
         self, client: Client, tenant: Tenant, database: Database
     ) -> None:
         headers, body = key(), {"email": "once@example.com"}
@@ -42,17 +42,17 @@ class TestReplay:
         assert first.headers["location"] == second.headers["location"]
         assert REPLAYED not in first.headers
         assert second.headers[REPLAYED] == "true"
-        assert [factories.count(database, each, tenant.company_id) for each in (Customer, Event)] == [1, 1]
+        assert [factories.count(database, model, tenant.company_id) for model in (Customer, Event)] == [1, 1]
         assert factories.audited_actions(database, tenant.company_id) == ["customer.created"]
 
-    def test_spelling_does_not_make_another_request(self, client: Client) -> None:
+    def test_another_spelling_is_the_same_request(self, client: Client) -> None:
         headers = key() | {"Content-Type": "application/json"}
         bodies = ('{"email": "a@b.de", "notes": null}', '{"notes":null,"email":"a@b.de"}')
 
-        answers = [client.post("/customers", content=each, headers=headers) for each in bodies]
+        responses = [client.post("/customers", content=body, headers=headers) for body in bodies]
 
-        assert [each.status_code for each in answers] == [201, 201]
-        assert answers[1].headers[REPLAYED] == "true"
+        assert [response.status_code for response in responses] == [201, 201]
+        assert responses[1].headers[REPLAYED] == "true"
 
     @pytest.mark.parametrize(
         ("first", "second"),
@@ -67,14 +67,14 @@ class TestReplay:
             ("9999999999.90", "9999999999.9"),
         ],
     )
-    def test_a_number_is_its_value_not_its_spelling(self, client: Client, first: str, second: str) -> None:
+    def test_numbers_are_compared_by_value(self, client: Client, first: str, second: str) -> None:
         headers = key() | {"Content-Type": "application/json"}
-        bodies = (f'{{"email": "a@b.de", "creditLimit": {each}}}' for each in (first, second))
+        bodies = (f'{{"email": "a@b.de", "creditLimit": {number}}}' for number in (first, second))
 
-        answers = [client.post("/customers", content=each, headers=headers) for each in bodies]
+        responses = [client.post("/customers", content=body, headers=headers) for body in bodies]
 
-        assert [each.status_code for each in answers] == [201, 201]
-        assert answers[1].headers[REPLAYED] == "true"
+        assert [response.status_code for response in responses] == [201, 201]
+        assert responses[1].headers[REPLAYED] == "true"
 
     @pytest.mark.parametrize(
         ("first", "second"),
@@ -89,15 +89,15 @@ class TestReplay:
     )
     def test_another_value_is_another_request(self, client: Client, first: str, second: str | None) -> None:
         headers = key() | {"Content-Type": "application/json"}
-        bodies = ("{" + ", ".join(filter(None, ['"email": "a@b.de"', each])) + "}" for each in (first, second))
+        bodies = ("{" + ", ".join(filter(None, ['"email": "a@b.de"', number])) + "}" for number in (first, second))
 
-        answers = [client.post("/customers", content=each, headers=headers) for each in bodies]
+        responses = [client.post("/customers", content=body, headers=headers) for body in bodies]
 
-        assert [each.status_code for each in answers] == [201, 422]
-        assert answers[1].json()["code"] == "idempotency_key_reused"
+        assert [response.status_code for response in responses] == [201, 422]
+        assert responses[1].json()["code"] == "idempotency_key_reused"
 
     @pytest.mark.parametrize("spelling", [" {}", "{} ", "\t {}\t", ' "{}" '])
-    def test_spaces_around_a_key_do_not_count(
+    def test_spaces_around_a_key_are_ignored(
         self, client: Client, tenant: Tenant, server: Server, spelling: str
     ) -> None:
         name = str(uuid.uuid4())
@@ -107,13 +107,13 @@ class TestReplay:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         body = json.dumps({"email": "a@b.de"})
         connection.request("POST", "/api/v1/customers", body, {**headers, "Idempotency-Key": spelling.format(name)})
-        answer = connection.getresponse()
-        content = answer.read()
+        response = connection.getresponse()
+        content = response.read()
         connection.close()
 
-        assert answer.status == 201, content
+        assert response.status == 201, content
         assert content == first.content
-        assert answer.getheader(REPLAYED) == "true"
+        assert response.getheader(REPLAYED) == "true"
 
     @pytest.mark.parametrize("spelling", ["{}", '"{}"'])
     def test_bare_and_quoted_keys_are_the_same(self, client: Client, spelling: str) -> None:
@@ -124,13 +124,13 @@ class TestReplay:
         assert second.content == first.content
         assert second.headers[REPLAYED] == "true"
 
-    def test_a_quoted_key_may_hold_quotes_and_backslashes(self, client: Client) -> None:
+    def test_a_quoted_key_may_contain_quotes_and_backslashes(self, client: Client) -> None:
         spellings = ['"a\\"b"', '"a\\\\b"']
         for number, given in enumerate(spellings):
             body = {"email": f"q{number}@b.de"}
-            answers = [client.post("/customers", json=body, headers={"Idempotency-Key": given}) for _ in range(2)]
-            assert [each.status_code for each in answers] == [201, 201]
-            assert answers[1].headers[REPLAYED] == "true"
+            responses = [client.post("/customers", json=body, headers={"Idempotency-Key": given}) for _ in range(2)]
+            assert [response.status_code for response in responses] == [201, 201]
+            assert responses[1].headers[REPLAYED] == "true"
 
     def test_another_request_with_the_key_is_refused(self, client: Client, tenant: Tenant, database: Database) -> None:
         headers = key()
@@ -149,12 +149,12 @@ class TestReplay:
 
     def test_another_entity_is_another_request(self, client: Client) -> None:
         headers = key()
-        one, two = (client.post("/customers", json={"email": f"{each}@b.de"}).json()["data"]["id"] for each in "ab")
+        one, two = (client.post("/customers", json={"email": f"{letter}@b.de"}).json()["data"]["id"] for letter in "ab")
 
         assert client.patch(f"/customers/{one}", json={"notes": "x"}, headers=headers).status_code == 200
         assert client.patch(f"/customers/{two}", json={"notes": "x"}, headers=headers).status_code == 422
 
-    def test_operations_and_companies_have_keys_of_their_own(
+    def test_a_key_is_scoped_to_operation_and_company(
         self, client: Client, tenant: Tenant, database: Database, server: Server
     ) -> None:
         headers = key()
@@ -170,7 +170,9 @@ class TestReplay:
         )
         assert response.status_code == 201
 
-    def test_all_keys_of_a_company_share_them(self, client: Client, tenant: Tenant, database: Database) -> None:
+    def test_all_api_keys_of_a_company_share_stored_responses(
+        self, client: Client, tenant: Tenant, database: Database
+    ) -> None:
         headers = key()
         first = client.post("/customers", json={"email": "a@b.de"}, headers=headers)
         _, second_key = factories.api_key(database, tenant.company_id)
@@ -181,7 +183,7 @@ class TestReplay:
 
         assert again.content == first.content
 
-    def test_a_refusal_by_a_rule_is_an_answer_too(self, client: Client, tenant: Tenant, database: Database) -> None:
+    def test_a_refusal_is_replayed(self, client: Client, tenant: Tenant, database: Database) -> None:
         customer = factories.customer(database, tenant.company_id)
         product = factories.product(database, tenant.company_id, stock=1)
         headers, body = key(), order_body(customer, (product, 2))
@@ -195,7 +197,7 @@ class TestReplay:
         assert corrected.status_code == 201
         assert factories.count(database, Order, tenant.company_id) == 1
 
-    def test_a_refused_order_leaves_only_its_answer(self, client: Client, tenant: Tenant, database: Database) -> None:
+    def test_a_refused_order_leaves_only_its_response(self, client: Client, tenant: Tenant, database: Database) -> None:
         customer = factories.customer(database, tenant.company_id)
         plenty = factories.product(database, tenant.company_id, stock=6)
         few = factories.product(database, tenant.company_id, stock=1)
@@ -204,7 +206,7 @@ class TestReplay:
             client.post("/orders", json=order_body(customer, (plenty, 3), (few, 2)), headers=key()).status_code == 422
         )
 
-        assert [factories.count(database, each, tenant.company_id) for each in (Order, Event, StoredResponse)] == [
+        assert [factories.count(database, model, tenant.company_id) for model in (Order, Event, StoredResponse)] == [
             0,
             0,
             1,
@@ -212,7 +214,7 @@ class TestReplay:
         assert factories.audited_actions(database, tenant.company_id) == []
         assert client.get(f"/products/{plenty}").json()["data"]["stock"] == 6
 
-    def test_what_is_refused_before_is_not_stored(self, client: Client, tenant: Tenant, database: Database) -> None:
+    def test_400_and_401_are_not_stored(self, client: Client, tenant: Tenant, database: Database) -> None:
         headers = key()
 
         assert client.post("/customers", json={"email": "nope"}, headers=headers).status_code == 400
@@ -220,7 +222,7 @@ class TestReplay:
         assert factories.count(database, StoredResponse, tenant.company_id) == 0
         assert client.post("/customers", json={"email": "a@b.de"}, headers=headers).status_code == 201
 
-    def test_an_answer_is_kept_for_a_day(self, client: Client, tenant: Tenant, database: Database) -> None:
+    def test_a_response_is_kept_for_a_day(self, client: Client, tenant: Tenant, database: Database) -> None:
         headers, body = key(), {"email": "a@b.de"}
         client.post("/customers", json=body, headers=headers)
         self._age(database, tenant.company_id, hours=23)
@@ -235,14 +237,14 @@ class TestReplay:
     @staticmethod
     def _age(database: Database, company_id: str, **time: int) -> None:
         with database.transaction(write=True) as session:
-            for answer in session.query(StoredResponse).filter(StoredResponse.company_id == company_id):
-                answer.expires_at -= timedelta(**time)
+            for response in session.query(StoredResponse).filter(StoredResponse.company_id == company_id):
+                response.expires_at -= timedelta(**time)
 
     @pytest.mark.parametrize(
         "given",
         ["", '""', "x" * 256, '"' + "x" * 256 + '"', "two words", '"a"b"', '"a\\n"', '"a\\"', "tab\there", "caf\xe9"],
     )
-    def test_a_key_has_a_form(self, client: Client, given: str) -> None:
+    def test_a_malformed_key_is_400(self, client: Client, given: str) -> None:
         response = client.post(
             "/customers", json={"email": "a@b.de"}, headers={b"Idempotency-Key": given.encode("latin-1")}
         )
@@ -252,17 +254,17 @@ class TestReplay:
         assert len(response.json()["details"]) == 1
 
     @pytest.mark.parametrize("given", ["x", "x" * 255, '"' + "x" * 255 + '"', '"two words"', "a/b;c=d"])
-    def test_every_key_of_that_form_will_do(self, client: Client, given: str) -> None:
-        answers = [
+    def test_a_well_formed_key_is_accepted(self, client: Client, given: str) -> None:
+        responses = [
             client.post("/customers", json={"email": "a@b.de"}, headers={"Idempotency-Key": given}) for _ in range(2)
         ]
 
-        assert [each.status_code for each in answers] == [201, 201]
-        assert answers[0].content == answers[1].content
+        assert [response.status_code for response in responses] == [201, 201]
+        assert responses[0].content == responses[1].content
 
 
 class TestFingerprint:
-    """What no operation has a member for today: any JSON is compared by its meaning."""
+    """Values that no operation has today: all JSON is compared by value."""
 
     @pytest.mark.parametrize(
         ("one", "other"),
@@ -273,7 +275,7 @@ class TestFingerprint:
             ('"\\u00e9"', '"\u00e9"'),
         ],
     )
-    def test_is_the_same(self, one: str, other: str) -> None:
+    def test_equal_values_have_the_same_fingerprint(self, one: str, other: str) -> None:
         assert fingerprint({"body": parse(one.encode())}) == fingerprint({"body": parse(other.encode())})
 
     @pytest.mark.parametrize(
@@ -291,7 +293,7 @@ class TestFingerprint:
             ('{"a": null}', "{}"),
         ],
     )
-    def test_differs(self, one: str, other: str) -> None:
+    def test_different_values_have_different_fingerprints(self, one: str, other: str) -> None:
         assert fingerprint({"body": parse(one.encode())}) != fingerprint({"body": parse(other.encode())})
 
     def test_another_query_is_another_request(self) -> None:
@@ -309,7 +311,7 @@ class TestConcurrentRequests:
         expected = (201, None) if database.is_sqlite else (409, "idempotency_key_in_use")
         assert (response.status_code, response.json().get("code")) == expected
 
-    def test_fifty_at_once_place_one_order(
+    def test_fifty_concurrent_duplicates_place_one_order(
         self, server: Server, tenant: Tenant, database: Database, client: Client
     ) -> None:
         customer = factories.customer(database, tenant.company_id)
@@ -321,11 +323,13 @@ class TestConcurrentRequests:
             url = server.url + "/api/v1/orders"
             return httpx.post(url, json=body, headers=headers, timeout=waiting.SECONDS)
 
-        answers = waiting.concurrently(*[place] * 50)
+        responses = waiting.concurrently(*[place] * 50)
 
-        assert {each.status_code for each in answers} <= {201, 409}
-        assert len({each.content for each in answers if each.status_code == 201}) == 1
-        assert {each.json()["code"] for each in answers if each.status_code == 409} <= {"idempotency_key_in_use"}
+        assert {response.status_code for response in responses} <= {201, 409}
+        assert len({response.content for response in responses if response.status_code == 201}) == 1
+        assert {response.json()["code"] for response in responses if response.status_code == 409} <= {
+            "idempotency_key_in_use"
+        }
         assert factories.count(database, Order, tenant.company_id) == 1
         assert client.get(f"/products/{product}").json()["data"]["stock"] == 97
         again = client.post("/orders", json=body, headers=headers)

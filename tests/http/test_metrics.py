@@ -1,4 +1,4 @@
-"""`/metrics`: the build, and the figures of webhook delivery, the same from every process."""
+"""`/metrics`: the build, and the metrics of webhook delivery, the same from every process."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -26,15 +26,16 @@ DISABLED, ATTEMPTS = "distribu_webhooks_disabled", "distribu_webhook_attempts_to
 READING_WAITS = sa.text(
     "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%webhooks.is_active%' AND wait_event_type = 'Lock'"
 )
-Figures = dict[tuple[str, str], float]  # by name and the value of the only label, or of the version
+Samples = dict[tuple[str, str], float]  # by name and the value of the only label, or of the version
 
 
-def figures(server: Server, port: int | None = None) -> Figures:
+def scrape(server: Server, port: int | None = None) -> Samples:
     url = f"http://127.0.0.1:{port or server.port}/metrics"
     families = text_string_to_metric_families(httpx.get(url, timeout=waiting.SECONDS).text)
-    samples = [each for family in families for each in family.samples]
+    samples = [sample for family in families for sample in family.samples]
     return {
-        (each.name, each.labels.get("version") or next(iter(each.labels.values()), "")): each.value for each in samples
+        (sample.name, sample.labels.get("version") or next(iter(sample.labels.values()), "")): sample.value
+        for sample in samples
     }
 
 
@@ -48,7 +49,7 @@ def receiver() -> Iterator[Receiver]:
 def site(
     database_url: str, fresh_database: Database, receiver: Receiver, tmp_path: Path
 ) -> Iterator[WebhookDeployment]:
-    """Run two server processes and no worker: a test starts its own."""
+    """Run two server processes and no worker: the test starts one."""
     values = {**OPEN, "workers": "2", "webhook_retry_schedule": "3600"}
     with Server(database_url, tmp_path / "log", "--no-worker", **values) as server:
         site = WebhookDeployment(server, receiver, fresh_database, tmp_path)
@@ -61,10 +62,10 @@ def set_all(database: Database, model: Any, **values: Any) -> None:
         session.execute(sa.update(table(model)).values(values))
 
 
-def test_the_build_is_named_by_one_process_and_by_many(site: WebhookDeployment, tmp_path: Path) -> None:
+def test_one_process_and_several_report_the_build(site: WebhookDeployment, tmp_path: Path) -> None:
     with Server(site.server.database_url, tmp_path / "one", "--no-worker") as one:
         for server in (one, site.server):
-            assert figures(server)["distribu_build_info", app.__version__] == 1
+            assert scrape(server)["distribu_build_info", app.__version__] == 1
 
 
 def test_the_first_line_of_the_log_names_the_version_with_several_processes_too(site: WebhookDeployment) -> None:
@@ -72,47 +73,47 @@ def test_the_first_line_of_the_log_names_the_version_with_several_processes_too(
 
 
 class TestWebhooks:
-    def test_nothing_is_told_as_nothing(self, site: WebhookDeployment) -> None:
-        seen = figures(site.server)
+    def test_no_deliveries_are_reported_as_zero(self, site: WebhookDeployment) -> None:
+        seen = scrape(site.server)
 
         assert seen[PENDING, "due"] == seen[PENDING, "scheduled"] == seen[OLDEST, ""] == seen[DISABLED, ""] == 0
         assert seen[ATTEMPTS, "succeeded"] == seen[ATTEMPTS, "failed"] == 0
 
-    def test_what_nobody_takes_is_due_and_grows_older(self, site: WebhookDeployment) -> None:
+    def test_deliveries_without_a_worker_are_due_and_grow_older(self, site: WebhookDeployment) -> None:
         site.webhook("/a")
         site.customers(3)
         set_all(site.database, Delivery, due_at=now() - timedelta(hours=1))
 
-        first, second = figures(site.server), figures(site.server)
+        first, second = scrape(site.server), scrape(site.server)
 
         assert (first[PENDING, "due"], first[PENDING, "scheduled"]) == (3, 0)
         assert 3600 <= first[OLDEST, ""] < second[OLDEST, ""]
 
-    def test_attempts_of_a_worker_elsewhere_are_counted_in_every_process(self, site: WebhookDeployment) -> None:
+    def test_every_process_reports_the_attempts_of_every_worker(self, site: WebhookDeployment) -> None:
         site.webhook("/fine")
         site.webhook("/broken")
         site.receiver.responses["/broken"] = [(500, {})]
         site.customers(5)
         with site.worker(LEASE):
             for outcome in ("succeeded", "failed"):
-                waiting.eventually(lambda: figures(site.server).get((ATTEMPTS, outcome)) == 5, outcome)  # noqa: B023
+                waiting.eventually(lambda: scrape(site.server).get((ATTEMPTS, outcome)) == 5, outcome)  # noqa: B023
 
-        for _ in range(20):  # whichever of the two processes answers
-            seen = figures(site.server)
-            assert (seen[PENDING, "due"], seen[PENDING, "scheduled"]) == (0, 5)  # to be tried again in an hour
+        for _ in range(20):  # either of the two processes responds
+            seen = scrape(site.server)
+            assert (seen[PENDING, "due"], seen[PENDING, "scheduled"]) == (0, 5)  # retried in an hour
             assert (seen[ATTEMPTS, "succeeded"], seen[ATTEMPTS, "failed"], seen[OLDEST, ""]) == (5, 5, 0)
 
-    def test_what_is_switched_off_is_told_and_what_waits_for_it_is_not(self, site: WebhookDeployment) -> None:
+    def test_a_disabled_webhook_is_counted_and_its_deliveries_are_not(self, site: WebhookDeployment) -> None:
         kept, gone = site.webhook("/a"), site.webhook("/b")
         site.customers(2)
         site.client.patch(f"/webhooks/{kept['id']}", json={"isActive": False})
         site.client.delete(f"/webhooks/{gone['id']}")
 
-        seen = figures(site.server)
+        seen = scrape(site.server)
 
         assert (seen[DISABLED, ""], seen[PENDING, "due"], seen[OLDEST, ""]) == (1, 0, 0)
 
-    def test_counting_ends_at_its_bound(self, site: WebhookDeployment) -> None:
+    def test_counting_stops_at_its_limit(self, site: WebhookDeployment) -> None:
         site.webhook("/a")
         site.customers(3)
 
@@ -122,18 +123,18 @@ class TestWebhooks:
         assert (seen.due, seen.scheduled) == (2, 0)
 
 
-class TestDatabaseAway:
-    def test_the_other_figures_are_there(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
+class TestUnavailableDatabase:
+    def test_the_other_metrics_are_present(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
         if not isinstance(store, PostgresqlStore):
-            return  # an embedded database cannot go away by itself
+            return  # SQLite has no server that could be lost
         url = store.create("metrics_away")
         with Server(url, tmp_path / "log", "--no-worker") as server:
             store.rename("metrics_away", "metrics_gone")
-            seen = figures(server)
+            seen = scrape(server)
             assert seen["distribu_build_info", app.__version__] == 1
             assert (DISABLED, "") not in seen
             store.rename("metrics_gone", "metrics_away")
-            assert (DISABLED, "") in figures(server)
+            assert (DISABLED, "") in scrape(server)
         store.drop(url)
 
     def test_a_scrape_does_not_wait_for_a_database_that_hangs(
@@ -147,7 +148,7 @@ class TestDatabaseAway:
             connection.execute(sa.text("LOCK TABLE webhooks IN ACCESS EXCLUSIVE MODE"))
 
             def scraped_while_the_database_hangs() -> bool:
-                assert (DISABLED, "") not in figures(server)
+                assert (DISABLED, "") not in scrape(server)
                 with database.transaction() as session:
                     return bool(session.execute(READING_WAITS).scalar_one())
 

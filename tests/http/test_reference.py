@@ -13,23 +13,25 @@ from tests.support import factories
 from tests.support.client import Client, Contract
 from tests.support.servers import Server
 
-READS = [each for each in spec.operations(spec.document()) if each.method == "GET" and not each.is_public]
-LISTS = [each.id for each in READS if "{" not in each.path]
+READS = [
+    operation for operation in spec.operations(spec.document()) if operation.method == "GET" and not operation.is_public
+]
+LISTS = [operation.id for operation in READS if "{" not in operation.path]
 EMPTY = {"listWebhooks", "listEvents"}  # nothing has happened yet in a demo company
 
 
 def parameters(document: Document, operation: Operation) -> Iterator[Document]:
-    for each in operation.definition.get("parameters", []):
-        parameter = spec.resolve(document, each)
+    for reference in operation.definition.get("parameters", []):
+        parameter = spec.resolve(document, reference)
         yield {**parameter, "schema": spec.resolve(document, parameter["schema"])}
 
 
 def prefilled(parameter: Document) -> Any:
     """Return what Swagger UI writes into the field of a parameter, None when it leaves the field empty."""
-    examples = [each["value"] for each in parameter.get("examples", {}).values()]
+    examples = [example["value"] for example in parameter.get("examples", {}).values()]
     schema = parameter["schema"]
     values = [*examples[:1], parameter.get("example"), schema.get("example"), schema.get("default")]
-    return next((each for each in values if each is not None), None)
+    return next((value for value in values if value is not None), None)
 
 
 @pytest.fixture
@@ -47,32 +49,36 @@ def document(server: Server) -> Document:
 
 
 def find(document: Document, operation_id: str) -> Operation:
-    return next(each for each in spec.operations(document) if each.id == operation_id)
+    return next(operation for operation in spec.operations(document) if operation.id == operation_id)
 
 
 class TestTryItOut:
     @pytest.mark.parametrize("operation_id", LISTS)
-    def test_an_untouched_request_answers_200_with_rows(
+    def test_an_unchanged_request_returns_200_with_rows(
         self, demo: Client, document: Document, operation_id: str
     ) -> None:
         operation = find(document, operation_id)
-        query = {each["name"]: prefilled(each) for each in parameters(document, operation)}
+        query = {parameter["name"]: prefilled(parameter) for parameter in parameters(document, operation)}
 
         response = demo.get(operation.path, params={name: value for name, value in query.items() if value is not None})
 
         assert response.status_code == 200
         assert response.json()["data"] or operation_id in EMPTY
 
-    @pytest.mark.parametrize("operation_id", [each.id for each in spec.operations(spec.document())])
+    @pytest.mark.parametrize("operation_id", [operation.id for operation in spec.operations(spec.document())])
     def test_only_a_default_is_filled_in(self, document: Document, operation_id: str) -> None:
-        for each in parameters(document, find(document, operation_id)):
-            assert prefilled(each) == each["schema"].get("default"), each["name"]
+        for parameter in parameters(document, find(document, operation_id)):
+            assert prefilled(parameter) == parameter["schema"].get("default"), parameter["name"]
 
-    @pytest.mark.parametrize("operation_id", [each.id for each in READS if each.id not in LISTS])
-    def test_every_id_says_which_list_has_it(self, document: Document, operation_id: str) -> None:
-        paths = {f"`GET {each.path}`" for each in spec.operations(document) if each.id.startswith("list")}
-        needed = [each for each in parameters(document, find(document, operation_id)) if each["in"] == "path"]
+    @pytest.mark.parametrize("operation_id", [operation.id for operation in READS if operation.id not in LISTS])
+    def test_every_id_names_the_list_that_has_it(self, document: Document, operation_id: str) -> None:
+        paths = {
+            f"`GET {operation.path}`" for operation in spec.operations(document) if operation.id.startswith("list")
+        }
+        needed = [
+            parameter for parameter in parameters(document, find(document, operation_id)) if parameter["in"] == "path"
+        ]
 
         assert needed
-        for each in needed:
-            assert any(path in each["description"] for path in paths), each["name"]
+        for parameter in needed:
+            assert any(path in parameter["description"] for path in paths), parameter["name"]

@@ -1,4 +1,4 @@
-"""Requests that the parser refuses, and answers that leave before their request has come in whole."""
+"""Requests that the parser refuses, and responses that are sent before their request is complete."""
 
 import contextlib
 import json
@@ -47,15 +47,15 @@ NOT_HTTP = [
 ]
 
 
-class TestNotHttp:
+class TestMalformedHttp:
     @pytest.mark.parametrize(("request_", "method", "path"), NOT_HTTP)
-    def test_is_refused_counted_and_logged_like_every_request(
+    def test_malformed_http_is_refused_counted_and_logged(
         self, probe: Probe, connection: Connection, request_: bytes, method: str, path: str
     ) -> None:
         before = counted(probe)
 
         connection.send(request_)
-        status, headers, body = connection.whole_answer()
+        status, headers, body = connection.full_response()
 
         assert status == 400
         assert body["code"] == "malformed_request"
@@ -70,27 +70,27 @@ class TestNotHttp:
     def test_a_url_that_is_too_long_is_named(self, connection: Connection) -> None:
         connection.send(b"GET /" + b"x" * 65_600 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
 
-        assert connection.whole_answer()[2]["error"] == "The URL is longer than 65535 bytes."
+        assert connection.full_response()[2]["error"] == "The URL is longer than 65535 bytes."
 
-    def test_the_callers_id_comes_back_when_it_was_read(self, connection: Connection) -> None:
+    def test_the_clients_request_id_is_returned_when_it_was_read(self, connection: Connection) -> None:
         connection.send(b"GET / HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine\r\nA: b\r\nA b: c\r\n\r\n")
 
-        assert connection.whole_answer()[1]["x-request-id"] == "mine"
+        assert connection.full_response()[1]["x-request-id"] == "mine"
 
-    def test_an_answer_to_head_has_no_body(self, connection: Connection) -> None:
+    def test_a_response_to_head_has_no_body(self, connection: Connection) -> None:
         connection.send("HEAD /ż HTTP/1.1\r\nHost: x\r\n\r\n".encode())
 
-        answer = connection.rest()
-        assert answer.startswith(b"HTTP/1.1 400 ")
-        assert answer.endswith(b"\r\n\r\n")
+        response = connection.rest()
+        assert response.startswith(b"HTTP/1.1 400 ")
+        assert response.endswith(b"\r\n\r\n")
 
-    def test_requests_before_it_are_answered_first(self, probe: Probe, connection: Connection) -> None:
+    def test_earlier_requests_get_their_responses_first(self, probe: Probe, connection: Connection) -> None:
         get = head("GET /api/v1/echo?need=x HTTP/1.1", probe)
         connection.send(get + post(probe, f"Content-Length: {len(BODY)}") + BODY + b"BLAH\r\n\r\n" + get)
 
-        assert connection.answer() == (200, {"need": "x"})
-        assert connection.answer() == (200, ECHO)
-        assert connection.answer()[1]["code"] == "malformed_request"
+        assert connection.response() == (200, {"need": "x"})
+        assert connection.response() == (200, ECHO)
+        assert connection.response()[1]["code"] == "malformed_request"
         assert connection.rest() == b""
 
     @pytest.mark.parametrize("pause", [0, 0.1])
@@ -104,7 +104,7 @@ class TestNotHttp:
 
         parts = [post(probe, CHUNKED, "X-Request-Id: bad-chunk"), chunk]
         connection.send(*(parts if pause else [b"".join(parts)]), pause=pause)
-        status, headers, body = connection.whole_answer()
+        status, headers, body = connection.full_response()
 
         assert (status, body["code"]) == (400, "malformed_request")
         assert body["error"].startswith("The request is not valid HTTP")
@@ -114,20 +114,20 @@ class TestNotHttp:
 
     def test_a_trailer_without_end_is_refused(self, probe: Probe, connection: Connection) -> None:
         connection.send(post(probe, CHUNKED), b"%x\r\n%b\r\n0\r\nX-A: " % (len(BODY), BODY))
-        connection.send(b"x" * 100_000)  # more than a trailer may have, less than would be read after the answer
+        connection.send(b"x" * 100_000)  # more than a trailer may have, less than is discarded after a response
 
-        assert connection.answer()[1]["code"] == "malformed_request"
+        assert connection.response()[1]["code"] == "malformed_request"
         assert connection.rest() == b""
 
 
-class TestWhatIsHttp:
-    def test_trailers_are_no_headers(self, probe: Probe, connection: Connection) -> None:
-        """They come after everything that judges headers."""
+class TestValidHttp:
+    def test_trailers_are_not_headers(self, probe: Probe, connection: Connection) -> None:
+        """They arrive after the headers were judged."""
         trailers = f"X-Number: 5\r\nX-Request-Id: late\r\nAuthorization: Bearer {probe.tenant.key}\r\n".encode()
         body = b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(BODY), BODY, trailers)
 
         connection.send(post(probe, CHUNKED, "X-Request-Id: early") + body)
-        status, headers, content = connection.whole_answer()
+        status, headers, content = connection.full_response()
 
         assert (status, content, headers["x-request-id"]) == (200, ECHO, "early")
 
@@ -138,28 +138,28 @@ class TestWhatIsHttp:
 
         connection.send(post(probe, f"Content-Length: {len(body)}") + body + get[:20], get[20:], pause=0.5)
 
-        assert connection.answer() == (200, ECHO)
-        assert connection.answer() == (200, {"need": "x"})
+        assert connection.response() == (200, ECHO)
+        assert connection.response() == (200, {"need": "x"})
 
     def test_space_around_a_value_is_not_part_of_it(self, probe: Probe, connection: Connection) -> None:
         lines = ("X-Number: \t 7 \t ", "X-Request-Id: mine  ", f"Content-Length: {len(BODY)} ")
         connection.send(post(probe, *lines) + BODY)
 
-        status, headers, content = connection.whole_answer()
+        status, headers, content = connection.full_response()
         assert (status, content["headers"], headers["x-request-id"]) == (200, {"x_number": 7}, "mine")
 
-    def test_who_waits_for_answers_is_not_too_slow(self, probe: Probe, connection: Connection) -> None:
+    def test_a_client_that_waits_for_responses_is_not_too_slow(self, probe: Probe, connection: Connection) -> None:
         sleep, get = head("GET /api/v1/sleep HTTP/1.1", probe), head("GET /api/v1/echo?need=x HTTP/1.1", probe)
         connection.send(sleep * 11 + get[:20])
 
-        assert [connection.answer() for _ in range(11)] == [(200, {})] * 11
+        assert [connection.response() for _ in range(11)] == [(200, {})] * 11
         connection.send(get[20:])
-        assert connection.answer() == (200, {"need": "x"})
+        assert connection.response() == (200, {"need": "x"})
 
-    def test_empty_lines_keep_no_connection_open(self, probe: Probe, connection: Connection) -> None:
+    def test_empty_lines_do_not_keep_a_connection_open(self, probe: Probe, connection: Connection) -> None:
         connection.send(head("GET /api/v1/echo?need=x HTTP/1.1", probe), b"\r\n")
 
-        assert connection.answer() == (200, {"need": "x"})
+        assert connection.response() == (200, {"need": "x"})
         assert connection.rest() == b""
 
 
@@ -173,8 +173,8 @@ def keys(probe: Probe) -> dict[str, str]:
     return {"poor": poor, "slow": slow, "wrong": "dk_wrong"}
 
 
-class TestEarlyAnswers:
-    """The client sends all of a large body before it reads."""
+class TestEarlyResponses:
+    """The client sends the whole of a large body before it reads the response."""
 
     @pytest.mark.parametrize("connection_header", ["keep-alive", "close"])
     @pytest.mark.parametrize("framing", ["length", "chunked"])
@@ -218,21 +218,21 @@ class TestEarlyAnswers:
             pause=0,
         )
 
-        answer = connection.answer()
-        assert (answer[0], "code" in answer[1]) == (status, True)
+        response = connection.response()
+        assert (response[0], "code" in response[1]) == (status, True)
 
-    def test_an_answered_request_does_not_end_its_connection(self, probe: Probe, connection: Connection) -> None:
+    def test_an_early_response_does_not_end_the_connection(self, probe: Probe, connection: Connection) -> None:
         unknown = post(probe, f"Content-Length: {len(BODY)}", key="dk_wrong")
         get = head("GET /api/v1/echo?need=x HTTP/1.1", probe)
 
         connection.send(unknown, BODY[:10])
-        assert connection.answer()[0] == 401
+        assert connection.response()[0] == 401
         connection.send(BODY[10:] + get)
 
-        assert connection.answer() == (200, {"need": "x"})
+        assert connection.response() == (200, {"need": "x"})
 
     @pytest.mark.parametrize("key", [None, "dk_wrong"])
-    def test_what_has_no_end_is_given_up(self, probe: Probe, connection: Connection, key: str | None) -> None:
+    def test_an_endless_request_is_aborted(self, probe: Probe, connection: Connection, key: str | None) -> None:
         part, sent = b"%x\r\n%b\r\n" % (MEGABYTE, b"x" * MEGABYTE), 0
         connection.send(post(probe, CHUNKED, key=key))
 
@@ -244,39 +244,41 @@ class TestEarlyAnswers:
         assert 60 < sent < 100
 
     @pytest.mark.parametrize("key", [None, "dk_wrong"])
-    def test_who_stops_sending_is_given_up(self, probe: Probe, connection: Connection, key: str | None) -> None:
+    def test_a_client_that_stops_sending_is_disconnected(
+        self, probe: Probe, connection: Connection, key: str | None
+    ) -> None:
         connection.send(post(probe, f"Content-Length: {2 * MEGABYTE}", key=key), b"x")
 
-        assert connection.answer()[0] == (401 if key else 413)
+        assert connection.response()[0] == (401 if key else 413)
         with contextlib.suppress(ConnectionResetError):
             assert connection.rest() == b""
 
 
 class TestExpect:
     @pytest.mark.parametrize("key", [None, "dk_wrong"])
-    def test_an_answer_without_100_closes_the_connection(
+    def test_a_response_without_100_continue_closes_the_connection(
         self, probe: Probe, connection: Connection, key: str | None
     ) -> None:
         length = 2 * MEGABYTE if key is None else len(BODY)
         connection.send(post(probe, "Expect: 100-continue", f"Content-Length: {length}", key=key))
 
-        status, headers, _ = connection.whole_answer()
+        status, headers, _ = connection.full_response()
         assert (status, headers["connection"]) == (401 if key else 413, "close")
         assert connection.is_silent()
 
-    def test_an_answer_to_the_body_does_not(self, probe: Probe, connection: Connection) -> None:
+    def test_a_response_after_100_continue_does_not(self, probe: Probe, connection: Connection) -> None:
         connection.send(post(probe, "Expect: 100-continue", f"Content-Length: {len(BODY)}"))
         assert connection.read(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
 
         connection.send(BODY)
-        status, headers, _ = connection.whole_answer()
+        status, headers, _ = connection.full_response()
 
         assert status == 200
         assert "connection" not in headers
 
 
 def counted(probe: Probe, operation: str = "none") -> int:
-    """Return how many requests were answered 400."""
+    """Return how many responses were a 400."""
     text = httpx.get(probe.server.url + "/metrics").text
     name = f'distribu_requests_total{{operation="{operation}",status="400"}} '
     return sum(int(float(line.removeprefix(name))) for line in text.splitlines() if line.startswith(name))

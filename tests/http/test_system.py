@@ -1,4 +1,4 @@
-"""Health, metrics, the document and the reference page: what is there without a key."""
+"""What needs no key: health, metrics, the document and the reference page."""
 
 import json
 import os
@@ -21,12 +21,12 @@ from tests.support.servers import PostgresqlStore, Server, SqliteStore, free_por
 
 
 class TestHealth:
-    def test_healthz_says_that_the_process_is_up(self, server: Server) -> None:
+    def test_healthz_reports_that_the_process_runs(self, server: Server) -> None:
         response = httpx.get(server.url + "/healthz")
 
         assert (response.status_code, response.json()) == (200, {"status": "ok", "version": app.__version__})
 
-    def test_readyz_says_that_the_database_is_fine(self, server: Server) -> None:
+    def test_readyz_reports_that_the_database_is_ready(self, server: Server) -> None:
         response = httpx.get(server.url + "/readyz")
 
         assert (response.status_code, response.json()) == (200, {"status": "ready"})
@@ -40,11 +40,11 @@ class TestHealth:
         assert httpx.head(server.url + path).status_code == 200
         assert httpx.options(server.url + path).headers["allow"] == "GET, HEAD, OPTIONS"
 
-    def test_a_lost_database_is_503_everywhere_and_comes_back(
+    def test_a_lost_database_is_503_until_it_returns(
         self, store: SqliteStore | PostgresqlStore, tmp_path: Path, contract: Contract
     ) -> None:
         if not isinstance(store, PostgresqlStore):
-            return  # an embedded database cannot go away by itself
+            return  # SQLite has no server that could be lost
         url = store.create("lost")
         with Server(url, tmp_path / "log") as server:
             store.rename("lost", "away")
@@ -64,7 +64,7 @@ class TestHealth:
 
 
 class TestMetrics:
-    def test_answers_are_counted_by_operation_and_status(self, server: Server, client: Client) -> None:
+    def test_responses_are_counted_by_operation_and_status(self, server: Server, client: Client) -> None:
         client.get("/products/nope")
 
         text = httpx.get(server.url + "/metrics").text
@@ -72,14 +72,14 @@ class TestMetrics:
         assert re.search(r'distribu_requests_total\{operation="getProduct",status="404"\} [1-9]', text)
         assert 'distribu_request_seconds_bucket{le="0.1",operation="getProduct"}' in text
 
-    def test_can_have_a_port_of_their_own(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
+    def test_metrics_can_have_a_separate_port(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
         url, port = store.create("metrics"), free_port()
         with Server(url, tmp_path / "log", metrics_port=str(port)) as server:
             assert httpx.get(server.url + "/metrics").status_code == 404
             assert "distribu_requests_total" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
         store.drop(url)
 
-    def test_count_every_process(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
+    def test_metrics_count_every_process(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
         url = store.create("workers")
         with Server(url, tmp_path / "log", workers="2") as server:
             for _ in range(40):
@@ -124,7 +124,7 @@ class TestDocument:
 
 
 class TestProcesses:
-    """What several processes of a server share, and what is left of it when it is killed."""
+    """What the processes of a server share, and what remains when it is killed."""
 
     def server(self, url: str, directory: Path, workers: int) -> Server:
         server = Server(url, directory / "log", "--no-worker", workers=str(workers))
@@ -134,7 +134,7 @@ class TestProcesses:
     def folders(self, directory: Path) -> set[Path]:
         return set(directory.glob("distribu-metrics-*"))
 
-    def test_one_alone_needs_no_folder(self, database_url: str, tmp_path: Path) -> None:
+    def test_a_single_process_needs_no_folder(self, database_url: str, tmp_path: Path) -> None:
         with self.server(database_url, tmp_path, workers=1):
             assert self.folders(tmp_path) == set()
 
@@ -166,7 +166,7 @@ class TestProcesses:
             assert not old.exists()
             assert new.exists()  # its server may be about to lock it
 
-    def test_the_folder_of_a_server_that_runs_stays(self, database_url: str, tmp_path: Path) -> None:
+    def test_the_folder_of_a_running_server_is_kept(self, database_url: str, tmp_path: Path) -> None:
         with self.server(database_url, tmp_path, workers=2) as one:
             used = self.folders(tmp_path)
             with self.server(database_url, tmp_path, workers=2):
@@ -195,11 +195,11 @@ class TestReference:
 
 
 class TestBusyDatabase:
-    def test_what_waits_for_a_lock_is_503_however_many_wait(
+    def test_any_number_of_requests_that_wait_for_a_lock_are_503(
         self, store: SqliteStore | PostgresqlStore, database_url: str, fresh_database: Database, tmp_path: Path
     ) -> None:
         if not isinstance(store, PostgresqlStore):
-            return  # SQLite's readers wait for nobody
+            return  # SQLite's readers never wait
         keys = [factories.tenant(fresh_database).key for _ in range(2)]
         with Server(database_url, tmp_path / "log") as server, fresh_database.connection() as connection:
             for table, key in zip(("products", "api_keys"), keys, strict=True):
@@ -210,12 +210,12 @@ class TestBusyDatabase:
                     headers={"Authorization": f"Bearer {key}"},
                     timeout=waiting.SECONDS,
                 )
-                answers = waiting.concurrently(*[get] * 40)
-                assert {each.status_code for each in answers} == {503}
-                assert {each.headers["retry-after"] for each in answers} == {"2"}
+                responses = waiting.concurrently(*[get] * 40)
+                assert {response.status_code for response in responses} == {503}
+                assert {response.headers["retry-after"] for response in responses} == {"2"}
             assert httpx.get(server.url + "/healthz").status_code == 200
 
-    def test_reading_goes_on_while_a_writer_holds_the_lock(
+    def test_reads_continue_while_a_writer_holds_the_lock(
         self, store: SqliteStore | PostgresqlStore, database_url: str, fresh_database: Database, tmp_path: Path
     ) -> None:
         headers = {"Authorization": f"Bearer {factories.tenant(fresh_database).key}"}
@@ -231,6 +231,6 @@ class TestBusyDatabase:
                 connection.exec_driver_sql(lock)
                 with waiting.threads(*posts) as writing:
                     assert [http.get("/products").status_code for _ in range(5)] == [200] * 5
-                    assert not any(each.done() for each in writing)
-                assert {each.result().status_code for each in writing} == {503}
+                    assert not any(writer.done() for writer in writing)
+                assert {writer.result().status_code for writer in writing} == {503}
             assert http.post("/customers", json={"email": "after@example.com"}).status_code == 201

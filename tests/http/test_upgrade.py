@@ -1,4 +1,4 @@
-"""A request that asks for another protocol is an ordinary request: its body is its body, never a second request.
+"""A request that asks for another protocol is an ordinary request: its body is never a second request.
 
 RFC 9110, section 7.8: a server may ignore `Upgrade`. RFC 9112, section 6.3: where the body ends.
 """
@@ -45,11 +45,11 @@ def head(line: str, probe: Probe, *lines: str) -> bytes:
     return "\r\n".join([line, *standard, *lines, "", ""]).encode()
 
 
-class TestOrdinary:
+class TestOrdinaryRequests:
     @pytest.mark.parametrize("upgrade", UPGRADES)
     @pytest.mark.parametrize("body", [BODY, CHUNKED], ids=["length", "chunked"])
     @pytest.mark.parametrize("cut", ["whole", "after the head", "everywhere"])
-    def test_a_body_is_a_body(
+    def test_the_body_belongs_to_the_request(
         self, probe: Probe, connection: Connection, upgrade: tuple[str, ...], body: bytes, cut: str
     ) -> None:
         length = f"Content-Length: {len(body)}" if body is BODY else "Transfer-Encoding: chunked"
@@ -59,7 +59,7 @@ class TestOrdinary:
 
         connection.send(*(request[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)))
 
-        assert connection.answer() == (200, {"body": json.loads(BODY), "headers": {}})
+        assert connection.response() == (200, {"body": json.loads(BODY), "headers": {}})
         assert connection.is_silent()
 
     @pytest.mark.parametrize("upgrade", UPGRADES)
@@ -70,12 +70,12 @@ class TestOrdinary:
 
         connection.send(head("POST /api/v1/echo HTTP/1.1", probe, *upgrade, f"Content-Length: {len(inner)}"), inner)
 
-        assert connection.answer() == (400, {"error": "Invalid JSON body.", "code": "invalid_json"})
+        assert connection.response() == (400, {"error": "Invalid JSON body.", "code": "invalid_json"})
         assert connection.is_silent()
 
     @pytest.mark.parametrize("upgrade", UPGRADES)
     @pytest.mark.parametrize("pause", [0, 0.02])
-    def test_requests_before_and_after_are_answered_in_order(
+    def test_pipelined_requests_get_responses_in_order(
         self, probe: Probe, connection: Connection, upgrade: tuple[str, ...], pause: float
     ) -> None:
         length = f"Content-Length: {len(BODY)}"
@@ -91,28 +91,28 @@ class TestOrdinary:
 
         connection.send(*(requests if pause else [b"".join(requests)]), pause=pause)
 
-        answers = [connection.answer() for _ in requests]
-        assert [status for status, _ in answers] == [200] * 6
-        assert [body for _, body in answers] == [
+        responses = [connection.response() for _ in requests]
+        assert [status for status, _ in responses] == [200] * 6
+        assert [body for _, body in responses] == [
             {"need": "1"}, echo, {"need": "2"}, {"need": "3"}, echo, {"need": "4"}
         ]  # fmt: skip
         assert connection.is_silent()
 
     @pytest.mark.parametrize(("version", "tokens"), [("1.1", "close, upgrade"), ("1.0", "upgrade")])
-    def test_a_connection_that_is_to_be_closed_is_closed(
+    def test_a_connection_is_closed_on_request(
         self, probe: Probe, connection: Connection, version: str, tokens: str
     ) -> None:
         line = f"GET /api/v1/echo?need=x HTTP/{version}"
         connection.send(head(line, probe, f"Connection: {tokens}", "Upgrade: foo") + SECOND)
 
-        assert connection.answer() == (200, {"need": "x"})
+        assert connection.response() == (200, {"need": "x"})
         assert connection.rest() == b""
 
-    def test_headers_are_what_they_were(self, probe: Probe, connection: Connection) -> None:
+    def test_headers_are_unchanged(self, probe: Probe, connection: Connection) -> None:
         lines = ("X-Number:   7", "X-Request-Id: mine", "Connection: upgrade", "Upgrade: foo")
         connection.send(head("POST /api/v1/echo HTTP/1.1", probe, *lines, f"Content-Length: {len(BODY)}") + BODY)
 
-        assert connection.answer() == (200, {"body": json.loads(BODY), "headers": {"x_number": 7}})
+        assert connection.response() == (200, {"body": json.loads(BODY), "headers": {"x_number": 7}})
 
     def test_100_continue_is_sent_once(self, probe: Probe, connection: Connection) -> None:
         lines = ("Connection: upgrade", "Upgrade: h2c", "Expect: 100-continue", f"Content-Length: {len(BODY)}")
@@ -121,17 +121,17 @@ class TestOrdinary:
 
         connection.send(BODY)
 
-        assert connection.answer()[0] == 200
+        assert connection.response()[0] == 200
         assert connection.is_silent()
 
     @pytest.mark.parametrize("lines", [("Content-Length: 5", "Transfer-Encoding: chunked"), ("Content-Length: +5",)])
-    def test_a_doubtful_length_is_refused(self, probe: Probe, connection: Connection, lines: tuple[str, ...]) -> None:
+    def test_an_ambiguous_length_is_refused(self, probe: Probe, connection: Connection, lines: tuple[str, ...]) -> None:
         request = head("POST /api/v1/echo HTTP/1.1", probe, "Connection: upgrade", "Upgrade: foo", *lines)
         connection.send(request, b"0\r\n\r\n" + SECOND)
 
-        answer = connection.rest()
-        assert answer.startswith(b"HTTP/1.1 400 ")
-        assert answer.count(b"HTTP/1.1 ") == 1
+        response = connection.rest()
+        assert response.startswith(b"HTTP/1.1 400 ")
+        assert response.count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize("target", ["example.com:80", "/api/v1/echo"])
@@ -139,9 +139,9 @@ class TestOrdinary:
 def test_connect_opens_no_tunnel(probe: Probe, connection: Connection, target: str, lines: tuple[str, ...]) -> None:
     connection.send(head(f"CONNECT {target} HTTP/1.1", probe, *lines), SECOND)
 
-    answer = connection.rest()
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert answer.count(b"HTTP/1.1 ") == 1
+    response = connection.rest()
+    assert response.startswith(b"HTTP/1.1 400 ")
+    assert response.count(b"HTTP/1.1 ") == 1
 
 
 WEBSOCKET_RECIPE = """
@@ -169,7 +169,7 @@ def proxy(server: Server, tmp_path: Path) -> Iterator[int]:
         yield port
 
 
-def test_behind_nginx_no_company_reads_rows_of_another(server: Server, database: Database, proxy: int) -> None:
+def test_behind_nginx_no_company_reads_rows_of_another_one(server: Server, database: Database, proxy: int) -> None:
     mine, theirs = factories.tenant(database), factories.tenant(database)
     own = factories.customer(database, mine.company_id, name="Mine")
     factories.customer(database, theirs.company_id, name="Theirs")
@@ -180,8 +180,8 @@ def test_behind_nginx_no_company_reads_rows_of_another(server: Server, database:
         headers = {"Authorization": f"Bearer {mine.key}"}
         with httpx.Client(base_url=f"http://127.0.0.1:{proxy}/api/v1", headers=headers, timeout=60) as http:
             while not over.is_set():
-                answer = http.get("/customers")
-                seen.append((answer.status_code, [row["id"] for row in answer.json()["data"]]))
+                response = http.get("/customers")
+                seen.append((response.status_code, [row["id"] for row in response.json()["data"]]))
 
     inner = f"GET /api/v1/customers HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {theirs.key}\r\n\r\n".encode()
     head = (
@@ -195,14 +195,14 @@ def test_behind_nginx_no_company_reads_rows_of_another(server: Server, database:
             statuses = [refused(proxy, head, inner, pause=number % 5 / 1000) for number in range(ROUNDS)]
         finally:
             over.set()
-        for each in looking:
-            each.result()
+        for reader in looking:
+            reader.result()
     assert seen == [(200, [own])] * len(seen)
     assert statuses == [b"400"] * ROUNDS
 
 
 def refused(port: int, head: bytes, body: bytes, *, pause: float) -> bytes:
-    """Send head and body in segments of their own; return the status."""
+    """Send head and body in separate segments; return the status."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(head)
@@ -211,8 +211,8 @@ def refused(port: int, head: bytes, body: bytes, *, pause: float) -> bytes:
         return connection.recv(65536)[9:12]
 
 
-def test_behind_nginx_an_upgrade_that_is_not_wanted_changes_nothing(database: Database, proxy: int) -> None:
-    """What Java's HttpClient sends over http with every request."""
+def test_behind_nginx_an_upgrade_is_ignored(database: Database, proxy: int) -> None:
+    """Java's HttpClient sends these headers with every request over http."""
     tenant = factories.tenant(database)
     headers = {
         "Authorization": f"Bearer {tenant.key}",
@@ -227,5 +227,5 @@ def test_behind_nginx_an_upgrade_that_is_not_wanted_changes_nothing(database: Da
         ]
         names = [row["name"] for row in http.get("/customers").json()["data"]]
 
-    assert [answer.status_code for answer in made] == [201] * 5
+    assert [response.status_code for response in made] == [201] * 5
     assert names == [f"Customer {number}" for number in reversed(range(5))]
