@@ -5,8 +5,8 @@ guessed:
 
 1. One file has one decimal mark.
 2. A number that can be read in one way only, such as `8,50`, shows it.
-3. By then, `1.234` is read as thousands only. Where it would have three decimal places, and where no number shows the
-   mark, the file is rejected until an option names it.
+3. `1.234` is ambiguous. It is read as thousands when other numbers show the other mark. When they show the same mark,
+   or no number shows one, the file is rejected until an option names the mark.
 """
 
 import re

@@ -40,7 +40,7 @@ SHORT_HOLD_SECONDS = 0.2  # how long they may wait for each further transaction 
 PAUSE_SECONDS = 0.25  # between those; longer than a waiting writer of SQLite sleeps between two attempts (0.1 s)
 YIELD_SECONDS = 0.025  # after rows are staged or removed: until then, nothing else can write to SQLite
 WAIT_SECONDS = 0.5  # between two checks for another import of the same company
-MAX_ATTEMPTS = 5  # of a transaction that waits for a lock in vain; each attempt waits for 5 s
+MAX_ATTEMPTS = 5  # of a transaction that times out waiting for a lock; each waits for 5 s
 
 T = TypeVar("T")
 OnProgress = Callable[[str, int, int], None]  # takes the name of the step, how much of it is done, and its total

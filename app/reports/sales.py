@@ -28,7 +28,7 @@ from models.base import EPOCH, MILLISECOND
 
 MAX_LISTED_DAYS = 366  # of a range whose days without orders are listed too: a leap year
 DAY_MILLISECONDS = 86_400_000
-IN_RANGE = tenant.select(TABLE.c.created_at).where(*IS_IN_RANGE).limit(1)
+SELECT_ORDER_TIME = tenant.select(TABLE.c.created_at).where(*IS_IN_RANGE).limit(1)
 
 
 class FirstAndLastRow(Row):
@@ -41,8 +41,8 @@ class FirstAndLastRow(Row):
 SELECT_FIRST_AND_LAST = Statement(
     FirstAndLastRow,
     sa.select(
-        IN_RANGE.order_by(TABLE.c.created_at).scalar_subquery().label("first"),
-        IN_RANGE.order_by(TABLE.c.created_at.desc()).scalar_subquery().label("last"),
+        SELECT_ORDER_TIME.order_by(TABLE.c.created_at).scalar_subquery().label("first"),
+        SELECT_ORDER_TIME.order_by(TABLE.c.created_at.desc()).scalar_subquery().label("last"),
     ),
 )
 
