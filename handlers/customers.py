@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.context import Context
-from app.schemas.base import Created, Json, created
+from app.schemas.base import Json, StatusResponse, created
 from app.schemas.customers import CUSTOMER, CUSTOMER_CREATE, CUSTOMER_UPDATE
 from app.schemas.times import load_times
 from app.services import customers
@@ -20,7 +20,7 @@ def get_customer(ctx: Context, customer_id: str) -> Json:
     return CUSTOMER.one(customers.get(ctx, customer_id))
 
 
-def create_customer(ctx: Context, body: Json) -> Created:
+def create_customer(ctx: Context, body: Json) -> StatusResponse:
     """Create a customer and return it."""
     customer = customers.create(ctx, CUSTOMER_CREATE.load(body))
     return created(CUSTOMER.one(customer), f"/customers/{customer.id}")

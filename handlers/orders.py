@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.context import Context
-from app.schemas.base import Created, Json, created, envelope
+from app.schemas.base import Json, StatusResponse, created, envelope
 from app.schemas.orders import ORDER_CREATE, ORDER_STATUS_UPDATE, order_detail, order_with_items
 from app.schemas.times import load_times
 from app.services import orders
@@ -21,7 +21,7 @@ def get_order(ctx: Context, order_id: str) -> Json:
     return {"data": order_detail(*orders.get(ctx, order_id))}
 
 
-def create_order(ctx: Context, body: Json) -> Created:
+def create_order(ctx: Context, body: Json) -> StatusResponse:
     """Place an order and return it."""
     order, items = orders.place(ctx, ORDER_CREATE.load(body))
     return created({"data": order_detail(order, items)}, f"/orders/{order.id}")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.context import Context
-from app.schemas.base import Created, Json, created, envelope
+from app.schemas.base import Json, StatusResponse, accepted, created, envelope
 from app.schemas.webhooks import (
     WEBHOOK,
     WEBHOOK_CREATE,
@@ -14,8 +14,6 @@ from app.schemas.webhooks import (
     webhook_with_secret,
 )
 from app.services import deliveries, events, webhooks
-
-Accepted = tuple[Json, int, dict[str, str]]  # body, status, headers
 
 
 def list_webhooks(ctx: Context) -> Json:
@@ -28,7 +26,7 @@ def get_webhook(ctx: Context, webhook_id: str) -> Json:
     return WEBHOOK.one(webhooks.get(ctx, webhook_id))
 
 
-def create_webhook(ctx: Context, body: Json) -> Created:
+def create_webhook(ctx: Context, body: Json) -> StatusResponse:
     """Create a webhook and return it with its secret."""
     webhook = webhooks.create(ctx, WEBHOOK_CREATE.load(body))
     return created({"data": webhook_with_secret(webhook)}, f"/webhooks/{webhook.id}")
@@ -51,15 +49,15 @@ def rotate_webhook_secret(ctx: Context, webhook_id: str, body: Json) -> Json:
     return {"data": webhook_with_secret(webhook)}
 
 
-def test_webhook(ctx: Context, webhook_id: str) -> Accepted:
+def test_webhook(ctx: Context, webhook_id: str) -> StatusResponse:
     """Queue a test event and return its delivery."""
-    return {"data": webhook_delivery(events.test(ctx, webhook_id))}, 202, {}
+    return accepted({"data": webhook_delivery(events.test(ctx, webhook_id))})
 
 
-def recover_webhook(ctx: Context, webhook_id: str, body: Json) -> Accepted:
+def recover_webhook(ctx: Context, webhook_id: str, body: Json) -> StatusResponse:
     """Queue missed events and return how many."""
     result = deliveries.recover(ctx, webhook_id, WEBHOOK_RECOVER.load(body))
-    return {"data": {"count": result.count, "hasMore": result.has_more}}, 202, {}
+    return accepted({"data": {"count": result.count, "hasMore": result.has_more}})
 
 
 def list_webhook_deliveries(ctx: Context, webhook_id: str, **query: Any) -> Json:
@@ -73,6 +71,6 @@ def get_webhook_delivery(ctx: Context, webhook_id: str, delivery_id: str) -> Jso
     return {"data": webhook_delivery(deliveries.get(ctx, webhook_id, delivery_id))}
 
 
-def redeliver_webhook_delivery(ctx: Context, webhook_id: str, delivery_id: str) -> Accepted:
+def redeliver_webhook_delivery(ctx: Context, webhook_id: str, delivery_id: str) -> StatusResponse:
     """Queue the event of a delivery again and return the new delivery."""
-    return {"data": webhook_delivery(deliveries.redeliver(ctx, webhook_id, delivery_id))}, 202, {}
+    return accepted({"data": webhook_delivery(deliveries.redeliver(ctx, webhook_id, delivery_id))})

@@ -24,7 +24,7 @@ from marshmallow import fields
 from app.address import BASE_PATH
 
 Json = dict[str, Any]
-Created = tuple[Json, int, dict[str, str]]  # body, status, headers
+StatusResponse = tuple[Json, int, dict[str, str]]  # body, status, headers
 
 
 class NotGiven(Enum):
@@ -103,9 +103,14 @@ def envelope(data: list[Json], next_cursor: str | None) -> Json:
     return {"data": data, "pagination": {"hasMore": next_cursor is not None, "nextCursor": next_cursor}}
 
 
-def created(body: Json, path: str) -> Created:
+def created(body: Json, path: str) -> StatusResponse:
     """Return the response 201 to a request that created the resource at `path`."""
     return body, 201, {"Location": BASE_PATH + path}
+
+
+def accepted(body: Json) -> StatusResponse:
+    """Return the response 202 to a request that queued something."""
+    return body, 202, {}
 
 
 class Schema(marshmallow.Schema):

@@ -1,14 +1,11 @@
-"""When a delivery is retried, when a webhook is disabled, and how many deliveries it may have in flight."""
+"""When a delivery is retried, and when a webhook is disabled."""
 
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.delivery import concurrency
-from app.delivery.concurrency import ConcurrencyLimiter
 from app.delivery.retry import next_wait, reason_to_disable
 
 NOW = datetime(2026, 4, 16, 14, 22, tzinfo=UTC)
@@ -87,30 +84,3 @@ class TestDisable:
         since = None if failing_for is None else NOW - timedelta(days=failing_for)
 
         assert (reason_to_disable(status, since, NOW) is not None) is is_disabled
-
-
-class TestConcurrencyLimiter:
-    def test_the_limit_grows_with_successes_and_falls_to_one_with_a_failure(self) -> None:
-        limiter = ConcurrencyLimiter()
-        assert limiter.allow(["w"], Counter()) == {"w": concurrency.INITIAL_LIMIT}
-        for _ in range(100):
-            limiter.record("w", success=True)
-        assert limiter.allow(["w"], Counter()) == {"w": concurrency.MAX_LIMIT}
-        limiter.record("w", success=False)
-        assert limiter.allow(["w"], Counter()) == {"w": 1}
-
-    def test_deliveries_in_flight_count(self) -> None:
-        assert ConcurrencyLimiter().allow(["w"], Counter(w=concurrency.INITIAL_LIMIT - 1)) == {"w": 1}
-        assert ConcurrencyLimiter().allow(["w"], Counter(w=concurrency.INITIAL_LIMIT)) == {}
-
-    def test_a_crowded_worker_starts_one_of_each_webhook(self) -> None:
-        busy = Counter(
-            {f"slow{number}": concurrency.MAX_LIMIT for number in range(concurrency.CROWDED // concurrency.MAX_LIMIT)}
-        )
-
-        assert ConcurrencyLimiter().allow(["healthy", *busy], busy) == {"healthy": 1}
-
-    def test_the_total_in_flight_is_limited(self) -> None:
-        assert ConcurrencyLimiter().allow(["w"], Counter(others=concurrency.MAX_IN_FLIGHT)) == {}
-        many = [f"w{number}" for number in range(2000)]
-        assert sum(ConcurrencyLimiter().allow(many, Counter()).values()) == concurrency.MAX_IN_FLIGHT
