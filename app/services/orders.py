@@ -26,13 +26,7 @@ from app.errors import (
 from app.queries import listing, rows, tenant
 from app.queries.rows import Row, Statement
 from app.schemas import events as payloads
-from app.schemas.orders import (
-    ListedOrderItemRow,
-    OrderCreate,
-    OrderDetailRow,
-    OrderItemCreate,
-    OrderStatusUpdate,
-)
+from app.schemas.orders import ListedOrderItemRow, OrderCreate, OrderDetailRow, OrderItemCreate, OrderStatusUpdate
 from app.services import audit, customers, events, inventory, pricing, products
 from app.services.inventory import OrderedProductRow
 from models import NEXT_STATUSES, Company, CustomerStatus, Order, OrderItem, OrderStatus, new_id
