@@ -70,7 +70,7 @@ class Listing(Generic[RowT]):
         """Check the row type against its columns: those of `table` with the same names, unless `columns` are given.
 
         `filters` has a condition on the bound parameter of the same name, `created_at_filters` a comparison of
-        `created_at` with it, `lookups` a column with an index of its own that equals it. Every list also has the filter
+        `created_at` with it, `lookups` an indexed column that equals it. Every list also has the filter
         `updated_since`, and a list of a table with a `search_text` has `search`.
         """
         self._row_type = row_type
@@ -195,7 +195,8 @@ def _strategies(parameters: Mapping[str, object]) -> Sequence[Strategy]:
 def without_index(column: AnyColumn) -> AnyColumn:
     """Return the value of a column as an expression, for which neither database considers the column's index.
 
-    A planner prefers an index that already has the order of the list, and would walk the whole history of a company to
-    find the few rows that pass the other conditions. On an expression it has to take the index that finds them.
+    A planner may prefer the index that has the order of the list, and walk the whole history of a company to find the
+    few rows that pass the other conditions. On an expression it has to use the index that finds these rows. Measured on
+    SQLite: a page of the 100 rows of 200,000 that were updated lately takes 0.3 ms, and 350 ms without this function.
     """
     return func.coalesce(column, column)

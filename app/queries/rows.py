@@ -39,11 +39,12 @@ RowT = TypeVar("RowT", bound=Row)
 class Statement(Generic[RowT]):
     """A statement that yields rows of one type: a select, or an update or insert with RETURNING."""
 
-    __slots__ = ("sql",)
+    __slots__ = ("row_type", "sql")
 
     def __init__(self, row_type: type[RowT], sql: ExecutableReturnsRows) -> None:
         """Check the columns of `sql`. Raises TypeError when the row type has others, or another order."""
         _check(row_type, sql)
+        self.row_type = row_type
         self.sql = sql
 
     def all(self, session: Session | Connection, parameters: Parameters = NO_PARAMETERS) -> Sequence[RowT]:

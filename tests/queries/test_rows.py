@@ -1,17 +1,33 @@
 """A row type is checked against its statement at import, and a draft against its schema."""
 
+import importlib
+import pkgutil
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from typing import Any, get_args, get_type_hints
 
 import pytest
+import sqlalchemy as sa
 from marshmallow import fields
 
+import app
 from app.queries.rows import Row, Statement
 from app.schemas.base import Amount, DraftSchema, row_schema
 from app.services import products
+from models.base import Fixed, Instant
 from tests.support.servers import ROOT
 
 COLUMNS = products.TABLE.c
+PYTHON_TYPES = {
+    Instant: datetime,
+    Fixed: Decimal,
+    sa.Boolean: bool,
+    sa.Integer: int,
+    sa.String: str,
+    sa.LargeBinary: bytes,
+}
 
 
 class PriceRow(Row):
@@ -79,6 +95,24 @@ class TestDraftSchema:
 
         with pytest.raises(TypeError, match="differ in"):
             PriceSchema()
+
+
+def statements() -> Iterator[tuple[str, Statement[Any]]]:
+    """Yield every statement of the application that is a constant."""
+    for module in pkgutil.walk_packages(app.__path__, "app."):
+        if not module.name.endswith("__main__"):
+            for name, value in vars(importlib.import_module(module.name)).items():
+                if isinstance(value, Statement):
+                    yield f"{module.name}.{name}", value
+
+
+@pytest.mark.parametrize("statement", [pytest.param(statement, id=name) for name, statement in statements()])
+def test_a_row_type_has_the_types_of_its_columns(statement: Statement[Any]) -> None:
+    hints = get_type_hints(statement.row_type)
+    for column, (name, hint) in zip(statement.sql.exported_columns, hints.items(), strict=True):
+        accepted = {*get_args(hint), hint}
+        expected = next((python for kind, python in PYTHON_TYPES.items() if isinstance(column.type, kind)), None)
+        assert expected is None or accepted & {expected}, f"{name} is {column.type}, not {hint}"
 
 
 def test_swapped_columns_of_a_real_statement_stop_the_import() -> None:
