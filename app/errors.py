@@ -28,7 +28,7 @@
       + DatabaseBusyError
 
 To add a refusal: a class with its `code`, its message, and the pointer to the member that it is about; an entry in
-docs/errors.md; an example in the document; a provocation in tests/http/test_error_codes.py. Not here: status codes and
+docs/errors.md; an example in the document; a provocation in tests/http/test_errors.py. Not here: status codes and
 JSON (`app/http/errors.py`).
 """
 

@@ -35,7 +35,7 @@ REPLACEMENTS = {
     "buyers": "customers",
     "(?<!stored_)(?:answer|answers|answered|answering)": "response, return, respond",
     r"(?<!in\sa\s)(?:moment|moments)": "time, timestamp, now",
-    "(?<!limit_)(?:fault|faults)(?![/._])": "error, error detail, failure",
+    "(?<!limit_)(?:fault|faults)": "error, error detail, failure",
 }
 SPACE = r"[\s_#]+"
 BANNED = {

@@ -16,7 +16,7 @@ from app.db import Database
 from app.services import backlog
 from models import Delivery
 from models.base import table
-from tests.faults.test_deliveries import LEASE, OPEN, WebhookDeployment
+from tests.failures.test_deliveries import LEASE, OPEN, WebhookDeployment
 from tests.support import waiting
 from tests.support.receiver import Receiver
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
