@@ -14,7 +14,7 @@ from http import HTTPStatus
 
 JITTER = 0.2  # the share by which a wait varies, so that deliveries that failed together are not retried together
 MAX_RETRY_AFTER = timedelta(hours=24)  # a receiver cannot ask for more
-DISABLED_AFTER = timedelta(days=5)  # without a success
+DISABLED_AFTER = timedelta(days=5)  # without a success, as at Svix
 MAX_DIGITS = 9  # any larger number of seconds is above MAX_RETRY_AFTER
 
 
