@@ -71,8 +71,5 @@ def _match(folded: str) -> str:
 
 @functools.cache
 def _statement(table: str, dialect: str) -> sa.TextClause:
-    return sa.text(
-        (SELECT_CANDIDATES_SQLITE if dialect == "sqlite" else SELECT_CANDIDATES_POSTGRESQL).format(
-            index=search_index.name(table)
-        )
-    )
+    select = SELECT_CANDIDATES_SQLITE if dialect == "sqlite" else SELECT_CANDIDATES_POSTGRESQL
+    return sa.text(select.format(index=search_index.name(table)))

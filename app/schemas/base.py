@@ -189,12 +189,7 @@ class DraftSchema(Schema, Generic[DraftT]):
 
     def load(self, data: Json, **options: Any) -> DraftT:  # type: ignore[override]  # a body is one object
         """Return the draft that a valid body describes."""
-        draft: DraftT = super().load(data, **options)
-        return draft
-
-    @marshmallow.post_load
-    def _draft(self, values: Json, **_options: object) -> DraftT:
-        draft: DraftT = self._draft_type(**values)
+        draft: DraftT = self._draft_type(**super().load(data, **options))
         return draft
 
 
