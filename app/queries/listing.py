@@ -48,7 +48,7 @@ class Strategy(Enum):
     """How a statement finds its rows."""
 
     WALK = auto()  # down the list, by an index that begins with a filter or with created_at
-    LOOKUP = auto()  # by the index of a look-up column: few rows, whatever else is asked
+    LOOKUP = auto()  # by the index of a look-up column: few rows, to which the other filters apply
     CREATED_SINCE = auto()  # of `updated_since`, the rows created since then: a walk that ends there
     UPDATED_SINCE = auto()  # of `updated_since`, the older rows: found by updated_at and sorted
     SEARCH = auto()  # among the candidates of the search index, sorted
@@ -62,12 +62,11 @@ class Listing(Generic[RowT]):
         row_type: type[RowT],
         table: Table,
         *,
-        columns: Sequence[AnyColumn] | None = None,
         filters: Mapping[str, Condition],
         created_at_filters: Mapping[str, Comparison] | None = None,
         lookups: Mapping[str, AnyColumn] | None = None,
     ) -> None:
-        """Check the row type against its columns: those of `table` with the same names, unless `columns` are given.
+        """List the columns of `table` that the row type has. Raises TypeError when it does not fit them.
 
         `filters` has a condition on the bound parameter of the same name, `created_at_filters` a comparison of
         `created_at` with it, `lookups` an indexed column that equals it. Every list also has the filter
@@ -75,7 +74,7 @@ class Listing(Generic[RowT]):
         """
         self._row_type = row_type
         self._table = table
-        self._columns = columns or rows.columns(row_type, table)
+        self._columns = rows.columns(row_type, table)
         self._filters = filters
         self._created_at_filters = created_at_filters or {}
         self._lookups = lookups or {}
