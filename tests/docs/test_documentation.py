@@ -277,6 +277,16 @@ class TestPages:
         assert set(re.findall(r"(?<!_)DISTRIBU_[A-Z_]+[A-Z]", page.read_text())) <= known
 
 
+class TestArchitecturePage:
+    def test_lists_the_layers_in_the_order_of_imports(self) -> None:
+        contract = (ROOT / "setup.cfg").read_text().split("[importlinter:contract:layers]")[1].split("[importlinter")[0]
+        layers = re.findall(r"^ {4}(.+)$", contract, re.MULTILINE)
+        page = (ROOT / "docs/architecture.md").read_text()
+        listed = [path.rstrip("/").replace("/", ".") for path in re.findall(r"^- \*\*`(.+?)`\*\*", page, re.MULTILINE)]
+
+        assert listed == [name for layer in layers for name in layer.split(" | ")]
+
+
 class TestErrorPage:
     def test_lists_exactly_the_codes_of_the_source(self) -> None:
         source = "\n".join(file.read_text() for file in (ROOT / "app").rglob("*.py"))
