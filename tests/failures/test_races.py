@@ -23,15 +23,15 @@ from tests.support import factories, waiting
 from tests.support.factories import Tenant, order_body
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database
 
-# A 503 means that nothing was changed: a client repeats the request with the same key.
+# After a 503 the request may still run: a client repeats it with the same key, and again while the first runs (409).
 CLIENT_PROGRAM = """
-import json, sys, threading, uuid, httpx
+import json, sys, threading, time, uuid, httpx
 urls, key, bodies = json.load(sys.stdin)
 results, lock = [], threading.Lock()
 def order(http, url, body):
     headers = {"Idempotency-Key": str(uuid.uuid4())}
-    while (response := http.post(url + "/api/v1/orders", json=body, headers=headers)).status_code == 503:
-        continue
+    while (response := http.post(url + "/api/v1/orders", json=body, headers=headers)).status_code in {409, 503}:
+        time.sleep(0.1)
     return response
 def buy(number):
     with httpx.Client(timeout=120, headers={"Authorization": f"Bearer {key}"}) as http:
