@@ -9,9 +9,10 @@ from models.base import MAX_AMOUNT, Base, id_before, new_id
 from models.company import Company
 from models.customer import Customer, CustomerStatus, PriceOverride
 from models.event import RESERVED, RETENTION_DAYS, SUBSCRIBABLE, Event, EventType
+from models.folding import searchable
 from models.idempotency import StoredResponse
 from models.order import NEXT_STATUSES, Order, OrderItem, OrderStatus
-from models.product import Product, searchable
+from models.product import Product
 from models.product_import import ImportState, ProductImport, ProductImportRow
 from models.webhook import AttemptCount, Delivery, Webhook
 

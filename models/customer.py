@@ -19,7 +19,7 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Id, Instant, Money, Rate
-from models.product import searchable
+from models.folding import searchable
 
 
 class CustomerStatus(StrEnum):

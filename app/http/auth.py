@@ -94,10 +94,11 @@ class KeyCache:
             raise DatabaseUnavailableError(f"an API key was not found within {LOOK_UP_SECONDS:.0f} s") from None
 
     async def _read(self, digest: bytes) -> CachedKey | None:
+        expires = time.monotonic() + CACHE_SECONDS  # from before the read, however long it takes
         record = await asyncio.get_running_loop().run_in_executor(self._threads, self._select, digest)
         if record is None or record.status(now()) is not KeyStatus.ACTIVE:
             return None  # not cached: looked up again with the next request
-        found = CachedKey(time.monotonic() + CACHE_SECONDS, record, self._calling_key(record))
+        found = CachedKey(expires, record, self._calling_key(record))
         if len(self._cached) >= MAX_CACHED_KEYS:
             self._cached.clear()
         self._cached[digest] = found

@@ -3,7 +3,9 @@
 1. The response is stored in the transaction of the effect, so that one never exists without the other.
 2. A refusal by a business rule is a response too, and is stored. Validation errors, 401, 403, 429 and 5xx arise
    elsewhere and are never stored.
-3. While the first request runs, a duplicate gets a 409 on PostgreSQL. On SQLite there is one writer: it waits.
+3. A duplicate has the same company, operation and key. Other arguments are a 422; the same key for another operation
+   is independent.
+4. While the first request runs, a duplicate gets a 409 on PostgreSQL. On SQLite there is one writer: it waits.
 
 The rules are in section 9.1 of the contract. Not here: the table (`app/services/stored_responses.py`).
 """

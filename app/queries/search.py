@@ -1,7 +1,8 @@
 """Search for a part of a text, ignoring case. Not here: which columns of a row are searched (`models`).
 
-Where the database has a search index (`app/queries/search_index.py`), it names the rows that may contain a text; when
-they are few, only those are read. Otherwise the list is walked and every row compared. Both find the same rows.
+Where the database has a search index (`app/queries/search_index.py`), it names the rows that may contain a text of at
+least three characters; when they are few, only those are read. Otherwise the list is walked and every row compared, as
+it is beside an exact look-up (`app/queries/listing.py`), which has an index already. Both find the same rows.
 """
 
 import functools

@@ -11,34 +11,26 @@ from app.queries import tenant
 from app.queries.rows import Statement
 from app.schemas import events as payloads
 from app.schemas.products import ProductRow
-from app.services import events
+from app.services import events, pricing
 from app.services.products import COLUMNS, TABLE
-from models import PriceOverride
-from models.base import table
 
 
 class OrderedProductRow(ProductRow):
-    """A product and what one customer pays for it: the price override, or else the price in the catalogue."""
+    """A product and what one customer pays for it."""
 
     low_stock_threshold: int
     unit_price: Decimal
 
 
-OVERRIDES = table(PriceOverride)
-IS_OVERRIDE = (
-    (OVERRIDES.c.company_id == TABLE.c.company_id)
-    & (OVERRIDES.c.product_id == TABLE.c.id)
-    & (OVERRIDES.c.customer_id == bindparam("customer_id"))
-)
 # Rows are locked in the order of their ids, so that two orders of the same products cannot deadlock.
 SELECT_FOR_ORDER = Statement(
     OrderedProductRow,
     tenant.select(
         *COLUMNS,
         TABLE.c.low_stock_threshold,
-        sa.func.coalesce(OVERRIDES.c.price, TABLE.c.price).label("unit_price"),
+        pricing.UNIT_PRICE.label("unit_price"),
     )
-    .outerjoin(OVERRIDES, IS_OVERRIDE)
+    .outerjoin(pricing.TABLE, pricing.IS_OVERRIDE_OF_CUSTOMER)
     .where(TABLE.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(TABLE.c.id)
     .with_for_update(of=TABLE, key_share=True),

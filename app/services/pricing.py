@@ -61,6 +61,13 @@ SELECT_ALL = Statement(
     .join(PRODUCTS, PRODUCTS.c.id == TABLE.c.product_id)
     .order_by(CUSTOMERS.c.email, PRODUCTS.c.name, TABLE.c.id),
 )
+# What a customer pays for a product: the price override, or else the price in the catalogue.
+IS_OVERRIDE_OF_CUSTOMER = (
+    (TABLE.c.company_id == PRODUCTS.c.company_id)
+    & (TABLE.c.product_id == PRODUCTS.c.id)
+    & (TABLE.c.customer_id == bindparam("customer_id"))
+)
+UNIT_PRICE = sa.func.coalesce(TABLE.c.price, PRODUCTS.c.price)
 DELETE_ONE = sa.delete(TABLE).where(tenant.where(TABLE), TABLE.c.id == bindparam("id"))
 
 
