@@ -35,7 +35,7 @@ def get_openapi_yaml(site_url: str) -> Download:
 
 
 def _resources() -> Iterator[str]:
-    """Yield the paths of the GET operations that need a key and no id."""
+    """Yield the paths of the GET operations that need a scope and no id: the lists and reports."""
     for operation in spec.operations(spec.document()):
-        if operation.method == "GET" and not operation.is_public and "{" not in operation.path:
+        if operation.method == "GET" and operation.scope is not None and "{" not in operation.path:
             yield operation.path

@@ -36,6 +36,7 @@ PLACEHOLDERS = {
     "day": rf"\b{RECENT}-\d\d-\d\d\b",
     "date": r"(?<=date: )\w+, .+ GMT",
     "key": r"\bdk_[\w-]{43}",
+    "prefix": r'(?<="prefix":")dk_[\w-]{9}',
     "secret": r"\bwhsec_[\w+/=]+",
     "id": r"\bc[0-9a-z]{24}\b",
     "request": r"\b[0-9a-f]{32}\b",

@@ -86,13 +86,18 @@ class TestReadme:
             assert run.returncode == 0, run.stderr
         assert "Rye flour 25 kg" in run.stdout
 
+    def test_the_curl_command_for_a_key_returns_its_company(self, server: Server, tenant: Tenant) -> None:
+        (line, _, _) = curl_lines(server)
+
+        assert shell(line, tenant.key)["data"]["company"]["slug"] == tenant.slug
+
     def test_the_curl_command_returns_products_of_the_demo_company(self, server: Server, database: Database) -> None:
-        (line, _) = curl_lines(server)
+        (_, line, _) = curl_lines(server)
 
         assert len(shell(line, factories.demo_key(database))["data"]) == 10
 
     def test_the_curl_command_for_a_webhook_can_be_repeated(self, server: Server, tenant: Tenant) -> None:
-        (_, line) = curl_lines(server)
+        (_, _, line) = curl_lines(server)
 
         assert shell(line, tenant.key) == shell(line, tenant.key)
 
