@@ -9,7 +9,7 @@ from tests.support.servers import ROOT
 
 DECISIONS = sorted((ROOT / "docs/decisions").glob("0*.md"))
 HEAD = re.compile(r"^\*\*Date:\*\* \d{4}-\d\d-\d\d · \*\*Status:\*\* (accepted|replaced by \[\d{4}\])", re.MULTILINE)
-PARTS = ("Decision", "Why", "What follows", "Held by")
+PARTS = ("Decision", "Why", "Consequences", "Verified by")
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
