@@ -1,4 +1,4 @@
-"""What a row of a file does to a product: create it, update it, or nothing (contract, section 11).
+"""The effect of a row of a file on a product: create it, update it, or leave it unchanged (contract, section 11).
 
 Not here: what a file may look like (`product_csv`), and what is written when (`importer`).
 """
@@ -56,7 +56,7 @@ SELECT_EXISTING = Statement(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProductChange:
-    """A product to create or update: the fields that the file gives, all fields afterwards, and the stored product."""
+    """A product to create or update: the fields that the file sets, all new fields, and the stored product."""
 
     given: ProductFields
     fields: ProductFields
@@ -71,7 +71,7 @@ class ProductChange:
 
 
 def resolve_empty_cells(row: ProductFields, *, clear: bool) -> ProductFields:
-    """Return the fields that a row gives: an empty cell gives none, or with `clear` the default."""
+    """Return the fields that a row sets. An empty cell sets none or, with `clear`, the default."""
     if clear:
         return cast(
             "ProductFields", {field: DEFAULTS[field] if value is None else value for field, value in row.items()}
@@ -80,14 +80,14 @@ def resolve_empty_cells(row: ProductFields, *, clear: bool) -> ProductFields:
 
 
 def compare_rows(ctx: Context, rows: Sequence[ProductFields]) -> Iterator[ProductChange | None]:
-    """Yield the change that each row makes, None for a row that makes none."""
+    """Yield the change that each row makes, or None if it makes none."""
     skus = [row["sku"] for row in rows]
     existing = {product.sku: product for product in SELECT_EXISTING.all(ctx.session, tenant.params(ctx, skus=skus))}
     return (compare(row, existing.get(row["sku"])) for row in rows)
 
 
 def compare(given: ProductFields, existing: ExistingProductRow | None) -> ProductChange | None:
-    """Return the change that `given` makes to the existing product, if any; None when it makes none."""
+    """Return the change that `given` makes to the existing product, if any, or None if it makes none."""
     before = cast("ProductFields", DEFAULTS) if existing is None else _fields(existing)
     fields: ProductFields = {**before, **given}
     is_unchanged = existing is not None and fields == before

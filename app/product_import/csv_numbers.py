@@ -4,9 +4,9 @@
 guessed:
 
 1. One file has one decimal mark.
-2. A number that can be read in one way only, such as `8,50`, shows it.
-3. `1.234` is ambiguous. It is read as thousands when other numbers show the other mark. When they show the same mark,
-   or no number shows one, the file is rejected until an option names the mark.
+2. A number with only one possible reading, such as `8,50`, shows it.
+3. `1.234` is ambiguous. The mark is read as a thousands separator if other numbers show the other mark. If they show
+   the same mark, or if no number shows one, the file is rejected until an option names the mark.
 """
 
 import re
@@ -18,9 +18,8 @@ from app.product_import.text_file import UnreadableFileError, quoted
 POINT, COMMA = ".", ","
 OPTIONS = {POINT: "--decimal point", COMMA: "--decimal comma"}
 EXAMPLES = {POINT: "12.50", COMMA: "12,50"}
-GROUP_SEPARATORS = " \u00a0\u2009\u202f'\u2019"  # between thousands; so is the point or comma that is not decimal
-# One of these may stand before or after an amount. Neither the signs of a hundredth (¢) nor letters: TSD is a thousand,
-# not a currency.
+GROUP_SEPARATORS = " \u00a0\u2009\u202f'\u2019"  # thousands separators, in addition to the other mark
+# One of these may come before or after an amount. No symbols of a hundredth (¢) and no letters: TSD means a thousand.
 CURRENCY_SIGNS = "$€£¥₩₪₫₱₴₹₺₽"
 
 
@@ -45,7 +44,7 @@ class Cell(NamedTuple):
 
 
 def parse(text: str, decimal: str) -> Decimal | None:
-    """Return the number that a text is with this decimal mark, None when it is no number."""
+    """Return the number that a text represents with this decimal mark, or None if it is not a number."""
     if PATTERNS[decimal].fullmatch(text) is None:
         return None
     whole, mark, fraction = text.partition(decimal)
@@ -53,7 +52,7 @@ def parse(text: str, decimal: str) -> Decimal | None:
 
 
 def split_currency(text: str) -> tuple[str, str]:
-    """Return the currency sign of an amount, empty when there is none, and the amount without it."""
+    """Return the currency symbol of an amount, or an empty string if there is none, and the amount without it."""
     if text[:1] in CURRENCY_SIGNS:
         return text[:1], text[1:].strip()
     if text[-1:] in CURRENCY_SIGNS:
@@ -62,10 +61,10 @@ def split_currency(text: str) -> tuple[str, str]:
 
 
 class DecimalMarkDetector:
-    """Detect the decimal mark of a file from its numbers, and require that they have one currency."""
+    """Detects the decimal mark of a file from its numbers, and requires them to have the same currency."""
 
     def __init__(self) -> None:
-        """Start without numbers."""
+        """Initialize without numbers."""
         self._by_mark: dict[str, Cell] = {}
         self._by_currency: dict[str, Cell] = {}
         self._ambiguous: dict[str, Cell] = {}  # by the mark that would give them three decimal places
@@ -90,10 +89,10 @@ class DecimalMarkDetector:
             self._ambiguous.setdefault(POINT if POINT in number else COMMA, cell)
 
     def result(self, given: str | None) -> str:
-        """Return the decimal mark. Raises UnreadableFileError when it is neither given nor certain."""
+        """Return the decimal mark. Raises UnreadableFileError if it is neither given nor certain."""
         if len(self._by_currency) > 1:
             first, other, *_ = self._by_currency.values()
-            message = f"{other} and {first} have different currency signs; import one currency"
+            message = f"{other} and {first} have different currency symbols; use one currency"
             raise UnreadableFileError(other.line, message)
         return given or self._detected()
 
@@ -114,5 +113,5 @@ class DecimalMarkDetector:
 def _ambiguous_number(cell: Cell) -> UnreadableFileError:
     number = split_currency(cell.text)[1]
     readings = [f"{parse(number, mark):f} ({option})" for mark, option in OPTIONS.items()]
-    message = f"{cell.column} {quoted(cell.text)} is {' or '.join(readings)}; add the option that is right"
+    message = f"{cell.column} {quoted(cell.text)} is {' or '.join(readings)}; add the correct option"
     return UnreadableFileError(cell.line, message)

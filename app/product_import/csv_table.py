@@ -1,6 +1,6 @@
 """The table in a text: its delimiter, its columns, and its rows with their cells in the order of the columns.
 
-The delimiter is detected with certainty, because the names of the columns are known: it stands between them.
+The delimiter is detected reliably, because the names of the columns are known: it is the character between them.
 """
 
 import csv
@@ -15,7 +15,7 @@ from app.product_import.text_file import TextFile, UnreadableFileError, quoted
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)  # Excel reads the delimiter from it
 
-# What Python's csv module says, and what to say to the person who made the file.
+# Messages of Python's csv module, and our messages to the person who made the file.
 SYNTAX_ERRORS = {
     "unexpected end": "a quotation mark opens a cell here and is never closed",
     "expected after": 'something follows a closing quotation mark; a quotation mark inside a cell is written ""',
@@ -30,12 +30,12 @@ Cells = list[str]
 
 @dataclass(frozen=True, kw_only=True)
 class CsvOptions:
-    """How the file is written, as the person who imports it says. None means: detect it."""
+    """The format of the file, as specified by the caller. None means that it is detected."""
 
     delimiter: str | None = None
     decimal: str | None = None
     encoding: str | None = None
-    names: Mapping[str, str] = field(default_factory=dict)  # from the file's name of a column to ours
+    names: Mapping[str, str] = field(default_factory=dict)  # from the name of a column in the file to our name
     strict: bool = False
 
 
@@ -64,14 +64,14 @@ class CsvTable:
 
     @property
     def ignored(self) -> list[str]:
-        """The names of the columns that are not known."""
+        """The names of unknown columns."""
         pairs = enumerate(zip(self._names, self.columns, strict=True), 1)
         return [name or f"column {number}" for number, (name, ours) in pairs if ours is None]
 
     def set_decimal_mark_certainty(self, *, is_certain: bool) -> None:
-        """Accept rows that are shorter than the header only where no decimal mark can have split a cell.
+        """Accept rows that are shorter than the header only if no decimal mark can have split a cell.
 
-        In `W-1,Widget,8,50` there may be a price of 8,50 and no stock, or a price of 8 and a stock of 50.
+        `W-1,Widget,8,50` may have a price of 8,50 and no stock, or a price of 8 and a stock of 50.
         """
         self._requires_all_cells = self._delimiter in {",", "."} and not is_certain
 
@@ -96,7 +96,7 @@ class CsvTable:
         return [*cells[:width], *[""] * (width - len(cells))]
 
     def _detect_delimiter(self) -> str:
-        """Return the delimiter that separates most of the known names, the comma when none does."""
+        """Return the delimiter that separates the most known names, or the comma if none does."""
 
         def count_known_names(delimiter: str) -> int:
             _, cells = next(self._records(delimiter), NO_HEADER)
@@ -136,12 +136,12 @@ class CsvTable:
             yield f"there is no column for {', '.join(missing)}"
         for theirs in options.names:
             if normalize_name(theirs) not in present:
-                yield f"--map names {quoted(theirs)}, which is not there"
+                yield f"--map names {quoted(theirs)}, but there is no such column"
         for ours in self._known:
             if (count := self.columns.count(ours)) > 1:
                 yield f"there are {count} columns for {ours}"
         if options.strict and self.ignored:
-            yield f"these columns are not known: {quoted_list(self.ignored)}"
+            yield f"unknown columns: {quoted_list(self.ignored)}"
 
     def _describe(self) -> str:
         delimiter = DELIMITERS.get(self._delimiter, quoted(self._delimiter))
@@ -152,13 +152,13 @@ class CsvTable:
 
 
 def quoted_list(values: Sequence[str]) -> str:
-    """Return names as a message lists them."""
+    """Return names in quotation marks, for a message."""
     more = f" and {len(values) - MAX_LISTED} more" if len(values) > MAX_LISTED else ""
     return ", ".join(map(quoted, values[:MAX_LISTED])) + more
 
 
 def normalize_name(name: str) -> str:
-    """Return the name of a column without case, spaces, underscores and hyphens."""
+    """Return the name of a column in lower case, without spaces, underscores and hyphens."""
     return re.sub(r"[\s_-]", "", unicodedata.normalize("NFKC", name)).casefold()
 
 

@@ -1,14 +1,14 @@
-"""Import products from CSV: create or update by sku, all rows or none, beside orders (contract, section 11).
+"""Import products from CSV: create or update by sku, all rows or none, alongside orders (contract, section 11).
 
-1. Read the whole file. When a row has an error, the database is not touched.
-2. Compare the rows with the products and stage the changes, in short transactions whose effect is visible nowhere else.
-3. Apply the staged changes in one transaction. When orders would have to wait for longer than HOLD_SECONDS, commit and
-   continue in another one. After the first of these commits the import will be completed: when its process is killed, a
-   server or the next import continues it.
+1. Read the whole file. If a row has an error, the database is not touched.
+2. Compare the rows with the products and stage the changes, in short transactions without any visible effect.
+3. Apply the staged changes in one transaction. If orders would have to wait for longer than HOLD_SECONDS, commit and
+   continue in another one. From the first of these commits on, the import will be completed: if its process is killed,
+   a server or the next import continues it.
 
-What a killed process has only staged is removed by the next import, or by a server. A stock is compared and written
-under the lock of its product: it replaces what orders have left until then, and later orders are deducted from it.
-Not here: what a file may look like (`product_csv`), what is written (`staging`), and who may continue (`lease`).
+If a process is killed before that, the next import or a server removes the staged rows. A stock is compared and written
+under the lock of its product: it replaces the current stock, and later orders are deducted from it. Not here: what a
+file may look like (`product_csv`), what is written (`staging`), and who may continue (`lease`).
 """
 
 import contextlib
@@ -35,20 +35,20 @@ from app.services import audit
 from models import ImportState
 
 BATCH = 500  # rows that are read, compared and staged together
-HOLD_SECONDS = 0.7  # how long orders may wait for an import that is applied in one transaction, as many large ones are
-SHORT_HOLD_SECONDS = 0.2  # how long they may wait for each further transaction of an import that needs several
+HOLD_SECONDS = 0.7  # how long orders may wait for an import that is applied in one transaction
+SHORT_HOLD_SECONDS = 0.2  # how long they may wait for each additional transaction
 PAUSE_SECONDS = 0.25  # between those; longer than a waiting writer of SQLite sleeps between two attempts (0.1 s)
-YIELD_SECONDS = 0.025  # after rows are staged or removed: until then, nothing else can write to SQLite
+YIELD_SECONDS = 0.025  # after rows are staged or removed, so that others can write to SQLite
 WAIT_SECONDS = 0.5  # between two checks for another import of the same company
 MAX_ATTEMPTS = 5  # of a transaction that times out waiting for a lock; each waits for 5 s
 
 T = TypeVar("T")
-OnProgress = Callable[[str, int, int], None]  # takes the name of the step, how much of it is done, and its total
+OnProgress = Callable[[str, int, int], None]  # called with the name of the step, the completed amount and the total
 
 
 @dataclass(kw_only=True, slots=True)
 class ImportResult:
-    """The number of rows of a file that created a product, updated one, or changed nothing."""
+    """The number of rows that created a product, updated one, or changed nothing."""
 
     created: int = 0
     updated: int = 0
@@ -82,8 +82,8 @@ def run(
 ) -> ImportResult:
     """Create or update the products of a CSV file.
 
-    An empty cell leaves the field of the product as it is, or clears it when `clear_empty`. `on_wait` is called once
-    when another import of the company has to end first. Raises RejectedFileError when rows have errors.
+    An empty cell leaves the field of the product unchanged or, with `clear_empty`, clears it. `on_wait` is called once
+    if another import of the company has to finish first. Raises RejectedFileError if rows have errors.
     """
     with _read(product_csv, clear_empty=clear_empty) as rows, _claimed(transactions, on_wait) as claim:
         _stage(transactions, claim, rows, on_progress)
@@ -97,7 +97,7 @@ def preview(
     clear_empty: bool = False,
     on_change: Callable[[ProductChange], None],
 ) -> ImportResult:
-    """Call `on_change` with each change that an import would make now. Nothing is written."""
+    """Call `on_change` with each change that an import would make. Nothing is written."""
     result = ImportResult()
     with _read(product_csv, clear_empty=clear_empty) as rows:
         for batch in rows.batches():
@@ -143,12 +143,12 @@ def _batches(rows: Iterable[ProductFields]) -> Iterator[list[ProductFields]]:
 
 @contextmanager
 def _claimed(transactions: Transactions, on_wait: Callable[[], None]) -> Iterator[Claim]:
-    """Yield the right to import. Remove the import afterwards, unless it is being applied."""
+    """Yield the claim of an import. Remove the import afterwards, unless it is being applied."""
     claim = _acquire(transactions, on_wait)
     try:
         yield claim
     except BaseException:
-        with contextlib.suppress(DatabaseUnavailableError, DBAPIError):  # the next import can remove it too
+        with contextlib.suppress(DatabaseUnavailableError, DBAPIError):  # the next import can also remove it
             _remove(transactions, claim)
         raise
     _remove(transactions, claim)
@@ -210,7 +210,7 @@ def _apply_some(ctx: Context, claim: Claim) -> ImportResult | None:
 
 
 def _record(ctx: Context, progress: ImportRow, result: ImportResult) -> None:
-    """Record the import for the actor who started it: another process may have completed it."""
+    """Record the import for the actor who started it, even if another process has completed it."""
     actor = Actor(type=ActorType(progress.actor_type), id=progress.actor_id)
     original = replace(ctx, actor=actor, request_id=progress.request_id)
     audit.record(original, "product.imported", "company", ctx.company_id, asdict(result))
@@ -222,7 +222,7 @@ def _remove(transactions: Transactions, claim: Claim) -> None:
 
 
 def _retry(transactions: Transactions, work: Callable[[Context], T]) -> T:
-    """Run `work` in a short, separate transaction, again when it timed out waiting for a lock."""
+    """Run `work` in a short, separate transaction. Retry it if it times out waiting for a lock."""
     for _ in range(1, MAX_ATTEMPTS):
         with contextlib.suppress(DatabaseUnavailableError), transactions(write=True) as ctx:
             return work(ctx)

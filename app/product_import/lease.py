@@ -1,7 +1,8 @@
-"""The right to run an import: one at a time for each company, held by a lease that its process renews.
+"""The exclusive right to run an import of a company, held with a lease that its process renews.
 
 A row of `product_imports` is the lock, because connection poolers do not keep the locks of a session. A process that
-finds an expired lease takes the import over. `claims` is the fencing token: it keeps the former process from going on.
+finds an expired lease takes the import over. `claims` is the fencing token: it prevents the previous process from
+continuing.
 """
 
 from collections.abc import Sequence
@@ -54,7 +55,7 @@ DELETE_CLAIMED = sa.delete(TABLE).where(IS_CLAIMED)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """The right to go on with an import, until another process takes it over."""
+    """The right to continue an import, until another process takes it over."""
 
     id: str
     claims: int
@@ -62,7 +63,7 @@ class Claim:
 
 
 def acquire(ctx: Context) -> Claim | None:
-    """Start an import; None while the company has one."""
+    """Start an import. Return None if the company already has one."""
     if SELECT_CURRENT.one_or_none(ctx.session, tenant.params(ctx)) is not None:
         return None  # inserting a second row would wait for as long as another process updates the first one
     import_id = new_id(ctx.now)
@@ -77,13 +78,13 @@ def acquire(ctx: Context) -> Claim | None:
     try:
         with ctx.session.begin_nested():
             ctx.session.connection().execute(TABLE.insert(), row)
-    except IntegrityError:  # another process started one at the same time
+    except IntegrityError:  # another process has just started one
         return None
     return Claim(id=import_id, claims=1, state=ImportState.STAGING)
 
 
 def take_over(ctx: Context) -> Claim | None:
-    """Claim the company's import when its lease has expired; None when there is no such import."""
+    """Claim the company's import if its lease has expired. Return None if there is no such import."""
     expired = SELECT_EXPIRED_FOR_UPDATE.one_or_none(ctx.session, tenant.params(ctx, now=ctx.now))
     if expired is None:
         return None
@@ -93,7 +94,7 @@ def take_over(ctx: Context) -> Claim | None:
 
 
 def renew(ctx: Context, claim: Claim, **progress: str | int) -> None:
-    """Renew the lease and save the progress. Raises DatabaseUnavailableError when another process has taken over."""
+    """Renew the lease and save the progress. Raises DatabaseUnavailableError if another process has taken over."""
     statement = UPDATE_CLAIMED.values(lease_ends_at=ctx.now + LEASE, **progress)
     if ctx.session.connection().execute(statement, _params(ctx, claim)).rowcount != 1:
         raise DatabaseUnavailableError(
@@ -102,7 +103,7 @@ def renew(ctx: Context, claim: Claim, **progress: str | int) -> None:
 
 
 def load_progress(ctx: Context, claim: Claim) -> ImportRow:
-    """Renew the lease, which then lasts at least until the end of this transaction, and return the import."""
+    """Renew the lease until at least the end of this transaction, and return the import."""
     renew(ctx, claim)
     return SELECT_CURRENT.one(ctx.session, tenant.params(ctx))
 

@@ -1,7 +1,7 @@
 """A CSV file of products: check every cell, and collect all errors of the file.
 
 Not here: how a spreadsheet writes files (`text_file`, `csv_table`, `csv_numbers`), and what is stored (`comparison`).
-What a cell may hold is read from the OpenAPI document.
+The limits of the values are read from the OpenAPI document.
 """
 
 import re
@@ -32,7 +32,7 @@ FIELDS = {
 }
 REQUIRED = ("sku", "name", "price")
 NUMBERS = ("price", "stock")
-# The words of the English, German, French, Spanish, Italian, Portuguese, Dutch and Polish editions of spreadsheets.
+# The words in the English, German, French, Spanish, Italian, Portuguese, Dutch and Polish editions of spreadsheets.
 TRUE = ("true", "1", "yes", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "prawda")
 FALSE = ("false", "0", "no", "falsch", "faux", "falso", "onwaar", "fałsz")
 BOOLEANS = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
@@ -61,17 +61,17 @@ class ProductFields(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RowError:
-    """One error of a file: the line on which the row starts, and the rule that it breaks."""
+    """An error in a file: the line on which the row starts, and the rule that it violates."""
 
     line: int
     error: str
 
 
 class RejectedFileError(DomainError):
-    """Some rows break a rule, so no row is imported. `errors` has all errors in the order of the file."""
+    """Some rows are invalid, so no row is imported. `errors` has all errors in the order of the file."""
 
     def __init__(self, errors: Sequence[RowError]) -> None:
-        """Take every error of the file."""
+        """Initialize with every error in the file."""
         super().__init__(f"The file has {len(errors)} errors. Nothing was imported.")
         self.errors = errors
 
@@ -83,7 +83,7 @@ class ProductCsv:
     """
 
     def __init__(self, stream: IO[bytes], options: CsvOptions | None = None) -> None:
-        """Scan the seekable file. Raises RejectedFileError when it cannot be read as a table of products."""
+        """Scan the seekable file. Raises RejectedFileError if it cannot be read as a table of products."""
         options = options or CsvOptions()
         self.errors: list[RowError] = []
         try:
@@ -102,9 +102,9 @@ class ProductCsv:
 
     @property
     def warnings(self) -> list[str]:
-        """What the person who made the file should know although every row can be read."""
+        """Messages for the person who made the file, even if every row can be read."""
         ignored = self._table.ignored
-        return [f"Columns not imported because they are not known: {quoted_list(ignored)}."] if ignored else []
+        return [f"Unknown columns were not imported: {quoted_list(ignored)}."] if ignored else []
 
     def rows(self) -> Iterator[ProductFields]:
         """Yield the fields of each valid row, and collect the errors of the others in `errors`."""
@@ -149,7 +149,7 @@ class ProductCsv:
 
 
 class _SeenSkus:
-    """The first line of every sku, in a temporary file: a million skus would take 150 MB of memory."""
+    """The first line of every sku, in a temporary file, because a million skus would take 150 MB of memory."""
 
     def __init__(self) -> None:
         self._file = sqlite3.connect("", isolation_level=None)
@@ -180,7 +180,7 @@ class _Bounds(NamedTuple):
 
 
 def _parser(column: str, decimal: str) -> Parser:
-    """Return what converts a trimmed cell of `column`, or raises ValueError with the rule that it breaks."""
+    """Return a function that converts a trimmed cell of `column`, or raises ValueError with the violated rule."""
     document = spec.document()
     schema = spec.resolve(document, document["components"]["schemas"]["Product"]["properties"][column])
     parse: Parser

@@ -27,7 +27,7 @@ from models import ImportState, ProductImportRow, new_id, searchable
 from models.base import table
 
 ROWS = table(ProductImportRow)
-BATCH = 1_000  # rows: its statements take about 10 ms on SQLite, 50 ms on PostgreSQL
+BATCH = 1_000  # rows; its statements take about 10 ms on SQLite, 50 ms on PostgreSQL
 NEW, EXISTING = "a", "c"  # the first letter of a position: new products come first, since no order waits for them
 
 IS_OF_IMPORT = tenant.where(ROWS) & (ROWS.c.import_id == bindparam("import_id"))
@@ -36,7 +36,8 @@ IS_IN_BATCH = IS_AFTER & (ROWS.c.place <= bindparam("last"))
 IS_SAME_PRODUCT = tenant.where(PRODUCTS) & (PRODUCTS.c.id == ROWS.c.product_id)
 HAS_SAME_SKU = tenant.where(PRODUCTS) & (PRODUCTS.c.sku == ROWS.c.sku)
 IS_STALE = (PRODUCTS.c.stock != ROWS.c.seen_stock) | (PRODUCTS.c.updated_at != ROWS.c.seen_updated_at)
-# A subquery for each row: PostgreSQL does not know that this transaction has created products, and would read them all.
+# A subquery for each row: PostgreSQL has no statistics on the products that this transaction has created, and would
+# read all of them.
 IS_SKU_TAKEN = sa.select(PRODUCTS.c.id).where(HAS_SAME_SKU).scalar_subquery().is_not(None)
 
 
@@ -48,7 +49,7 @@ class StagedProductRow(ExistingProductRow):
     search_text: str
     is_new: bool
     given: ProductFields  # from JSON: its price is text
-    is_stale: bool | None  # whether the product has changed since it was compared; null when there was none
+    is_stale: bool | None  # whether the product has changed since it was compared; null if there was none
 
 
 class DiscardedRow(Row):
@@ -140,7 +141,7 @@ def stage(ctx: Context, claim: Claim, changes: Sequence[ProductChange]) -> None:
 
 
 def finish_staging(ctx: Context, claim: Claim, unchanged: int) -> None:
-    """Save the number of rows that change nothing, and let PostgreSQL count the others before it plans with them."""
+    """Save the number of unchanged rows, and update PostgreSQL's statistics on the others."""
     lease.renew(ctx, claim, unchanged=unchanged)
     connection = ctx.session.connection()
     if connection.dialect.name == "postgresql":
@@ -153,7 +154,7 @@ def blocks_orders(ctx: Context, last: str) -> bool:
 
 
 def next_batch(ctx: Context, claim: Claim, after: str) -> str:
-    """Return the last position of the batch that follows `after`, empty when nothing follows.
+    """Return the last position of the batch after `after`, or an empty string if there is none.
 
     A batch has new products only, or existing ones only.
     """
@@ -163,7 +164,7 @@ def next_batch(ctx: Context, claim: Claim, after: str) -> str:
 
 
 def apply(ctx: Context, claim: Claim, after: str, last: str) -> Counter[str]:
-    """Apply a batch of changes, with an audit entry for each. Return how many products were created, and so on.
+    """Apply a batch of changes, with an audit entry for each. Return the number of products by result.
 
     A product that has changed since it was compared is compared again, under its lock.
     """
@@ -184,7 +185,7 @@ def apply(ctx: Context, claim: Claim, after: str, last: str) -> Counter[str]:
 
 
 def discard(ctx: Context, claim: Claim) -> bool:
-    """Remove some of the staged rows, and at last the import. Return whether nothing is left to remove.
+    """Remove some of the staged rows, and finally the import. Return whether everything has been removed.
 
     An import that is being applied stays, for the process that takes it over.
     """
@@ -228,7 +229,7 @@ def _content(change: ProductChange, product_id: str) -> dict[str, object]:
 
 
 def _compare_again(ctx: Context, rows: Iterable[StagedProductRow]) -> Iterator[str]:
-    """Compare products that have changed since, and correct their staged rows.
+    """Compare products that have changed since they were compared, and correct their staged rows.
 
     Yields "unchanged" for each row that no longer changes anything.
     """
@@ -241,5 +242,5 @@ def _compare_again(ctx: Context, rows: Iterable[StagedProductRow]) -> Iterator[s
             yield "unchanged"
         else:
             connection.execute(tenant.update(ROWS).values(product_id=row.id, **_content(change, row.id)), parameters)
-        if row.is_new:  # its sku was taken meanwhile: as an update of that product, the row is now in a later batch
+        if row.is_new:  # its sku has been taken: as an update of that product, the row is now in a later batch
             search_index.withdraw(connection, PRODUCTS.name, {row.product_id: row.search_text})

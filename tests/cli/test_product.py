@@ -92,21 +92,18 @@ class TestImport:
             assert (outcome.code, last) == (1, "Nothing was imported. Correct the errors and run the command again.")
             return str(first)
 
-        assert "reads 'A;Schlüssel;1.234;rot'. If that is right, add --encoding windows-1252" in said()
+        assert "reads 'A;Schlüssel;1.234;rot'. If that is correct, add --encoding windows-1252" in said()
         given += ["--encoding", "windows-1252"]
         assert "To use another name, add --map THEIRS=OURS" in said()
         given += ["--map", "Art.-Nr.=sku", "--map", "preis=PRICE"]
         assert "price '1.234' is 1.234 (--decimal point) or 1234 (--decimal comma)" in said()
         given += ["--decimal", "comma"]
-        assert (
-            self.run(distribu, shop, content, *given).err
-            == "Columns not imported because they are not known: 'Farbe'.\n"
-        )
+        assert self.run(distribu, shop, content, *given).err == "Unknown columns were not imported: 'Farbe'.\n"
         assert [(product["name"], product["price"]) for product in listed(distribu, "product", shop.slug)] == [
             ("Schlüssel", 1234)
         ]
         given += ["--strict"]
-        assert "these columns are not known: 'Farbe'" in said()
+        assert "unknown columns: 'Farbe'" in said()
 
     @pytest.mark.parametrize("delimiter", ["~", "tab", "\\t", "\t", ",", "comma", "|", "pipe", "semicolon", ";"])
     def test_a_delimiter_can_be_given_by_its_name(self, distribu: Command, shop: Tenant, delimiter: str) -> None:

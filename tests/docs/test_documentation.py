@@ -254,7 +254,7 @@ class TestImportPage:
         command = [sys.executable, "-m", "app.cli", *arguments]
         run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
-        assert (run.returncode, run.stderr) == (0, "Columns not imported because they are not known: 'Lager'.\n")
+        assert (run.returncode, run.stderr) == (0, "Unknown columns were not imported: 'Lager'.\n")
         with fresh_database.transaction() as session:
             rows = session.execute(sa.select(Product.sku, Product.name, Product.price, Product.stock)).all()
         assert sorted(rows) == [("W-1", "Widget", Decimal("1234.50"), 1000), ("W-2", "Gadget", Decimal("8.50"), 12)]

@@ -36,7 +36,7 @@ class TestDecimalMark:
     def test_is_asked_for_when_no_number_shows_it(self, cell: str, point: str, comma: str) -> None:
         assert rejected_prices("7", cell, "8") == (
             3,
-            f"price '{cell}' is {point} (--decimal point) or {comma} (--decimal comma); add the option that is right",
+            f"price '{cell}' is {point} (--decimal point) or {comma} (--decimal comma); add the correct option",
         )
 
     def test_is_given_by_the_option(self) -> None:
@@ -92,5 +92,5 @@ class TestCurrency:
     def test_is_the_same_in_the_whole_file(self) -> None:
         assert rejected_prices("€ 5,00", "3", "$ 5,00") == (
             4,
-            "price '$ 5,00' on line 4 and price '€ 5,00' on line 2 have different currency signs; import one currency",
+            "price '$ 5,00' on line 4 and price '€ 5,00' on line 2 have different currency symbols; use one currency",
         )

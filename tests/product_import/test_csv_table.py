@@ -31,15 +31,13 @@ class TestHeader:
 
         assert list(product_csv.rows()) == [{"sku": "A", "name": "B", "price": 1}]
         assert product_csv.errors == []
-        assert product_csv.warnings == [
-            "Columns not imported because they are not known: 'column 1', 'colour', 'Gewicht'."
-        ]
+        assert product_csv.warnings == ["Unknown columns were not imported: 'column 1', 'colour', 'Gewicht'."]
 
     def test_unknown_columns_are_rejected_when_strict(self) -> None:
         line, reason = rejection("sku,name,price,colour\nA,B,1,red\n", strict=True)
 
         assert line == 1
-        assert reason.startswith("these columns are not known: 'colour'. Found, with the delimiter comma: 'sku', ")
+        assert reason.startswith("unknown columns: 'colour'. Found, with the delimiter comma: 'sku', ")
 
     def test_a_missing_column_is_reported_with_the_columns_found_and_what_to_do(self) -> None:
         assert rejection("\nArtikel;Name;Preis\n") == (
@@ -52,7 +50,7 @@ class TestHeader:
         )
 
     def test_a_column_that_is_not_in_the_file_cannot_be_mapped(self) -> None:
-        assert "--map names 'Preis', which is not there" in rejection(file_with(), names={"Preis": "price"})[1]
+        assert "--map names 'Preis', but there is no such column" in rejection(file_with(), names={"Preis": "price"})[1]
 
     @pytest.mark.parametrize("header", ["sku,name,price,Name", "sku,name,price,title"])
     def test_a_repeated_column_is_rejected(self, header: str) -> None:

@@ -277,7 +277,7 @@ class TestDialects:
         if any(stock >= 1_000_000 for stock in stocks) or max(stocks) < 1000:
             assert prices(*cells) == stocks
         else:
-            assert "add the option that is right" in rejected_prices(*cells)[1]
+            assert "add the correct option" in rejected_prices(*cells)[1]
 
     @given(written=TABLES, keep=st.integers(0, 400))
     def test_a_truncated_file_yields_only_rows_that_were_written(

@@ -26,7 +26,7 @@ class TestEncoding:
         assert rejection(content) == (
             3,
             (
-                "the text is not UTF-8; as windows-1252 it reads 'B,Äpfel für 2 €,1'. If that is right, add "
+                "the text is not UTF-8; as windows-1252 it reads 'B,Äpfel für 2 €,1'. If that is correct, add "
                 "--encoding windows-1252; otherwise save the file as UTF-8"
             ),
         )
@@ -53,7 +53,7 @@ class TestEncoding:
 
         assert rejection(content, encoding="cp1252") == (
             1,
-            "the file has the byte order mark of utf-8; leave out --encoding cp1252",
+            "the file has the byte order mark of utf-8; remove --encoding cp1252",
         )
         assert read(content, encoding="utf-8") == read(file_with())
 
@@ -61,7 +61,7 @@ class TestEncoding:
     def test_a_wrong_encoding_is_reported(self, encoding: str) -> None:
         content = file_with(name="\u0141\u0141\u0141").encode(encoding, "replace") + b"\x81"
 
-        assert "was the file cut off?" in rejection(content, encoding=encoding)[1]
+        assert "the file may be truncated" in rejection(content, encoding=encoding)[1]
 
     @pytest.mark.parametrize(
         ("content", "kind"),
@@ -79,7 +79,7 @@ class TestEncoding:
         ],
     )
     def test_another_format_is_rejected_in_one_line(self, content: bytes, kind: str) -> None:
-        assert rejection(content) == (1, f"the file is {kind}, whatever its name; save it as CSV and import that")
+        assert rejection(content) == (1, f"the file is {kind}, despite its name; save it as CSV and import that file")
 
 
 class TestLines:
@@ -115,9 +115,9 @@ class TestLines:
 
         list(product_csv.rows())
 
-        assert [error.error for error in product_csv.errors] == ["the file was changed while it was read"]
+        assert [error.error for error in product_csv.errors] == ["the file changed while it was being read"]
 
     def test_an_endless_line_is_not_read_into_memory(self) -> None:
         _, errors = read("sku,name,price\nA," + "," * 2_000_000)
 
-        assert errors == [(2, "the line is longer than 1000000 characters; the rest was not read")]
+        assert errors == [(2, "the line is longer than 1000000 characters; the rest of the file was not read")]
