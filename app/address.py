@@ -1,7 +1,7 @@
 """The addresses of the server: the public one, and those that it listens on.
 
-No response repeats the `Host` header: the sender of a request chooses it, and a cached copy would send other clients'
-keys to a host of the sender's choice (docs/decisions/0010).
+No response repeats the `Host` header: the sender of a request chooses it, and a cached response would send the API keys
+of other clients to a host of the sender's choice (docs/decisions/0010).
 """
 
 import re

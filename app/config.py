@@ -1,6 +1,6 @@
 """Settings: read once from the environment and `.env`, checked, and frozen.
 
-A wrong value raises StartError with one line that names the variable and what it accepts.
+An invalid value raises StartError with one line that names the variable and the values that it accepts.
 """
 
 import os
@@ -22,10 +22,10 @@ from app.errors import StartError
 
 VARIABLE_PREFIX = "DISTRIBU_"
 DATA_FOLDER = Path("data")
-SECRET_SUFFIXES = ("_URL", "_STORAGE")  # of variables that may have a password, which is never shown
+SECRET_SUFFIXES = ("_URL", "_STORAGE")  # of variables that may contain a password, which is never shown
 MAX_RETRIES = 50
 MAX_RETRY_WAIT_SECONDS = 604_800  # a week
-MAX_SHOWN_CHARACTERS = 100  # of a wrong value
+MAX_SHOWN_CHARACTERS = 100  # of an invalid value
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SYNCHRONOUS_MODES = ("FULL", "NORMAL")
 
@@ -106,7 +106,7 @@ def _host(text: str) -> str:
 
 
 def setting(default: str, parse: Callable[[str], Any], accepts: str) -> Any:
-    """Describe a field of Settings: its default as text, its parser, and the words of the error for a wrong value."""
+    """Describe a field of Settings: its default as text, its parser, and the error text for an invalid value."""
     return field(metadata={"default": default, "parse": parse, "accepts": accepts})
 
 
@@ -159,12 +159,12 @@ class Settings:
 
     @property
     def egress_policy(self) -> egress.EgressPolicy:
-        """Return where webhooks may connect to."""
+        """Return the policy that decides where webhooks may connect to."""
         return egress.EgressPolicy(networks=self.webhook_allowed_networks, ports=self.webhook_allowed_ports)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """Read `environment`, by default that of the process on top of `.env` in the working directory.
+        """Read `environment`, by default the process environment on top of `.env` in the working directory.
 
         Raises StartError for a value that is not accepted.
         """
@@ -173,7 +173,7 @@ class Settings:
 
 
 def unknown_variables() -> list[str]:
-    """Return the names of variables with our prefix that are no settings: misspelt, or of another version."""
+    """Return the names of variables with our prefix that are not settings: misspelled, or of another version."""
     known = {_variable(field.name) for field in fields(Settings)}
     return sorted(name for name in _variables() if name.startswith(VARIABLE_PREFIX) and name not in known)
 

@@ -13,7 +13,7 @@ from app.egress import EgressPolicy
 
 
 class ActorType(StrEnum):
-    """What kind of actor made a change (contract, section 10)."""
+    """The type of the actor of a change (contract, section 10)."""
 
     API_KEY = "API_KEY"
     USER = "USER"
@@ -22,7 +22,7 @@ class ActorType(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
-    """Who made a change: a key by its id, a person at the command line by name, or the system itself."""
+    """Who made a change: a key by its id, a command-line user by name, or the system itself."""
 
     type: ActorType
     id: str
@@ -51,21 +51,21 @@ class Context:
     request_id: str
     now: datetime
     egress_policy: EgressPolicy = field(default_factory=EgressPolicy)  # where webhooks may go
-    address: str | None = None  # where the request came from; None at the command line
-    key: CallingKey | None = None  # None at the command line and in background work
+    address: str | None = None  # where the request came from; None on the command line
+    key: CallingKey | None = None  # None on the command line and in background work
 
 
 class Transactions(Protocol):
-    """Opens the transactions of work for one company that takes several of them."""
+    """Opens transactions, for work for one company that needs several of them."""
 
     def __call__(self, *, write: bool = False) -> AbstractContextManager[Context]:
         """Return a transaction that begins now and commits at the end of a block."""
 
 
 def not_before(ctx: Context, updated_at: datetime) -> Context:
-    """Return the context with a `now` that is not before `updated_at`, when the row to change was last changed.
+    """Return the context with a `now` that is not before `updated_at`, the last change of the row to be changed.
 
-    A request that waited for the lock of a row began before that change, and its own change is still the later one.
+    A request that waited for the lock of a row may have begun before that change, but its own change comes later.
     """
     return ctx if ctx.now >= updated_at else replace(ctx, now=updated_at)
 

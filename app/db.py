@@ -1,9 +1,9 @@
-"""Engines, sessions and `transaction()`, which has the only commit in the code base.
+"""Engines, sessions and `transaction()`, the only place that commits.
 
 1. SQLite has one writer per process, which starts with BEGIN IMMEDIATE. Threads queue for it in the process, because
    SQLite's own lock is polled and unfair. Readers have separate connections and never wait for the writer.
 2. PostgreSQL has one pool for reads and writes.
-3. What a driver raises becomes an exception of ours in one place, `unavailability()`.
+3. Driver exceptions are translated into our own in one place, `unavailability()`.
 
 Not here: statements (`app/queries`, `app/services`), the dialect for PostgreSQL (`app/postgresql.py`), and migrations
 (`app/schema_version.py`).
@@ -29,10 +29,10 @@ from app.errors import DatabaseBusyError, DatabaseUnavailableError, TooLargeErro
 
 SQLITE_READERS, SQLITE_WRITERS = 16, 1
 POSTGRESQL_READERS, POSTGRESQL_WRITERS = 12, 8
-SPARE_CONNECTIONS = 4  # beyond those of requests: for key look-ups and background work
+SPARE_CONNECTIONS = 4  # in addition to those of requests: for key lookups and background work
 BUSY_SECONDS = 5  # to wait for a lock or a connection before the response is 503
 MAX_ATTEMPTS = 4
-CONCURRENT_WRITE_CODES = ("40001", "40P01")  # serialization failure, deadlock: a new attempt may succeed at once
+CONCURRENT_WRITE_CODES = ("40001", "40P01")  # serialization failure, deadlock: a retry may succeed immediately
 LOCKED_CODES = ("55P03", "SQLITE_BUSY")  # another transaction holds the lock
 BUSY_MESSAGE = (
     f"The database is busy: other processes have been writing to it for {BUSY_SECONDS} s. Try again in a moment."
@@ -59,7 +59,7 @@ class Database:
     """The data of all companies, read and written through `transaction()`."""
 
     def __init__(self, settings: Settings) -> None:
-        """Create the engines, which do not connect before the first transaction."""
+        """Create the engines. They connect when the first transaction begins."""
         self.url = settings.database_url
         if self.is_sqlite:
             synchronous = settings.sqlite_synchronous
@@ -82,7 +82,7 @@ class Database:
 
     @contextmanager
     def transaction(self, *, write: bool = False) -> Iterator[Session]:
-        """Yield a session. Commit at the end of the block when `write`, roll back when the block raises.
+        """Yield a session. Commit at the end of the block if `write`; roll back if the block raises.
 
         Raises DatabaseUnavailableError when the database is unavailable, or busy for longer than BUSY_SECONDS.
         """
@@ -119,13 +119,13 @@ class Database:
 def retrying(attempt: Callable[[], T]) -> T:
     """Run a whole transaction again when PostgreSQL ended it to resolve a deadlock or a conflict.
 
-    `attempt` must have no effect outside its transaction. Raises ConflictError when MAX_ATTEMPTS were not enough.
+    `attempt` must have no effect outside its transaction. Raises ConflictError after MAX_ATTEMPTS.
     """
     for number in range(1, MAX_ATTEMPTS):
         try:
             return attempt()
         except ConflictError:
-            time.sleep(random.uniform(0.01, 0.05) * number)  # noqa: S311 - keeps concurrent writers apart
+            time.sleep(random.uniform(0.01, 0.05) * number)  # noqa: S311 - jitter keeps concurrent writers apart
     return attempt()
 
 
@@ -171,7 +171,7 @@ def _is_overflow(error: DBAPIError) -> bool:
 
 
 def _is_unavailability(error: DBAPIError) -> bool:
-    """Return whether the failure is temporary (locked, full, unavailable, timed out), and not a bug of ours."""
+    """Return whether the failure is temporary (locked, full, unavailable, timed out) rather than a bug."""
     if error.connection_invalidated:
         return True
     state = getattr(error.orig, "sqlstate", None)
@@ -206,7 +206,7 @@ def _sqlite(url: URL, synchronous: str, begin: str, *, pool_size: int) -> Engine
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         for pragma in (
-            f"busy_timeout={BUSY_SECONDS * 1000}",  # first: the next one may already have to wait
+            f"busy_timeout={BUSY_SECONDS * 1000}",  # first, because the next one may already have to wait
             "journal_mode=WAL",
             f"synchronous={synchronous}",
             "foreign_keys=ON",

@@ -3,7 +3,7 @@
 Rules of this file:
 
 1. A URL is parsed when it is stored, and again before each delivery, because the policy may have changed.
-2. A name is resolved only for a delivery. When one of its addresses is not allowed, none of them is used.
+2. A name is resolved only for a delivery. If one of its addresses is not allowed, none of them is used.
 3. A connection goes to an address that was checked, never to a name: a second lookup could return another address.
 4. An error message never says what listens at an address. `DestinationError.cause` does, for the operator's log.
 
@@ -62,13 +62,13 @@ OUTSIDE_PATH = re.compile(r"[^A-Za-z0-9._~!$&'()*+,;=:@/?%\x80-\U0010ffff-]")
 
 
 class DestinationError(RefusalError):
-    """The URL of a webhook is not allowed. The operator's log gets `cause`, which names the setting to change."""
+    """The URL of a webhook is not allowed. `cause` is for the operator's log and names the setting to change."""
 
     code = "destination_not_allowed"
     pointer = "/url"
 
     def __init__(self, message: str, *, cause: str | None = None) -> None:
-        """Take the message, and the cause if it says more."""
+        """Initialize with the message, and the cause if it is more specific."""
         super().__init__(message)
         self.cause = cause or message
 
@@ -106,7 +106,7 @@ class Target:
 
     @property
     def origin(self) -> Origin:
-        """Return what a kept connection must match to be used again."""
+        """Return the key under which connections are kept for reuse."""
         return self.scheme, self.host, self.port
 
     @property
@@ -166,7 +166,7 @@ def parse(url: str, policy: EgressPolicy) -> Target:
 
 
 async def resolve(target: Target, policy: EgressPolicy, lookup: Lookup) -> Sequence[Address]:
-    """Return the addresses of a target, all of them checked.
+    """Return the addresses of a target after checking all of them.
 
     Raises DestinationError if there are none, if one is not allowed, or after LOOKUP_SECONDS.
     """
@@ -187,7 +187,7 @@ async def resolve(target: Target, policy: EgressPolicy, lookup: Lookup) -> Seque
 
 
 async def system_lookup(host: str) -> Sequence[str]:
-    """Ask the system's resolver, in dedicated threads: a lookup that hangs delays no other work of the process."""
+    """Ask the system's resolver, in dedicated threads: a lookup that hangs does not delay other work of the process."""
     query = functools.partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
     results = await asyncio.get_running_loop().run_in_executor(_threads(), query)
     return list(dict.fromkeys(str(address[0]) for *_, address in results))

@@ -1,4 +1,4 @@
-"""The exceptions of the domain and of the start. Their messages are for the person who has to act.
+"""The exceptions of the domain and of the startup. Their messages are for the person who has to act.
 
     DomainError
       + NotFoundError                404
@@ -27,9 +27,9 @@
       + ConflictError                app/db.py
       + DatabaseBusyError
 
-To add a refusal: a class with its `code`, its message, and the pointer to the member that it is about; an entry in
-docs/errors.md; an example in the document; a provocation in tests/http/test_errors.py. Not here: status codes and
-JSON (`app/http/errors.py`).
+To add a refusal: a class with its `code`, its message, and the pointer to the member that it concerns; an entry in
+docs/errors.md; an example in the document; a request that causes it in tests/http/test_errors.py. Not here: status
+codes and JSON (`app/http/errors.py`).
 """
 
 from collections.abc import Iterable
@@ -43,24 +43,24 @@ class DomainError(Exception):
 
 
 class NotFoundError(DomainError):
-    """The thing does not exist, or belongs to another company; the client cannot distinguish the two."""
+    """The resource does not exist, or belongs to another company; clients cannot distinguish the two cases."""
 
     code = "not_found"
 
     def __init__(self, noun: str) -> None:
-        """Take the noun of the message: 'Product' for 'Product not found.'."""
+        """Initialize with the noun of the message: 'Product' for 'Product not found.'."""
         super().__init__(f"{noun} not found.")
 
 
 class InvalidValueError(DomainError):
-    """A value given at the command line violates a rule. Over the API the document judges values."""
+    """A value given on the command line violates a rule. Values sent to the API are validated against the document."""
 
 
 class InvalidParameterError(DomainError):
-    """A parameter has the right form, but no meaning. `pointer` is its location."""
+    """A parameter is well-formed but has no valid meaning. `pointer` is its location."""
 
     def __init__(self, parameter: str, message: str, *, parent: str = QUERY) -> None:
-        """Take the whole message, and the parent of the parameter: the query or the body."""
+        """Initialize with the whole message, and the parent of the parameter: the query or the body."""
         super().__init__(message)
         self.pointer = f"{parent}/{parameter}"
 
@@ -74,25 +74,25 @@ class InvalidCursorError(InvalidParameterError):
 
 
 class InvalidTimeError(InvalidParameterError):
-    """There is no such day, or no such time of day."""
+    """The day or the time of day does not exist."""
 
     def __init__(self, parameter: str, *, parent: str = QUERY) -> None:
-        """Use the message that the document has for a wrong form."""
+        """Use the message that the document has for an invalid format."""
         super().__init__(parameter, f"{parameter} must be a date or a time in ISO 8601", parent=parent)
 
 
 class RefusalError(DomainError):
     """A business rule refuses the request.
 
-    `code` names the rule, `pointer` is the location of the member that violates it, `data` has the facts of the message
-    for programs, by their JSON names. `refusals` has every reason to refuse the same request; this one is the first.
+    `code` names the rule, `pointer` is the location of the member that violates it, `data` has the values in the
+    message, by their JSON names. `refusals` has every reason to refuse the same request; this one is the first.
     """
 
     code: ClassVar[str]
     pointer = BODY
 
     def __init__(self, message: str, *, pointer: str | None = None, **data: Any) -> None:
-        """Take the whole message, and the pointer unless it is always the same."""
+        """Initialize with the whole message, and the pointer unless it is always the same."""
         super().__init__(message)
         self.pointer = self.pointer if pointer is None else pointer
         self.data = data
@@ -100,7 +100,7 @@ class RefusalError(DomainError):
 
 
 def refuse(refusals: Iterable[RefusalError]) -> None:
-    """Raise the first of `refusals`, which then has all of them. Return when there are none."""
+    """Raise the first of `refusals`, with all of them attached. Do nothing if there are none."""
     reasons = tuple(refusals)
     if reasons:
         reasons[0].refusals = reasons
@@ -135,17 +135,17 @@ class ProductNotFoundError(RefusalError):
     code = "product_not_found"
 
     def __init__(self, item: str) -> None:
-        """Take the pointer to the item."""
+        """Initialize with the pointer to the item."""
         super().__init__("Product not found.", pointer=f"{item}/productId")
 
 
 class ProductInactiveError(RefusalError):
-    """An item of an order names a product that is not for sale."""
+    """An item of an order names a product that is inactive."""
 
     code = "product_inactive"
 
     def __init__(self, item: str, name: str) -> None:
-        """Take the pointer to the item and the name of the product."""
+        """Initialize with the pointer to the item and the name of the product."""
         super().__init__(f"{name} is not available.", pointer=f"{item}/productId")
 
 
@@ -155,19 +155,19 @@ class InsufficientStockError(RefusalError):
     code = "insufficient_stock"
 
     def __init__(self, item: str, name: str, available: int) -> None:
-        """Take the pointer to the first item of the product, its name, and its stock."""
+        """Initialize with the pointer to the first item of the product, its name, and its stock."""
         message = f"Not enough stock for {name}. Only {available} available."
         super().__init__(message, pointer=f"{item}/quantity", available=available)
 
 
 class OrderTotalError(RefusalError):
-    """The total of an order is larger than its column."""
+    """The total of an order exceeds the range of its column."""
 
     code = "order_total_too_large"
     pointer = "/items"
 
     def __init__(self, maximum: object) -> None:
-        """Take the largest possible total."""
+        """Initialize with the maximum total."""
         super().__init__(f"The total of an order must be at most {maximum}.")
 
 
@@ -178,7 +178,7 @@ class StatusTransitionError(RefusalError):
     pointer = "/status"
 
     def __init__(self, current: str, requested: str) -> None:
-        """Take both statuses."""
+        """Initialize with both statuses."""
         super().__init__(f"Cannot change order status from {current} to {requested}.", currentStatus=current)
 
 
@@ -205,22 +205,22 @@ class EmailTakenError(RefusalError):
 
 
 class WebhookLimitError(RefusalError):
-    """The company has the largest possible number of webhooks."""
+    """The company has the maximum number of webhooks."""
 
     code = "webhook_limit_reached"
 
     def __init__(self, maximum: int) -> None:
-        """Take the largest possible number."""
+        """Initialize with the maximum number."""
         super().__init__(f"Webhook limit reached. A company can have at most {maximum}.")
 
 
 class RotationLimitError(RefusalError):
-    """The largest possible number of previous secrets of a webhook still sign."""
+    """The maximum number of earlier secrets of a webhook are still valid."""
 
     code = "rotation_limit_reached"
 
     def __init__(self, maximum: int, next_possible_at: str) -> None:
-        """Take that number, and when the first of them expires."""
+        """Initialize with that number, and the time when the first of them expires."""
         super().__init__(
             f"{maximum} earlier secrets still sign."
             f" Rotate after {next_possible_at}, or end them now with graceSeconds 0.",

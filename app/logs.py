@@ -1,6 +1,6 @@
 """Logs on stderr: one JSON object per line, or plain text where stderr is a terminal.
 
-A line never has a secret, and no client can forge one.
+A line never contains a secret, and clients cannot forge lines.
 """
 
 import logging
@@ -15,13 +15,13 @@ import orjson
 
 SECRET = re.compile(r"(dk_|whsec_)[A-Za-z0-9_-]{8,}")
 MAX_CHARACTERS = 8_000  # of a message or a traceback
-# Control characters that JSON does not escape, and line ends of Unicode: a terminal or a log viewer may obey them.
+# Control characters that JSON does not escape, and line ends of Unicode: a terminal or a log viewer may interpret them.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 LOG = logging.getLogger("distribu")
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as JSON; no value can break out of its line."""
+    """Formats a record as JSON; a value cannot start a new line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -51,7 +51,7 @@ class TextFormatter(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Send everything from `level` upwards to stderr. `app/http/access.py` replaces uvicorn's access log.
+    """Write records of `level` and above to stderr. `app/http/access.py` replaces uvicorn's access log.
 
     Warnings and unhandled exceptions are logged too, so that every line has the same format.
     """

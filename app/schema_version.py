@@ -25,7 +25,7 @@ REQUIRED_ENCODING = "UTF8"
 
 
 class Upgrade(NamedTuple):
-    """The revisions before and after an upgrade, and whether the indexes of search exist."""
+    """The revisions before and after an upgrade, and whether the search indexes exist."""
 
     before: str | None
     after: str
@@ -38,10 +38,10 @@ def scripts() -> ScriptDirectory:
 
 
 def upgrade(database: Database) -> Upgrade:
-    """Apply every missing revision and create the indexes of search, where possible, in one transaction.
+    """Apply every missing revision and create the search indexes, if possible, in one transaction.
 
-    Afterwards the texts of search are folded again, in separate transactions.
-    Raises StartError when the database cannot be created or reached, or is newer than this code.
+    Afterwards, the text for search is folded again, in separate transactions. Raises StartError when the database
+    cannot be created or reached, or is newer than this code.
     """
     _create_file(database)
     try:
@@ -54,7 +54,7 @@ def upgrade(database: Database) -> Upgrade:
             done = Upgrade(before, _head(), search_index.ensure(connection, rebuild=before != _head()))
         search_texts.refresh(database)
     except DatabaseBusyError:
-        raise  # its own message is better: the database is all right
+        raise  # its own message is better: the database can be used
     except (DatabaseUnavailableError, sa.exc.DatabaseError) as error:
         raise StartError(_unusable(database, error)) from error
     return done
@@ -78,7 +78,7 @@ def check(database: Database) -> None:
 def is_fit(database: Database) -> bool:
     """Return whether the database can be written and is not older than this code. Never raises for a database error.
 
-    A newer one is fit: revisions work while the previous version of the code still runs.
+    A newer schema is accepted: revisions work while the previous version of the code still runs.
     """
     if database.file is not None and not os.access(database.file, os.W_OK):  # on PostgreSQL, BEGIN checks this
         return False
@@ -126,7 +126,7 @@ def _check_not_newer(database: Database, current: str | None) -> None:
 
 
 def _check_encoding(database: Database, connection: sa.Connection) -> None:
-    """Refuse an encoding that cannot store every text, or does not check texts (SQL_ASCII)."""
+    """Reject an encoding that cannot store all text, or that does not validate it (SQL_ASCII)."""
     encoding = database.encoding(connection)
     if encoding != REQUIRED_ENCODING:
         raise StartError(

@@ -1,10 +1,9 @@
-"""The OpenAPI document: load the files below `openapi/`, bundle them, look things up.
+"""The OpenAPI document: load the files below `openapi/`, bundle them, and look up operations.
 
 Files are found by their names: `paths/orders_{orderId}.yaml` is the path /orders/{orderId}, a file below `components/`
-is a component, and a file below `events/` is a webhook.
-Not here: anything that knows HTTP or Connexion. The bundle keeps the names of components (every
-`$ref` to a file below `components/` becomes `#/components/<kind>/<Name>`), because those names are
-what generated clients show their users.
+is a component, and a file below `events/` is a webhook. This module knows neither HTTP nor Connexion. The bundle keeps
+the names of components (every `$ref` to a file below `components/` becomes `#/components/<kind>/<Name>`), because those
+names are what generated clients show their users.
 """
 
 import functools
@@ -34,7 +33,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One operation of the document. `scope` is None where it is public, and where every valid API key may call it."""
+    """One operation of the document. `scope` is None if it is public, or if every valid API key may call it."""
 
     id: str
     tag: str
@@ -46,13 +45,13 @@ class Operation:
 
 
 class SpecError(Exception):
-    """The document breaks a rule this server relies on; the message names the place."""
+    """The document violates a rule that this server relies on; the message names the location."""
 
 
 def load(source: Path = SOURCE) -> Document:
     """Return the bundled document of the split files below `source`.
 
-    Raises SpecError where a reference leads nowhere.
+    Raises SpecError if the target of a reference does not exist.
     """
     return {
         **_read(source / "openapi.yaml"),
@@ -71,7 +70,7 @@ def document() -> Document:
 
 
 def served(site_url: str) -> Document:
-    """Return the project's own document as a server at an address hands it out: clients need not guess where it is."""
+    """Return the project's own document as a server at an address serves it, with the absolute URL of the server."""
     (server,) = document()["servers"]
     return {**document(), "servers": [{**server, "url": site_url + BASE_PATH}]}
 
@@ -88,7 +87,7 @@ def operations(document: Document) -> Iterator[Operation]:
 
 
 def resolve(document: Document, node: Document) -> Document:
-    """Follow `$ref` of `node` inside the bundled `document` until something else stands there."""
+    """Follow `$ref` of `node` inside the bundled `document` until the target is not a reference."""
     while "$ref" in node:
         _, _, kind, name = node["$ref"].split("/")
         node = document["components"][kind][name]
@@ -153,7 +152,7 @@ def _components(source: Path) -> Document:
 
 
 def _bundle(node: Any, file: Path) -> Any:
-    """Rewrite each relative reference in `node`, which stands in `file`, to a local one."""
+    """Rewrite each relative reference in `node`, which is part of `file`, to a local one."""
     if isinstance(node, list):
         return [_bundle(child, file) for child in node]
     if not isinstance(node, dict):
@@ -174,7 +173,7 @@ def _local(reference: str, file: Path) -> str:
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML as JSON sees it: timestamps stay strings."""
+    """YAML with the types of JSON: timestamps stay strings."""
 
 
 _Loader.yaml_implicit_resolvers = {

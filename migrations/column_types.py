@@ -1,6 +1,6 @@
-"""The column types of the revisions, frozen: a revision creates the same columns however `models/` changes.
+"""The column types of the revisions, frozen: a revision creates the same columns no matter how `models/` changes.
 
-A change of a type in `models/base.py` needs a revision, and a new type here beside the present one.
+A change of a type in `models/base.py` needs a revision, and a new type here in addition to the existing one.
 """
 
 import sqlalchemy as sa

@@ -1,6 +1,6 @@
-"""Tables, their constraints, and rules about a single row. Imports nothing else of this project.
+"""Tables, their constraints, and rules about a single row. Imports nothing else from this project.
 
-Tables guard, services decide: a constraint refuses what must never be stored, and no class here changes a row.
+Tables enforce, services decide: constraints reject data that must never be stored, and no class here changes a row.
 """
 
 from models.api_key import ApiKey, KeyStatus, Scope

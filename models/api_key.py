@@ -1,4 +1,4 @@
-"""API keys: who may call the API, for which company, with which scopes (contract, section 1).
+"""API keys: they authenticate a client, for one company and with certain scopes (contract, section 1).
 
 Not here: how a key is generated, hashed and found (`app/services/keys.py`).
 """
@@ -30,7 +30,7 @@ class Scope(StrEnum):
 
 
 class KeyStatus(StrEnum):
-    """The status of a key. It is derived from two dates and never stored."""
+    """The status of a key, derived from two timestamps and never stored."""
 
     ACTIVE = "Active"
     REVOKED = "Revoked"

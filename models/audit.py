@@ -1,4 +1,4 @@
-"""The audit log: who changed what, and when (contract, section 10). The database refuses changes of an entry."""
+"""The audit log: who changed what, and when (contract, section 10). The database rejects changes to an entry."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from models.base import Base, Id, Instant
 
 
 class AuditEntry(Base):
-    """An entry: one change. `details` has the values before and after it, where they matter."""
+    """An entry: one change. `details` has the values before and after it, if they are relevant."""
 
     __tablename__ = "audit_entries"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""What all tables share: constraint names, ids, and column types that mean the same on both databases.
+"""What all tables share: constraint names, ids, and column types that have the same meaning on both databases.
 
 Not here: engines and sessions (`app/db.py`).
 """
@@ -26,8 +26,8 @@ _last_numbers: dict[int, int] = {}  # the random part of the last id of a millis
 def new_id(now: datetime) -> str:
     """Generate an id: `c`, nine characters of `now` in milliseconds, and fifteen random ones (76 bits).
 
-    Later ids sort later, which keeps their indexes compact. That also holds for ids that one process generates for the
-    same millisecond, so that the rows of one request stay in their order.
+    Ids sort by time, which keeps their indexes compact. This includes ids that one process generates within the same
+    millisecond, so that the rows of a request stay in order.
     """
     milliseconds = (now - EPOCH) // MILLISECOND
     with _lock:
@@ -100,7 +100,7 @@ class Fixed(TypeDecorator[Decimal]):
         return dialect.type_descriptor(BigInteger())
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | int | None:
-        """Convert a value. Raises ValueError for more places than the column has: services round, columns do not."""
+        """Convert a value. Raises ValueError if it has more places than the column: services round, columns do not."""
         if value is None:
             return None
         exact = Decimal(value).quantize(self._unit)
@@ -115,10 +115,10 @@ class Fixed(TypeDecorator[Decimal]):
         return Decimal(value).scaleb(-self.scale)
 
 
-# Compared and sorted by code point on both databases: a locale would only slow the index down.
+# Compared and sorted by code point on both databases: a locale would only make the index slower.
 Id = String(ID_LENGTH).with_variant(postgresql.VARCHAR(ID_LENGTH, collation="C"), "postgresql")
 Money = Fixed(2)
-Rate = Fixed(6)  # 0.08 is eight per cent
+Rate = Fixed(6)  # 0.08 is 8 percent
 MAX_AMOUNT = Decimal("999999999999.99")
 
 

@@ -23,7 +23,7 @@ from models.folding import searchable
 
 
 class CustomerStatus(StrEnum):
-    """The status of a customer. No order is placed for a blocked one."""
+    """The status of a customer. A blocked customer cannot place orders."""
 
     ACTIVE = "ACTIVE"
     BLOCKED = "BLOCKED"
@@ -44,7 +44,7 @@ class Customer(Base):
     searched = ("email", "name")
     __table_args__ = (
         UniqueConstraint("company_id", "email"),
-        UniqueConstraint("company_id", "id"),  # what rows of other tables refer to
+        UniqueConstraint("company_id", "id"),  # referenced by other tables
         CheckConstraint(f"status IN ({STATUSES})", name="status"),
         CheckConstraint("credit_limit >= 0", name="credit_limit"),
         CheckConstraint("tax_rate_override >= 0", name="tax_rate_override"),

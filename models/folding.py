@@ -11,8 +11,8 @@ DOTTED_I = re.compile("i\N{COMBINING DOT ABOVE}+")
 def searchable(*texts: str | None) -> str:
     """Fold texts so that a plain substring match ignores case in every script.
 
-    Databases disagree about case beyond ASCII; Unicode does not. A change of the folding needs no revision: every
-    `distribu db upgrade` refolds the stored rows.
+    Databases handle case beyond ASCII differently; Unicode defines it. A change to the folding does not need a
+    revision: every `distribu db upgrade` refolds the stored rows.
     """
     joined = FIELD_SEPARATOR.join(text.replace(FIELD_SEPARATOR, " ") for text in texts if text)
     return joined.lower() if joined.isascii() else _folded(joined)
@@ -21,8 +21,9 @@ def searchable(*texts: str | None) -> str:
 def _folded(text: str) -> str:
     """Fold as a compatibility caseless match does (Unicode Standard, section 3.13, D146), then compose.
 
-    So ß equals ss, ligatures and full-width letters equal plain ones, and a no-break space is a space. Accents matter.
-    The dotted and the dotless i of Turkish are both i: which of them a capital I is depends on the language.
+    So ß equals ss, ligatures and full-width letters equal plain ones, and a no-break space is a space. Accents are
+    significant. The dotted and the dotless i of Turkish are both i, because the meaning of a capital I depends on the
+    language.
     """
     once = unicodedata.normalize("NFKD", unicodedata.normalize("NFD", text).casefold())
     twice = unicodedata.normalize("NFKD", once.casefold()).replace(DOTLESS_I, "i")

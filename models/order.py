@@ -46,16 +46,16 @@ class Order(Base):
 
     __tablename__ = "orders"
     __table_args__ = (
-        UniqueConstraint("company_id", "id"),  # what rows of other tables refer to
+        UniqueConstraint("company_id", "id"),  # referenced by other tables
         ForeignKeyConstraint(["company_id", "customer_id"], ["customers.company_id", "customers.id"]),
         CheckConstraint(f"status IN ({STATUSES})", name="status"),
         CheckConstraint("total = subtotal + tax + shipping", name="total"),
         CheckConstraint("subtotal >= 0 AND tax >= 0 AND shipping >= 0", name="amounts"),
         Index(None, "company_id", "created_at", "id"),
-        Index(None, "company_id", "status", "created_at", "id", "total"),  # with the total, for reports
+        Index(None, "company_id", "status", "created_at", "id", "total"),  # includes the total, for reports
         Index(None, "company_id", "customer_id", "created_at", "id"),
         Index(None, "company_id", "updated_at", "created_at", "id"),
-        Index(None, "company_id", "created_at", "customer_id", "status", "total"),  # the customers report reads no more
+        Index(None, "company_id", "created_at", "customer_id", "status", "total"),  # for the customers report
         Index(
             None,
             "company_id",

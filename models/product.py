@@ -17,13 +17,13 @@ def _search_text(context: DefaultExecutionContext) -> str:
 
 
 class Product(Base):
-    """A product. The database refuses a stock below zero."""
+    """A product. The database rejects a negative stock."""
 
     __tablename__ = "products"
     searched = ("name", "sku", "category")
     __table_args__ = (
         UniqueConstraint("company_id", "sku"),
-        UniqueConstraint("company_id", "id"),  # what rows of other tables refer to
+        UniqueConstraint("company_id", "id"),  # referenced by other tables
         CheckConstraint("length(name) BETWEEN 1 AND 200", name="name"),
         CheckConstraint("length(unit) BETWEEN 1 AND 50", name="unit"),
         CheckConstraint("price >= 0", name="price"),
@@ -46,7 +46,7 @@ class Product(Base):
     low_stock_threshold: Mapped[int] = mapped_column(BigInteger, default=5)
     image_url: Mapped[str | None] = mapped_column(String(2048))
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
-    search_text: Mapped[str] = mapped_column(Text, default=_search_text)  # folding may lengthen
+    search_text: Mapped[str] = mapped_column(Text, default=_search_text)  # folding may make the text longer
     event_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)

@@ -14,7 +14,7 @@ from models.base import Base, Id, Instant, Money
 
 
 class ImportState(StrEnum):
-    """The progress of an import. From APPLYING on, all of it will be applied, if necessary by another process."""
+    """The progress of an import. From APPLYING on, it is always completed, if necessary by another process."""
 
     STAGING = "STAGING"
     APPLYING = "APPLYING"
@@ -22,9 +22,9 @@ class ImportState(StrEnum):
 
 
 class ProductImport(Base):
-    """A running import: at most one for each company. When its lease has expired, its process has been killed.
+    """A running import, at most one for each company. If its lease has expired, its process was killed.
 
-    `claims` is the fencing token: only the process that claimed the import last may go on with it. The rows up to
+    `claims` is the fencing token: only the process that claimed the import last may continue it. The rows up to
     `applied_to` are applied; `created`, `updated` and `unchanged` count their results.
     """
 
@@ -48,10 +48,10 @@ class ProductImport(Base):
 
 
 class ProductImportRow(Base):
-    """One product to create or update: the fields that the file gives, and all fields as they will be.
+    """One product to create or update: the fields that the file sets, and all fields after the change.
 
-    The id and the details become those of the audit entry. They are valid as long as the product has the stock and the
-    `updated_at` that were seen.
+    The id and the details are used for the audit entry. They are valid while the product has the stock and the
+    `updated_at` of the comparison.
     """
 
     __tablename__ = "product_import_rows"

@@ -27,16 +27,16 @@ WAITING = text("due_at IS NOT NULL")
 
 
 class Webhook(Base):
-    """A URL of a company that events are delivered to.
+    """A URL to which the events of a company are delivered.
 
     The secret before the last rotation is valid until `secret_rotation_grace_expires_at`. `older_secrets` has the
-    secrets before that with their ends, the latest of which is `older_secrets_expire_at`. `failing_since` is when the
-    first failure after the last success was recorded.
+    secrets before that with their expiries, the latest of which is `older_secrets_expire_at`. `failing_since` is when
+    the first failure after the last success was recorded.
     """
 
     __tablename__ = "webhooks"
     __table_args__ = (
-        UniqueConstraint("company_id", "id"),  # what deliveries refer to
+        UniqueConstraint("company_id", "id"),  # referenced by deliveries
         CheckConstraint("length(secret) = 38", name="secret"),
         Index(None, "company_id", "created_at", "id"),
     )
@@ -52,7 +52,7 @@ class Webhook(Base):
     older_secrets_expire_at: Mapped[datetime | None] = mapped_column(Instant)
     event_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
     failing_since: Mapped[datetime | None] = mapped_column(Instant)
-    deleted_at: Mapped[datetime | None] = mapped_column(Instant)  # its deliveries may be too many to delete at once
+    deleted_at: Mapped[datetime | None] = mapped_column(Instant)  # it may have too many deliveries to delete together
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
 
@@ -60,9 +60,9 @@ class Webhook(Base):
 class Delivery(Base):
     """One attempt to deliver one event to one webhook: pending or ended.
 
-    `due_at` is when a worker may claim the delivery; it is null once the attempt has ended. `claims` counts how often
-    it was claimed: only the worker with the last claim may record the outcome. `next_attempt_at` is for API clients:
-    the planned time of this attempt or, after its failure, of the next one.
+    `due_at` is the time from which a worker may claim the delivery; it is null once the attempt has ended. `claims`
+    counts how often it was claimed: only the worker with the last claim may record the outcome. `next_attempt_at` is
+    for API clients: the planned time of this attempt or, after its failure, of the next one.
     """
 
     __tablename__ = "deliveries"

@@ -38,7 +38,7 @@ def audit() -> None:
 def list_all(slug: str, limit: int, as_json: bool) -> None:
     """List changes to a company's data, newest first.
 
-    Includes changes made with API keys, at the command line and by the server itself.
+    Includes changes made with API keys, on the command line and by the server itself.
     """
     with runtime.company_context(slug) as ctx:
         rows = [SCHEMA.dump(entry) for entry in audit_log.newest(ctx, (limit or MAX_ENTRIES) + 1)]

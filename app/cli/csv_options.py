@@ -1,4 +1,4 @@
-"""The options that describe a CSV file where its content leaves a doubt."""
+"""The options that describe a CSV file if its content is ambiguous."""
 
 import codecs
 from collections.abc import Callable

@@ -1,6 +1,7 @@
 """`distribu demo`: the demo company.
 
-Its API key is the only key whose plaintext is stored, in a file beside the database, so that a later run can print it.
+Its API key is the only key whose plaintext is stored, in a file in the directory of the database, so that a later run
+can print it.
 """
 
 import os

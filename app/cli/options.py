@@ -27,7 +27,7 @@ class _Time(click.ParamType[datetime]):
     name = "time"
 
     def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Read an ISO 8601 time. A date means its midnight, and a time without an offset is UTC."""
+        """Read an ISO 8601 time. A date means midnight at its start, and a time without an offset is in UTC."""
         if isinstance(value, datetime):
             return value
         try:
@@ -67,7 +67,7 @@ class Count(click.ParamType[int]):
     name = "count"
 
     def __init__(self, least: int, most: int) -> None:
-        """Take both ends of the range, which belong to it."""
+        """Initialize with both ends of the range, inclusive."""
         self._least = least
         self._most = most
 

@@ -40,10 +40,10 @@ COMMANDS = {  # name: (module of this package, summary); a test compares the sum
 
 
 class DeferredCommand(click.Command):
-    """A command of which only the name and the summary are known until its arguments are parsed."""
+    """A command that is imported when its arguments are parsed. Until then, only its name and summary are known."""
 
     def __init__(self, name: str, module: str, summary: str) -> None:
-        """Take the module of this package that defines a function with the name of the command."""
+        """Initialize with the module of this package that defines a function with the name of the command."""
         super().__init__(name, help=summary, short_help=summary)
         self._module = module
 

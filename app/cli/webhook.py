@@ -91,7 +91,7 @@ def test(webhook_id: str, slug: str, as_json: bool) -> None:
     type=options.Count(0, webhooks.MAX_GRACE_SECONDS),
     default=DAY_SECONDS,
     show_default=True,
-    help=f"How long the old secret stays valid, up to {webhooks.MAX_GRACE_SECONDS}. 0 ends all earlier secrets now.",
+    help=f"How long the old secret stays valid, up to {webhooks.MAX_GRACE_SECONDS}. 0 invalidates earlier secrets now.",
 )
 @options.as_json
 def rotate(webhook_id: str, slug: str, grace_seconds: int, as_json: bool) -> None:

@@ -1,8 +1,8 @@
 """How many deliveries each webhook may have in flight.
 
 The limit of a webhook adapts as TCP's congestion window does in slow start: it begins at INITIAL_LIMIT, rises by one
-with each success up to MAX_LIMIT, and falls to 1 with a failure. A receiver that hangs soon holds few connections, a
-fast one holds many, and nothing has to be configured.
+with each success up to MAX_LIMIT, and falls to 1 with a failure. A slow receiver soon uses few connections, a fast one
+uses many, and no configuration is needed.
 
 Example: a new webhook may have 4 deliveries in flight. When they succeed the limit is 8, then 16, 32 and 40. When one
 fails it is 1: the webhook gets its next delivery after all of its deliveries in flight have ended.
@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Iterable
 
 INITIAL_LIMIT, MAX_LIMIT = 4, 40
-CROWDED = 600  # in flight in total; from here on a webhook gets one at a time, so that none waits for slow receivers
+CROWDED = 600  # in flight in total; above this, each webhook gets one at a time, so that slow receivers delay no other
 MAX_IN_FLIGHT = 900  # connections; 1,024 open files is a common limit for a process
 
 
 class ConcurrencyLimiter:
-    """The limits that one worker has learned."""
+    """The limits of one worker, adapted to each webhook."""
 
     def __init__(self) -> None:
         """Start with the initial limit for every webhook."""

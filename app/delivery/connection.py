@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection to a receiver, on asyncio and h11, with a limit for everything that is read.
+"""One HTTP/1.1 connection to a receiver, based on asyncio and h11, with a limit on everything that is read.
 
 Rules of this file:
 
@@ -28,7 +28,7 @@ MAX_HEAD_BYTES = 16_384  # status line and headers; the default limit of h11 and
 MAX_BODY_BYTES = 65_536  # as received, and decompressed
 MAX_INTERIM_RESPONSES = 10  # 1xx before the final response
 MAX_UNREAD_BYTES = 65_536  # received and not read yet; more is left to TCP's flow control
-MAX_TURNS = 10  # of the event loop, to receive what the system already holds
+MAX_TURNS = 10  # of the event loop, to receive data that the system has already buffered
 ZLIB_WINDOW_BITS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}  # by Content-Encoding
 
 
@@ -40,7 +40,7 @@ class UnsolicitedResponseError(h11.RemoteProtocolError):
     """A receiver sent something on a new connection before the request."""
 
     def __init__(self) -> None:
-        """Take no arguments: the message is always the same."""
+        """Use the message, which is always the same."""
         super().__init__("There was a response before the request.")
 
 
@@ -82,19 +82,19 @@ class Stream(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Keep bytes until they are read; receive no more when there are MAX_UNREAD_BYTES."""
+        """Buffer bytes until they are read; pause receiving at MAX_UNREAD_BYTES."""
         self._unread += data
         if len(self._unread) >= MAX_UNREAD_BYTES:
             self.transport.pause_reading()
         self._changed.set()
 
     def eof_received(self) -> None:
-        """Note the end; the transport closes itself."""
+        """Record the end; the transport closes itself."""
         self.is_closed = True
         self._changed.set()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Note the end and its cause."""
+        """Record the end and its cause."""
         self.is_closed, self._error = True, error
         self._changed.set()
 
@@ -118,7 +118,8 @@ class Stream(asyncio.Protocol):
     async def is_quiet(self) -> bool:
         """Return True if there are no unread bytes, neither here nor in the buffers of the system.
 
-        The system may hold bytes that TLS consumes, such as a session ticket, so the loop gets turns to receive them.
+        The system may have buffered bytes that TLS consumes, such as a session ticket, so the loop runs until they are
+        received.
         """
         for _ in range(MAX_TURNS):
             if self._unread or self.is_closed or self.transport.is_closing():
@@ -138,13 +139,13 @@ class Connection:
     """An open connection. `is_reusable` is True after a response that was read to its end."""
 
     def __init__(self, origin: Origin, stream: Stream) -> None:
-        """Take an open stream and the origin that it leads to."""
+        """Initialize with an open stream and the origin that it is connected to."""
         self.origin = origin
         self._stream = stream
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         self._is_used = False
         self._has_received = False  # anything of the current response
-        self.response: Response | None = None  # to the current request, also if it was cut off
+        self.response: Response | None = None  # to the current request, even if it was incomplete
         self.idle_since = 0.0
 
     @classmethod
@@ -191,7 +192,7 @@ class Connection:
         return self.response
 
     def close(self) -> None:
-        """Close the connection at once, without waiting for the receiver."""
+        """Close the connection immediately, without waiting for the receiver."""
         self._stream.transport.abort()
 
     def _broken(self) -> Exception:

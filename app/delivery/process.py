@@ -1,6 +1,6 @@
-"""Run a worker: as a separate process, or beside the server, which restarts it when it ends unexpectedly.
+"""Run a worker: on its own, or alongside the server, which restarts it if it exits unexpectedly.
 
-It is a process and not a thread of the server, because signing and sending use CPU time that requests would wait for.
+It is a process and not a thread of the server, because requests would wait for the CPU time of signing and sending.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ async def work(worker: Worker) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     parent = multiprocessing.parent_process()
-    if parent is not None:  # a parent that was killed sends no signal
+    if parent is not None:  # a parent that is killed does not send a signal
         loop.add_reader(parent.sentinel, stop.set)
     LOG.info("Distribu %s delivers webhooks until a signal stops it", __version__)
     await worker.run(stop)

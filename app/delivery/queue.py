@@ -2,9 +2,9 @@
 
 Rules of this file:
 
-1. A delivery is pending while it has a `due_at`. It has ended when it has none.
+1. A delivery is pending while `due_at` is set, and has ended when it is null.
 2. A worker claims a delivery by moving `due_at` one lease ahead and adding one to `claims`. Until the lease ends, no
-   worker sees it as due. The delivery of a worker that died or stalled is due again after that: delivery is at least
+   worker sees it as due. If the worker dies or stalls, the delivery is due again after the lease: delivery is at least
    once.
 3. Only the last worker that claimed a delivery may record its outcome: the update requires the `claims` of the job.
 4. A retry is a new row, inserted in the transaction that records the failure.
@@ -12,8 +12,8 @@ Rules of this file:
 6. The queue serves all companies, so no statement starts from `app/queries/tenant.py`. Rows are changed by id alone.
 
 Example: with a lease of 30 seconds, worker A claims a delivery at 12:00:00. That sets `due_at` to 12:00:30 and `claims`
-to 1. A stalls. At 12:00:30 worker B claims it, which sets `claims` to 2, and delivers it. When A continues, it looks
-for the delivery with 1 claim, finds none, and records nothing.
+to 1. A stalls. At 12:00:30 worker B claims it, which sets `claims` to 2, and delivers it. When A continues, its update
+requires `claims` to be 1, matches no row, and records nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ from models.base import table
 
 
 class Job(WebhookSecretsRow):
-    """A claimed delivery, with what it takes to send it and to record how it ended."""
+    """A claimed delivery, with everything needed to send it and to record its outcome."""
 
     url: str
     failing_since: datetime | None
@@ -104,7 +104,7 @@ SELECT_JOBS = Statement(
     .where(TABLE.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(TABLE.c.created_at, TABLE.c.id),
 )
-# It sets the columns that are bound beside the first two parameters.
+# It sets the columns that are bound in addition to the first two parameters.
 UPDATE_ENDED = update(TABLE).where(
     TABLE.c.id == bindparam("own_id"), TABLE.c.claims == bindparam("own_claims"), IS_PENDING
 )
@@ -151,9 +151,9 @@ def claim(session: Session, counts: Mapping[str, int], now: datetime, lease: tim
 
 
 def record(session: Session, outcomes: Iterable[Outcome], now: datetime, schedule: Sequence[int]) -> None:
-    """Record how attempts ended, and queue a retry of those that failed as `schedule` says (waits in seconds).
+    """Record the outcome of attempts, and queue a retry of failed ones according to `schedule` (waits in seconds).
 
-    A delivery that another worker has claimed since stays as it is.
+    A delivery that another worker has claimed in the meantime is not changed.
     """
     ordered = sorted(outcomes, key=lambda outcome: str(outcome.job.id))
     succeeded = [outcome for outcome in ordered if outcome.result.is_success]
@@ -168,7 +168,7 @@ def record(session: Session, outcomes: Iterable[Outcome], now: datetime, schedul
 
 
 def count_attempts(session: Session, outcomes: Sequence[Outcome]) -> None:
-    """Add attempts to the counters that the operator sees."""
+    """Add attempts to the counters for the operator."""
     succeeded = sum(outcome.result.is_success for outcome in outcomes)
     backlog.count_attempts(session, succeeded=succeeded, failed=len(outcomes) - succeeded)
 

@@ -1,7 +1,7 @@
 """Send one delivery: resolve the name, connect to a checked address, post, read the response.
 
-The client is written on asyncio and h11 (contract, sections 8.2 and 8.3), because connections must be pinned to checked
-addresses and everything about them must be bounded. It follows no redirect and uses no proxy.
+The client is built on asyncio and h11 (contract, sections 8.2 and 8.3), because connections must be pinned to checked
+addresses and every resource must be limited. It does not follow redirects and does not use a proxy.
 
 Not here: one connection (`app/delivery/connection.py`), signatures, retries and the queue.
 """
@@ -28,18 +28,18 @@ DEADLINE_SECONDS = 10.0  # of an attempt (contract, section 8.2)
 IDLE_SECONDS = 4.0  # many servers close after five
 MAX_IDLE = 20  # kept connections to one origin
 LOOKUP_CACHE_SECONDS = 5.0  # a cached address is connected to, never looked up again
-MAX_CACHED = 1_000  # names, and origins that sent too much
+MAX_CACHED = 1_000  # host names, and origins that sent too much
 MAX_TRIED_ADDRESSES = 3
-CONNECT_SECONDS = 2.5  # to one of several addresses, which leaves time for the next
+CONNECT_SECONDS = 2.5  # to connect to one of several addresses, which leaves time for the next
 MAX_BODY_CHARACTERS = 2_000  # stored of a response (contract, section 8.2)
-NUL = "\x00"  # the one character that PostgreSQL does not store
+NUL = "\x00"  # the only character that PostgreSQL does not store
 
 TIMED_OUT = "No complete response within {:g} seconds."
 UNSOLICITED = "The receiver sent a response before the request."
 NOT_HTTP = "The response is not valid HTTP."
 INVALID_CERTIFICATE = "The receiver's certificate is not valid."
 WRONG_HOST = "The certificate is not valid for this host."
-UNTRUSTED = "The receiver's certificate comes from an authority that this server does not trust."
+UNTRUSTED = "The receiver's certificate was issued by an authority that this server does not trust."
 UNTRUSTED_CODES = (18, 19, 20, 21)
 CERTIFICATE_ERRORS = {  # by the codes of OpenSSL's x509_vfy.h
     9: "The receiver's certificate is not valid yet.",
@@ -52,9 +52,9 @@ CUT_OFF = "The connection was closed before the response was complete."
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """The result of one attempt. `status` is None without a response; `error` says what went wrong.
+    """The result of one attempt. `status` is None without a response; `error` describes what went wrong.
 
-    `cause` says more about the error, for the operator only.
+    `cause` is a more detailed error, for the operator only.
     """
 
     status: int | None = None
@@ -81,13 +81,13 @@ class Sender:
         tls: ssl.SSLContext | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
-        """Take the policy; `lookup` resolves names."""
+        """Initialize with the policy. `lookup` resolves host names."""
         self._policy = policy
         self._lookup = lookup
         self._tls = tls or trust()
         self._deadline = deadline_seconds
         self._idle: dict[Origin, list[Connection]] = defaultdict(list)
-        self._unreliable: set[Origin] = set()  # sent more than a response; their connections are not kept
+        self._unreliable: set[Origin] = set()  # origins that sent more than a response; their connections are not kept
         self._swept = time.monotonic()
         self._addresses: dict[str, tuple[float, Sequence[Address]]] = {}
 
@@ -102,7 +102,7 @@ class Sender:
         await asyncio.sleep(0)  # the event loop closes sockets in its next turn
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Result:
-        """Post once, and return what happened. Network errors are in the result and not raised."""
+        """Post once and return the result. Network errors are part of the result and are not raised."""
         started = time.monotonic()
         connection: Connection | None = None
         failure: dict[str, str] = {}
@@ -126,7 +126,7 @@ class Sender:
         return _result(response, round((time.monotonic() - started) * 1000), **failure)
 
     def _kept(self, target: Target) -> Iterator[Connection]:
-        """Yield the kept connections to a target. The caller asks for the next one when the last one was stale."""
+        """Yield the kept connections to a target. The caller requests the next one if the last one was stale."""
         kept = self._idle[target.origin]
         while kept:
             connection = kept.pop()
@@ -166,7 +166,7 @@ class Sender:
         return connection.is_reusable and connection.origin not in self._unreliable
 
     def _close(self, connection: Connection) -> None:
-        """Close a connection. Remember an origin that sent more than a response: next time we may not notice."""
+        """Close a connection. Remember an origin that sent more than a response: next time, it may not be noticed."""
         if connection.has_leftover:
             if len(self._unreliable) >= MAX_CACHED:
                 self._unreliable.clear()
@@ -174,7 +174,7 @@ class Sender:
         connection.close()
 
     def _sweep(self) -> None:
-        """Close, once in IDLE_SECONDS, the connections that were not used again."""
+        """Close unused connections, once in IDLE_SECONDS."""
         oldest = time.monotonic() - IDLE_SECONDS
         if self._swept > oldest:
             return
@@ -196,7 +196,7 @@ def trust(ca_file: Path | None = None) -> ssl.SSLContext:
 
 
 def _error_text(error: Exception, connection: Connection | None, deadline: float) -> str:
-    """Return an error in words for API clients. They must not reveal what listens at addresses that are not allowed."""
+    """Return the error text for API clients. It must not reveal what listens on addresses that are not allowed."""
     if connection is None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return CERTIFICATE_ERRORS.get(error.verify_code, INVALID_CERTIFICATE)
@@ -209,7 +209,7 @@ def _error_text(error: Exception, connection: Connection | None, deadline: float
 
 
 def _cause(error: Exception) -> str:
-    """Return an error in words for the operator, who may know everything."""
+    """Return the error text for the operator, without omissions."""
     if isinstance(error, DestinationError):
         return error.cause
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -1,7 +1,7 @@
-"""The worker: claims due deliveries, sends them, records how they ended. Any number of workers may run.
+"""The worker: claims due deliveries, sends them, and records their outcomes. Any number of workers can run.
 
-The database is used in rounds, in one thread. A round is one transaction: it records the attempts that ended since the
-last round and claims due deliveries. No transaction is open while a request is in flight.
+The database is used in rounds, in one thread. A round is one transaction: it records the attempts that have ended since
+the last round and claims due deliveries. No transaction is open while a request is in flight.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ POLL_SECONDS = 0.2
 BATCH_SECONDS = 0.01  # attempts that end within this time are recorded together
 LEASE = timedelta(seconds=30)  # three times the deadline of an attempt
 PAUSE_SECONDS = 2.0  # after a round that failed
-NOT_SENT = "The delivery could not be sent. The operator of this server finds the reason in the log."
+NOT_SENT = "The delivery could not be sent. The reason is in the log of this server."
 
 
 class Worker:
@@ -40,7 +40,7 @@ class Worker:
         lease: timedelta = LEASE,
         deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
-        """Take the settings and the database; nothing happens before `run`."""
+        """Initialize with the settings and the database. `run` starts the work."""
         self._database = database
         self._schedule = settings.webhook_retry_schedule
         self._policy = settings.egress_policy
@@ -130,7 +130,7 @@ class Worker:
         task.add_done_callback(self._in_flight.pop)
 
     async def _deliver(self, sender: Sender, job: Job) -> None:
-        """Send one delivery and keep the outcome. An error of this server is one too, so that the delivery ends."""
+        """Send one delivery and keep the outcome. An internal error is also an outcome, so that the delivery ends."""
         at = now()
         try:
             result = await _send(sender, job, at)
@@ -147,7 +147,7 @@ class Worker:
         )
 
     async def _wait(self, stopping: asyncio.Task[bool]) -> None:
-        """Wait for an outcome and for those that follow it closely, but at most for POLL_SECONDS."""
+        """Wait for an outcome, and briefly for others, but for at most POLL_SECONDS."""
         waiting = asyncio.create_task(self._has_outcomes.wait())
         await asyncio.wait({waiting, stopping}, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
@@ -171,6 +171,6 @@ async def _send(sender: Sender, job: Job, at: datetime) -> Result:
 
 
 def _summary(result: Result) -> str:
-    """Return the log's words for an attempt: the status, the error, and the cause if it says more than the error."""
+    """Return the log text for an attempt: the status, the error, and the cause if it differs from the error."""
     parts = [result.status, result.error, None if result.cause == result.error else result.cause]
     return ": ".join(str(part).rstrip(".") for part in parts if part is not None)

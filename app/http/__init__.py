@@ -2,5 +2,5 @@
 
 import warnings
 
-# Connexion imports Starlette's test client, which recommends another HTTP client to those who test with it.
+# Connexion imports Starlette's test client, which warns that another HTTP client is recommended for tests.
 warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient` is deprecated")

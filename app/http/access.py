@@ -20,10 +20,10 @@ MAX_LOGGED_PATH = 200
 
 
 class AccessMiddleware(HttpMiddleware):
-    """Create the RequestState that the next middlewares complete; record the request at its end."""
+    """Create the RequestState that the next middlewares complete. Record the request when it ends."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on with a RequestState in the scope; add the request id to the response."""
+        """Forward the request with a RequestState in its scope. Add the request id to the response."""
         client = scope.get("client") or (None,)
         state = RequestState(request_id=_request_id(scope), address=client[0], server=tuple(scope["server"]))
         scope[STATE_KEY] = state

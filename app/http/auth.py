@@ -1,7 +1,7 @@
 """Authentication, rate limit and scope of a request, checked in this order (contract, sections 1 and 2).
 
 Keys are looked up in threads, never on the event loop, and cached for CACHE_SECONDS: a key that another process revokes
-works for that long. Unknown, expired and revoked keys cost the same: one look-up.
+is accepted for that long. Unknown, expired and revoked keys cost the same: one lookup.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from models import ApiKey, KeyStatus
 CACHE_SECONDS = 3.0  # the contract promises that a revoked key stops working within five
 MAX_CACHED_KEYS = 10_000
 LOOK_UP_THREADS = 2
-LOOK_UP_SECONDS = 5.0  # waiting for a thread included
+LOOK_UP_SECONDS = 5.0  # including the wait for a thread
 BEARER = re.compile(rb"bearer +(\S+) *", re.IGNORECASE)
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
@@ -42,7 +42,7 @@ def authorization_missing() -> ApiError:
 
 
 def key_invalid() -> ApiError:
-    """Return the 401 for every key that is not active, whatever the reason."""
+    """Return the 401 for a key that is not active, regardless of the reason."""
     return ApiError(HTTPStatus.UNAUTHORIZED, "key_invalid", "Invalid, expired, or revoked API key.", headers=CHALLENGE)
 
 
@@ -64,7 +64,7 @@ class KeyCache:
     """The active keys of recent requests."""
 
     def __init__(self, database: Database, default_limit: RateLimitItem) -> None:
-        """Take the database of the keys, and the rate limit of a key without one."""
+        """Initialize with the database of the keys, and the default rate limit."""
         self._database = database
         self._default_limit = default_limit
         self._cached: dict[bytes, CachedKey] = {}
@@ -72,7 +72,7 @@ class KeyCache:
         self._threads = ThreadPoolExecutor(max_workers=LOOK_UP_THREADS, thread_name_prefix="key")
 
     async def find(self, plaintext: str) -> CallingKey | None:
-        """Return the key with this plaintext, None unless it is active."""
+        """Return the key with this plaintext, or None if it is not active."""
         digest = keys.digest(plaintext)
         found = self._cached.get(digest)
         if found is None or found.expires < time.monotonic():
@@ -82,7 +82,7 @@ class KeyCache:
         return found.calling_key
 
     async def _look_up(self, digest: bytes) -> CachedKey | None:
-        """Look a key up; concurrent requests with the same key share one look-up."""
+        """Look up a key. Concurrent requests with the same key share one lookup."""
         running = self._running.get(digest)
         if running is None:
             running = self._running[digest] = asyncio.ensure_future(self._read(digest))
@@ -121,18 +121,18 @@ class KeyCache:
 
 
 class AuthMiddleware(HttpMiddleware):
-    """Admit authorized requests: leave the key in the RequestState, and the rate limit's headers for every response."""
+    """Forward only authorized requests. Store the key and the rate limit headers in the RequestState."""
 
     def __init__(self, app: ASGIApp, *, keys: KeyCache, limiter: RateLimiter) -> None:
-        """Take the keys and the counter of their requests."""
+        """Initialize with the keys and the counter of their requests."""
         super().__init__(app)
         self._keys = keys
         self._limiter = limiter
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on. Raises ApiError 401, 429 or 403; a public operation needs no key."""
+        """Forward the request. Raises ApiError 401, 429 or 403; a public operation needs no key."""
         state = state_of(scope)
-        assert state.operation is not None  # OperationMiddleware comes first
+        assert state.operation is not None  # OperationMiddleware runs first
         if not state.operation.is_public:
             await self._admit(scope, state, state.operation)
         await self.app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Background work: functions that run again and again for as long as the server runs."""
+"""Background work: functions that run repeatedly while the server is running."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ class Job:
 
 @contextlib.asynccontextmanager
 async def running(*jobs: Job) -> AsyncIterator[None]:
-    """Run every job, at once and after each pause, until the block ends."""
+    """Run every job immediately, and again after each pause, until the block ends."""
     tasks = [asyncio.create_task(_repeat(job)) for job in jobs]
     try:
         yield

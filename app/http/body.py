@@ -1,7 +1,7 @@
 """Request bodies: media type, size, time, and JSON read strictly.
 
-Python's parser accepts what no client means: NaN, repeated names, numbers of any length, endless nesting, characters
-that a database cannot store. Here each of these is a 400 (docs/decisions/0002).
+Python's parser accepts input that no client intends to send: NaN, repeated names, numbers of any length, unlimited
+nesting, characters that a database cannot store. This module rejects each of these with a 400 (docs/decisions/0002).
 """
 
 import asyncio
@@ -41,7 +41,7 @@ BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)  # and strin
 
 
 def has_body(scope: Scope) -> bool:
-    """Return whether a request announces a body (RFC 9112, section 6.3)."""
+    """Return whether a request has a body, according to its headers (RFC 9112, section 6.3)."""
     length = header(scope, b"content-length")
     return header(scope, b"transfer-encoding") is not None or length not in {None, b"0"}
 
@@ -123,7 +123,7 @@ def _too_large() -> ApiError:
 
 
 def _check_depth(raw: bytes) -> None:
-    """Limit the nesting before the recursive parser sees it."""
+    """Limit the nesting before the recursive parser runs."""
     if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
         return
     depth = 0
@@ -159,7 +159,7 @@ def _no_constant(_name: str) -> Never:
 
 
 def _unstorable(value: Any, path: Path) -> Iterator[ErrorDetail]:
-    """Find NUL and unpaired surrogates, which only an escape can contain."""
+    """Find NUL characters and unpaired surrogates, which can only come from an escape."""
     if isinstance(value, str) and UNSTORABLE.search(value):
         name = truncated(str(path[-1])) if path else "The body"
         yield ErrorDetail(pointer=pointer(path), message=f"{name} contains a character that is not text")

@@ -1,4 +1,4 @@
-"""From ASGI to Flask: one thread handles the whole request, and the response comes back in one piece.
+"""From ASGI to Flask: one thread handles the whole request, and the response is returned in one piece.
 
 This replaces the a2wsgi of Connexion's FlaskApp, which switches between threads three times for each response and has a
 fixed pool of ten. Handlers never read the request from Flask, so the WSGI environ has no headers and no body.
@@ -17,9 +17,9 @@ from starlette.types import Receive, Scope, Send
 from app.errors import DatabaseUnavailableError
 from app.http.request_state import STATE_KEY, Headers, state_of
 
-REPORT_THREADS = 2  # separate ones, so that reports take none from shorter requests
+REPORT_THREADS = 2  # separate threads, so that reports do not block shorter requests
 REPORT_TAG = "Reports"
-RESPONSE_SECONDS = 10.0  # waiting for a thread included; a request that has not begun by then never begins
+RESPONSE_SECONDS = 10.0  # including the wait for a thread; a request that has not started by then is not executed
 
 Environ = dict[str, Any]
 WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -30,10 +30,10 @@ class Bridge:
     """An ASGI application around a WSGI one."""
 
     def __init__(self, app: WsgiApp, *, readers: int, writers: int) -> None:
-        """Take the WSGI application, and how many requests may read and write at once.
+        """Initialize with the WSGI application, and the number of requests that may read and write at the same time.
 
-        Reads, writes and reports have separate pools: however many writes wait for their turn, reads go on. The
-        threads for reports are taken from those for reads.
+        Reads, writes and reports have separate pools, so that waiting writes do not block reads. The threads for
+        reports are taken from those for reads.
         """
         self.app = app
         self._report_threads = ThreadPoolExecutor(REPORT_THREADS, thread_name_prefix="report")

@@ -1,6 +1,7 @@
 """From an operation to its handler, in a transaction, with its Context.
 
-The resolver maps a tag and an operationId to `handlers/<tag>.py::<snake_case>`; a missing handler stops the start.
+The resolver maps a tag and an operationId to `handlers/<tag>.py::<snake_case>`; if a handler is missing, the server
+does not start.
 """
 
 import importlib
@@ -27,15 +28,15 @@ READING_METHODS = frozenset({"GET"})
 
 
 class HandlerResolver(Resolver):  # type: ignore[misc]  # Connexion is not typed
-    """Connexion's way from an operation to a function; all functions are found before the start."""
+    """Connexion's interface for finding the function of an operation. All handlers are found when the server starts."""
 
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
-        """Take the handlers by operationId."""
+        """Initialize with the handlers by operationId."""
         super().__init__()
         self._handlers = handlers
 
     def resolve(self, operation: Any) -> Resolution:
-        """Return the handler; the operation keeps the id that it has in the document."""
+        """Return the handler. The operation keeps its id from the document."""
         return Resolution(self._handlers[operation.operation_id], operation.operation_id)
 
 
@@ -55,10 +56,10 @@ def _find_handler(operation: Operation, package: str) -> Handler:
 
 
 class Dispatcher:
-    """Runs handlers, and makes responses of their results."""
+    """Runs handlers and converts their results to responses."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        """Take the database, and the settings that a handler or a response depends on."""
+        """Initialize with the database, and the settings that handlers and responses depend on."""
         self._database = database
         self._egress_policy = settings.egress_policy
         self._public_url = settings.public_url
@@ -95,7 +96,7 @@ class Dispatcher:
         return self._flask_response(found)
 
     def _write(self, operation: Operation, handler: Handler, state: RequestState) -> flask.Response:
-        """Run a handler that changes something, in one transaction that also stores the response for duplicates."""
+        """Run a handler that writes, in one transaction that also stores the response for duplicate requests."""
         arguments = dict(state.arguments)
         key = arguments.pop(idempotency.ARGUMENT, None)
         fingerprint = idempotency.fingerprint(arguments) if key else b""
@@ -114,14 +115,14 @@ class Dispatcher:
         return self._flask_response(retrying(attempt))
 
     def _flask_response(self, found: Response) -> flask.Response:
-        """Return Flask's response. Locations are stored without the prefix, which may have changed since then."""
+        """Return Flask's response. A `Location` is stored without the prefix, which may change."""
         headers = dict(found.headers)
         if "Location" in headers:
             headers["Location"] = self._prefix + headers["Location"]
         return flask.Response(found.body, status=found.status, headers=headers)
 
     def _context(self, state: RequestState, session: Session) -> Context:
-        assert state.key is not None  # AuthMiddleware admits no request without a key
+        assert state.key is not None  # AuthMiddleware rejects requests without a key
         return Context(
             session=session,
             actor=Actor(type=ActorType.API_KEY, id=state.key.id),

@@ -1,7 +1,7 @@
 """Errors as responses: the exception of the edge, the translation of every other exception, and the rendering.
 
 An error response is always JSON, `{"error": …, "code": …}` (contract, section 3). It repeats at most MAX_ECHO
-characters of the client's own text, and shows nothing of an unexpected exception.
+characters of the request, and reveals nothing about an unexpected exception.
 """
 
 import logging
@@ -59,7 +59,7 @@ class ApiError(Exception):
         headers: Mapping[str, str] | None = None,
         retry_after: int | None = None,
     ) -> None:
-        """Take the whole response."""
+        """Initialize with the content of the response."""
         super().__init__(message)
         self.status = status
         self.code = code
@@ -80,12 +80,12 @@ class ApiError(Exception):
 
 
 def pointer(path: Path) -> str:
-    """Return the JSON pointer (RFC 6901) of a location, truncated like all text of the client."""
+    """Return the JSON pointer (RFC 6901) of a location, truncated like all text from the request."""
     return truncated("".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path))
 
 
 def truncated(text: str) -> str:
-    """Return at most MAX_ECHO characters of the client's own text."""
+    """Return at most MAX_ECHO characters of text from the request."""
     return text if len(text) <= MAX_ECHO else text[: MAX_ECHO - 1] + "…"
 
 
@@ -116,7 +116,7 @@ def database_unavailable() -> ApiError:
 
 
 def translate(error: Exception) -> ApiError:
-    """Return the response to any exception; an unexpected one is logged with its traceback."""
+    """Return the response for any exception. An unexpected exception is logged with its traceback."""
     if isinstance(error, errors.RefusalError):
         details = [_detail(refusal) for refusal in error.refusals]
         return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error), details=details)
@@ -141,7 +141,7 @@ class ErrorMiddleware(HttpMiddleware):
     """Turn every exception of the inner application into a response."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; render an exception. Re-raises it once the response has begun, which closes the connection."""
+        """Forward the request and render exceptions. If the response has begun, re-raise to close the connection."""
         has_begun = False
 
         async def send_watched(message: Message) -> None:
@@ -158,7 +158,7 @@ class ErrorMiddleware(HttpMiddleware):
 
 
 async def respond(error: ApiError, scope: Scope, send: Send) -> None:
-    """Send the response that `error` stands for."""
+    """Send the error response."""
     body = error.body()
     extra = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
     headers = [JSON_TYPE, (b"content-length", str(len(body)).encode()), *extra, *state_of(scope).headers]

@@ -13,7 +13,7 @@ class ExpectMiddleware(HttpMiddleware):
     """Add `Connection: close` to a response when the client waits for `100 Continue` and did not receive it."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; watch only requests with the header."""
+        """Forward the request. Only requests with the header are tracked."""
         if not _expects_continue(scope):
             await self.app(scope, receive, send)
             return

@@ -1,7 +1,7 @@
-"""Refuse malformed HTTP before Connexion sees it: a request that passes has one meaning.
+"""Reject malformed HTTP before Connexion sees it: a request that passes is unambiguous.
 
-Connexion and Flask disagree with each other, or fail, on paths that are not canonical, on repeated headers and on
-queries that cannot be decoded (docs/decisions/0002). Bodies are read after authentication (`body.py`).
+Connexion and Flask disagree with each other, or fail, on non-canonical paths, repeated headers and queries that cannot
+be decoded (docs/decisions/0002). Bodies are read after authentication (`body.py`).
 """
 
 import re
@@ -18,9 +18,9 @@ from app.http.request_state import Headers, state_of
 INDEXES = frozenset({"/", BASE_PATH + "/"})  # no other path ends with a slash
 MAX_SEGMENT = 200
 MAX_PATH = 2_000
-MAX_QUERY = 8_000  # RFC 9110, section 4.1 recommends to accept URLs of 8,000 bytes
+MAX_QUERY = 8_000  # RFC 9110, section 4.1 recommends accepting URLs of 8,000 bytes
 MAX_PARAMETERS = 50
-MAX_HEADERS_BYTES = 32_000  # in all; nginx accepts four lines of 8 KiB
+MAX_HEADERS_BYTES = 32_000  # in total; nginx accepts four lines of 8 KiB
 SINGLE_HEADERS = frozenset(
     {b"content-type", b"content-length", b"host", b"if-match", b"if-none-match", b"idempotency-key"}
 )
@@ -29,10 +29,10 @@ ENCODED_DOT_OR_SLASH = re.compile(rb"%(?:2[ef]|5c)", re.IGNORECASE)
 
 
 class GuardMiddleware(HttpMiddleware):
-    """Check path, query and headers; leave the decoded query in the RequestState."""
+    """Check path, query and headers. Store the decoded query in the RequestState."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on. Raises ApiError: 404 for a path that is not canonical, 400 for anything else."""
+        """Forward the request. Raises ApiError: 404 for a non-canonical path, 400 for anything else."""
         _check_path(scope)
         scope["headers"] = _checked_headers(scope)
         state_of(scope).query = _query(scope)
@@ -40,7 +40,7 @@ class GuardMiddleware(HttpMiddleware):
 
 
 def _check_path(scope: Scope) -> None:
-    """Raise 404 instead of redirecting or guessing: one resource has one spelling."""
+    """Raise 404 instead of redirecting or guessing: a resource has only one path."""
     path: str = scope["path"]
     segments = [] if path in INDEXES else path.split("/")[1:]
     if (

@@ -16,7 +16,7 @@ from app.services.companies import SYSTEM
 from models import new_id
 
 EXPIRED_PAUSE_SECONDS = 600.0
-IMPORTS_PAUSE_SECONDS = 10.0  # until then an import that was killed while it was being applied is half visible
+IMPORTS_PAUSE_SECONDS = 10.0  # until then, an import that was killed while it was being applied is partly visible
 
 
 def running(database: Database) -> AbstractAsyncContextManager[None]:

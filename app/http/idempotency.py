@@ -1,11 +1,12 @@
-"""Idempotency-Key: the first request with a key has its effect, and a duplicate gets the same response.
+"""Idempotency-Key: the first request with a key is processed, and a duplicate gets the same response.
 
 1. The response is stored in the transaction of the effect, so that one never exists without the other.
-2. A refusal by a business rule is a response too, and is stored. Validation errors, 401, 403, 429 and 5xx arise
-   elsewhere and are never stored.
+2. A refusal by a business rule is a response too, and is stored. Validation errors, 401, 403, 429 and 5xx are raised
+   elsewhere and never stored.
 3. A duplicate has the same company, operation and key. Other arguments are a 422; the same key for another operation
    is independent.
-4. While the first request runs, a duplicate gets a 409 on PostgreSQL. On SQLite there is one writer: it waits.
+4. While the first request runs, a duplicate gets a 409 on PostgreSQL. SQLite has only one writer, so the duplicate
+   waits.
 
 The rules are in section 9.1 of the contract. Not here: the table (`app/services/stored_responses.py`).
 """
@@ -30,7 +31,7 @@ from app.http.response import JSON, Response
 from app.services import stored_responses
 
 ARGUMENT = "idempotency_key"  # the header, among the arguments of a handler
-EXACT = decimal.Context(prec=2 * MAX_DIGITS)  # rounds no number that a body can have
+EXACT = decimal.Context(prec=2 * MAX_DIGITS)  # enough digits for every number in a body
 ESCAPED = re.compile(r"\\([\"\\])")
 
 
@@ -46,7 +47,7 @@ class IdempotencyKeyReusedError(RefusalError):
 
 
 def idempotency_key_in_use() -> ApiError:
-    """Return the 409 for a duplicate of a request that still runs."""
+    """Return the 409 for a duplicate of a request that is still running."""
     message = "A request with this Idempotency-Key is still running."
     return ApiError(HTTPStatus.CONFLICT, "idempotency_key_in_use", message)
 
@@ -59,7 +60,7 @@ def unquote(key: str) -> str:
 
 
 def fingerprint(arguments: Mapping[str, Any]) -> bytes:
-    """Return a digest that is equal for equal requests: of parameters and body by their values, not their spelling.
+    """Return a digest that is equal for equal requests. Parameters and body are compared by value, not by notation.
 
     100.50, 100.5 and 1.005e2 are one number. Whole numbers are ints already (`body.py`).
     """
@@ -67,14 +68,14 @@ def fingerprint(arguments: Mapping[str, Any]) -> bytes:
 
 
 def _normalized(number: Decimal) -> str:
-    """Return the one spelling of a number. A member is never both text and number, so a string will do."""
+    """Return the canonical form of a number. A string is sufficient, because a member is never both text and number."""
     return str(EXACT.normalize(number))
 
 
 def replay_or_run(
     ctx: Context, operation: str, key: str, request_fingerprint: bytes, run: Callable[[], Response]
 ) -> Response:
-    """Return the stored response to the first request with this key; without one, `run` and store the response.
+    """Return the stored response to the first request with this key; if there is none, `run` and store the response.
 
     Raises IdempotencyKeyReusedError when the key belongs to another request, ApiError 409 while the first one runs.
     """
@@ -100,7 +101,7 @@ def replay_or_run(
 
 
 def _run_or_refuse(session: Session, run: Callable[[], Response]) -> Response:
-    """Run; when a business rule refuses, undo everything and return the refusal."""
+    """Call `run`. If a business rule refuses the request, undo everything and return the refusal."""
     try:
         with session.begin_nested():
             return run()

@@ -26,10 +26,10 @@ CHECK_SECONDS = 2.0
 
 
 class KeyUsage:
-    """The times of last use that are not written yet."""
+    """The times of last use that have not been written yet."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database to write to."""
+        """Initialize with the database to write to."""
         self._database = database
         self._pending: dict[str, datetime] = {}  # by the id of the key
         self._written: dict[str, float] = {}  # when its last write was, on the monotonic clock
@@ -77,12 +77,12 @@ class KeyUsageMiddleware(HttpMiddleware):
     """Note the key of every successful request."""
 
     def __init__(self, app: ASGIApp, *, usage: KeyUsage) -> None:
-        """Take where uses are noted."""
+        """Initialize with the object that records key usage."""
         super().__init__(app)
         self._usage = usage
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; look at the status of the response."""
+        """Forward the request and check the status of the response."""
 
         async def send_noted(message: Message) -> None:
             key = state_of(scope).key

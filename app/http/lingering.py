@@ -8,16 +8,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-# nginx reads on until 5 s pass without data. The largest body that is accepted has 1 MB.
+# nginx keeps reading until it has received no data for 5 s. The largest accepted body is 1 MB.
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 64_000_000
 
 
 class LingeringTransport:
-    """The transport of a connection, whose `close` reads on while the client may be sending."""
+    """The transport of a connection. Its `close` keeps reading while the client may still be sending."""
 
     def __init__(self, transport: asyncio.Transport, is_receiving: Callable[[], bool]) -> None:
-        """Take the transport of the connection, and a function that returns whether the client may be sending."""
+        """Initialize with the transport, and a function that returns whether the client may still be sending."""
         self._transport = transport
         self._is_receiving = is_receiving
         self._is_ended = False  # the response is complete, and no other one will follow

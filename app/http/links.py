@@ -8,7 +8,7 @@ CURSOR_PARAMETER = "cursor"
 
 
 def to_next_page(path: str, query: Mapping[str, Sequence[str]], result: Any) -> dict[str, str]:
-    """Return the header for a page that has a next one, nothing for any other result."""
+    """Return the header for a page that has a next page. For any other result, return no header."""
     pagination = result.get("pagination") if isinstance(result, dict) else None
     if not pagination or pagination["nextCursor"] is None:
         return {}

@@ -1,6 +1,6 @@
 """405 and OPTIONS with every method of a path, and 404 for unknown paths.
 
-Connexion's router has one operation per route, so its own `Allow` names one method only.
+Connexion's router has one operation per route, so its own `Allow` lists only one method.
 """
 
 import re
@@ -20,7 +20,7 @@ PATH_PARAMETER = re.compile(r"\\{[^}]*\\}")  # in a path that went through re.es
 
 
 class AllowMiddleware(HttpMiddleware):
-    """Handle OPTIONS, and complete the 405 of the router, which comes next."""
+    """Handle OPTIONS, and complete the 405 of the router, which runs next."""
 
     def __init__(self, app: ASGIApp, *, operations: Iterable[Operation], base_path: str) -> None:
         """Collect the methods of every path."""
@@ -31,7 +31,7 @@ class AllowMiddleware(HttpMiddleware):
         self._allow = [(_pattern(path), _allow(names)) for path, names in methods.items()]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on every method but OPTIONS. Raises ApiError 405 for a method that the path does not have."""
+        """Forward every request except OPTIONS. Raises ApiError 405 if the path does not have the method."""
         if scope["method"] == "OPTIONS":
             await self._send_options(scope, send)
             return
@@ -55,15 +55,15 @@ class AllowMiddleware(HttpMiddleware):
 
 
 class OperationMiddleware(HttpMiddleware):
-    """Put the operation that the router found into the RequestState."""
+    """Store the operation that the router found in the RequestState."""
 
     def __init__(self, app: ASGIApp, *, operations: Mapping[str, Operation]) -> None:
-        """Take the operations by id."""
+        """Initialize with the operations by id."""
         super().__init__(app)
         self._operations = operations
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on. Raises ApiError 404 for a path that has no operation."""
+        """Forward the request. Raises ApiError 404 for a path that has no operation."""
         operation_id = scope["extensions"][ROUTING_CONTEXT]["operation_id"]
         if operation_id is None:
             raise not_found()

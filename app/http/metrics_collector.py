@@ -23,11 +23,11 @@ READ_SECONDS = 1.0  # for the database to respond; Prometheus allows 10 s for a 
 class MetricsCollector(Collector):
     """Reads metrics when they are scraped.
 
-    Every process of every server returns the same values for webhooks, wherever the workers run.
+    Every process of every server returns the same values for webhooks, no matter where the workers run.
     """
 
     def __init__(self, database: Database) -> None:
-        """Take the database, which is not read before the first scrape."""
+        """Initialize with the database, which is not read before the first scrape."""
         self._database = database
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="metrics")
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class MetricsCollector(Collector):
             yield from _webhook_metrics(backlog)
 
     def _read(self) -> Backlog | None:
-        """Return what the database returns within READ_SECONDS. A read that takes longer is not started twice."""
+        """Return what the database returns within READ_SECONDS. If a read takes longer, no second read is started."""
         with self._lock:
             if self._reading is None or self._reading.done():
                 self._reading = self._thread.submit(self._query)

@@ -45,7 +45,7 @@ def app_from_environment() -> connexion.FlaskApp:
 
 
 def _set_switch_interval() -> None:
-    """Let threads take turns more often: an order waits for the thread of a report after every statement."""
+    """Switch between threads more often: after every statement, an order waits for the thread of a report."""
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
 
 
@@ -58,7 +58,7 @@ def _end_with_parent() -> None:
 
 
 def run(settings: Settings, database: Database, companion: AbstractContextManager[None]) -> None:
-    """Serve until a signal, with `companion` entered for as long.
+    """Serve until a signal arrives. `companion` is entered for the same time.
 
     Raises StartError when the port is not available or the document cannot be served.
     """
@@ -103,7 +103,7 @@ def _exit(*_: object) -> None:
 
 @contextlib.contextmanager
 def _metrics_served(settings: Settings, database: Database) -> Iterator[None]:
-    """Share the counters of several processes, and serve them on a separate port when one is set."""
+    """Share the counters of several processes, and serve them on a separate port if one is set."""
     with counter_folder.shared() if settings.workers > 1 else contextlib.nullcontext():
         if settings.metrics_port:
             _serve_metrics(settings.host, settings.metrics_port, database)

@@ -1,9 +1,9 @@
-"""What uvicorn's HTTP protocol does not handle: endless heads, `Upgrade`, malformed HTTP, early responses.
+"""What uvicorn's HTTP protocol does not handle: unlimited heads, `Upgrade`, malformed HTTP, early responses.
 
-1. A head or a trailer that is too long is refused; one that is too slow closes the connection.
+1. A head or trailer that is too long is rejected; if it arrives too slowly, the connection is closed.
 2. A request with `Upgrade` is an ordinary request: this server speaks HTTP/1.1 only.
-3. What the parser refuses gets a response, and is counted and logged, like every other request.
-4. A response that leaves before its request is complete reaches the client (`lingering.py`).
+3. A request that the parser rejects gets a response, and is counted and logged like every other request.
+4. A response that is sent before its request is complete reaches the client (`lingering.py`).
 
 Why it is built on uvicorn's class: docs/decisions/0012.
 """
@@ -25,12 +25,12 @@ MAX_HEAD_SECONDS = 10.0  # Apache allows 20 s, nginx 60 s
 
 
 class EdgeProtocol(HttpToolsProtocol):
-    """One connection: uvicorn's protocol with limits, without a change of protocol, and with errors in JSON."""
+    """One connection: uvicorn's protocol with limits, without protocol upgrades, and with errors in JSON."""
 
-    _held_bytes = 0  # received since the parser last passed something on; it holds heads and trailers back
+    _held_bytes = 0  # received since the last callback of the parser, which buffers heads and trailers
     _head_deadline: asyncio.TimerHandle | None = None
     _is_in_body = False  # the head is complete, the message is not
-    _is_refused = False  # the parser has failed, and reads no further
+    _is_refused = False  # the parser has failed and reads no more data
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for the first request."""
@@ -39,7 +39,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what belongs to a request; discard what follows the last response."""
+        """Parse the data of a request; discard data after the last response."""
         self._lingering.received(len(data))
         if not self._is_refused and not self.transport.is_closing():
             self._held_bytes += len(data)
@@ -61,7 +61,7 @@ class EdgeProtocol(HttpToolsProtocol):
             self._await_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header, without trailing space. Trailers are dropped: they arrive after headers were judged."""
+        """Store a header, without trailing space. Trailers are dropped: they arrive after the headers were checked."""
         if not self._is_in_body:
             super().on_header(name, value.rstrip(b" \t"))
 
@@ -79,16 +79,16 @@ class EdgeProtocol(HttpToolsProtocol):
             self._is_in_body = True
 
     def on_chunk_header(self) -> None:
-        """Note that the parser has passed something on."""
+        """Record that the parser has made progress."""
         self._held_bytes = 0
 
     def on_body(self, body: bytes) -> None:
-        """Pass on a part of a body."""
+        """Forward a part of a body."""
         self._held_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Pass on, except the empty message that the parser reports for a request with `Upgrade`."""
+        """Forward the end of a message, except for the empty one that the parser reports for an `Upgrade`."""
         if not self.parser.should_upgrade():
             self._is_in_body = False
             self._lingering.stop_lingering()
@@ -105,10 +105,10 @@ class EdgeProtocol(HttpToolsProtocol):
                 self._lingering.linger(MAX_HEAD_BYTES)
 
     def _feed(self, data: memoryview) -> None:
-        """Feed the parser. Where it stops for an `Upgrade`, feed it the same head without one, and continue.
+        """Feed the parser. If it stops at an `Upgrade`, feed it the same head without that header, and continue.
 
-        The parser treats what follows such a head as another protocol, or, fed with more, as the next request. A server
-        that ignores `Upgrade` reads an ordinary request, with its body (RFC 9110, section 7.8).
+        The parser treats the data after such a head as another protocol or, if it is fed more data, as the next
+        request. A server that ignores `Upgrade` reads an ordinary request with its body (RFC 9110, section 7.8).
         """
         while data:
             try:
@@ -126,10 +126,10 @@ class EdgeProtocol(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as in uvicorn; that data is dropped
         self.parser.feed_data(b"\r\n".join([line, *(b"%b: %b" % header for header in headers), b"", b""]))
 
-    # Refused by the parser
+    # Requests that the parser rejects
 
     def _refuse(self, error: ApiError, *, is_method_known: bool = False) -> None:
-        """Respond to what cannot be parsed, after the responses before it, and close the connection."""
+        """Respond to a request that cannot be parsed, after all earlier responses, and close the connection."""
         self._is_refused = True
         self._stop_waiting()
         if not self._is_in_body:
@@ -153,7 +153,7 @@ class EdgeProtocol(HttpToolsProtocol):
     # Limits on waiting
 
     def on_response_complete(self) -> None:
-        """Discard the rest of a request whose response was early."""
+        """Discard the rest of a request whose response was sent early."""
         super().on_response_complete()
         if self._is_in_body and self.cycle.response_complete and not self.transport.is_closing():
             self._lingering.linger()
@@ -177,7 +177,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
 
 def _parser_error(error: httptools.HttpParserError) -> ApiError:
-    """Return the response to a request that the parser refuses."""
+    """Return the response to a request that the parser rejects."""
     if isinstance(error.__context__, ApiError):
         return error.__context__
     if isinstance(error, httptools.HttpParserInvalidURLError):

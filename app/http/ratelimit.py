@@ -1,6 +1,7 @@
 """The rate limit of a key: a moving window, and the IETF header fields (contract, section 2).
 
-When the counter store fails, requests pass; the failure is logged and counted. Not here: whose key it is (`auth.py`).
+If the counter store fails, requests are not limited; the failure is logged and counted. Not here: the lookup of the key
+(`auth.py`).
 """
 
 import logging
@@ -19,8 +20,8 @@ from app.http.request_state import Headers
 from app.http.windows import MemoryWindows, RedisWindows
 
 LOG = logging.getLogger(__name__)
-STORE_SECONDS = 0.25  # a slower counter store has failed
-PAUSE_SECONDS = 1.0  # for which a store that failed is not asked again
+STORE_SECONDS = 0.25  # a counter store that takes longer has failed
+PAUSE_SECONDS = 1.0  # before a store that failed is used again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +40,7 @@ class Quota:
         return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode())]
 
     def refusal(self) -> ApiError:
-        """Return the 429 of the contract. After its wait a request is accepted, so the wait is rounded up."""
+        """Return the 429 of the contract. The wait is rounded up, because a request is accepted after it."""
         return ApiError(
             HTTPStatus.TOO_MANY_REQUESTS,
             "rate_limited",
@@ -49,10 +50,10 @@ class Quota:
 
 
 class RateLimiter:
-    """Counts the requests of keys in one process, or in Redis for any number of them."""
+    """Counts the requests of each key, in this process or in Redis for any number of processes."""
 
     def __init__(self, storage_uri: str) -> None:
-        """Take `memory://` or `redis://…`, which is not connected to before the first request."""
+        """Initialize with `memory://` or `redis://…`. The connection is opened with the first request."""
         self._storage = _storage(storage_uri)
         self._limiter = MovingWindowRateLimiter(self._storage)
         self._paused_until = 0.0
@@ -64,7 +65,7 @@ class RateLimiter:
         try:
             allowed = await self._limiter.hit(item, key_id)
             stats = await self._limiter.get_window_stats(item, key_id)
-        except Exception as error:  # noqa: BLE001 - whatever the client of a store raises, the request passes
+        except Exception as error:  # noqa: BLE001 - no error of a store may block a request
             self._record_failure(error)
             return _unlimited(item)
         reset = max(1, math.ceil(stats.reset_time))

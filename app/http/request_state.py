@@ -1,4 +1,4 @@
-"""What the edge knows of one request: created by the outermost middleware, completed by the next ones.
+"""What the edge knows about a request. The outermost middleware creates it, the next ones complete it.
 
 It travels in the ASGI scope and in the WSGI environ under `STATE_KEY`.
 """
@@ -23,14 +23,14 @@ class RequestState:
     """The id of a request, then what routing, authentication and validation found."""
 
     request_id: str
-    server: tuple[str, int]  # the address and port at which its connection arrived
+    server: tuple[str, int]  # the address and port on which its connection arrived
     address: str | None = None
     started: float = field(default_factory=time.perf_counter)
     operation: Operation | None = None
     key: CallingKey | None = None
     query: dict[str, list[str]] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
-    headers: Headers = field(default_factory=list)  # added to the response, whatever it is
+    headers: Headers = field(default_factory=list)  # added to every response
 
 
 def state_of(scope: Scope) -> RequestState:

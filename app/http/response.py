@@ -19,6 +19,6 @@ class Response:
 
 
 def from_result(result: Any) -> Response:
-    """Return the response that the result of a handler stands for: a body, or a body, a status and headers."""
+    """Return the response for the result of a handler: a body, or a body with a status and headers."""
     body, status, headers = result if isinstance(result, tuple) else (result, HTTPStatus.OK, {})
     return Response(status=status, headers=JSON | headers, body=orjson.dumps(body))

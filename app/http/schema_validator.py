@@ -1,6 +1,6 @@
-"""Judge a value by a schema of the document: valid or not, and every error with its location.
+"""Validate values against a schema of the document, and report every error with its location.
 
-Not here: the words of the errors (`validation_messages.py`).
+Not here: the error messages (`validation_messages.py`).
 """
 
 import functools
@@ -16,20 +16,20 @@ from app.spec import Document
 
 
 class SchemaValidator:
-    """A compiled schema; compiled once for each operation."""
+    """A compiled schema, compiled once for each operation."""
 
     def __init__(self, schema: Document, *, parameter_kinds: Document | None = None) -> None:
-        """Take a dereferenced schema of OpenAPI 3.0; for parameters, where each one is, such as `query`."""
+        """Initialize with a dereferenced OpenAPI 3.0 schema and, for parameters, their locations, such as `query`."""
         self._schema = schema
         self._parameter_kinds = parameter_kinds or {}
         self._validator = jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True)
 
     def is_valid(self, value: Any) -> bool:
-        """Return whether `value` obeys the schema."""
+        """Return whether `value` is valid."""
         return self._validator.is_valid(value)
 
     def errors(self, value: Any) -> list[ErrorDetail]:
-        """Return what is wrong with `value`, up to MAX_DETAILS, in the order in which the document lists the fields."""
+        """Return the errors in `value`, at most MAX_DETAILS, in the order of the fields in the document."""
         if self.is_valid(value):
             return []
         errors = [*islice(self._validator.iter_errors(_shortened(value, self._schema)), MAX_DETAILS)]
@@ -37,7 +37,7 @@ class SchemaValidator:
         errors = [error for error in errors if error.kind.name == "type" or tuple(error.instance_path) not in mistyped]
         found = list(islice((entry for error in errors for entry in self._explain(error)), MAX_DETAILS))
         found.sort(key=lambda entry: entry[0])
-        return list(dict.fromkeys(detail for _, detail in found))  # two broken keywords may have one message
+        return list(dict.fromkeys(detail for _, detail in found))  # two violated keywords may have the same message
 
     def _explain(self, error: jsonschema_rs.ValidationError) -> Iterator[tuple[tuple[int, ...], ErrorDetail]]:
         """Yield the details of one error of the library, each with its rank."""
@@ -59,7 +59,7 @@ class SchemaValidator:
 
 
 def _shortened(value: Any, schema: Document) -> Any:
-    """Cut lists just beyond their limit: the error is the same, and those of 300,000 items would be of no use."""
+    """Truncate lists just above their limit: the error is the same, and the errors of 300,000 items are useless."""
     if isinstance(value, list):
         items = value[: schema.get("maxItems", MAX_DETAILS) + 1]
         return [_shortened(item, schema.get("items", {})) for item in items]
@@ -69,7 +69,7 @@ def _shortened(value: Any, schema: Document) -> Any:
 
 
 def _member_schema(schema: Document, step: str | int) -> Document:
-    """Return the schema of a member or an item; an empty one for a member that the document does not have."""
+    """Return the schema of a member or an item, or an empty schema if the document does not have the member."""
     member: Document = schema.get("items", {}) if isinstance(step, int) else schema.get("properties", {}).get(step, {})
     return member
 

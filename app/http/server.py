@@ -1,4 +1,4 @@
-"""Compose the application. The order of the middlewares is the one decision of this module.
+"""Compose the application. The main decision in this module is the order of the middlewares.
 
 Not here: the process that runs it (`app/http/process.py`).
 """
@@ -66,13 +66,13 @@ def create_app(
 def _middlewares(
     settings: Settings, database: Database, document: Document, operations: list[Operation], usage: KeyUsage
 ) -> list[Any]:
-    """Return the middlewares in the order in which a request is judged (contract, section 1)."""
+    """Return the middlewares in the order in which they check a request (contract, section 1)."""
     keys = KeyCache(database, settings.rate_limit)
     limiter = RateLimiter(settings.rate_limit_storage)
     return [
         AccessMiddleware,  # request id, metrics, access log
         ExpectMiddleware,  # closes the connection after a response that did not wait for the body
-        ErrorMiddleware,  # renders every exception of the following
+        ErrorMiddleware,  # renders every exception of the middlewares below
         GuardMiddleware,  # malformed HTTP: 400, 404
         partial(SystemMiddleware, database=database, serves_metrics=settings.metrics_port == 0),  # health, reference
         partial(AllowMiddleware, operations=operations, base_path=BASE_PATH),  # OPTIONS; wrong method: 405

@@ -42,7 +42,7 @@ PAGE = """<!doctype html>
 </body>
 </html>
 """
-# The page sends requests to its own origin, whatever the host name and the path prefix.
+# The page sends requests to its own origin, regardless of the host name and the path prefix.
 START_SCRIPT = """const servers = [{url: new URL("api/v1", location.href).href}];
 const sameOrigin = () => ({statePlugins: {spec: {wrapActions: {
   updateJsonSpec: (update) => (document) => update({...document, servers})
@@ -71,10 +71,10 @@ Source = Callable[[], Awaitable[Response]]
 
 
 class SystemMiddleware(HttpMiddleware):
-    """Serve a few fixed paths; pass on everything else."""
+    """Serve a few fixed paths; forward everything else."""
 
     def __init__(self, app: ASGIApp, *, database: Database, serves_metrics: bool) -> None:
-        """Take the database, whose state `/readyz` and `/metrics` report."""
+        """Initialize with the database, whose state `/readyz` and `/metrics` report."""
         super().__init__(app)
         self._database = database
         self._sources: dict[str, Source] = {

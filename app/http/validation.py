@@ -1,7 +1,7 @@
-"""Judge a request by the document: `Accept`, then the body, then the parameters. Prepared once for each operation.
+"""Validate requests against the document: `Accept`, then the body, then the parameters.
 
-This replaces Connexion's own validation, which rebuilds its validators for every request, stops at the first error and
-accepts several kinds of malformed input (docs/decisions/0002).
+Validators are compiled once for each operation. This replaces Connexion's own validation, which rebuilds its validators
+for every request, stops at the first error and accepts several kinds of malformed input (docs/decisions/0002).
 """
 
 import asyncio
@@ -40,19 +40,19 @@ class RequestValidator:
         self._media_types = _media_types(definition, document)
 
     async def judge(self, scope: Scope, receive: Receive, state: RequestState) -> None:
-        """Leave the handler's arguments in `state`. Raises ApiError 400, 406, 408, 413 or 415."""
+        """Store the handler's arguments in `state`. Raises ApiError 400, 406, 408, 413 or 415."""
         self._check_accept(scope)
         body = await self._read_body(scope, receive) if self._body_validator else None
         details = self._read_parameters(scope, state)
         if self._body_validator:
             state.arguments["body"] = body
-            if not self._body_validator.is_valid(body):  # explaining takes its time where there is much to explain
+            if not self._body_validator.is_valid(body):  # explaining many errors takes time
                 details += await asyncio.to_thread(self._body_validator.errors, body)
         if details:
             raise validation_failed(details)
 
     async def _read_body(self, scope: Scope, receive: Receive) -> Any:
-        """Return the body; an empty object for an absent body that the document does not require."""
+        """Return the body, or an empty object if an optional body is absent."""
         return await read_json(scope, receive) if self._requires_body or has_body(scope) else {}
 
     def _read_parameters(self, scope: Scope, state: RequestState) -> list[ErrorDetail]:
@@ -83,7 +83,7 @@ class RequestValidator:
 
 
 class ValidationMiddleware(HttpMiddleware):
-    """Pass on valid requests, with the handler's arguments in the RequestState."""
+    """Forward valid requests, with the handler's arguments in the RequestState."""
 
     def __init__(self, app: ASGIApp, *, operations: Iterable[Operation], document: Document) -> None:
         """Prepare every operation."""
@@ -91,15 +91,15 @@ class ValidationMiddleware(HttpMiddleware):
         self._validators = {operation.id: RequestValidator(operation, document) for operation in operations}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on. Raises ApiError for a request that violates the document."""
+        """Forward the request. Raises ApiError if it violates the document."""
         state = state_of(scope)
-        assert state.operation is not None  # OperationMiddleware comes first
+        assert state.operation is not None  # OperationMiddleware runs first
         await self._validators[state.operation.id].judge(scope, receive, state)
         await self.app(scope, receive, send)
 
 
 def _parameter_validator(parameters: list[Document]) -> SchemaValidator:
-    """Judge all parameters as one object."""
+    """Validate all parameters as one object."""
     properties = {parameter["name"]: _text_schema(parameter["schema"]) for parameter in parameters}
     required = [parameter["name"] for parameter in parameters if parameter.get("required")]
     schema = {"type": "object", "properties": properties} | ({"required": required} if required else {})
@@ -107,7 +107,7 @@ def _parameter_validator(parameters: list[Document]) -> SchemaValidator:
 
 
 def _text_schema(schema: Document) -> Document:
-    """Mark a parameter's schema: all values arrive as text, so 'abc' for a number is not the wrong JSON type."""
+    """Mark a parameter's schema: all values arrive as text, so 'abc' for a number is not a wrong JSON type."""
     return {**schema, "x-text": True}
 
 
@@ -137,9 +137,9 @@ def _given(scope: Scope, state: RequestState, name: str, kind: str) -> list[str]
 
 
 def _convert(text: str, expected_type: str | None) -> Any:
-    """Read a parameter as its type; text that cannot be read stays text, which its schema refuses."""
+    """Convert a parameter to its type. Text that cannot be converted stays text, which its schema rejects."""
     if expected_type == "integer" and WHOLE_NUMBER.fullmatch(text):
-        return int(text[:MAX_DIGITS])  # as good as any longer number: far beyond every limit
+        return int(text[:MAX_DIGITS])  # a longer number is not needed: this one is far above every limit
     if expected_type == "boolean":
         return BOOLEANS.get(text, text)
     return text

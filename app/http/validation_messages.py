@@ -1,6 +1,6 @@
-"""The one formatter of the messages of a 400: from a broken rule of the document to the contract's words (section 3).
+"""The formatter of the messages of a 400: from a violated rule to the wording of the contract (section 3).
 
-A schema can have its own message: `x-errors` maps a keyword, or `*` for every keyword, to the exact words.
+A schema can have its own message: `x-errors` maps a keyword, or `*` for every keyword, to the exact message.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ FORMATS = {"date-time": "a date or a time in ISO 8601", "date": "a date", "uri":
 
 
 def messages(error: jsonschema_rs.ValidationError, schema: Document) -> Iterator[tuple[Path, str]]:
-    """Yield the location and the message of every problem in one error of the library; `schema` is of its location."""
+    """Yield the location and the message of every problem in an error of the library. `schema` is at its location."""
     keyword, path = error.kind.name, tuple(error.instance_path)
     facts: Any = error.kind  # its attributes depend on the keyword
     if keyword == "required":

@@ -1,9 +1,10 @@
-"""Moving windows of requests, in this process or in Redis, that do not depend on how clocks are set.
+"""Moving windows of requests, in this process or in Redis, that do not depend on the time of day.
 
-The library's own storages stamp entries with the time of day of the process. When such a clock is set back an hour, a
-key is refused for an hour; two servers with different clocks misjudge each other's entries. Here the times of a window
-come from one clock: a monotonic one in memory, the clock of the Redis server otherwise. `get_moving_window` returns the
-start of a window relative to now, so the library's `WindowStats.reset_time` is the remaining time.
+The library's own storages stamp entries with the time of day of the process. If such a clock is set back by an hour, a
+key is blocked for an hour, and two servers with different clocks misinterpret each other's entries. In this module, the
+times of a window come from one clock: a monotonic one in memory, the clock of the Redis server otherwise.
+`get_moving_window` returns the start of a window relative to now, so the library's `WindowStats.reset_time` is the
+remaining time.
 """
 
 import time
@@ -14,11 +15,11 @@ from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.storage.redis.redispy import RedispyBridge
 
 SWEEP_SECONDS = 60.0
-LONGEST_WINDOW_SECONDS = 86_400.0  # settings and keys accept no longer one (`config.rate_limit`)
+LONGEST_WINDOW_SECONDS = 86_400.0  # the longest period that settings and keys accept (`config.rate_limit`)
 
-# Removes what has left the window, adds entries if they fit, and returns what the window holds. An entry more than one
-# second in the future means that the clock of Redis was set back: the window starts again, empty. Corrections by NTP
-# are smaller.
+# Removes entries that have left the window, adds entries if they fit, and returns what the window holds. An entry more
+# than one second in the future means that the clock of Redis was set back: the window starts again, empty. Corrections
+# by NTP are smaller.
 WINDOW_SCRIPT = """
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
@@ -99,7 +100,7 @@ class RedisWindows(RedisStorage):
     bridge: RedispyBridge
 
     def __init__(self, uri: str, **options: Any) -> None:
-        """Take what the library takes; this does not connect."""
+        """Accept the arguments of the library. The connection is opened later."""
         super().__init__(uri, **options)
         self._script = self.bridge.get_connection().register_script(WINDOW_SCRIPT.encode())
 

@@ -1,9 +1,10 @@
-"""Typed rows: the columns that a statement yields, known to the type checker and checked once at import.
+"""Typed rows: the columns that a statement returns, known to the type checker and checked once at import time.
 
-1. A subclass of `Row` lists the columns of a statement, in their order. It only describes: rows stay those of
-   SQLAlchemy, which have the same attributes and positions, so that a type costs nothing per row.
-2. `Statement` ties a row type to a statement. The import stops when the statement yields other columns.
-3. A `RowSchema` (`app/schemas/base.py`) renders rows by position. It names a row type too, and is checked against it.
+1. A subclass of `Row` lists the columns of a statement, in their order. It is only a description: rows remain
+   SQLAlchemy rows, with the same attributes and positions, so a type has no cost per row.
+2. `Statement` connects a row type with a statement. If the statement returns different columns, importing the module
+   fails.
+3. A `RowSchema` (`app/schemas/base.py`) renders rows by position. It also names a row type, and is checked against it.
 
     class TermsRow(Row):
         status: str
@@ -37,12 +38,12 @@ RowT = TypeVar("RowT", bound=Row)
 
 
 class Statement(Generic[RowT]):
-    """A statement that yields rows of one type: a select, or an update or insert with RETURNING."""
+    """A statement that returns rows of one type: a select, or an update or insert with RETURNING."""
 
     __slots__ = ("row_type", "sql")
 
     def __init__(self, row_type: type[RowT], sql: ExecutableReturnsRows) -> None:
-        """Check the columns of `sql`. Raises TypeError when the row type has others, or another order."""
+        """Check the columns of `sql`. Raises TypeError if the columns or their order differ from the row type."""
         _check(row_type, sql)
         self.row_type = row_type
         self.sql = sql
@@ -61,7 +62,7 @@ class Statement(Generic[RowT]):
 
 
 def names(row_type: type) -> list[str]:
-    """Return the fields of a row type, those of its base first."""
+    """Return the fields of a row type, starting with those of its base."""
     return list(get_type_hints(row_type))
 
 

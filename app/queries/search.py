@@ -1,8 +1,9 @@
-"""Search for a part of a text, ignoring case. Not here: which columns of a row are searched (`models`).
+"""Substring search, ignoring case. Not here: which columns of a row are searched (`models`).
 
-Where the database has a search index (`app/queries/search_index.py`), it names the rows that may contain a text of at
-least three characters; when they are few, only those are read. Otherwise the list is walked and every row compared, as
-it is beside an exact look-up (`app/queries/listing.py`), which has an index already. Both find the same rows.
+Where the database has a search index (`app/queries/search_index.py`), it returns the rows that may contain a text of at
+least three characters; if there are few, only those are read. Otherwise the list is scanned and every row is compared.
+This is also done with an exact lookup (`app/queries/listing.py`), which has its own index. Both ways find the same
+rows.
 """
 
 import functools
@@ -17,10 +18,10 @@ from app.queries import search_index
 from models import searchable
 
 ESCAPE = "\\"
-MAX_CANDIDATES = 3000  # a text that more rows contain fills a page soon enough when the list is walked
+MAX_CANDIDATES = 3000  # if more rows contain a text, scanning the list soon fills a page
 GRAM_LENGTH = 3  # both databases index trigrams, so a shorter text cannot be looked up
 MAX_GRAMS = 12  # of a long text, plus its last one; every candidate is compared with the whole text anyway
-# Yield the ids of all candidates, separated by spaces, or null without reading any id when there are too many.
+# Yield the ids of all candidates, separated by spaces, or null, without reading any id, if there are too many.
 SELECT_CANDIDATES_SQLITE = """
     WITH found AS MATERIALIZED (SELECT rowid FROM {index} WHERE {index} MATCH :wanted LIMIT :most + 1)
     SELECT CASE WHEN (SELECT count(*) FROM found) <= :most THEN
@@ -43,7 +44,7 @@ def like(text: str) -> str:
 def candidates(ctx: Context, table: Table, text: str) -> Sequence[str] | None:
     """Return the ids of all rows, of any company, that may contain `text`; no other row contains it.
 
-    Return None without an index, and when there are more than MAX_CANDIDATES.
+    Return None if there is no index, or if there are more than MAX_CANDIDATES.
     """
     folded = searchable(text)
     engine: Engine = ctx.session.get_bind().engine
@@ -56,7 +57,7 @@ def candidates(ctx: Context, table: Table, text: str) -> Sequence[str] | None:
 
 
 def _is_indexed(ctx: Context, engine: Engine) -> bool:
-    """Return whether the database has the index. Look once: a running server uses a new index after its restart."""
+    """Return whether the database has the index. The result is cached: a server uses a new index after a restart."""
     if engine not in _indexed:
         _indexed[engine] = search_index.exists(ctx.session.connection())
     return _indexed[engine]

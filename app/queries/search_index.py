@@ -1,9 +1,9 @@
-"""The indexes that find a part of a text, where the database supports them: FTS5 on SQLite, pg_trgm on PostgreSQL.
+"""The indexes for substring search, if the database supports them: FTS5 on SQLite, pg_trgm on PostgreSQL.
 
 1. Each index is a separate table `search_…` that triggers maintain: an index on the searched table itself would be
-   updated whenever a stock changes.
-2. The indexes are not part of the schema's revisions, because a database may gain or lose the support for them. After
-   a revision they are rebuilt, whatever it did to the searched tables and their triggers.
+   updated with every stock change.
+2. The indexes are not part of the schema's revisions, because a database may gain or lose support for them. They are
+   rebuilt after every revision, because it may have changed the searched tables and their triggers.
 
 Not here: how they are queried (`app/queries/search.py`).
 """
@@ -112,12 +112,12 @@ def ensure(connection: Connection, *, rebuild: bool) -> bool:
 
 
 def prepare(connection: Connection, table: str, texts: Mapping[str, str]) -> None:
-    """Insert the entries of rows, by id, before the rows: on SQLite, entries cost most of an insertion."""
+    """Insert the entries of rows, by id, before the rows: on SQLite, they are most of the cost of an insertion."""
     _for_each(connection, INSERT_ENTRY, table, texts)
 
 
 def withdraw(connection: Connection, table: str, texts: Mapping[str, str]) -> None:
-    """Delete prepared entries whose rows were not inserted after all."""
+    """Delete prepared entries whose rows were not inserted."""
     _for_each(connection, DELETE_ENTRY_WITHOUT_ROW, table, texts)
 
 

@@ -1,8 +1,8 @@
 """Refolding: store the folded texts that search compares again when `models.searchable` has changed.
 
 `distribu db upgrade` refolds while servers run: it reads in batches and writes only what differs, each batch in a
-separate transaction. A server of an older version still folds in the old way; the next upgrade refolds what it wrote in
-the meantime. Not here: the index of these texts, which triggers maintain (`app/queries/search_index.py`).
+separate transaction. A server of an older version still folds in the old way; the next upgrade refolds the rows that it
+has written. Not here: the index of these texts, which triggers maintain (`app/queries/search_index.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ def _refresh(database: Database, searched: Table, columns: tuple[str, ...]) -> i
 
 
 def _write(database: Database, searched: Table, refolded: Sequence[Mapping[str, str]]) -> int:
-    """Update the rows that are still as they were read: any other change of a row has folded its text."""
+    """Update the rows that have not changed since they were read: any other change to a row has folded its text."""
     is_unchanged = (searched.c.id == bindparam("row_id")) & (searched.c.search_text == bindparam("before"))
     statement = sa.update(searched).where(is_unchanged).values(search_text=bindparam("after"))
 

@@ -1,4 +1,4 @@
-"""The one place that filters by company. Every statement on a company's rows starts here.
+"""The only module that filters by company. Every statement on a company's rows starts here.
 
 Call these helpers through the module: `tenant.select(...)`, `tenant.update(...)`, `tenant.where(...)`. A statement that
 begins here is executed with `tenant.params(ctx, ...)`.

@@ -1,6 +1,6 @@
-"""The customers report: the orders of a range by customer, the highest revenue first (contract, section 7).
+"""The customers report: the orders of a range by customer, highest revenue first (contract, section 7).
 
-One statement, which an index serves alone, except for the names of the customers listed.
+It is one statement that reads only an index, except for the names of the customers listed.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ from app.services.orders import TABLE
 
 
 class TopCustomerRow(Row):
-    """The totals of one customer and of all. One row may be that of the orders without a customer."""
+    """The totals of one customer and of all customers. One row may be for the orders without a customer."""
 
     customer_id: str | None
     order_count: int
@@ -59,7 +59,7 @@ def _entry(customer_id: str, row: TopCustomerRow) -> CustomersReportEntry:
 def _select_top_customers() -> Statement[TopCustomerRow]:
     """Rank customers by revenue, with the totals of all of them in every row.
 
-    The orders without a customer are a row too, the last one: a report of them alone still has its totals.
+    The orders without a customer are also a row, the last one, so that a report on only such orders has totals.
     """
     by_customer = (
         tenant.select(

@@ -1,8 +1,8 @@
-"""The inventory report: stock, and its value at the catalogue's prices (contract, section 7).
+"""The inventory report: stock, and its value at catalogue prices (contract, section 7).
 
-It covers every product of the company, those that cannot be ordered included: they are in stock all the same.
-A value is stock times price, calculated here for a product and by `sql.inventory_value` for a category: SQLite's own
-product would overflow 64 bits.
+It covers every product of the company, including products that cannot be ordered: they are still in stock. A value is
+stock times price, calculated here for a product and by `sql.inventory_value` for a category: multiplication in SQLite
+would overflow 64 bits.
 """
 
 from collections.abc import Iterable

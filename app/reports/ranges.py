@@ -1,4 +1,4 @@
-"""The range of a report: a preset that ends today, or ends that the caller gives (contract, section 7). All in UTC.
+"""The range of a report: a preset that ends today, or a start and end from the caller (contract, section 7), in UTC.
 
 Not here: how a caller writes a time (`app/schemas/times.py`).
 """
@@ -34,9 +34,9 @@ class ReportPreset(StrEnum):
 def resolve(
     ctx: Context, *, preset: str = ReportPreset.MONTH, start: datetime | None = None, end: datetime | None = None
 ) -> ReportRange:
-    """Return the range of a preset. `start` and `end` each replace one of its ends.
+    """Return the range of a preset. `start` and `end`, if given, replace its start and end.
 
-    Raises InvalidParameterError when the range would start after it ends.
+    Raises InvalidParameterError if the range would start after it ends.
     """
     today, name = ctx.now.date(), ReportPreset(preset)
     last = _to_milliseconds(end) if end else end_of_day(today)
@@ -49,7 +49,7 @@ def resolve(
 
 
 def last_day(start: datetime, end: datetime) -> date:
-    """Return the last day of a range: an end at midnight belongs to the day before, unless it is `start`."""
+    """Return the last day of a range: an end at midnight belongs to the previous day, unless it is also the start."""
     return end.date() - DAY if start < end == midnight(end.date()) else end.date()
 
 
@@ -64,13 +64,13 @@ def midnight(day: date) -> datetime:
 
 
 def days(first: date, last: date) -> Iterator[date]:
-    """Yield every day from `first` to `last`, both included."""
+    """Yield every day from `first` to `last`, inclusive."""
     for number in range((last - first).days + 1):
         yield first + number * DAY
 
 
 def _to_milliseconds(at: datetime) -> datetime:
-    """Cut off the microseconds: times are stored and shown to the millisecond."""
+    """Truncate the time to the millisecond, as times are stored and shown."""
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 

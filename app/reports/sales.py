@@ -1,7 +1,7 @@
 """The sales report: the orders of a range by day and by status, equal to a plain sum to the cent (contract, section 7).
 
-Two statements, both served by an index alone. The first finds the days of the first and the last order, so that the
-second looks up only days between them.
+It takes two statements, both of which read only an index. The first finds the days of the first and the last order, so
+that the second looks up only the days between them.
 """
 
 import functools
@@ -26,7 +26,7 @@ from app.services.pricing import CENT
 from models import OrderStatus
 from models.base import EPOCH, MILLISECOND
 
-MAX_LISTED_DAYS = 366  # of a range whose days without orders are listed too: a leap year
+MAX_LISTED_DAYS = 366  # of a range that lists days without orders: a leap year
 DAY_MILLISECONDS = 86_400_000
 SELECT_ORDER_TIME = tenant.select(TABLE.c.created_at).where(*IS_IN_RANGE).limit(1)
 

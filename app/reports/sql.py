@@ -21,7 +21,7 @@ BASE = 1_000_000  # SQLite multiplies and adds up inventory values digit by digi
 DECIMAL_PLACES = 2  # of Money, which SQLite stores in cents
 
 # The number of a day in `DayRanges`, a status, and the number and the cents of the orders of both. Not a NamedTuple: a
-# report creates thousands, and would take three per cent longer.
+# report creates thousands, and would take 3 percent longer.
 DayStatusTotals = tuple[int, str, int, int]
 
 
@@ -44,8 +44,7 @@ class InventoryValue(TypeDecorator[Decimal]):
 class DailyTotals(TypeDecorator[list[DayStatusTotals]]):
     """The totals of many days and statuses in one value: `0,SUBMITTED,3,13125;1,SHIPPED,…`.
 
-    Each row that is fetched takes the interpreter's lock, and orders that are placed meanwhile wait for it. One value
-    takes it once.
+    Fetching a row takes the interpreter's lock, for which concurrent orders wait. One value takes it only once.
     """
 
     impl = sa.Text

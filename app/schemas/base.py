@@ -1,11 +1,11 @@
-"""Convert between the domain's types and JSON, with marshmallow. Never validate again what the document says.
+"""Convert between domain types and JSON, with marshmallow. What the document validates is not validated again.
 
 `row_schema` makes the schema of a row type (`app/queries/rows.py`), which renders its rows. A `DraftSchema` loads a
 request body into a dataclass.
 
 marshmallow's own `dump` passes every field through layers that flat rows do not need; `RowSchema.render` takes values
 by their position in the row, and is eight times as fast. The fields are those of the row type, in the same order, and a
-`Statement` has checked that its columns are too. A test holds `render` and `dump` equal.
+`Statement` has checked that its columns are too. A test checks that `render` and `dump` return the same.
 """
 
 import unicodedata
@@ -28,7 +28,7 @@ StatusResponse = tuple[Json, int, dict[str, str]]  # body, status, headers
 
 
 class NotGiven(Enum):
-    """The value of a draft's field that the body does not have: it may have null as well."""
+    """The value of a draft's field that is absent from the body. Null is a different value."""
 
     NOT_GIVEN = auto()
 
@@ -75,7 +75,7 @@ class Amount(Converted):
 
 
 class TrimmedText(fields.String):
-    """Text without surrounding white space; null when nothing is left."""
+    """Text without surrounding whitespace; null if it is empty."""
 
     def _deserialize(self, value: str, attr: str | None, data: object, **kwargs: object) -> str | None:  # type: ignore[override]
         return value.strip() or None
@@ -194,13 +194,13 @@ class DraftSchema(Schema, Generic[DraftT]):
 
 
 def given(draft: Any) -> dict[str, object]:
-    """Return the fields of a draft that the body has."""
+    """Return the fields of a draft that are present in the body."""
     values = {field.name: getattr(draft, field.name) for field in dataclass_fields(draft)}
     return {name: value for name, value in values.items() if value is not NOT_GIVEN}
 
 
 def given_or(value: ValueT | NotGiven, default: ValueT) -> ValueT:
-    """Return the value of a draft's field, or `default` when the body does not have it."""
+    """Return the value of a draft's field, or `default` if it is absent from the body."""
     return default if isinstance(value, NotGiven) else value
 
 

@@ -39,7 +39,7 @@ class CustomerCreate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CustomerUpdate:
-    """Changes of a customer: what is not given stays as it is."""
+    """Changes to a customer. Fields that are absent do not change."""
 
     email: str | NotGiven = NOT_GIVEN
     name: str | NotGiven | None = NOT_GIVEN
@@ -50,7 +50,7 @@ class CustomerUpdate:
 
 
 class CustomerFields(Schema):
-    """What a client may set of a customer."""
+    """The fields of a customer that a client may set."""
 
     email = Email()
     name = TrimmedText(allow_none=True)

@@ -1,4 +1,4 @@
-"""The events that receivers get: the `data` of each type, and events as JSON (contract, section 8.1).
+"""Events as receivers get them: the `data` of each type, and the JSON (contract, section 8.1).
 
 Each function returns an event that `app/services/events.py` publishes. Its `data` is the `<Event>Data` of the document.
 """
@@ -29,7 +29,7 @@ class WebhookEventRow(Row):
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to be published: what happened to which row of the table that its type belongs to."""
+    """An event to be published: its type, and the row of the entity that it is about."""
 
     type: EventType
     entity_id: str
@@ -61,12 +61,12 @@ def customer_created(customer: CustomerRow) -> NewEvent:
 
 
 def customer_updated(customer: CustomerRow) -> NewEvent:
-    """Return the event of a customer that was changed."""
+    """Return the event of a customer that was updated."""
     return NewEvent(EventType.CUSTOMER_UPDATED, customer.id, CUSTOMER.render(customer))
 
 
 def product_low_stock(product: ProductRow, *, stock: int, threshold: int, at: datetime) -> NewEvent:
-    """Return the event of a product whose stock fell to its threshold; `product` is the row before that."""
+    """Return the event of a product whose stock fell to its threshold. `product` is the row before the change."""
     data = {**PRODUCT.render(product), "stock": stock, "lowStockThreshold": threshold, "updatedAt": timestamp(at)}
     return NewEvent(EventType.PRODUCT_LOW_STOCK, product.id, data)
 

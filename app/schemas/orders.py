@@ -38,7 +38,7 @@ class OrderDetailRow(OrderRow):
 
 
 class OrderItemRow(Row):
-    """An item of an order; the name and sku are those that the product has today."""
+    """An item of an order; the name and sku are the product's current ones."""
 
     id: str
     quantity: int
@@ -49,7 +49,7 @@ class OrderItemRow(Row):
 
 
 class ListedOrderItemRow(OrderItemRow):
-    """An item beside those of other orders."""
+    """An item in a list with items of several orders."""
 
     order_id: str
 
@@ -75,7 +75,7 @@ class OrderCreate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderStatusUpdate:
-    """A change of an order's status."""
+    """A change to an order's status."""
 
     status: OrderStatus
     restock: bool = False

@@ -1,4 +1,4 @@
-"""The reports as typed values and as JSON, named as the document names them (contract, section 7).
+"""The reports as typed values and as JSON, named as in the document (contract, section 7).
 
 Not here: how the values are calculated (`app/reports/`).
 """
@@ -17,10 +17,10 @@ from models import OrderStatus
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportRange:
-    """The orders that a report covers: those placed from `start` to `end`, both included.
+    """The orders that a report covers: those placed from `start` to `end`, inclusive.
 
-    `preset` is `custom` when the caller gave one of the ends; `label` is for people. A range that ends at midnight ends
-    with the day before: only the first millisecond of the next day belongs to it.
+    `preset` is `custom` if the caller gave a start or an end; `label` is for humans. The label of a range that ends at
+    midnight ends with the previous day: only the first millisecond of the next day belongs to the range.
     """
 
     start: datetime
@@ -61,7 +61,7 @@ class UnassignedTotals(NamedTuple):
 
 
 class CustomersTotals(NamedTuple):
-    """The totals of all orders of a range, those without a customer included."""
+    """The totals of all orders in a range, including orders without a customer."""
 
     customer_count: int
     order_count: int
@@ -81,7 +81,7 @@ class CustomersReportEntry(NamedTuple):
 
 
 class InventoryTotals(NamedTuple):
-    """The totals of several products. Low stock is at the threshold or below, so out of stock is low too."""
+    """The totals of several products. Low stock means at the threshold or below, so it includes out of stock."""
 
     product_count: int
     unit_count: int
@@ -126,7 +126,7 @@ class SalesReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CustomersReport:
-    """The orders of a range by customer, the highest revenue first."""
+    """The orders of a range by customer, highest revenue first."""
 
     range: ReportRange
     totals: CustomersTotals
@@ -136,7 +136,7 @@ class CustomersReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InventoryReport:
-    """The stock by category and by product, the highest value first."""
+    """The stock by category and by product, highest value first."""
 
     generated_at: datetime
     totals: InventoryTotals

@@ -25,7 +25,7 @@ def load_time(name: str, text: str, *, parent: str = QUERY) -> datetime:
 
 
 def parse_time(text: str) -> datetime:
-    """Parse ISO 8601. A date is its midnight, and a time without an offset is in UTC. Raises ValueError."""
+    """Parse ISO 8601. A date means midnight at its start, and a time without an offset is in UTC. Raises ValueError."""
     try:
         parsed = datetime.fromisoformat(text)
         return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -65,7 +65,7 @@ class WebhookCreate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WebhookUpdate:
-    """Changes of a webhook: what is not given stays as it is."""
+    """Changes to a webhook. Fields that are absent do not change."""
 
     url: str | NotGiven = NOT_GIVEN
     events: Sequence[str] | NotGiven = NOT_GIVEN
@@ -74,7 +74,7 @@ class WebhookUpdate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WebhookSecretRotate:
-    """How to rotate a secret: `grace_seconds` is how long the current secret stays valid."""
+    """The options of a rotation. `grace_seconds` is how long the current secret stays valid."""
 
     grace_seconds: int = DAY_SECONDS
 
@@ -88,7 +88,7 @@ class WebhookRecover:
 
 
 class UniqueList(fields.List[Any]):
-    """A list without duplicates, in the order in which the values occur first."""
+    """A list without duplicates, in the order of first occurrence."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
         return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
@@ -102,7 +102,7 @@ class Time(fields.Field[datetime]):
 
 
 class WebhookFields(Schema):
-    """What a client may set of a webhook."""
+    """The fields of a webhook that a client may set."""
 
     url = fields.String()
     events = UniqueList(fields.String())
@@ -139,7 +139,7 @@ WEBHOOK_RECOVER = WebhookRecoverSchema()
 
 
 def webhook_with_secret(webhook: WebhookWithSecretRow) -> Json:
-    """Return the JSON object of a webhook and its secret, which is shown when it is generated and never again."""
+    """Return the JSON object of a webhook and its secret, which is returned only when it is generated."""
     return {**WEBHOOK.render(webhook), "secret": webhook.secret}
 
 

@@ -44,7 +44,7 @@ SELECT_NEWEST = Statement(
 
 
 def record(ctx: Context, action: str, entity: str, entity_id: str, details: Details | None = None) -> None:
-    """Record that the actor of the context did `action` to an entity. Details over 8 KB are dropped, and logged so."""
+    """Record that the actor did `action` to an entity. Details over 8 KB are dropped, and this is logged."""
     row = {
         "id": new_id(ctx.now),
         "company_id": ctx.company_id,
@@ -75,6 +75,6 @@ def newest(ctx: Context, limit: int) -> Sequence[AuditEntryRow]:
 
 
 def changes(before: Details, after: Details) -> dict[str, dict[str, object]]:
-    """Return what differs, as `{"before": {...}, "after": {...}}`."""
+    """Return the differences, as `{"before": {...}, "after": {...}}`."""
     names = [name for name, value in after.items() if before.get(name) != value]
     return {"before": {name: before.get(name) for name in names}, "after": {name: after[name] for name in names}}

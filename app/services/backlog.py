@@ -1,4 +1,4 @@
-"""The backlog of webhook delivery, for the operator, in `/metrics`.
+"""The backlog of webhook delivery, shown to the operator in `/metrics`.
 
 It covers all companies, so no statement starts from `app/queries/tenant.py`. Its cost does not grow with the number of
 pending deliveries.

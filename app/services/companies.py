@@ -1,4 +1,4 @@
-"""Companies, the tenants: create, find, list, update. Only operators do this, at the command line.
+"""Companies, the tenants: create, find, list, update. Only operators do this, on the command line.
 
 Companies are ORM objects and not typed rows: operators read and change one at a time.
 """

@@ -35,7 +35,7 @@ LISTING = listing.Listing(
 
 
 def get(ctx: Context, customer_id: str) -> CustomerRow:
-    """Return one customer. Raises NotFoundError for an unknown or foreign id."""
+    """Return one customer. Raises NotFoundError if the company has no such customer."""
     return _one(ctx, SELECT_ONE, customer_id)
 
 
@@ -49,7 +49,7 @@ def page(
     search: str | None = None,
     updated_since: datetime | None = None,
 ) -> listing.Page[CustomerRow]:
-    """Return a page of customers, newest first. `search` is a substring of email or name, in any case."""
+    """Return a page of customers, newest first. `search` is a substring of email or name, ignoring case."""
     email = None if email is None else stored_email(email)
     filters = {"status": status, "email": email, "search": search}
     return LISTING.page(ctx, limit=limit, cursor=cursor, updated_since=updated_since, **filters)

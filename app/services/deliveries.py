@@ -30,7 +30,7 @@ class SubscriberRow(Row):
 
 
 class MissedEventRow(Row):
-    """An event that a webhook did not get."""
+    """An event that a webhook did not receive."""
 
     id: str
     type: str
@@ -135,7 +135,7 @@ def page(
 
 
 def get(ctx: Context, webhook_id: str, delivery_id: str) -> WebhookDeliveryRow:
-    """Return one delivery of a webhook. Raises NotFoundError for either."""
+    """Return one delivery of a webhook. Raises NotFoundError if either is unknown."""
     webhooks.get(ctx, webhook_id)
     delivery = SELECT_ONE.one_or_none(ctx.session, tenant.params(ctx, webhook_id=webhook_id, id=delivery_id))
     if delivery is None:
@@ -144,7 +144,7 @@ def get(ctx: Context, webhook_id: str, delivery_id: str) -> WebhookDeliveryRow:
 
 
 def redeliver(ctx: Context, webhook_id: str, delivery_id: str) -> WebhookDeliveryRow:
-    """Queue the event of a delivery again, whatever its outcome. Raises NotFoundError."""
+    """Queue the event of a delivery again, regardless of its outcome. Raises NotFoundError."""
     webhooks.lock(ctx, webhook_id)
     delivery = get(ctx, webhook_id, delivery_id)
     (queued,) = enqueue(ctx, [FirstAttempt(webhook_id, delivery.event_id, delivery.event)])

@@ -1,7 +1,7 @@
 """Publish events into the outbox, in the transaction of their change; list them (contract, section 8.1).
 
-Receivers that sort by `sequence` never go back in time: the counter is a column of the row of the entity, which is
-locked from the change until the commit.
+`sequence` follows the order of the commits: the counter is a column in the row of the entity, which is locked from the
+change until the commit.
 
 Not here: what an event contains (`app/schemas/events.py`), and its delivery (`app/services/deliveries.py` queues it,
 `app/delivery` sends it).
@@ -71,13 +71,13 @@ def page(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> listing.Page[WebhookEventRow]:
-    """Return a page of the company's events, newest first, without the tests of webhooks."""
+    """Return a page of the company's events, newest first, without test events."""
     filters = {"event": event, "since": since, "until": until}
     return LISTING.page(ctx, limit=limit, cursor=cursor, is_subscribable=True, **filters)
 
 
 def delete_expired(session: Session, now: datetime) -> int:
-    """Delete at most DELETE_BATCH events older than RETENTION, with their deliveries; return how many."""
+    """Delete at most DELETE_BATCH events older than RETENTION, with their deliveries. Return the number of events."""
     return session.connection().execute(DELETE_EXPIRED, {"first_kept_id": id_before(now - RETENTION)}).rowcount
 
 

@@ -16,7 +16,7 @@ from app.services.products import COLUMNS, TABLE
 
 
 class OrderedProductRow(ProductRow):
-    """A product and what one customer pays for it."""
+    """A product and its price for one customer."""
 
     low_stock_threshold: int
     unit_price: Decimal
@@ -36,7 +36,7 @@ SELECT_FOR_ORDER = Statement(
     .with_for_update(of=TABLE, key_share=True),
 )
 REQUEST_TIME = bindparam("now", type_=TABLE.c.updated_at.type)
-# A request that waited for the lock may have begun before the change that it waited for.
+# A request that waited for the lock may have started before the change that it waited for.
 UPDATED_AT = sa.case((TABLE.c.updated_at > REQUEST_TIME, TABLE.c.updated_at), else_=REQUEST_TIME)
 QUANTITY = bindparam("quantity", type_=TABLE.c.stock.type)
 UPDATE_DEDUCTED = (
@@ -54,7 +54,7 @@ def lock(ctx: Context, product_ids: Sequence[str], customer_id: str) -> dict[str
 
 
 def deduct(ctx: Context, products: Mapping[str, OrderedProductRow], quantities: Quantities) -> None:
-    """Deduct quantities that locked products have in stock. Publish an event for each that falls to its threshold."""
+    """Deduct quantities from the stock of locked products. Publish an event for each that falls to its threshold."""
     _update(ctx, UPDATE_DEDUCTED, quantities)
     for product_id, quantity in sorted(quantities.items()):
         _publish_if_low(ctx, products[product_id], products[product_id].stock - quantity)

@@ -1,6 +1,7 @@
-"""API keys: create, find, list, revoke (contract, section 1). The plaintext leaves this module once.
+"""API keys: create, find, list, revoke (contract, section 1). The plaintext is returned only once.
 
-Keys are ORM objects and not typed rows: operators read and change one at a time, and `ApiKey.status` is part of it.
+Keys are ORM objects and not typed rows: operators read and change one at a time, and `ApiKey.status` is derived in
+Python.
 """
 
 import base64
@@ -40,9 +41,9 @@ def create(
     expires_at: datetime | None = None,
     rate_limit: str | None = None,
 ) -> tuple[ApiKey, str]:
-    """Create a key for the company; return its record and, for the only time, its plaintext.
+    """Create a key for the company. Return its record and its plaintext, which is not available again.
 
-    Raises InvalidValueError for a name that is empty or too long, without a scope, and for an expiry in the past.
+    Raises InvalidValueError if the name is empty or too long, if there is no scope, or if the expiry is in the past.
     """
     if not 1 <= len(name) <= 100:
         raise InvalidValueError("name must be between 1 and 100 characters.")
@@ -69,12 +70,12 @@ def create(
 
 
 def find(session: Session, key_digest: bytes) -> ApiKey | None:
-    """Return the key with this digest, whatever its status: the cost must not show whether a key is revoked."""
+    """Return the key with this digest, regardless of its status: timing must not reveal whether a key is revoked."""
     return session.scalars(SELECT_BY_DIGEST, {"digest": key_digest}).one_or_none()
 
 
 def list_all(ctx: Context) -> Sequence[ApiKey]:
-    """Return every key of the company, revoked and expired ones included, newest first."""
+    """Return every key of the company, including revoked and expired keys, newest first."""
     statement = select(ApiKey).where(tenant.where(TABLE)).order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
     return ctx.session.scalars(statement, tenant.params(ctx)).all()
 
@@ -82,9 +83,9 @@ def list_all(ctx: Context) -> Sequence[ApiKey]:
 def revoke(
     session: Session, identifier: str, *, company_id: str | None, now: datetime, actor: Actor = SYSTEM
 ) -> ApiKey:
-    """Revoke the key with this id or 12-character prefix, of any company unless one is given.
+    """Revoke the key with this id or 12-character prefix, in any company unless one is given.
 
-    Raises NotFoundError if there is none, and InvalidValueError if several keys have the prefix.
+    Raises NotFoundError if there is no such key, and InvalidValueError if several keys have the prefix.
     """
     key = _identified(session, identifier, company_id)
     ctx = Context(session=session, actor=actor, company_id=key.company_id, request_id=new_id(now), now=now)
@@ -139,7 +140,7 @@ def _details(key: ApiKey) -> audit.Details:
 
 
 def record_use(session: Session, used: dict[str, datetime]) -> None:
-    """Store when keys were last used: `used` has the time of the last successful call by the id of the key."""
+    """Store when keys were last used: `used` maps the id of a key to the time of its last successful request."""
     at = bindparam("at", type_=ApiKey.last_used_at.type)
     is_later = ApiKey.last_used_at.is_(None) | (ApiKey.last_used_at < at)  # than what another process has written
     statement = update(ApiKey).where(ApiKey.id == bindparam("key_id"), is_later).values(last_used_at=at)

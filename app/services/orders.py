@@ -34,7 +34,7 @@ from models.base import table
 
 
 class OrderTermsRow(Row):
-    """The status of the customer who orders, and what the company charges besides the items."""
+    """The status of the customer who orders, and the company's charges in addition to the items."""
 
     status: str
     tax_rate: Decimal
@@ -99,7 +99,7 @@ class OrderPage:
 
 
 def get(ctx: Context, order_id: str) -> tuple[OrderDetailRow, Items]:
-    """Return one order and its items. Raises NotFoundError for an unknown or foreign id."""
+    """Return one order and its items. Raises NotFoundError if the company has no such order."""
     return _one(ctx, SELECT_ONE, order_id)
 
 
@@ -122,7 +122,7 @@ def page(
 
 
 def place(ctx: Context, draft: OrderCreate) -> tuple[OrderDetailRow, Items]:
-    """Place an order: deduct the stock, freeze the prices, publish the event. All of it or nothing.
+    """Place an order as a whole or not at all: deduct the stock, freeze the prices, publish the event.
 
     Raises RefusalError with every reason: an unknown or blocked customer, unknown and inactive products, shortages.
     """
@@ -169,7 +169,7 @@ def _customer_refusals(terms: OrderTermsRow | None) -> Iterator[RefusalError]:
 def _item_refusals(
     items: Sequence[OrderItemCreate], quantities: Mapping[str, int], found: Mapping[str, OrderedProductRow]
 ) -> Iterator[RefusalError]:
-    """Yield what is wrong with each product, at the first item that names it."""
+    """Yield the refusal of each product, with the pointer to the first item that names it."""
     pointers = {item.product_id: f"/items/{index}" for index, item in reversed([*enumerate(items)])}
     for product_id, quantity in quantities.items():
         pointer, product = pointers[product_id], found.get(product_id)
@@ -189,7 +189,7 @@ def _status_refusals(current: str, change: OrderStatusUpdate) -> Iterator[Refusa
 
 
 def _quantities(items: Iterable[OrderItemCreate | ListedOrderItemRow]) -> Counter[str]:
-    """Return the quantity of each product by its id; an order may name a product in several items."""
+    """Return the quantity of each product by its id; several items of an order may name the same product."""
     quantities: Counter[str] = Counter()
     for item in items:
         quantities[item.product_id] += item.quantity

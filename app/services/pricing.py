@@ -36,7 +36,7 @@ class NamedPriceOverrideRow(Row):
 
 
 CENT = Decimal("0.01")
-MAX_PRICE = Decimal("9999999999.99")  # of a price that callers set; the document has the same limit
+MAX_PRICE = Decimal("9999999999.99")  # the document has the same limit for a price
 TABLE = table(PriceOverride)
 CUSTOMERS = table(Customer)
 PRODUCTS = table(Product)
@@ -61,7 +61,7 @@ SELECT_ALL = Statement(
     .join(PRODUCTS, PRODUCTS.c.id == TABLE.c.product_id)
     .order_by(CUSTOMERS.c.email, PRODUCTS.c.name, TABLE.c.id),
 )
-# What a customer pays for a product: the price override, or else the price in the catalogue.
+# The price of a product for a customer: the price override, or else the catalogue price.
 IS_OVERRIDE_OF_CUSTOMER = (
     (TABLE.c.company_id == PRODUCTS.c.company_id)
     & (TABLE.c.product_id == PRODUCTS.c.id)
@@ -73,7 +73,7 @@ DELETE_ONE = sa.delete(TABLE).where(tenant.where(TABLE), TABLE.c.id == bindparam
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Amounts:
-    """The amounts of an order; the total is their sum and nothing else."""
+    """The amounts of an order. The total is exactly their sum."""
 
     subtotal: Decimal
     tax: Decimal
@@ -86,9 +86,9 @@ class Amounts:
 
 
 def amounts(items: Iterable[tuple[int, Decimal]], tax_rate: Decimal, shipping: Decimal) -> Amounts:
-    """Add up items of quantity and unit price. Tax is rounded half up to the cent, once, on the subtotal.
+    """Add up items of quantity and unit price. Tax is calculated on the subtotal and rounded once, half up to the cent.
 
-    Raises OrderTotalError for a total that exceeds the column.
+    Raises OrderTotalError if the total exceeds the range of the column.
     """
     subtotal = sum((item_amount(quantity, unit_price) for quantity, unit_price in items), Decimal(0))
     tax = (subtotal * tax_rate).quantize(CENT, ROUND_HALF_UP)
@@ -104,9 +104,9 @@ def item_amount(quantity: int, unit_price: Decimal) -> Decimal:
 
 
 def override(ctx: Context, customer_id: str, product_id: str, price: Decimal) -> Decimal | None:
-    """Set the price of a product for a customer, both of the company; return the override that it replaces.
+    """Set the price of a product for a customer of the company. Return the previous override, if any.
 
-    The same price again changes nothing. Raises InvalidValueError for a price that is no amount of money.
+    Setting the same price again changes nothing. Raises InvalidValueError if the price is not a valid amount.
     """
     if not 0 <= price <= MAX_PRICE or price != round(price, 2):
         raise InvalidValueError(f"The price must be between 0 and {MAX_PRICE}, with at most 2 decimal places.")
@@ -126,7 +126,7 @@ def override(ctx: Context, customer_id: str, product_id: str, price: Decimal) ->
 
 
 def remove_override(ctx: Context, customer_id: str, product_id: str) -> Decimal:
-    """Return a customer to the price in the catalogue; return the override. Raises NotFoundError without one."""
+    """Remove a price override and return it. Raises NotFoundError if there is none."""
     before = _lock(ctx, customer_id, product_id)
     if before is None:
         raise NotFoundError("Price")

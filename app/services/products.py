@@ -29,7 +29,7 @@ LISTING = listing.Listing(
 
 
 def get(ctx: Context, product_id: str) -> ProductRow:
-    """Return one product. Raises NotFoundError for an unknown or foreign id."""
+    """Return one product. Raises NotFoundError if the company has no such product."""
     product = SELECT_ONE.one_or_none(ctx.session, tenant.params(ctx, id=product_id))
     if product is None:
         raise NotFoundError("Product")
@@ -53,7 +53,7 @@ def page(
     active: bool | None = None,
     updated_since: datetime | None = None,
 ) -> listing.Page[ProductRow]:
-    """Return a page of products, newest first. `search` is a substring of name, sku or category, in any case."""
+    """Return a page of products, newest first. `search` is a substring of name, sku or category, ignoring case."""
     sku = None if sku is None else stored_sku(sku)
     filters = {"category": category, "sku": sku, "search": search, "active": active}
     return LISTING.page(ctx, limit=limit, cursor=cursor, updated_since=updated_since, **filters)

@@ -35,7 +35,7 @@ DELETE_EXPIRED = sa.delete(TABLE).where(TABLE.c.expires_at <= bindparam("now", t
 
 
 def find(ctx: Context, operation: str, key: str) -> StoredResponseRow | None:
-    """Return the response that is stored for this key, None when there is none or it has expired."""
+    """Return the response that is stored for this key, or None if there is none or it has expired."""
     parameters = tenant.params(ctx, operation=operation, key=key)
     stored = SELECT_ONE.one_or_none(ctx.session, parameters)
     if stored is not None and stored.expires_at <= ctx.now:
@@ -63,5 +63,5 @@ def store(
 
 
 def delete_expired(session: Session, now: datetime) -> None:
-    """Delete every response whose retention has ended, of all companies."""
+    """Delete the expired responses of all companies."""
     session.execute(DELETE_EXPIRED, {"now": now})

@@ -1,7 +1,7 @@
-"""The secrets of a webhook: generate them, and decide which of them sign (contract, sections 8.2 and 9.5).
+"""The secrets of a webhook: generate them, and decide which of them are valid (contract, sections 8.2 and 9.5).
 
-The newest earlier secret and its end are in separate columns; the secrets before it are in a list. An earlier version
-of this code knows the columns only: when it has cleared them, the secrets in the list are not valid either.
+The newest earlier secret and its expiry are in separate columns; the secrets before it are in a list. An earlier
+version of this code knows only the columns: if it has cleared them, the secrets in the list are not valid either.
 """
 
 import base64
@@ -13,7 +13,7 @@ from datetime import datetime
 from app.queries.rows import Row
 
 PREFIX = "whsec_"
-SECRET_BYTES = 24  # the least that Standard Webhooks accepts
+SECRET_BYTES = 24  # the minimum of Standard Webhooks
 MAX_EARLIER = 3
 
 
@@ -23,12 +23,12 @@ class WebhookSecretsRow(Row):
     secret: str
     previous_secret: str | None
     secret_rotation_grace_expires_at: datetime | None
-    older_secrets: Sequence[tuple[str, str]] | None  # with the time when it ends
+    older_secrets: Sequence[tuple[str, str]] | None  # with its expiry
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierSecret:
-    """A secret that was replaced and signs until `expires_at`."""
+    """A secret that was replaced and is valid until `expires_at`."""
 
     value: str
     expires_at: datetime
@@ -48,7 +48,7 @@ def decode(secret: str) -> bytes:
 
 
 def earlier(webhook: WebhookSecretsRow, now: datetime) -> list[EarlierSecret]:
-    """Return the secrets that were replaced and still sign, newest first."""
+    """Return the secrets that were replaced and are still valid, newest first."""
     if webhook.previous_secret is None or webhook.secret_rotation_grace_expires_at is None:
         return []
     newest = EarlierSecret(webhook.previous_secret, webhook.secret_rotation_grace_expires_at)
@@ -57,7 +57,7 @@ def earlier(webhook: WebhookSecretsRow, now: datetime) -> list[EarlierSecret]:
 
 
 def valid(webhook: WebhookSecretsRow, now: datetime) -> list[str]:
-    """Return the secrets that sign, newest first."""
+    """Return the valid secrets, newest first."""
     return [webhook.secret, *(secret.value for secret in earlier(webhook, now))]
 
 

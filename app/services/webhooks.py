@@ -1,6 +1,6 @@
 """Webhooks: list, get, create, update, delete, rotate the secret (contract, sections 8 and 9.5).
 
-Not here: which secrets sign (`app/services/webhook_secrets.py`), what deliveries a webhook has
+Not here: which secrets are valid (`app/services/webhook_secrets.py`), the deliveries to a webhook
 (`app/services/deliveries.py`), and how they are sent (`app/delivery`).
 """
 
@@ -48,7 +48,7 @@ LATEST_END = sa.case(
 
 
 def _columns(row_type: type[Row]) -> list[AnyColumn]:
-    """Return the columns of a row type; clients see when the last of all earlier secrets ends."""
+    """Return the columns of a row type; clients see when the last of the earlier secrets expires."""
     return [LATEST_END if column is NEWEST_END else column for column in rows.columns(row_type, TABLE)]
 
 
@@ -80,12 +80,12 @@ def list_all(ctx: Context) -> Sequence[WebhookRow]:
 
 
 def get(ctx: Context, webhook_id: str) -> WebhookWithSecretRow:
-    """Return one webhook. Raises NotFoundError for an unknown or foreign id."""
+    """Return one webhook. Raises NotFoundError if the company has no such webhook."""
     return _one(ctx, SELECT_ONE, webhook_id)
 
 
 def lock(ctx: Context, webhook_id: str) -> WebhookWithSecretRow:
-    """Return one webhook, locked until the commit. Raises NotFoundError."""
+    """Return one webhook, locked until the transaction ends. Raises NotFoundError."""
     return _one(ctx, SELECT_ONE_FOR_UPDATE, webhook_id)
 
 
@@ -113,7 +113,7 @@ def create(ctx: Context, draft: WebhookCreate) -> WebhookWithSecretRow:
 def update(ctx: Context, webhook_id: str, draft: WebhookUpdate) -> WebhookWithSecretRow:
     """Update a webhook. An update that changes nothing is not recorded. Raises NotFoundError and DestinationError.
 
-    A webhook that is enabled or gets another URL is not disabled for failures before that.
+    If a webhook is enabled or its URL changes, earlier failures no longer count towards disabling it.
     """
     before = lock(ctx, webhook_id)
     ctx = not_before(ctx, before.updated_at)
@@ -131,9 +131,9 @@ def update(ctx: Context, webhook_id: str, draft: WebhookUpdate) -> WebhookWithSe
 
 
 def delete(ctx: Context, webhook_id: str) -> None:
-    """Delete a webhook; nothing more is sent to it. Raises NotFoundError.
+    """Delete a webhook. No further deliveries are sent to it. Raises NotFoundError.
 
-    Its row stays until `delete_expired`: its deliveries may be too many to be deleted at once. They expire before it.
+    Its row stays until `delete_expired`, because it may have too many deliveries to delete together. They expire first.
     """
     before = lock(ctx, webhook_id)
     values = {"deleted_at": ctx.now, "is_active": False, **webhook_secrets.columns([])}
@@ -144,7 +144,7 @@ def delete(ctx: Context, webhook_id: str) -> None:
 def rotate_secret(ctx: Context, webhook_id: str, rotation: WebhookSecretRotate) -> WebhookWithSecretRow:
     """Generate a new secret. The current one stays valid for the grace period; earlier ones keep theirs.
 
-    Without a grace period all of them end. Raises NotFoundError, and RotationLimitError when MAX_EARLIER are valid.
+    A grace period of 0 invalidates all of them. Raises NotFoundError, and RotationLimitError if MAX_EARLIER are valid.
     """
     before = lock(ctx, webhook_id)
     ctx = not_before(ctx, before.updated_at)
@@ -164,7 +164,7 @@ def disable(ctx: Context, webhook_id: str, reason: str) -> None:
 
 
 def delete_expired(session: Session, now: datetime) -> None:
-    """Delete the rows of webhooks that were deleted so long ago that all of their deliveries have expired."""
+    """Delete the rows of deleted webhooks whose deliveries have all expired."""
     session.execute(DELETE_EXPIRED, {"now": now - RETENTION})
 
 

@@ -538,7 +538,7 @@ class TestTls:
 
         (result,) = post(f"https://hooks.example:{there.port}/", lookup=names(hooks=["127.0.0.1"]))
 
-        assert result.error == "The receiver's certificate comes from an authority that this server does not trust."
+        assert result.error == "The receiver's certificate was issued by an authority that this server does not trust."
         assert str(result.cause).endswith("DISTRIBU_WEBHOOK_CA_FILE adds authorities")
         assert there.requests == []
 

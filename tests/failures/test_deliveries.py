@@ -508,7 +508,7 @@ class TestCertificates:
                 delivered = private.settle(webhook)[0]
             private.client.close()
 
-        error = "The receiver's certificate comes from an authority that this server does not trust."
+        error = "The receiver's certificate was issued by an authority that this server does not trust."
         assert {(delivery["outcome"], delivery["statusCode"], delivery["responseBody"]) for delivery in refused} == {
             ("FAILED", None, error)
         }
