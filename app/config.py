@@ -194,7 +194,7 @@ def _read(values: Mapping[str, str], name: str, rule: Mapping[str, Any]) -> Any:
         shown = (
             "has a value that is" if name.endswith(SECRET_SUFFIXES) else f"is '{text[:MAX_SHOWN_CHARACTERS]}', which is"
         )
-        raise StartError(f"{name} {shown} not accepted. It takes {rule['accepts']}.") from None
+        raise StartError(f"{name} {shown} not valid. Expected {rule['accepts']}.") from None
 
 
 def _dotenv() -> dict[str, str]:

@@ -33,7 +33,7 @@ Origin = tuple[str, str, int]  # scheme, host, port
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
 
 NOT_REACHABLE = "The destination is not allowed or cannot be reached."
-NOT_PUBLIC = "The url leads to an address that is not public. Use one that the internet can reach."
+NOT_PUBLIC = "url points to an address that is not public. Use an address that is reachable from the internet."
 WRONG_PORT = "The port of the url is not allowed. Use 443 or 80, or ask the operator of this server."
 LOOKUP_SECONDS = 5.0
 MAX_ADDRESSES = 100

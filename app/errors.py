@@ -190,7 +190,7 @@ class RestockWithoutCancelError(RefusalError):
 
     def __init__(self) -> None:
         """Set the message, which names the required status."""
-        super().__init__("restock is only possible together with the status CANCELLED.")
+        super().__init__("restock is allowed only with the status CANCELLED.")
 
 
 class EmailTakenError(RefusalError):
@@ -222,8 +222,7 @@ class RotationLimitError(RefusalError):
     def __init__(self, maximum: int, next_possible_at: str) -> None:
         """Initialize with that number, and the time when the first of them expires."""
         super().__init__(
-            f"{maximum} earlier secrets still sign."
-            f" Rotate after {next_possible_at}, or end them now with graceSeconds 0.",
+            f"{maximum} earlier secrets are still valid. Rotate after {next_possible_at}, or set graceSeconds to 0.",
             nextPossibleAt=next_possible_at,
         )
 
@@ -235,7 +234,7 @@ class TooLargeError(RefusalError):
 
     def __init__(self) -> None:
         """Set the message."""
-        super().__init__("The figures are too large to be added up.")
+        super().__init__("The totals are too large to be represented.")
 
 
 class StartError(Exception):

@@ -162,13 +162,13 @@ def _unstorable(value: Any, path: Path) -> Iterator[ErrorDetail]:
     """Find NUL characters and unpaired surrogates, which can only come from an escape."""
     if isinstance(value, str) and UNSTORABLE.search(value):
         name = truncated(str(path[-1])) if path else "The body"
-        yield ErrorDetail(pointer=pointer(path), message=f"{name} contains a character that is not text")
+        yield ErrorDetail(pointer=pointer(path), message=f"{name} contains NUL or an unpaired surrogate")
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _unstorable(item, (*path, index))
     elif isinstance(value, dict):
         for name, member in value.items():
             if UNSTORABLE.search(name):
-                yield ErrorDetail(pointer=pointer(path), message="A name contains a character that is not text")
+                yield ErrorDetail(pointer=pointer(path), message="A name contains NUL or an unpaired surrogate")
             else:
                 yield from _unstorable(member, (*path, name))

@@ -57,13 +57,13 @@ def _checked_headers(scope: Scope) -> Headers:
     """Drop names with an underscore, which WSGI cannot distinguish from a hyphen."""
     headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     if sum(len(name) + len(value) for name, value in headers) > MAX_HEADERS_BYTES:
-        raise malformed_request(f"The headers are longer than {MAX_HEADERS_BYTES} bytes in all.")
+        raise malformed_request(f"The headers are longer than {MAX_HEADERS_BYTES} bytes in total.")
     counts = Counter(name for name, _ in headers)
     for name in SINGLE_HEADERS & counts.keys():
         if counts[name] > 1:
-            raise malformed_request(f"The header {name.decode().title()} must be given once.")
+            raise malformed_request(f"The {name.decode().title()} header must be given only once.")
     if b"host" not in counts and scope["http_version"] == "1.1":
-        raise malformed_request("The header Host is missing.")
+        raise malformed_request("The Host header is missing.")
     return headers
 
 
@@ -76,7 +76,7 @@ def _query(scope: Scope) -> dict[str, list[str]]:
     try:
         query = parse_qs(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except UnicodeDecodeError:
-        raise malformed_request("The query is not UTF-8 in percent-encoding.") from None
+        raise malformed_request("The query is not valid percent-encoded UTF-8.") from None
     except ValueError:
         raise malformed_request(f"The query has more than {MAX_PARAMETERS} parameters.") from None
     for name, values in query.items():

@@ -71,7 +71,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._unset_keepalive_if_required()
         if self.parser.get_method() == b"CONNECT":
-            raise malformed_request("CONNECT is not supported: this server is no proxy.")
+            raise malformed_request("CONNECT is not supported: this server is not a proxy.")
         if len(self.url) > MAX_URL_BYTES:
             raise malformed_request(f"The URL is longer than {MAX_URL_BYTES} bytes.")
         if not self.parser.should_upgrade():

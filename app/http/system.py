@@ -117,7 +117,7 @@ class SystemMiddleware(HttpMiddleware):
             async with asyncio.timeout(READY_SECONDS):
                 if await asyncio.to_thread(schema_version.is_fit, self._database):
                     return _json(HTTPStatus.OK, {"status": "ready"})
-        message = "The database is unavailable, or its schema is not the one that this server needs."
+        message = "The database is unavailable, or its schema does not match this server."
         return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"error": message, "code": "not_ready"})
 
 

@@ -62,7 +62,7 @@ class RequestValidator:
             name, kind, schema = parameter["name"], parameter["in"], parameter["schema"]
             given = _given(scope, state, name, kind)
             if len(given) > 1:
-                details.append(ErrorDetail(pointer=f"/{kind}/{name}", message=f"{name} must be given once"))
+                details.append(ErrorDetail(pointer=f"/{kind}/{name}", message=f"{name} must be given only once"))
             if given:
                 values[name] = _convert(given[0], schema.get("type"))
             elif "default" in schema:

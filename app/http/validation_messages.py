@@ -68,7 +68,7 @@ RULES: dict[str, Callable[[Any], str]] = {
     "maxItems": lambda facts: f"must have at most {_plural(facts.limit, 'item')}",
     "minProperties": lambda facts: f"must have at least {_plural(facts.limit, 'field')}",
     "maxProperties": lambda facts: f"must have at most {_plural(facts.limit, 'field')}",
-    "uniqueItems": lambda _: "must not hold the same value twice",
+    "uniqueItems": lambda _: "must not contain duplicates",
     "multipleOf": lambda facts: f"must have at most {-Decimal(str(facts.multiple_of)).adjusted()} decimal places",
     "format": lambda facts: f"must be {FORMATS.get(facts.format, facts.format)}",
 }

@@ -34,7 +34,7 @@ def create(session: Session, name: str, *, now: datetime, slug: str | None = Non
     name = _checked_name(name)
     slug = slug or slugify(name)
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug):
-        raise InvalidValueError("The name needs a slug of letters a-z, digits and hyphens: give one with --slug.")
+        raise InvalidValueError("The slug must consist of letters a-z, digits and hyphens. Set it with --slug.")
     if _by_slug(session, slug) is not None:
         raise InvalidValueError(f"A company with the slug '{slug}' already exists.")
     company = Company(id=new_id(now), name=name, slug=slug, created_at=now)

@@ -130,7 +130,7 @@ def _identified(session: Session, identifier: str, company_id: str | None) -> Ap
     if not matches:
         raise NotFoundError("Key")
     if len(matches) > 1:
-        raise InvalidValueError(f"{identifier} matches {len(matches)} keys. Use the id, or name the company.")
+        raise InvalidValueError(f"{identifier} matches {len(matches)} keys. Use the id, or specify the company.")
     return matches[0]
 
 

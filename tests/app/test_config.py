@@ -64,7 +64,7 @@ def test_a_wrong_value_is_named_in_one_line(name: str, value: str) -> None:
 
     message = str(caught.value)
     assert message.startswith(f"DISTRIBU_{name} ")
-    assert "It takes " in message
+    assert "Expected " in message
     assert "\n" not in message
     assert "secretpw" not in message
     assert len(message) < 300

@@ -123,8 +123,8 @@ class TestSettings:
     def test_the_error_of_a_setting_says_what_it_accepts(self, bare: Command) -> None:
         outcome = bare("company", "list", port="eighty")
 
-        rule = "It takes a port number from 1 to 65535."
-        assert outcome.error == f"DISTRIBU_PORT is 'eighty', which is not accepted. {rule}"
+        rule = "Expected a port number from 1 to 65535."
+        assert outcome.error == f"DISTRIBU_PORT is 'eighty', which is not valid. {rule}"
         assert outcome.code == 2
 
     def test_an_unknown_variable_is_ignored_with_a_warning(self, bare: Command) -> None:

@@ -119,7 +119,7 @@ class TestRotate:
         refused = distribu("webhook", "rotate", webhook, "--company", shop.slug)
 
         assert refused.out == ""
-        assert refused.error.startswith("3 earlier secrets still sign. Rotate after 20")
+        assert refused.error.startswith("3 earlier secrets are still valid. Rotate after 20")
         assert distribu("webhook", "rotate", webhook, "--company", shop.slug, "--grace-seconds", "0").code == 0
 
     def test_a_grace_period_over_a_week_is_rejected(self, distribu: Command, shop: Tenant, webhook: str) -> None:

@@ -429,7 +429,7 @@ class TestUpdateOrderStatus:
         order = shop.place((product, 4)).json()["data"]
         response = shop.client.patch(f"/orders/{order['id']}", json={"status": "CONFIRMED", "restock": True})
 
-        message = "restock is only possible together with the status CANCELLED."
+        message = "restock is allowed only with the status CANCELLED."
         assert refusals(response) == [{"pointer": "/restock", "code": "restock_without_cancel", "message": message}]
         both = shop.client.patch(f"/orders/{order['id']}", json={"status": "SUBMITTED", "restock": True})
         assert [refusal["code"] for refusal in refusals(both)] == [

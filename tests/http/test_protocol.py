@@ -59,7 +59,9 @@ class TestMalformedHttp:
 
         assert status == 400
         assert body["code"] == "malformed_request"
-        assert body["error"].startswith(("The request is not valid HTTP", "The URL", "CONNECT", "The head"))
+        assert body["error"].startswith(
+            ("The request is not valid HTTP", "The URL", "CONNECT", "The head", "The Host header")
+        )
         assert headers["content-type"] == "application/json"
         assert headers["connection"] == "close"
         assert connection.rest() == b""

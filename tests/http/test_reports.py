@@ -210,7 +210,7 @@ class TestErrors:
         factories.products(database, tenant.company_id, 1025, stock=2**53 - 1)
         response = client.get("/reports/inventory")
 
-        message = "The figures are too large to be added up."
+        message = "The totals are too large to be represented."
         assert refusals(response) == [{"pointer": "", "code": "figures_too_large", "message": message}]
 
     @pytest.mark.parametrize("path", REPORTS_OF_A_RANGE)
