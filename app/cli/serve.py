@@ -21,10 +21,10 @@ def serve(no_worker: bool) -> None:
     The command runs until it receives SIGINT (Ctrl-C) or SIGTERM.
     """
     with _database() as database:
-        from app.delivery.process import beside  # noqa: PLC0415
+        from app.delivery.process import alongside_server  # noqa: PLC0415
         from app.http.process import run  # noqa: PLC0415 - importing the web framework takes time
 
-        run(runtime.settings(), database, contextlib.nullcontext() if no_worker else beside())
+        run(runtime.settings(), database, contextlib.nullcontext() if no_worker else alongside_server())
 
 
 @click.command()

@@ -33,7 +33,7 @@ def run(settings: Settings, database: Database) -> None:
 
 
 @contextlib.contextmanager
-def beside() -> Iterator[None]:
+def alongside_server() -> Iterator[None]:
     """Keep a worker process with the settings of this process running until the block ends."""
     stop = threading.Event()
     supervisor = threading.Thread(target=_supervise, args=(stop,), name="worker supervisor")

@@ -29,8 +29,8 @@ from models import ApiKey, KeyStatus
 
 CACHE_SECONDS = 3.0  # the contract promises that a revoked key stops working within five
 MAX_CACHED_KEYS = 10_000
-LOOK_UP_THREADS = 2
-LOOK_UP_SECONDS = 5.0  # including the wait for a thread
+LOOKUP_THREADS = 2
+LOOKUP_SECONDS = 5.0  # including the wait for a thread
 BEARER = re.compile(rb"bearer +(\S+) *", re.IGNORECASE)
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
@@ -69,7 +69,7 @@ class KeyCache:
         self._default_limit = default_limit
         self._cached: dict[bytes, CachedKey] = {}
         self._running: dict[bytes, asyncio.Future[CachedKey | None]] = {}
-        self._threads = ThreadPoolExecutor(max_workers=LOOK_UP_THREADS, thread_name_prefix="key")
+        self._threads = ThreadPoolExecutor(max_workers=LOOKUP_THREADS, thread_name_prefix="key")
 
     async def find(self, plaintext: str) -> CallingKey | None:
         """Return the key with this plaintext, or None if it is not active."""
@@ -88,10 +88,10 @@ class KeyCache:
             running = self._running[digest] = asyncio.ensure_future(self._read(digest))
             running.add_done_callback(lambda _: self._running.pop(digest))
         try:
-            async with asyncio.timeout(LOOK_UP_SECONDS):
+            async with asyncio.timeout(LOOKUP_SECONDS):
                 return await asyncio.shield(running)
         except TimeoutError:
-            raise DatabaseUnavailableError(f"an API key was not found within {LOOK_UP_SECONDS:.0f} s") from None
+            raise DatabaseUnavailableError(f"an API key was not found within {LOOKUP_SECONDS:.0f} s") from None
 
     async def _read(self, digest: bytes) -> CachedKey | None:
         expires = time.monotonic() + CACHE_SECONDS  # from before the read, however long it takes

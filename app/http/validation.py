@@ -39,7 +39,7 @@ class RequestValidator:
         self._requires_body = spec.resolve(document, definition.get("requestBody", {})).get("required", False)
         self._media_types = _media_types(definition, document)
 
-    async def judge(self, scope: Scope, receive: Receive, state: RequestState) -> None:
+    async def validate(self, scope: Scope, receive: Receive, state: RequestState) -> None:
         """Store the handler's arguments in `state`. Raises ApiError 400, 406, 408, 413 or 415."""
         self._check_accept(scope)
         body = await self._read_body(scope, receive) if self._body_validator else None
@@ -94,7 +94,7 @@ class ValidationMiddleware(HttpMiddleware):
         """Forward the request. Raises ApiError if it violates the document."""
         state = state_of(scope)
         assert state.operation is not None  # OperationMiddleware runs first
-        await self._validators[state.operation.id].judge(scope, receive, state)
+        await self._validators[state.operation.id].validate(scope, receive, state)
         await self.app(scope, receive, send)
 
 

@@ -181,12 +181,12 @@ def _stage(transactions: Transactions, claim: Claim, rows: StoredRows, on_progre
 
 
 def _apply(transactions: Transactions, claim: Claim) -> ImportResult:
-    while (result := _retry(transactions, lambda ctx: _apply_some(ctx, claim))) is None:
+    while (result := _retry(transactions, lambda ctx: _apply_batches(ctx, claim))) is None:
         time.sleep(PAUSE_SECONDS)
     return result
 
 
-def _apply_some(ctx: Context, claim: Claim) -> ImportResult | None:
+def _apply_batches(ctx: Context, claim: Claim) -> ImportResult | None:
     """Apply the remaining batches until orders have waited for HOLD_SECONDS. Return the result once all are applied."""
     progress = lease.load_progress(ctx, claim)
     counts = Counter(created=progress.created, updated=progress.updated, unchanged=progress.unchanged)

@@ -224,7 +224,7 @@ def _content(change: ProductChange, product_id: str) -> dict[str, object]:
         "seen_stock": None if existing is None else existing.stock,
         "seen_updated_at": None if existing is None else existing.updated_at,
         "given": {name: str(value) if isinstance(value, Decimal) else value for name, value in change.given.items()},
-        "details": audit.fitting(action, "product", product_id, change.details),
+        "details": audit.limit_details(action, "product", product_id, change.details),
     }
 
 

@@ -53,7 +53,7 @@ def record(ctx: Context, action: str, entity: str, entity_id: str, details: Deta
         "actor_id": ctx.actor.id,
         "entity_type": entity,
         "entity_id": entity_id,
-        "details": fitting(action, entity, entity_id, details or {}),
+        "details": limit_details(action, entity, entity_id, details or {}),
         "request_id": ctx.request_id,
         "address": ctx.address,
         "created_at": ctx.now,
@@ -61,7 +61,7 @@ def record(ctx: Context, action: str, entity: str, entity_id: str, details: Deta
     ctx.session.connection().execute(TABLE.insert(), row)
 
 
-def fitting(action: str, entity: str, entity_id: str, details: Details) -> Details:
+def limit_details(action: str, entity: str, entity_id: str, details: Details) -> Details:
     """Return the details of an entry, or none of them when they are over 8 KB."""
     if len(orjson.dumps(details, default=str)) <= MAX_DETAILS_BYTES:
         return dict(details)

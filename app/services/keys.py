@@ -89,7 +89,7 @@ def revoke(
     """
     key = _identified(session, identifier, company_id)
     ctx = Context(session=session, actor=actor, company_id=key.company_id, request_id=new_id(now), now=now)
-    end(ctx, key)
+    revoke_key(ctx, key)
     return key
 
 
@@ -115,7 +115,7 @@ def set_rate_limit(
     return key
 
 
-def end(ctx: Context, key: ApiKey) -> None:
+def revoke_key(ctx: Context, key: ApiKey) -> None:
     """Revoke a key of the company. If it is revoked already, nothing is changed or recorded."""
     if key.revoked_at is None:
         key.revoked_at = ctx.now

@@ -40,31 +40,32 @@ MAX_GRACE_SECONDS = 604_800
 RETENTION = timedelta(days=RETENTION_DAYS + 1)  # of deleted webhooks: longer than that of their deliveries
 
 REQUEST_TIME = bindparam("now", type_=TABLE.c.created_at.type)
-NEWEST_END = TABLE.c.secret_rotation_grace_expires_at
-OLDER_END = TABLE.c.older_secrets_expire_at
-LATEST_END = sa.case(
-    (sa.and_(OLDER_END > REQUEST_TIME, OLDER_END > NEWEST_END), OLDER_END), (NEWEST_END > REQUEST_TIME, NEWEST_END)
-).label(NEWEST_END.name)
+NEWEST_EXPIRY = TABLE.c.secret_rotation_grace_expires_at
+OLDER_EXPIRY = TABLE.c.older_secrets_expire_at
+LATEST_EXPIRY = sa.case(
+    (sa.and_(OLDER_EXPIRY > REQUEST_TIME, OLDER_EXPIRY > NEWEST_EXPIRY), OLDER_EXPIRY),
+    (NEWEST_EXPIRY > REQUEST_TIME, NEWEST_EXPIRY),
+).label(NEWEST_EXPIRY.name)
 
 
 def _columns(row_type: type[Row]) -> list[AnyColumn]:
     """Return the columns of a row type; clients see when the last of the earlier secrets expires."""
-    return [LATEST_END if column is NEWEST_END else column for column in rows.columns(row_type, TABLE)]
+    return [LATEST_EXPIRY if column is NEWEST_EXPIRY else column for column in rows.columns(row_type, TABLE)]
 
 
-EXISTS = TABLE.c.deleted_at.is_(None)
-SELECT_BY_ID = tenant.select(*_columns(WebhookWithSecretRow)).where(EXISTS, TABLE.c.id == bindparam("id"))
+IS_NOT_DELETED = TABLE.c.deleted_at.is_(None)
+SELECT_BY_ID = tenant.select(*_columns(WebhookWithSecretRow)).where(IS_NOT_DELETED, TABLE.c.id == bindparam("id"))
 SELECT_ONE = Statement(WebhookWithSecretRow, SELECT_BY_ID)
 SELECT_ONE_FOR_UPDATE = Statement(WebhookWithSecretRow, SELECT_BY_ID.with_for_update(key_share=True))
 SELECT_ALL = Statement(
     WebhookRow,
-    tenant.select(*_columns(WebhookRow)).where(EXISTS).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc()),
+    tenant.select(*_columns(WebhookRow)).where(IS_NOT_DELETED).order_by(TABLE.c.created_at.desc(), TABLE.c.id.desc()),
 )
 SELECT_SECRETS = Statement(
     WebhookSecretsRow,
     tenant.select(*rows.columns(WebhookSecretsRow, TABLE)).where(TABLE.c.id == bindparam("id")),
 )
-SELECT_COUNT = sa.select(sa.func.count()).select_from(TABLE).where(tenant.where(TABLE), EXISTS)
+SELECT_COUNT = sa.select(sa.func.count()).select_from(TABLE).where(tenant.where(TABLE), IS_NOT_DELETED)
 # A concurrent request to create a webhook waits for this lock, so that the two cannot exceed the limit.
 SELECT_COMPANY_FOR_UPDATE = (
     sa.select(Company.id).where(Company.id == bindparam("own_id")).with_for_update(key_share=True)
