@@ -21,7 +21,7 @@ from app import address, egress
 from app.errors import StartError
 
 VARIABLE_PREFIX = "DISTRIBU_"
-DATA_FOLDER = Path("data")
+DATA_DIRECTORY = Path("data")
 SECRET_SUFFIXES = ("_URL", "_STORAGE")  # of variables that may contain a password, which is never shown
 MAX_RETRIES = 50
 MAX_RETRY_WAIT_SECONDS = 604_800  # a week
@@ -115,7 +115,7 @@ class Settings:
     """Every setting with its type. `.env.example` explains them to operators."""
 
     database_url: URL = setting(
-        f"sqlite:///{DATA_FOLDER}/distribu.sqlite3",
+        f"sqlite:///{DATA_DIRECTORY}/distribu.sqlite3",
         _database_url,
         "sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME",
     )

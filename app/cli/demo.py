@@ -128,7 +128,7 @@ def _counts(database: Database, company_id: str) -> Mapping[str, int]:
 
 
 def _key_file(database: Database) -> Path:
-    return (database.file.parent if database.file else config.DATA_FOLDER) / KEY_FILE
+    return (database.file.parent if database.file else config.DATA_DIRECTORY) / KEY_FILE
 
 
 def _store(file: Path, key: str) -> None:

@@ -1,7 +1,7 @@
 """Metrics for the operator, in the Prometheus format (`GET /metrics`).
 
 Not here: what is read from the database (`metrics_collector.py`), and where several processes count
-(`counter_folder.py`).
+(`counter_directory.py`).
 """
 
 import os

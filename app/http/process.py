@@ -23,7 +23,7 @@ from app.address import BASE_PATH
 from app.config import Settings
 from app.db import Database
 from app.errors import StartError
-from app.http import counter_folder, metrics
+from app.http import counter_directory, metrics
 from app.http.metrics_collector import MetricsCollector
 from app.http.protocol import EdgeProtocol
 from app.http.server import create_app
@@ -104,7 +104,7 @@ def _exit(*_: object) -> None:
 @contextlib.contextmanager
 def _metrics_served(settings: Settings, database: Database) -> Iterator[None]:
     """Share the counters of several processes, and serve them on a separate port if one is set."""
-    with counter_folder.shared() if settings.workers > 1 else contextlib.nullcontext():
+    with counter_directory.shared() if settings.workers > 1 else contextlib.nullcontext():
         if settings.metrics_port:
             _serve_metrics(settings.host, settings.metrics_port, database)
         yield

@@ -134,11 +134,11 @@ class TestProcesses:
     def folders(self, directory: Path) -> set[Path]:
         return set(directory.glob("distribu-metrics-*"))
 
-    def test_a_single_process_needs_no_folder(self, database_url: str, tmp_path: Path) -> None:
+    def test_a_single_process_needs_no_directory(self, database_url: str, tmp_path: Path) -> None:
         with self.server(database_url, tmp_path, workers=1):
             assert self.folders(tmp_path) == set()
 
-    def test_a_killed_server_frees_its_port_and_the_next_one_removes_its_folder(
+    def test_a_killed_server_frees_its_port_and_the_next_one_removes_its_directory(
         self, database_url: str, tmp_path: Path
     ) -> None:
         server = self.server(database_url, tmp_path, workers=2)
