@@ -5,8 +5,8 @@
 2. PostgreSQL has one pool for reads and writes.
 3. Driver exceptions are translated into our own in one place, `unavailability()`.
 
-Not here: statements (`app/queries`, `app/services`), the dialect for PostgreSQL (`app/postgresql.py`), and migrations
-(`app/schema_version.py`).
+Not in this module: statements (`app/queries`, `app/services`), the dialect for PostgreSQL (`app/postgresql.py`), and
+migrations (`app/schema_version.py`).
 """
 
 import random

@@ -5,7 +5,7 @@
    depends on, in the same message as BEGIN.
 2. Statements are prepared only on a direct connection.
 
-Not here: pools and transactions (`app/db.py`).
+Not in this module: pools and transactions (`app/db.py`).
 """
 
 import re

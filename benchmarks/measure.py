@@ -1,8 +1,8 @@
 """The cost of requests that are sent one at a time: latency, CPU time and memory. Linux only.
 
 Compare CPU time: other work on the machine delays a response, but hardly changes its CPU time. It includes the
-database, where an inefficient statement spends its time.
-Not here: what is measured (`paging.py`), and how results are printed (`report.py`).
+database, where an inefficient statement spends its time. Not in this module: what is measured (`paging.py`), and how
+results are printed (`report.py`).
 """
 
 import http.client

@@ -1,6 +1,6 @@
 """API keys: they authenticate a client, for one company and with certain scopes (contract, section 1).
 
-Not here: how a key is generated, hashed and found (`app/services/keys.py`).
+Not in this module: how a key is generated, hashed and found (`app/services/keys.py`).
 """
 
 from datetime import datetime

@@ -1,6 +1,6 @@
 """What all tables share: constraint names, ids, and column types that have the same meaning on both databases.
 
-Not here: engines and sessions (`app/db.py`).
+Not in this module: engines and sessions (`app/db.py`).
 """
 
 import secrets

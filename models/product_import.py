@@ -1,6 +1,6 @@
 """An import of products while it runs, and its changes until they are applied (contract, section 11).
 
-Not here: the steps of an import (`app/product_import/importer.py`).
+Not in this module: the steps of an import (`app/product_import/importer.py`).
 """
 
 from datetime import datetime

@@ -1,6 +1,6 @@
 """Webhooks, and every attempt to deliver an event to one of them (contract, section 8).
 
-Not here: when a delivery is claimed and sent (`app/delivery/queue.py`).
+Not in this module: when a delivery is claimed and sent (`app/delivery/queue.py`).
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""A bar chart of daily revenue, as SVG or PNG. Not here: the sums (`app/reports/sales.py`)."""
+"""A bar chart of daily revenue, as SVG or PNG. Not in this module: the sums (`app/reports/sales.py`)."""
 
 import math
 import secrets

@@ -1,4 +1,4 @@
-"""Tables that fit the terminal. Not here: JSON, messages and streams (`app/cli/output.py`).
+"""Tables that fit the terminal. Not in this module: JSON, messages and streams (`app/cli/output.py`).
 
 Words of up to MAX_WORD characters are never broken, so that an id, a time or an address can be copied. Text wraps
 between words. If that is not enough, columns are dropped from the right.

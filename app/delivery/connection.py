@@ -8,7 +8,7 @@ Rules of this file:
 3. A connection is used again only if both messages ended, the end of the response was unambiguous, and nothing follows.
 4. StaleError means that the receiver cannot have processed the request: the caller may send it on another connection.
 
-Not here: which connection is used for which request, and deadlines (`app/delivery/sender.py`).
+Not in this module: which connection is used for which request, and deadlines (`app/delivery/sender.py`).
 """
 
 import asyncio

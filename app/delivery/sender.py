@@ -3,7 +3,7 @@
 The client is built on asyncio and h11 (contract, sections 8.2 and 8.3), because connections must be pinned to checked
 addresses and every resource must be limited. It does not follow redirects and does not use a proxy.
 
-Not here: one connection (`app/delivery/connection.py`), signatures, retries and the queue.
+Not in this module: one connection (`app/delivery/connection.py`), signatures, retries and the queue.
 """
 
 import asyncio

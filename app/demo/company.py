@@ -1,6 +1,6 @@
 """The demo company: sample data to try the API with, the same in every installation.
 
-Not here: the catalogue (`app/demo/catalogue.py`), the customers (`app/demo/customers.py`), their orders
+Not in this module: the catalogue (`app/demo/catalogue.py`), the customers (`app/demo/customers.py`), their orders
 (`app/demo/orders.py`, `app/demo/volume.py`), and where the demo key is stored (`app/cli/demo.py`).
 """
 

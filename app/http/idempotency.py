@@ -8,7 +8,7 @@
 4. While the first request runs, a duplicate gets a 409 on PostgreSQL. SQLite has only one writer, so the duplicate
    waits.
 
-The rules are in section 9.1 of the contract. Not here: the table (`app/services/stored_responses.py`).
+The rules are in section 9.1 of the contract. Not in this module: the table (`app/services/stored_responses.py`).
 """
 
 import decimal

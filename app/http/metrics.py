@@ -1,6 +1,6 @@
 """Metrics for the operator, in the Prometheus format (`GET /metrics`).
 
-Not here: what is read from the database (`metrics_collector.py`), and where several processes count
+Not in this module: what is read from the database (`metrics_collector.py`), and where several processes count
 (`counter_directory.py`).
 """
 

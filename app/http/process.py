@@ -1,6 +1,6 @@
 """Run the server: listen, start worker processes, serve metrics, stop on a signal.
 
-Not here: the application (`app/http/server.py`).
+Not in this module: the application (`app/http/server.py`).
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """The rate limit of a key: a moving window, and the IETF header fields (contract, section 2).
 
-If the counter store fails, requests are not limited; the failure is logged and counted. Not here: the lookup of the key
-(`auth.py`).
+If the counter store fails, requests are not limited; the failure is logged and counted. Not in this module: the lookup
+of the key (`auth.py`).
 """
 
 import logging

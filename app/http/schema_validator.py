@@ -1,6 +1,6 @@
 """Validate values against a schema of the document, and report every error with its location.
 
-Not here: the error messages (`validation_messages.py`).
+Not in this module: the error messages (`validation_messages.py`).
 """
 
 import functools

@@ -1,6 +1,6 @@
 """Compose the application. The main decision in this module is the order of the middlewares.
 
-Not here: the process that runs it (`app/http/process.py`).
+Not in this module: the process that runs it (`app/http/process.py`).
 """
 
 import contextlib

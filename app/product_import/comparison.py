@@ -1,6 +1,6 @@
 """The effect of a row of a file on a product: create it, update it, or leave it unchanged (contract, section 11).
 
-Not here: what a file may look like (`product_csv`), and what is written when (`importer`).
+Not in this module: what a file may look like (`product_csv`), and what is written when (`importer`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -7,8 +7,8 @@
    a server or the next import continues it.
 
 If a process is killed before that, the next import or a server removes the staged rows. A stock is compared and written
-under the lock of its product: it replaces the current stock, and later orders are deducted from it. Not here: what a
-file may look like (`product_csv`), what is written (`staging`), and who may continue (`lease`).
+under the lock of its product: it replaces the current stock, and later orders are deducted from it. Not in this module:
+what a file may look like (`product_csv`), what is written (`staging`), and who may continue (`lease`).
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """A CSV file of products: check every cell, and collect all errors of the file.
 
-Not here: how a spreadsheet writes files (`text_file`, `csv_table`, `csv_numbers`), and what is stored (`comparison`).
-The limits of the values are read from the OpenAPI document.
+Not in this module: how a spreadsheet writes files (`text_file`, `csv_table`, `csv_numbers`), and what is stored
+(`comparison`). The limits of the values are read from the OpenAPI document.
 """
 
 import re

@@ -1,8 +1,8 @@
 """The changes of an import: staged in batches, applied together, then removed.
 
 A staged change is invisible outside the import. Applying a batch takes a few statements, under the locks of its
-products, which are taken in the order of their ids as orders take them (`app/services/inventory.py`).
-Not here: the order of the steps and their transactions (`importer`), and who may run them (`lease`).
+products, which are taken in the order of their ids as orders take them (`app/services/inventory.py`). Not in this
+module: the order of the steps and their transactions (`importer`), and who may run them (`lease`).
 """
 
 from collections import Counter

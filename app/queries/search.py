@@ -1,4 +1,4 @@
-"""Substring search, ignoring case. Not here: which columns of a row are searched (`models`).
+"""Substring search, ignoring case. Not in this module: which columns of a row are searched (`models`).
 
 Where the database has a search index (`app/queries/search_index.py`), it returns the rows that may contain a text of at
 least three characters; if there are few, only those are read. Otherwise the list is scanned and every row is compared.

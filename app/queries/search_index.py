@@ -5,7 +5,7 @@
 2. The indexes are not part of the schema's revisions, because a database may gain or lose support for them. They are
    rebuilt after every revision, because it may have changed the searched tables and their triggers.
 
-Not here: how they are queried (`app/queries/search.py`).
+Not in this module: how they are queried (`app/queries/search.py`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,7 @@
 
 `distribu db upgrade` refolds while servers run: it reads in batches and writes only what differs, each batch in a
 separate transaction. A server of an older version still folds in the old way; the next upgrade refolds the rows that it
-has written. Not here: the index of these texts, which triggers maintain (`app/queries/search_index.py`).
+has written. Not in this module: the index of these texts, which triggers maintain (`app/queries/search_index.py`).
 """
 
 from collections.abc import Mapping, Sequence

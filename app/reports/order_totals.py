@@ -1,6 +1,6 @@
 """What the reports on orders have in common: the orders of a range, and their totals.
 
-Not here: what a preset means (`app/reports/ranges.py`).
+Not in this module: what a preset means (`app/reports/ranges.py`).
 """
 
 from decimal import ROUND_HALF_UP, Decimal

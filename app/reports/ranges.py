@@ -1,6 +1,6 @@
 """The range of a report: a preset that ends today, or a start and end from the caller (contract, section 7), in UTC.
 
-Not here: how a caller writes a time (`app/schemas/times.py`).
+Not in this module: how a caller writes a time (`app/schemas/times.py`).
 """
 
 from collections.abc import Iterator

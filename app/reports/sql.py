@@ -1,6 +1,6 @@
 """SQL expressions of the reports that SQLite and PostgreSQL write differently.
 
-Not here: which rows a report covers (its own module), and the types of columns (`models/base.py`).
+Not in this module: which rows a report covers (its own module), and the types of columns (`models/base.py`).
 """
 
 from datetime import datetime

@@ -1,6 +1,6 @@
 """The reports as typed values and as JSON, named as in the document (contract, section 7).
 
-Not here: how the values are calculated (`app/reports/`).
+Not in this module: how the values are calculated (`app/reports/`).
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Webhooks and deliveries as JSON, in responses and requests (contract, section 8).
 
-Not here: the payloads of events (`app/schemas/events.py`).
+Not in this module: the payloads of events (`app/schemas/events.py`).
 """
 
 from collections.abc import Sequence

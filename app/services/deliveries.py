@@ -2,7 +2,7 @@
 
 A delivery is one attempt; the worker inserts the next one when it has failed.
 
-Not here: which delivery is claimed and sent when (`app/delivery/queue.py`, which works for all companies).
+Not in this module: which delivery is claimed and sent when (`app/delivery/queue.py`, which works for all companies).
 """
 
 from collections.abc import Iterable, Sequence

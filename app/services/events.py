@@ -3,8 +3,8 @@
 `sequence` follows the order of the commits: the counter is a column in the row of the entity, which is locked from the
 change until the commit.
 
-Not here: what an event contains (`app/schemas/events.py`), and its delivery (`app/services/deliveries.py` queues it,
-`app/delivery` sends it).
+Not in this module: what an event contains (`app/schemas/events.py`), and its delivery (`app/services/deliveries.py`
+queues it, `app/delivery` sends it).
 """
 
 from datetime import datetime, timedelta

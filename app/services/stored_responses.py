@@ -1,6 +1,6 @@
 """The stored responses of requests with an Idempotency-Key (contract, section 9.1).
 
-Not here: what makes two requests the same, and when a response is replayed (`app/http/idempotency.py`).
+Not in this module: what makes two requests the same, and when a response is replayed (`app/http/idempotency.py`).
 """
 
 from datetime import datetime, timedelta

@@ -1,6 +1,6 @@
 """Webhooks: list, get, create, update, delete, rotate the secret (contract, sections 8 and 9.5).
 
-Not here: which secrets are valid (`app/services/webhook_secrets.py`), the deliveries to a webhook
+Not in this module: which secrets are valid (`app/services/webhook_secrets.py`), the deliveries to a webhook
 (`app/services/deliveries.py`), and how they are sent (`app/delivery`).
 """
 

@@ -1,6 +1,6 @@
 """Every event type is complete in code, document and contract: `docs/adding-an-event.md` is the checklist.
 
-Not here: the enums of the document (`tests/contract/test_document.py`).
+Not in this module: the enums of the document (`tests/contract/test_document.py`).
 """
 
 import inspect
