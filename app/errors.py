@@ -1,4 +1,4 @@
-"""The exceptions of the domain and of the startup. Their messages are for the person who has to act.
+"""Exceptions of the domain and of startup. Their messages are for the person who has to act.
 
     DomainError
       + NotFoundError                404

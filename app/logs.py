@@ -15,7 +15,8 @@ import orjson
 
 SECRET = re.compile(r"(dk_|whsec_)[A-Za-z0-9_-]{8,}")
 MAX_CHARACTERS = 8_000  # of a message or a traceback
-# Control characters that JSON does not escape, and line ends of Unicode: a terminal or a log viewer may interpret them.
+# Control characters that JSON does not escape, and Unicode line separators: a terminal or a log viewer may interpret
+# them.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 LOG = logging.getLogger("distribu")
 

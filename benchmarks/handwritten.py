@@ -15,7 +15,7 @@ STATUSES = ", ".join(f"('{status}')" for status in OrderStatus)
 IN_RANGE = "company_id = :company AND created_at BETWEEN :first AND :last"
 SQLITE = {
     "GROUP BY": f"SELECT created_at / {DAY}, status, count(*), sum(total) FROM orders WHERE {IN_RANGE} GROUP BY 1, 2",
-    "look-ups": f"""
+    "lookups": f"""
         WITH RECURSIVE days(day) AS
           (SELECT :first / {DAY} UNION ALL SELECT day + 1 FROM days WHERE day < :last / {DAY}),
           statuses(status) AS (VALUES {STATUSES})
@@ -27,7 +27,7 @@ SQLITE = {
 POSTGRESQL = {
     "GROUP BY": f"""SELECT (created_at AT TIME ZONE 'UTC')::date, status, count(*), sum(total) FROM orders
         WHERE {IN_RANGE} GROUP BY 1, 2""",
-    "look-ups": f"""SELECT day, status, counted, revenue
+    "lookups": f"""SELECT day, status, counted, revenue
         FROM generate_series(CAST(:first AS timestamptz), CAST(:last AS timestamptz), '1 day') day
         CROSS JOIN (VALUES {STATUSES}) statuses(status) CROSS JOIN LATERAL
           (SELECT count(*) counted, sum(total) revenue FROM orders WHERE company_id = :company

@@ -40,7 +40,7 @@ FILES = {"new products": 0, "the same file again": 0, "price and stock changed":
 
 @dataclass(frozen=True, kw_only=True)
 class Import:
-    """One import: its duration, its peak memory, and the orders that were placed meanwhile."""
+    """One import: its duration, its peak memory, and the orders that were placed in the meantime."""
 
     name: str
     seconds: float

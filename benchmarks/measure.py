@@ -87,7 +87,7 @@ def get(connection: http.client.HTTPConnection, path: str, key: str) -> bytes:
 
 
 def cpu_ms(before: dict[int, float], after: dict[int, float]) -> float:
-    """Return the CPU milliseconds between two results of `cpu_clocks`; processes that ended meanwhile are left out."""
+    """Return the CPU milliseconds between two results of `cpu_clocks`; processes that have ended are omitted."""
     return sum(value - before.get(pid, 0) for pid, value in after.items()) * 1000
 
 

@@ -10,7 +10,7 @@ from models.base import Base, Instant, Money, Rate
 
 
 class Company(Base):
-    """A wholesale distributor. `slug` identifies it at the command line."""
+    """A wholesale distributor. `slug` identifies it on the command line."""
 
     __tablename__ = "companies"
     __table_args__ = (

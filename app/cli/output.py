@@ -32,7 +32,7 @@ def error(message: str) -> None:
 
 
 def document(content: Record | Sequence[Record]) -> None:
-    """Print one JSON document, in UTF-8 whatever the encoding of the terminal (RFC 8259, section 8.1)."""
+    """Print one JSON document, in UTF-8 regardless of the encoding of the terminal (RFC 8259, section 8.1)."""
     text(C1.sub(_escape, json.dumps(content, ensure_ascii=False, indent=2)))
 
 

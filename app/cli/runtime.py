@@ -24,7 +24,7 @@ def settings() -> Settings:
 
 @contextmanager
 def any_database(warn: Callable[[str], None] = output.warning) -> Iterator[Database]:
-    """Yield the database, whatever its schema, and close it. Calls `warn` for each unknown setting."""
+    """Yield the database, regardless of its schema, and close it. Calls `warn` for each unknown setting."""
     for name in config.unknown_variables():
         warn(f"{name} is not a setting of this version and is ignored.")
     database = Database(settings())

@@ -31,7 +31,7 @@ from app.http.response import JSON, Response
 from app.services import stored_responses
 
 ARGUMENT = "idempotency_key"  # the header, among the arguments of a handler
-EXACT = decimal.Context(prec=2 * MAX_DIGITS)  # enough digits for every number in a body
+EXACT_CONTEXT = decimal.Context(prec=2 * MAX_DIGITS)  # enough digits for every number in a body
 ESCAPED = re.compile(r"\\([\"\\])")
 
 
@@ -69,7 +69,7 @@ def fingerprint(arguments: Mapping[str, Any]) -> bytes:
 
 def _normalized(number: Decimal) -> str:
     """Return the canonical form of a number. A string is sufficient, because a member is never both text and number."""
-    return str(EXACT.normalize(number))
+    return str(EXACT_CONTEXT.normalize(number))
 
 
 def replay_or_run(

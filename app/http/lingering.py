@@ -32,7 +32,7 @@ class LingeringTransport:
         return self._is_ended or self._transport.is_closing()
 
     def close(self) -> None:
-        """Close the sending side, and the connection when the client has finished. A second call closes at once."""
+        """Close the sending side, and the connection when the client has finished. A second call closes it now."""
         if self.is_closing() or not self._is_receiving():
             self._transport.close()
             return
