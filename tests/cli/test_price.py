@@ -116,7 +116,7 @@ class TestSet:
 
 
 class TestList:
-    def test_lists_price_overrides_beside_catalogue_prices(
+    def test_lists_price_overrides_with_catalogue_prices(
         self, distribu: Command, shop: Tenant, price: Command, pair: Pair, fresh_database: Database
     ) -> None:
         other = factories.tenant(fresh_database)

@@ -88,7 +88,7 @@ def _without_enum(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _narrows(node: dict[str, Any]) -> bool:
-    """Return True if `node` allows one value of a named enum, or excludes one as the `not` beside it."""
+    """Return True if `node` allows one value of a named enum, or excludes one in an adjacent `not`."""
     return len(node["enum"]) == 1 and ("allOf" in node or node.keys() == {"enum"})
 
 

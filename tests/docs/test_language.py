@@ -36,6 +36,10 @@ REPLACEMENTS = {
     "(?<!stored_)(?:answer|answers|answered|answering)": "response, return, respond",
     r"(?<!in\sa\s)(?:moment|moments)": "time, timestamp, now",
     "(?<!limit_)(?:fault|faults)": "error, error detail, failure",
+    "look-up|look-ups": "lookup",
+    "beside": "alongside, in addition to, next to",
+    "judge|judges|judged": "validate, check",
+    "foreign (?:id|ids|cursor|cursors)": "an id of another company",
 }
 SPACE = r"[\s_#]+"
 BANNED = {

@@ -232,16 +232,16 @@ class TestDelivery:
     def test_the_server_runs_a_worker(
         self, serving: tuple[Server, Database], deployment: WebhookDeployment, tmp_path: Path
     ) -> None:
-        """`distribu serve` runs a worker beside it, restarts it when it dies, and stops it when it ends."""
+        """`distribu serve` runs a worker alongside it, restarts it if it dies, and stops it when it ends."""
         server = Server(serving[0].database_url, tmp_path / "log", **OPEN)
         with server:
-            deployment.webhook("/beside")
+            deployment.webhook("/alongside")
             deployment.customers(1)
-            deployment.receiver.wait("/beside")
+            deployment.receiver.wait("/alongside")
             first = children(server)
             os.kill(first[-1], signal.SIGKILL)
             deployment.customers(1)
-            deployment.receiver.wait("/beside", 2)
+            deployment.receiver.wait("/alongside", 2)
             last = children(server)
             assert server.stop() == 0
         await_end({*first, *last})
@@ -520,7 +520,7 @@ class TestFairness:
     """Receivers hang for as long as these tests run."""
 
     def test_bad_receivers_do_not_delay_others(self, deployment: WebhookDeployment) -> None:
-        """Ten bad endpoints of two companies, with thirty events each, and a healthy one beside them."""
+        """Ten failing receivers of two companies, with thirty events each, and a healthy one."""
         other = deployment.client_of(factories.tenant(deployment.database).key)
         for path in MISBEHAVIOUR:
             deployment.webhook(path)

@@ -232,7 +232,9 @@ class TestUpdateCustomer:
 
         assert client.patch(f"/customers/{data['id']}", json={}).status_code == 400
 
-    def test_foreign_and_unknown_ids_get_the_same_response(self, client: Client, database: Database) -> None:
+    def test_unknown_ids_and_ids_of_another_company_get_the_same_response(
+        self, client: Client, database: Database
+    ) -> None:
         foreign = factories.customer(database, factories.tenant(database).company_id)
 
         for method, body in (("GET", None), ("PATCH", {"name": "x"})):

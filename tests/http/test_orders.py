@@ -159,7 +159,7 @@ class TestCreateOrder:
     def test_form_encoding_is_rejected(self, shop: Shop) -> None:
         assert shop.client.post("/orders", data={"customerId": shop.customer}).status_code == 415
 
-    def test_an_unknown_or_foreign_customer_is_refused(self, shop: Shop) -> None:
+    def test_an_unknown_customer_or_one_of_another_company_is_refused(self, shop: Shop) -> None:
         product = shop.product()
         foreign = factories.customer(shop.database, factories.tenant(shop.database).company_id)
 
@@ -176,7 +176,7 @@ class TestCreateOrder:
             {"pointer": "/customerId", "code": "customer_blocked", "message": "Customer is blocked."}
         ]
 
-    def test_an_unknown_or_foreign_product_is_refused(self, shop: Shop) -> None:
+    def test_an_unknown_product_or_one_of_another_company_is_refused(self, shop: Shop) -> None:
         own = shop.product()
         foreign = factories.product(shop.database, factories.tenant(shop.database).company_id, stock=5)
 
@@ -459,7 +459,7 @@ class TestUpdateOrderStatus:
             "poNumber": "P",
         }
 
-    def test_foreign_and_unknown_ids_get_the_same_response(
+    def test_unknown_ids_and_ids_of_another_company_get_the_same_response(
         self, shop: Shop, database: Database, contract: Contract
     ) -> None:
         other = factories.tenant(database)

@@ -67,15 +67,15 @@ class TestGetProduct:
         assert (data["description"], data["sku"], data["imageUrl"], data["category"]) == (None, None, None, None)
         assert data["unit"] == "each"
 
-    def test_foreign_unknown_and_malformed_ids_get_the_same_response(
+    def test_unknown_and_malformed_ids_and_ids_of_another_company_get_the_same_response(
         self, client: Client, tenant: Tenant, database: Database
     ) -> None:
         other = factories.tenant(database)
-        foreign = factories.product(database, other.company_id)
+        others = factories.product(database, other.company_id)
 
         responses = [
             client.get(f"/products/{product_id}", headers={"X-Request-Id": "same"})
-            for product_id in (foreign, "c" + "0" * 24, "nope", "x" * 200, "%F0%9F%8D%9E")
+            for product_id in (others, "c" + "0" * 24, "nope", "x" * 200, "%F0%9F%8D%9E")
         ]
 
         assert {(response.status_code, response.content) for response in responses} == {
@@ -165,12 +165,12 @@ class TestListProducts:
         assert response.json()["error"] == "Invalid cursor."
         assert response.json()["details"][0]["pointer"] == "/query/cursor"
 
-    def test_a_foreign_cursor_is_rejected_like_an_unknown_one(
+    def test_a_cursor_of_another_company_is_rejected_like_an_unknown_one(
         self, client: Client, tenant: Tenant, database: Database
     ) -> None:
-        foreign = factories.product(database, factories.tenant(database).company_id)
+        others = factories.product(database, factories.tenant(database).company_id)
 
-        responses = [client.get("/products", params={"cursor": cursor}) for cursor in (foreign, "c" + "0" * 24)]
+        responses = [client.get("/products", params={"cursor": cursor}) for cursor in (others, "c" + "0" * 24)]
 
         assert responses[0].status_code == 400
         assert responses[0].content == responses[1].content

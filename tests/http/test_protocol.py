@@ -124,7 +124,7 @@ class TestMalformedHttp:
 
 class TestValidHttp:
     def test_trailers_are_not_headers(self, probe: Probe, connection: Connection) -> None:
-        """They arrive after the headers were judged."""
+        """They arrive after the headers were checked."""
         trailers = f"X-Number: 5\r\nX-Request-Id: late\r\nAuthorization: Bearer {probe.tenant.key}\r\n".encode()
         body = b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(BODY), BODY, trailers)
 

@@ -1,4 +1,4 @@
-"""The tables themselves guard what must never be stored, whatever the services do."""
+"""The tables themselves reject what must never be stored, regardless of the services."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Paging while the list changes: no row is skipped or repeated, whatever is inserted or deleted meanwhile."""
+"""Paging while the list changes: no row is skipped or repeated, regardless of concurrent inserts and deletes."""
 
 from datetime import datetime, timedelta
 
