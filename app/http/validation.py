@@ -7,6 +7,7 @@ for every request, stops at the first error and accepts several kinds of malform
 import asyncio
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -25,6 +26,16 @@ ZERO_QUALITY = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 BOOLEANS = {"true": True, "false": False}
 
 
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of an operation, and the name of the handler's argument."""
+
+    name: str
+    kind: str  # query, path or header
+    argument: str
+    schema: Document
+
+
 class RequestValidator:
     """The rules of the document for the requests of one operation."""
 
@@ -32,8 +43,8 @@ class RequestValidator:
         """Compile the schemas of the parameters and of the body."""
         definition = operation.definition
         parameters = [spec.dereference(document, parameter) for parameter in definition.get("parameters", [])]
-        self._parameters = parameters
-        self._query_names = [parameter["name"] for parameter in parameters if parameter["in"] == "query"]
+        self._parameters = [_parameter(parameter) for parameter in parameters]
+        self._query_names = [parameter.name for parameter in self._parameters if parameter.kind == "query"]
         self._parameter_validator = _parameter_validator(parameters)
         self._body_validator = _body_validator(definition, document)
         self._requires_body = spec.resolve(document, definition.get("requestBody", {})).get("required", False)
@@ -59,7 +70,7 @@ class RequestValidator:
         values: dict[str, Any] = {}
         details = []
         for parameter in self._parameters:
-            name, kind, schema = parameter["name"], parameter["in"], parameter["schema"]
+            name, kind, schema = parameter.name, parameter.kind, parameter.schema
             given = _given(scope, state, name, kind)
             if len(given) > 1:
                 details.append(ErrorDetail(pointer=f"/{kind}/{name}", message=f"{name} must be given only once"))
@@ -67,7 +78,8 @@ class RequestValidator:
                 values[name] = _convert(given[0], schema.get("type"))
             elif "default" in schema:
                 values[name] = schema["default"]
-        state.arguments = {spec.snake_case(name): value for name, value in values.items()}
+            if name in values:
+                state.arguments[parameter.argument] = values[name]
         unknown = [self._unknown(name) for name in state.query if name not in self._query_names]
         return details + self._parameter_validator.errors(values) + unknown
 
@@ -96,6 +108,11 @@ class ValidationMiddleware(HttpMiddleware):
         assert state.operation is not None  # OperationMiddleware runs first
         await self._validators[state.operation.id].validate(scope, receive, state)
         await self.app(scope, receive, send)
+
+
+def _parameter(definition: Document) -> Parameter:
+    name = definition["name"]
+    return Parameter(name, definition["in"], spec.snake_case(name), definition["schema"])
 
 
 def _parameter_validator(parameters: list[Document]) -> SchemaValidator:
