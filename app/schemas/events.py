@@ -36,21 +36,15 @@ class NewEvent:
     data: Json
 
 
-def order_summary(order: OrderRow) -> Json:
-    """Return the members that all events of an order have."""
-    rendered = ORDER.render(order)
-    return {name: rendered[name] for name in ("id", "status", "total", "customerId", "poNumber")}
-
-
 def order_created(order: OrderRow, items: Sequence[OrderItemRow]) -> NewEvent:
     """Return the event of an order that was placed."""
-    data = {**order_summary(order), "itemCount": len(items), "items": [ITEM.render(item) for item in items]}
+    data = {**_order_summary(order), "itemCount": len(items), "items": [ITEM.render(item) for item in items]}
     return NewEvent(EventType.ORDER_CREATED, order.id, data)
 
 
 def order_status_changed(order: OrderRow, previous_status: str) -> list[NewEvent]:
     """Return the events of an order whose status changed: one for any change, and one for some statuses."""
-    data = {**order_summary(order), "previousStatus": previous_status}
+    data = {**_order_summary(order), "previousStatus": previous_status}
     types = [EventType.ORDER_STATUS_CHANGED, STATUS_EVENTS.get(OrderStatus(order.status))]
     return [NewEvent(event_type, order.id, data) for event_type in types if event_type is not None]
 
@@ -92,3 +86,9 @@ def render(row: WebhookEventRow) -> Json:
     """Return a stored event as its receivers get it."""
     body: Json = orjson.loads(row.payload)
     return body
+
+
+def _order_summary(order: OrderRow) -> Json:
+    """Return the members that all events of an order have."""
+    rendered = ORDER.render(order)
+    return {name: rendered[name] for name in ("id", "status", "total", "customerId", "poNumber")}

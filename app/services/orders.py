@@ -137,9 +137,10 @@ def place(ctx: Context, draft: OrderCreate) -> tuple[OrderDetailRow, Items]:
     order_id = _insert(ctx, draft, pricing.amounts(priced, terms.tax_rate, terms.shipping))
     _insert_items(ctx, order_id, draft.items, prices)
     order, items = get(ctx, order_id)
-    details = {**payloads.order_summary(order), "itemCount": len(items)}
+    event = payloads.order_created(order, items)
+    details = {name: value for name, value in event.data.items() if name != "items"}
     audit.record(ctx, "order.placed", "order", order_id, details)
-    events.publish(ctx, payloads.order_created(order, items))
+    events.publish(ctx, event)
     return order, items
 
 
