@@ -10,7 +10,7 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
+class BackgroundJob:
     """A function with a name for the log, and the pause between two runs."""
 
     name: str
@@ -19,7 +19,7 @@ class Job:
 
 
 @contextlib.asynccontextmanager
-async def running(*jobs: Job) -> AsyncIterator[None]:
+async def running(*jobs: BackgroundJob) -> AsyncIterator[None]:
     """Run every job immediately, and again after each pause, until the block ends."""
     tasks = [asyncio.create_task(_repeat(job)) for job in jobs]
     try:
@@ -30,7 +30,7 @@ async def running(*jobs: Job) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _repeat(job: Job) -> None:
+async def _repeat(job: BackgroundJob) -> None:
     while True:
         try:
             await job.run()

@@ -9,7 +9,7 @@ from functools import partial
 from app.context import Context, Transactions, now
 from app.db import Database
 from app.http import background
-from app.http.background import Job
+from app.http.background import BackgroundJob
 from app.product_import import importer, lease
 from app.services import events, stored_responses, webhooks
 from app.services.companies import SYSTEM
@@ -22,12 +22,12 @@ IMPORTS_PAUSE_SECONDS = 10.0  # until then, an import that was killed while it w
 def running(database: Database) -> AbstractAsyncContextManager[None]:
     """Clean up in the background until the block ends."""
     return background.running(
-        Job(
+        BackgroundJob(
             name="deleting expired rows",
             run=partial(asyncio.to_thread, delete_expired, database),
             pause_seconds=EXPIRED_PAUSE_SECONDS,
         ),
-        Job(
+        BackgroundJob(
             name="resuming imports",
             run=partial(asyncio.to_thread, resume_imports, database),
             pause_seconds=IMPORTS_PAUSE_SECONDS,

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.context import now
 from app.db import Database
 from app.http import background
-from app.http.background import Job
+from app.http.background import BackgroundJob
 from app.http.middleware import HttpMiddleware
 from app.http.request_state import state_of
 from app.services import keys
@@ -42,7 +42,9 @@ class KeyUsage:
     async def writing(self) -> AsyncIterator[None]:
         """Write in the background until the block ends, then write the rest."""
         try:
-            async with background.running(Job(name="key usage", run=self._write_due, pause_seconds=CHECK_SECONDS)):
+            async with background.running(
+                BackgroundJob(name="key usage", run=self._write_due, pause_seconds=CHECK_SECONDS)
+            ):
                 yield
         finally:
             await self._write(self._take(everything=True))

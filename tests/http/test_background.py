@@ -3,7 +3,7 @@
 import asyncio
 
 from app.http import background
-from app.http.background import Job
+from app.http.background import BackgroundJob
 
 
 def test_a_job_that_fails_runs_again_until_the_block_ends() -> None:
@@ -17,7 +17,7 @@ def test_a_job_that_fails_runs_again_until_the_block_ends() -> None:
         raise RuntimeError("a failure")
 
     async def serve() -> int:
-        async with background.running(Job(name="failing", run=fail, pause_seconds=0)):
+        async with background.running(BackgroundJob(name="failing", run=fail, pause_seconds=0)):
             await has_run_again.wait()
         return len(asyncio.all_tasks())
 
