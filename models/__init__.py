@@ -11,14 +11,28 @@ from models.customer import Customer, CustomerStatus, PriceOverride
 from models.event import RESERVED, RETENTION_DAYS, SUBSCRIBABLE, Event, EventType
 from models.folding import searchable
 from models.idempotency import StoredResponse
+from models.inventory_movement import (
+    COUNT_REASONS,
+    DECREASING_REASONS,
+    INCREASING_REASONS,
+    MAX_STOCK,
+    OPENING_SEQUENCE,
+    InventoryMovement,
+    MovementReason,
+)
 from models.order import NEXT_STATUSES, Order, OrderItem, OrderStatus
 from models.product import Product
 from models.product_import import ImportState, ProductImport, ProductImportRow
 from models.webhook import AttemptCount, Delivery, Webhook
 
 __all__ = [
+    "COUNT_REASONS",
+    "DECREASING_REASONS",
+    "INCREASING_REASONS",
     "MAX_AMOUNT",
+    "MAX_STOCK",
     "NEXT_STATUSES",
+    "OPENING_SEQUENCE",
     "RESERVED",
     "RETENTION_DAYS",
     "SUBSCRIBABLE",
@@ -33,7 +47,9 @@ __all__ = [
     "Event",
     "EventType",
     "ImportState",
+    "InventoryMovement",
     "KeyStatus",
+    "MovementReason",
     "Order",
     "OrderItem",
     "OrderStatus",

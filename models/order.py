@@ -7,6 +7,7 @@ from enum import StrEnum
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
@@ -78,6 +79,7 @@ class Order(Base):
     shipping: Mapped[Decimal] = mapped_column(Money)
     total: Mapped[Decimal] = mapped_column(Money)
     event_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
+    has_movements: Mapped[bool | None] = mapped_column(Boolean)  # null: placed before the ledger existed
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
 
@@ -90,6 +92,7 @@ class OrderItem(Base):
         UniqueConstraint("order_id", "position"),
         ForeignKeyConstraint(["company_id", "order_id"], ["orders.company_id", "orders.id"]),
         ForeignKeyConstraint(["company_id", "product_id"], ["products.company_id", "products.id"]),
+        Index("ix_order_items_product", "company_id", "product_id"),
         CheckConstraint("quantity BETWEEN 1 AND 1000000", name="quantity"),
         CheckConstraint("unit_price >= 0", name="unit_price"),
     )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -33,16 +33,44 @@ class Product(Base):
         Index(None, "company_id", "category", "created_at", "id"),
         Index(None, "company_id", "is_active", "created_at", "id"),
         Index(None, "company_id", "updated_at", "created_at", "id"),
+        Index(
+            "uq_products_company_id_external_id",
+            "company_id",
+            "external_id",
+            unique=True,
+            postgresql_where=text("external_id IS NOT NULL"),
+            sqlite_where=text("external_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_products_barcode",
+            "company_id",
+            "barcode",
+            "created_at",
+            "id",
+            postgresql_where=text("barcode IS NOT NULL"),
+            sqlite_where=text("barcode IS NOT NULL"),
+        ),
+        Index(
+            "ix_products_low_stock",
+            "company_id",
+            "created_at",
+            "id",
+            postgresql_where=text("stock <= low_stock_threshold"),
+            sqlite_where=text("stock <= low_stock_threshold"),
+        ),
     )
 
     company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))
     name: Mapped[str] = mapped_column(String(200))
     sku: Mapped[str | None] = mapped_column(String(100))
+    external_id: Mapped[str | None] = mapped_column(String(255))
+    barcode: Mapped[str | None] = mapped_column(String(14))
     description: Mapped[str | None] = mapped_column(String(2000))
     category: Mapped[str | None] = mapped_column(String(100))
     unit: Mapped[str] = mapped_column(String(50), default="each")
     price: Mapped[Decimal] = mapped_column(Money)
     stock: Mapped[int] = mapped_column(BigInteger, default=0)
+    movement_sequence: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # of the last movement
     low_stock_threshold: Mapped[int] = mapped_column(BigInteger, default=5)
     image_url: Mapped[str | None] = mapped_column(String(2048))
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)

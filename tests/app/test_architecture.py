@@ -24,6 +24,7 @@ DIALECT_FILES = {
     "app/reports/sql.py",
     "migrations/column_types.py",
     "migrations/versions/0002_orders.py",  # triggers
+    "migrations/versions/0009_inventory_movements.py",  # triggers
     "models/base.py",  # column types
 }
 
@@ -92,7 +93,7 @@ def test_only_named_files_distinguish_the_databases() -> None:
 
 @pytest.mark.parametrize("file", REVISIONS, ids=relative)
 def test_a_revision_does_not_depend_on_code_that_changes(file: Path) -> None:
-    assert imported_modules(file) <= {"alembic", "migrations", "sqlalchemy"}
+    assert imported_modules(file) <= {"alembic", "collections", "migrations", "sqlalchemy"}
 
 
 def test_no_function_swallows_an_error() -> None:
