@@ -30,6 +30,11 @@ def update(table: Table) -> Update:
     return sa.update(table).where(where(table), table.c.id == bindparam(ROW_PARAMETER))
 
 
+def update_all(table: Table) -> Update:
+    """Update the company's rows of `table` whose ids are the parameter `ids`."""
+    return sa.update(table).where(where(table), table.c.id.in_(bindparam("ids", expanding=True)))
+
+
 def params(ctx: Context, **values: object) -> dict[str, object]:
     """Return the parameters of a statement that begins here."""
     return {COMPANY_PARAMETER: ctx.company_id, **values}

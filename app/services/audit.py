@@ -1,8 +1,9 @@
 """The audit log: written in the transaction of the change, listed newest first (contract, section 10)."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy import bindparam
@@ -32,6 +33,15 @@ class AuditEntryRow(Row):
     created_at: datetime
 
 
+class NewEntry(NamedTuple):
+    """An entry to be recorded: what was done to an entity."""
+
+    action: str
+    entity: str
+    entity_id: str
+    details: Details
+
+
 LOG = logging.getLogger(__name__)
 TABLE = table(AuditEntry)
 MAX_DETAILS_BYTES = 8_000
@@ -45,20 +55,29 @@ SELECT_NEWEST = Statement(
 
 def record(ctx: Context, action: str, entity: str, entity_id: str, details: Details | None = None) -> None:
     """Record that the actor did `action` to an entity. Details over 8 KB are dropped, and this is logged."""
-    row = {
-        "id": new_id(ctx.now),
-        "company_id": ctx.company_id,
-        "action": action,
-        "actor_type": ctx.actor.type,
-        "actor_id": ctx.actor.id,
-        "entity_type": entity,
-        "entity_id": entity_id,
-        "details": limit_details(action, entity, entity_id, details or {}),
-        "request_id": ctx.request_id,
-        "address": ctx.address,
-        "created_at": ctx.now,
-    }
-    ctx.session.connection().execute(TABLE.insert(), row)
+    record_all(ctx, [NewEntry(action, entity, entity_id, details or {})])
+
+
+def record_all(ctx: Context, entries: Iterable[NewEntry]) -> None:
+    """Record what the actor did, in this order, in one statement. Details over 8 KB are dropped, and this is logged."""
+    inserted = [
+        {
+            "id": new_id(ctx.now),
+            "company_id": ctx.company_id,
+            "action": entry.action,
+            "actor_type": ctx.actor.type,
+            "actor_id": ctx.actor.id,
+            "entity_type": entry.entity,
+            "entity_id": entry.entity_id,
+            "details": limit_details(*entry),
+            "request_id": ctx.request_id,
+            "address": ctx.address,
+            "created_at": ctx.now,
+        }
+        for entry in entries
+    ]
+    if inserted:
+        ctx.session.connection().execute(TABLE.insert(), inserted)
 
 
 def limit_details(action: str, entity: str, entity_id: str, details: Details) -> Details:

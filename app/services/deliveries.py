@@ -36,6 +36,13 @@ class MissedEventRow(Row):
     type: str
 
 
+class StoredEvent(NamedTuple):
+    """An event in the outbox."""
+
+    id: str
+    type: EventType
+
+
 class FirstAttempt(NamedTuple):
     """A delivery to be queued."""
 
@@ -92,10 +99,16 @@ SELECT_MISSED_EVENTS = Statement(
 )
 
 
-def fan_out(ctx: Context, event_id: str, event: EventType) -> None:
-    """Queue an event for every active webhook that subscribes to its type."""
+def fan_out_all(ctx: Context, events: Iterable[StoredEvent]) -> None:
+    """Queue events for every active webhook that subscribes to their types."""
     subscribers = SELECT_SUBSCRIBERS.all(ctx.session, tenant.params(ctx))
-    enqueue(ctx, [FirstAttempt(webhook.id, event_id, event) for webhook in subscribers if event in webhook.events])
+    attempts = (
+        FirstAttempt(webhook.id, event.id, event.type)
+        for event in events
+        for webhook in subscribers
+        if event.type in webhook.events
+    )
+    enqueue(ctx, attempts)
 
 
 def enqueue(ctx: Context, attempts: Iterable[FirstAttempt]) -> list[str]:

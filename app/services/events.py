@@ -7,21 +7,39 @@ Not in this module: what an event contains (`app/schemas/events.py`), and its de
 queues it, `app/delivery` sends it).
 """
 
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam
+from sqlalchemy import Table, bindparam
 from sqlalchemy.orm import Session
 
 from app.context import Context
 from app.queries import listing, tenant
+from app.queries.rows import Row, Statement
 from app.schemas import events as payloads
 from app.schemas.events import NewEvent, WebhookEventRow
 from app.schemas.webhooks import WebhookDeliveryRow
 from app.services import deliveries, webhooks
-from app.services.deliveries import FirstAttempt
+from app.services.deliveries import FirstAttempt, StoredEvent
 from models import RETENTION_DAYS, Customer, Event, EventType, Order, Product, Webhook, id_before, new_id
 from models.base import table
+
+
+class EventSequenceRow(Row):
+    """The number of an entity's last event."""
+
+    id: str
+    event_sequence: int
+
+
+def _reserve_sequences(entities: Table) -> Statement[EventSequenceRow]:
+    """Return the update that adds `count` to the counters of the entities `ids`."""
+    counter = entities.c.event_sequence
+    statement = tenant.update_all(entities).values(event_sequence=counter + bindparam("count"))
+    return Statement(EventSequenceRow, statement.returning(entities.c.id, counter))
+
 
 TABLE = table(Event)
 # By the part of an event type before the dot. These tables have the column `event_sequence`.
@@ -31,6 +49,7 @@ ENTITY_TABLES = {
     "product": table(Product),
     "webhook": table(Webhook),
 }
+RESERVE_SEQUENCES = {kind: _reserve_sequences(entities) for kind, entities in ENTITY_TABLES.items()}
 LISTING = listing.Listing(
     WebhookEventRow,
     TABLE,
@@ -51,14 +70,20 @@ DELETE_EXPIRED = sa.delete(TABLE).where(TABLE.c.id.in_(SELECT_EXPIRED_IDS))
 
 def publish(ctx: Context, event: NewEvent) -> None:
     """Publish an event to the webhooks that subscribe to its type."""
-    deliveries.fan_out(ctx, _insert(ctx, event), event.type)
+    publish_all(ctx, [event])
+
+
+def publish_all(ctx: Context, events: Sequence[NewEvent]) -> None:
+    """Publish events in their order, in a number of statements that does not depend on how many they are."""
+    if events:
+        deliveries.fan_out_all(ctx, _insert_all(ctx, events))
 
 
 def test(ctx: Context, webhook_id: str) -> WebhookDeliveryRow:
     """Queue a test event for one webhook and return its delivery. Raises NotFoundError."""
     webhooks.lock(ctx, webhook_id)
-    event_id = _insert(ctx, payloads.webhook_test(webhook_id))
-    (delivery_id,) = deliveries.enqueue(ctx, [FirstAttempt(webhook_id, event_id, EventType.WEBHOOK_TEST)])
+    (stored,) = _insert_all(ctx, [payloads.webhook_test(webhook_id)])
+    (delivery_id,) = deliveries.enqueue(ctx, [FirstAttempt(webhook_id, stored.id, stored.type)])
     return deliveries.get(ctx, webhook_id, delivery_id)
 
 
@@ -81,26 +106,41 @@ def delete_expired(session: Session, now: datetime) -> int:
     return session.connection().execute(DELETE_EXPIRED, {"first_kept_id": id_before(now - RETENTION)}).rowcount
 
 
-def _insert(ctx: Context, event: NewEvent) -> str:
-    """Insert an event with its final payload and return its id."""
-    event_id = new_id(ctx.now)
-    sequence = _next_sequence(ctx, event)
-    row = {
-        "id": event_id,
-        "company_id": ctx.company_id,
-        "type": event.type,
-        "entity_id": event.entity_id,
-        "sequence": sequence,
-        "payload": payloads.payload(event, event_id, sequence, ctx.now),
-        "request_id": ctx.request_id,
-        "created_at": ctx.now,
-    }
-    ctx.session.connection().execute(TABLE.insert(), row)
-    return event_id
+def _insert_all(ctx: Context, events: Sequence[NewEvent]) -> list[StoredEvent]:
+    """Insert events with their final payloads."""
+    inserted = []
+    for event, sequence in zip(events, _sequences(ctx, events), strict=True):
+        event_id = new_id(ctx.now)
+        row = {
+            "id": event_id,
+            "company_id": ctx.company_id,
+            "type": event.type,
+            "entity_id": event.entity_id,
+            "sequence": sequence,
+            "payload": payloads.payload(event, event_id, sequence, ctx.now),
+            "request_id": ctx.request_id,
+            "created_at": ctx.now,
+        }
+        inserted.append(row)
+    ctx.session.connection().execute(TABLE.insert(), inserted)
+    return [StoredEvent(str(row["id"]), event.type) for row, event in zip(inserted, events, strict=True)]
 
 
-def _next_sequence(ctx: Context, event: NewEvent) -> int:
-    entities = ENTITY_TABLES[event.type.partition(".")[0]]
-    counter = entities.c.event_sequence
-    statement = tenant.update(entities).values(event_sequence=counter + 1).returning(counter)
-    return int(ctx.session.execute(statement, tenant.params(ctx, row_id=event.entity_id)).scalar_one())
+def _sequences(ctx: Context, events: Sequence[NewEvent]) -> list[int]:
+    """Reserve the next sequence numbers of the entities, and return the one of each event.
+
+    Entities with the same number of events share a statement; few have more than one or two.
+    """
+    counts = Counter((event.type.partition(".")[0], event.entity_id) for event in events)
+    groups: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for (kind, entity_id), count in counts.items():
+        groups[kind, count].append(entity_id)
+    following: dict[str, int] = {}
+    for (kind, count), ids in groups.items():
+        for row in RESERVE_SEQUENCES[kind].all(ctx.session, tenant.params(ctx, ids=ids, count=count)):
+            following[row.id] = row.event_sequence - count
+    sequences = []
+    for event in events:
+        following[event.entity_id] += 1
+        sequences.append(following[event.entity_id])
+    return sequences
