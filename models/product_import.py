@@ -50,8 +50,9 @@ class ProductImport(Base):
 class ProductImportRow(Base):
     """One product to create or update: the fields that the file sets, and all fields after the change.
 
-    The id and the details are used for the audit entry. They are valid while the product has the stock and the
-    `updated_at` of the comparison.
+    The id is also that of the audit entry, the movement and the event. The fields, the details of the audit entry and
+    the events are valid while the product has the stock and the `updated_at` of the comparison. Columns that the
+    previous version does not write may be null.
     """
 
     __tablename__ = "product_import_rows"
@@ -68,6 +69,9 @@ class ProductImportRow(Base):
     seen_updated_at: Mapped[datetime | None] = mapped_column(Instant)
     given: Mapped[dict[str, object]] = mapped_column(JSON)
     details: Mapped[dict[str, object]] = mapped_column(JSON)
+    event: Mapped[str | None] = mapped_column(Text)  # JSON; the time and the sequence are inserted when it is applied
+    low_stock_id: Mapped[str | None] = mapped_column(Id)
+    low_stock_event: Mapped[str | None] = mapped_column(Text)
     sku: Mapped[str] = mapped_column(String(100))
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str | None] = mapped_column(String(2000))
@@ -76,4 +80,8 @@ class ProductImportRow(Base):
     price: Mapped[Decimal] = mapped_column(Money)
     stock: Mapped[int] = mapped_column(BigInteger)
     is_active: Mapped[bool] = mapped_column(Boolean)
+    external_id: Mapped[str | None] = mapped_column(String(255))
+    barcode: Mapped[str | None] = mapped_column(String(14))
+    low_stock_threshold: Mapped[int | None] = mapped_column(BigInteger)
+    image_url: Mapped[str | None] = mapped_column(String(2048))
     search_text: Mapped[str] = mapped_column(Text)

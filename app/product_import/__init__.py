@@ -2,7 +2,7 @@
 
 - A file: its text (`text_file`), its table (`csv_table`), its numbers (`csv_numbers`), and its rows as products
   (`product_csv`). No database.
-- The database: the change that a row makes (`comparison`), the exclusive right to import (`lease`), and the changes
-  until they are applied (`staging`).
+- The database: the change that a row makes (`comparison`), the exclusive right to import (`lease`), the changes until
+  they are applied (`staging`), and their application (`applying`, `statements`).
 - `importer` runs these steps in order, in many short transactions.
 """

@@ -5,16 +5,15 @@ Not in this module: what a file may look like (`product_csv`), and what is writt
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import cast
 
 from sqlalchemy import bindparam
 
 from app.context import Context
 from app.product_import.product_csv import FIELDS, ProductFields
-from app.queries import tenant
-from app.queries.rows import Row, Statement
+from app.queries import rows, tenant
+from app.queries.rows import Statement
+from app.schemas.products import ProductRow
 from app.services import audit
 from app.services.audit import Details
 from app.services.products import TABLE
@@ -22,32 +21,16 @@ from app.services.products import TABLE
 DEFAULTS = {field: getattr(TABLE.c[field].default, "arg", None) for field in FIELDS.values()}
 
 
-class ExistingProductRow(Row):
+class ExistingProductRow(ProductRow):
     """A product with the sku of a row."""
 
-    id: str
-    updated_at: datetime
     sku: str
-    name: str
-    description: str | None
-    category: str | None
-    unit: str
-    price: Decimal
-    stock: int
-    is_active: bool
+    low_stock_threshold: int
 
 
+# The sku is never null: products are selected by it.
 COLUMNS = [
-    TABLE.c.id,
-    TABLE.c.updated_at,
-    TABLE.c.sku.label("sku"),  # never null: products are selected by it
-    TABLE.c.name,
-    TABLE.c.description,
-    TABLE.c.category,
-    TABLE.c.unit,
-    TABLE.c.price,
-    TABLE.c.stock,
-    TABLE.c.is_active,
+    column.label("sku") if column.name == "sku" else column for column in rows.columns(ExistingProductRow, TABLE)
 ]
 SELECT_EXISTING = Statement(
     ExistingProductRow, tenant.select(*COLUMNS).where(TABLE.c.sku.in_(bindparam("skus", expanding=True)))
@@ -79,11 +62,15 @@ def resolve_empty_cells(row: ProductFields, *, clear: bool) -> ProductFields:
     return cast("ProductFields", {field: value for field, value in row.items() if value is not None})
 
 
-def compare_rows(ctx: Context, rows: Sequence[ProductFields]) -> Iterator[ProductChange | None]:
+def compare_rows(ctx: Context, fields: Sequence[ProductFields]) -> Iterator[ProductChange | None]:
     """Yield the change that each row makes, or None if it makes none."""
-    skus = [row["sku"] for row in rows]
-    existing = {product.sku: product for product in SELECT_EXISTING.all(ctx.session, tenant.params(ctx, skus=skus))}
-    return (compare(row, existing.get(row["sku"])) for row in rows)
+    existing = select_existing(ctx, [row["sku"] for row in fields])
+    return (compare(row, existing.get(row["sku"])) for row in fields)
+
+
+def select_existing(ctx: Context, skus: Sequence[str]) -> dict[str, ExistingProductRow]:
+    """Return the products with these skus, by sku."""
+    return {product.sku: product for product in SELECT_EXISTING.all(ctx.session, tenant.params(ctx, skus=skus))}
 
 
 def compare(given: ProductFields, existing: ExistingProductRow | None) -> ProductChange | None:
@@ -95,16 +82,7 @@ def compare(given: ProductFields, existing: ExistingProductRow | None) -> Produc
 
 
 def _fields(product: ExistingProductRow) -> ProductFields:
-    return {
-        "sku": product.sku,
-        "name": product.name,
-        "description": product.description,
-        "category": product.category,
-        "unit": product.unit,
-        "price": product.price,
-        "stock": product.stock,
-        "is_active": product.is_active,
-    }
+    return cast("ProductFields", {field: getattr(product, field) for field in FIELDS.values()})
 
 
 def _to_json(fields: ProductFields) -> dict[str, object]:

@@ -8,7 +8,7 @@
 
 If a process is killed before that, the next import or a server removes the staged rows. A stock is compared and written
 under the lock of its product: it replaces the current stock, and later orders are deducted from it. Not in this module:
-what a file may look like (`product_csv`), what is written (`staging`), and who may continue (`lease`).
+what a file may look like (`product_csv`), what is written (`staging`, `applying`), and who may continue (`lease`).
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.context import Actor, ActorType, Context, Transactions
 from app.errors import DatabaseUnavailableError
-from app.product_import import comparison, lease, staging
+from app.product_import import applying, comparison, lease, staging
 from app.product_import.comparison import ProductChange
 from app.product_import.lease import LEASE, Claim, ImportRow
 from app.product_import.product_csv import ProductCsv, ProductFields, RejectedFileError
@@ -193,11 +193,11 @@ def _apply_batches(ctx: Context, claim: Claim) -> ImportResult | None:
     if progress.state == ImportState.DONE:  # committed, but the confirmation of the commit was lost
         return ImportResult(**counts)
     after, deadline = progress.applied_to, None
-    while last := staging.next_batch(ctx, claim, after):
+    while last := applying.next_batch(ctx, claim, after):
         if deadline is None and staging.blocks_orders(ctx, last):
             is_first = progress.state == ImportState.STAGING
             deadline = time.monotonic() + (HOLD_SECONDS if is_first else SHORT_HOLD_SECONDS)
-        counts.update(staging.apply(ctx, claim, after, last))
+        counts.update(applying.apply(ctx, claim, after, last))
         after = last
         if deadline is not None and time.monotonic() > deadline:
             lease.renew(ctx, claim, state=ImportState.APPLYING, applied_to=after, **counts)

@@ -15,7 +15,7 @@ from app.product_import.csv_table import CsvOptions
 from app.product_import.importer import ImportResult
 from app.product_import.product_csv import FIELDS, ProductCsv, ProductFields, RejectedFileError
 from app.product_import.text_file import MAX_QUOTED
-from models import AuditEntry, Product, ProductImport, ProductImportRow
+from models import AuditEntry, InventoryMovement, Product, ProductImport, ProductImportRow
 from tests.support import factories
 from tests.support.factories import Tenant
 
@@ -107,6 +107,26 @@ def audited(database: Database, shop: Tenant) -> list[tuple[str, str, str, dict[
         entries = session.query(AuditEntry).filter_by(company_id=shop.company_id, request_id="test")
         rows = [(entry.action, entry.entity_type, entry.entity_id, entry.details) for entry in entries]
     return sorted((row for row in rows if row[0].startswith("product.")), key=lambda row: (row[0], row[2]))
+
+
+def movements(database: Database, shop: Tenant, product_id: str) -> list[InventoryMovement]:
+    """Return the movements of a product in their order, after checking that they have no holes and add up."""
+    with database.transaction() as session:
+        rows = session.query(InventoryMovement).filter_by(company_id=shop.company_id, product_id=product_id)
+        found = rows.order_by(InventoryMovement.sequence).all()
+        product = session.get(Product, product_id)
+    stock = 0
+    for number, row in enumerate(found):
+        assert (row.sequence, row.stock_before) == (number, stock)
+        stock = row.stock_after
+    if product is not None:
+        assert (product.movement_sequence, product.stock) == (len(found) - 1, stock)
+    return found
+
+
+def moved(database: Database, shop: Tenant, product_id: str) -> list[tuple[str, int]]:
+    """Return the reason and the delta of each movement of a product."""
+    return [(row.reason, row.delta) for row in movements(database, shop, product_id)]
 
 
 def count_rows(database: Database) -> int:

@@ -16,7 +16,7 @@ from app.product_import.comparison import ProductChange
 from app.product_import.importer import ImportResult
 from app.product_import.product_csv import ProductCsv, RejectedFileError
 from models import Product, searchable
-from tests.product_import.conftest import audited, count_rows, counts, indexed, run, stored
+from tests.product_import.conftest import audited, count_rows, counts, indexed, moved, movements, run, stored
 from tests.support import factories
 from tests.support.factories import Tenant
 
@@ -160,6 +160,37 @@ class TestAudit:
         assert ("product.updated", {}) in [(entry[0], entry[3]) for entry in audited(fresh_database, shop)]
 
 
+class TestLedger:
+    def test_a_new_product_has_an_opening_row(self, fresh_database: Database, shop: Tenant) -> None:
+        run(fresh_database, shop, "sku,name,price,stock\nW-1,Widget,8.50,3\nW-2,Gadget,1,\n")
+
+        for sku, stock in (("W-1", 3), ("W-2", 0)):
+            product = stored(fresh_database, shop, sku)
+            (opening,) = movements(fresh_database, shop, product.id)
+            assert (opening.reason, opening.delta, opening.stock_after) == ("OPENING", stock, stock)
+            assert (opening.actor_type, opening.actor_id, opening.request_id) == ("USER", "tester", "test")
+            assert opening.created_at == product.created_at
+
+    def test_a_changed_stock_is_a_movement(self, fresh_database: Database, shop: Tenant) -> None:
+        product = factories.product(fresh_database, shop.company_id, sku="W-1", stock=5)
+
+        for stock in (8, 0):
+            run(fresh_database, shop, f"sku,name,price,stock\nW-1,Widget,8.50,{stock}\n")
+
+        assert moved(fresh_database, shop, product) == [("OPENING", 5), ("IMPORT", 3), ("IMPORT", -8)]
+        movement = movements(fresh_database, shop, product)[-1]
+        assert (movement.actor_type, movement.actor_id, movement.request_id) == ("USER", "tester", "test")
+        assert (movement.reference, movement.note, movement.order_id) == (None, None, None)
+        assert movement.created_at == stored(fresh_database, shop, "W-1").updated_at
+
+    def test_a_stock_that_stays_is_no_movement(self, fresh_database: Database, shop: Tenant) -> None:
+        product = factories.product(fresh_database, shop.company_id, sku="W-1", stock=5)
+
+        run(fresh_database, shop, "sku,name,price,stock\nW-1,Renamed,8.50,5\n")
+
+        assert moved(fresh_database, shop, product) == [("OPENING", 5)]
+
+
 class TestConcurrentChanges:
     """What happens between the comparison of a product and its update."""
 
@@ -171,6 +202,10 @@ class TestConcurrentChanges:
     def set(self, database: Database, product_id: str, **values: Any) -> None:
         with database.transaction(write=True) as session:
             session.execute(sa.update(Product).where(Product.id == product_id).values(updated_at=now(), **values))
+
+    def delete(self, database: Database, product_id: str) -> None:
+        with database.transaction(write=True) as session:
+            session.execute(sa.delete(Product).where(Product.id == product_id))
 
     def test_a_stock_replaces_what_an_order_has_left(self, fresh_database: Database, shop: Tenant) -> None:
         product = factories.product(fresh_database, shop.company_id, sku="W-1", name="Widget", stock=10)
@@ -223,6 +258,80 @@ class TestConcurrentChanges:
         assert counts(result) == (1, 1, 0)
         assert (stored(fresh_database, shop, "W-2").name, stored(fresh_database, shop, "W-2").stock) == ("Gadget", 4)
         assert indexed(fresh_database) == dict.fromkeys(("W-1", "W-2"), 1)
+
+    def test_a_product_that_was_deleted_meanwhile_is_created(self, fresh_database: Database, shop: Tenant) -> None:
+        deleted = factories.product(fresh_database, shop.company_id, sku="W-1", stock=10, category="Tools")
+        kept = factories.product(fresh_database, shop.company_id, sku="W-2", stock=10)
+
+        result = self.run(
+            fresh_database,
+            shop,
+            "sku,name,price,stock\nW-1,Widget,8.50,4\nW-2,Gadget,1,9\n",
+            lambda: self.delete(fresh_database, deleted),
+        )
+
+        created = stored(fresh_database, shop, "W-1")
+        assert counts(result) == (1, 1, 0)
+        assert (created.name, created.stock, created.category) == ("Widget", 4, None)
+        assert created.id != deleted
+        assert moved(fresh_database, shop, deleted) == [("OPENING", 10)]
+        assert moved(fresh_database, shop, created.id) == [("OPENING", 4)]
+        assert moved(fresh_database, shop, kept) == [("OPENING", 10), ("IMPORT", -1)]
+        assert {entry[2] for entry in audited(fresh_database, shop)} == {created.id, kept, shop.company_id}
+        assert indexed(fresh_database) == dict.fromkeys(("W-1", "W-2"), 1)
+
+    def test_a_product_that_was_deleted_and_created_again_meanwhile_is_updated(
+        self, fresh_database: Database, shop: Tenant
+    ) -> None:
+        deleted = factories.product(fresh_database, shop.company_id, sku="W-1", stock=10)
+
+        def replace() -> None:
+            self.delete(fresh_database, deleted)
+            factories.product(fresh_database, shop.company_id, sku="W-1", stock=1, category="Theirs")
+
+        result = self.run(fresh_database, shop, "sku,name,price,stock\nW-1,Widget,8.50,4\n", replace)
+
+        product = stored(fresh_database, shop, "W-1")
+        assert counts(result) == (0, 1, 0)
+        assert (product.name, product.category) == ("Widget", "Theirs")
+        assert moved(fresh_database, shop, product.id) == [("OPENING", 1), ("IMPORT", 3)]
+        assert {entry[2] for entry in audited(fresh_database, shop)} == {product.id, shop.company_id}
+
+    def test_products_are_matched_by_the_sku_that_they_have_when_a_row_is_applied(
+        self, fresh_database: Database, shop: Tenant
+    ) -> None:
+        """W-1 gets the sku of a new row, and its own row creates a product."""
+        product = factories.product(fresh_database, shop.company_id, sku="W-1", name="Widget", stock=10)
+
+        result = self.run(
+            fresh_database,
+            shop,
+            "sku,name,price,stock\nW-1,One,1,4\nW-2,Two,2,9\n",
+            lambda: self.set(fresh_database, product, sku="W-2"),
+        )
+
+        assert counts(result) == (1, 1, 0)
+        assert (stored(fresh_database, shop, "W-2").id, stored(fresh_database, shop, "W-2").name) == (product, "Two")
+        assert stored(fresh_database, shop, "W-1").name == "One"
+        assert moved(fresh_database, shop, product) == [("OPENING", 10), ("IMPORT", -1)]
+        assert moved(fresh_database, shop, stored(fresh_database, shop, "W-1").id) == [("OPENING", 4)]
+        assert indexed(fresh_database) == dict.fromkeys(("W-1", "W-2"), 1)
+
+    def test_two_products_that_exchanged_their_skus_meanwhile(self, fresh_database: Database, shop: Tenant) -> None:
+        first = factories.product(fresh_database, shop.company_id, sku="W-1", stock=1)
+        second = factories.product(fresh_database, shop.company_id, sku="W-2", stock=2)
+
+        def exchange() -> None:
+            for product, sku in ((first, "W-3"), (second, "W-1"), (first, "W-2")):
+                self.set(fresh_database, product, sku=sku)
+
+        result = self.run(fresh_database, shop, "sku,name,price,stock\nW-1,One,1,10\nW-2,Two,2,20\n", exchange)
+
+        assert counts(result) == (0, 2, 0)
+        products = [stored(fresh_database, shop, sku) for sku in ("W-1", "W-2")]
+        assert [(row.id, row.name, row.stock) for row in products] == [(second, "One", 10), (first, "Two", 20)]
+        assert moved(fresh_database, shop, first) == [("OPENING", 1), ("IMPORT", 19)]
+        assert moved(fresh_database, shop, second) == [("OPENING", 2), ("IMPORT", 8)]
 
     def test_a_slow_clock_does_not_set_updated_at_back(self, fresh_database: Database, shop: Tenant) -> None:
         later = now() + timedelta(hours=1)

@@ -12,7 +12,7 @@ from app.context import now
 from app.db import Database
 from app.errors import DatabaseUnavailableError
 from app.http import housekeeping
-from app.product_import import importer, lease, staging
+from app.product_import import applying, importer, lease, staging
 from app.product_import.comparison import compare_rows
 from app.product_import.product_csv import ProductCsv
 from models import ImportState, Product, ProductImport
@@ -41,8 +41,8 @@ class TestExpiredLease:
         with transactions(write=True) as ctx:
             after, done = "", Counter[str]()
             for _ in range(batches):
-                last = staging.next_batch(ctx, claim, after)
-                done.update(staging.apply(ctx, claim, after, last))
+                last = applying.next_batch(ctx, claim, after)
+                done.update(applying.apply(ctx, claim, after, last))
                 after = last
             state = ImportState.APPLYING if batches else ImportState.STAGING
             lease.renew(ctx, claim, state=state, applied_to=after, **done)

@@ -1,0 +1,136 @@
+"""Apply the staged changes of an import in batches, each with a few statements (`statements`).
+
+The products of a batch are locked in the order of their ids, as orders lock them. Between the comparison and this lock,
+the API may have changed, created, renamed or deleted them: then the row is compared again. If it creates a product
+instead of updating one, or updates another one, a later batch applies it.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from decimal import Decimal
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from app.context import Context
+from app.product_import import comparison, staging, statements
+from app.product_import.comparison import ProductChange
+from app.product_import.lease import Claim
+from app.product_import.product_csv import ProductFields
+from app.product_import.staging import BATCH, IS_AFTER, IS_IN_BATCH, ROWS
+from app.product_import.statements import IS_SAME_PRODUCT
+from app.queries import search_index, tenant
+from app.queries.rows import Row, Statement
+from app.services.products import TABLE as PRODUCTS
+from models import new_id
+
+HAS_SAME_SKU = tenant.where(PRODUCTS) & (PRODUCTS.c.sku == ROWS.c.sku)
+IS_STALE = (PRODUCTS.c.stock != ROWS.c.seen_stock) | (PRODUCTS.c.updated_at != ROWS.c.seen_updated_at)
+# A subquery for each row: PostgreSQL has no statistics on the products that this transaction has created, and would
+# read all of them.
+IS_SKU_TAKEN = sa.select(PRODUCTS.c.id).where(HAS_SAME_SKU).scalar_subquery().is_not(None)
+
+
+class LockedRow(Row):
+    """A staged row whose product exists and is locked."""
+
+    row_id: str
+    is_stale: bool  # whether the product has changed since it was compared
+
+
+class StagedRow(Row):
+    """A staged row that is compared again."""
+
+    row_id: str
+    place: str
+    product_id: str
+    is_new: bool
+    sku: str
+    given: ProductFields  # from JSON: its price is text
+    search_text: str
+
+
+SELECT_NEXT_POSITIONS = sa.select(ROWS.c.place).where(IS_AFTER).order_by(ROWS.c.place).limit(BATCH)
+SELECT_IDS = sa.select(ROWS.c.id).where(IS_IN_BATCH)
+SELECT_IDS_WITH_TAKEN_SKU = SELECT_IDS.where(IS_SKU_TAKEN)
+SELECT_PRODUCTS_FOR_UPDATE = Statement(
+    LockedRow,
+    sa.select(ROWS.c.id.label("row_id"), IS_STALE.label("is_stale"))
+    .select_from(ROWS)
+    .join(PRODUCTS, IS_SAME_PRODUCT & HAS_SAME_SKU)
+    .where(IS_IN_BATCH)
+    .order_by(PRODUCTS.c.id)
+    .with_for_update(of=PRODUCTS, key_share=True),
+)
+STAGED_COLUMNS = [ROWS.c[name] for name in ("place", "product_id", "is_new", "sku", "given", "search_text")]
+SELECT_STAGED = Statement(
+    StagedRow,
+    sa.select(ROWS.c.id.label("row_id"), *STAGED_COLUMNS).where(
+        tenant.where(ROWS), ROWS.c.id.in_(bindparam("ids", expanding=True))
+    ),
+)
+DELETE_ONE = sa.delete(ROWS).where(tenant.where(ROWS), ROWS.c.id == bindparam("row_id"))
+
+
+def next_batch(ctx: Context, claim: Claim, after: str) -> str:
+    """Return the last position of the batch after `after`, or an empty string if there is none.
+
+    A batch has new products only, or existing ones only.
+    """
+    parameters = tenant.params(ctx, import_id=claim.id, after=after)
+    positions = ctx.session.connection().scalars(SELECT_NEXT_POSITIONS, parameters).all()
+    return max((position for position in positions if position[0] == positions[0][0]), default="")
+
+
+def apply(ctx: Context, claim: Claim, after: str, last: str) -> Counter[str]:
+    """Apply a batch of changes, with a movement and an audit entry for each. Return the number of products by result.
+
+    A product that has changed since it was compared is compared again, under its lock.
+    """
+    batch = tenant.params(ctx, import_id=claim.id, after=after, last=last, now=ctx.now)
+    connection = ctx.session.connection()
+    if staging.is_new(last):
+        counts = Counter(_compare_again(ctx, connection.scalars(SELECT_IDS_WITH_TAKEN_SKU, batch).all()))
+        connection.execute(statements.INSERT_OPENING_MOVEMENTS, batch)
+        counts["created"] = connection.execute(statements.INSERT_PRODUCTS, batch).rowcount
+    else:
+        locked = {row.row_id: row.is_stale for row in SELECT_PRODUCTS_FOR_UPDATE.all(connection, batch)}
+        changed = [row_id for row_id in connection.scalars(SELECT_IDS, batch) if locked.get(row_id, True)]
+        counts = Counter(_compare_again(ctx, changed, locked))
+        counts["updated"] = connection.execute(statements.UPDATE_PRODUCTS, batch).rowcount
+        connection.execute(statements.INSERT_MOVEMENTS, batch)
+    connection.execute(statements.INSERT_AUDIT_ENTRIES, batch)
+    return counts
+
+
+def _compare_again(ctx: Context, row_ids: Sequence[str], locked: Collection[str] = ()) -> Iterator[str]:
+    """Compare staged rows with the products that have their skus now, and correct the rows.
+
+    Yields "unchanged" for each row that no longer changes anything.
+    """
+    if not row_ids:
+        return
+    connection = ctx.session.connection()
+    staged = SELECT_STAGED.all(connection, tenant.params(ctx, ids=row_ids))
+    products = comparison.select_existing(ctx, [row.sku for row in staged])
+    for row in staged:
+        change = comparison.compare({**row.given, "price": Decimal(row.given["price"])}, products.get(row.sku))
+        parameters = tenant.params(ctx, row_id=row.row_id)
+        if change is None:
+            connection.execute(DELETE_ONE, parameters)
+            yield "unchanged"
+        else:
+            connection.execute(tenant.update(ROWS).values(_corrected(ctx, row, change, locked)), parameters)
+        if row.is_new and row.sku in products:
+            search_index.withdraw(connection, PRODUCTS.name, {row.product_id: row.search_text})
+
+
+def _corrected(ctx: Context, row: StagedRow, change: ProductChange, locked: Collection[str]) -> dict[str, object]:
+    """Return the content of a row. It stays in its batch if the batch locks its product, or creates it."""
+    product = change.existing
+    if product is None:
+        product_id, stays = (row.product_id, True) if row.is_new else (new_id(ctx.now), False)
+    else:
+        product_id, stays = product.id, product.id == row.product_id and row.row_id in locked
+    position = row.place if stays else staging.position_after(row.place, row.row_id, is_new=product is None)
+    return staging.content(change, product_id, position)
