@@ -1,81 +1,235 @@
-"""Stock: deducted and restocked while the products' rows are locked, never below zero (contract, section 5)."""
+"""Stock, and the only functions that move it: with one movement per change, never below zero (contract, section 9.3).
 
-from collections.abc import Mapping, Sequence
+Lock the products, decide on the movements, then call `move`. It numbers the movements of each product without gaps and
+writes them together with the new stock. A product's opening row is inserted before the product.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 import sqlalchemy as sa
-from sqlalchemy import Update, bindparam
+from sqlalchemy import bindparam
 
 from app.context import Context
-from app.queries import tenant
+from app.queries import rows, tenant
 from app.queries.rows import Statement
 from app.schemas import events as payloads
+from app.schemas.events import NewEvent
 from app.schemas.products import ProductRow
-from app.services import events, pricing
-from app.services.products import COLUMNS, TABLE
+from app.services import pricing
+from app.services.products import TABLE
+from models import OPENING_SEQUENCE, InventoryMovement, MovementReason, new_id
+from models.base import table
 
 
-class OrderedProductRow(ProductRow):
-    """A product and its price for one customer."""
+class LockedProductRow(ProductRow):
+    """A product whose row is locked, so that its stock can be moved."""
 
     low_stock_threshold: int
+    movement_sequence: int
+
+
+class OrderedProductRow(LockedProductRow):
+    """A locked product and its price for one customer."""
+
     unit_price: Decimal
 
 
-# Rows are locked in the order of their ids, so that two orders of the same products cannot deadlock.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewMovement:
+    """A movement to be made. The reasons that the server sets also name the order or the return."""
+
+    product_id: str
+    delta: int
+    reason: MovementReason
+    reference: str | None = None
+    note: str | None = None
+    order_id: str | None = None
+    return_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A movement that was made."""
+
+    id: str
+    plan: NewMovement
+    sequence: int
+    stock_before: int
+    stock_after: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The movements in their order, and the events that the caller has to publish."""
+
+    movements: Sequence[Movement]
+    low_stock: Sequence[NewEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class NewStock:
+    """The stock with which a product will be created."""
+
+    product_id: str
+    stock: int
+    created_at: datetime
+
+
+MOVEMENTS = table(InventoryMovement)
+LOCKED_COLUMNS = rows.columns(LockedProductRow, TABLE)
+HAS_ID = TABLE.c.id.in_(bindparam("ids", expanding=True))
+# Rows are locked in the order of their ids, so that two transactions with the same products cannot deadlock.
+SELECT_FOR_UPDATE = Statement(
+    LockedProductRow,
+    tenant.select(*LOCKED_COLUMNS).where(HAS_ID).order_by(TABLE.c.id).with_for_update(key_share=True),
+)
 SELECT_FOR_ORDER = Statement(
     OrderedProductRow,
-    tenant.select(
-        *COLUMNS,
-        TABLE.c.low_stock_threshold,
-        pricing.UNIT_PRICE.label("unit_price"),
-    )
+    tenant.select(*LOCKED_COLUMNS, pricing.UNIT_PRICE.label("unit_price"))
     .outerjoin(pricing.TABLE, pricing.IS_OVERRIDE_OF_CUSTOMER)
-    .where(TABLE.c.id.in_(bindparam("ids", expanding=True)))
+    .where(HAS_ID)
     .order_by(TABLE.c.id)
     .with_for_update(of=TABLE, key_share=True),
 )
+UPDATE_MOVED = tenant.update(TABLE).where(TABLE.c.movement_sequence == bindparam("previous_sequence"))
 REQUEST_TIME = bindparam("now", type_=TABLE.c.updated_at.type)
 # A request that waited for the lock may have started before the change that it waited for.
 UPDATED_AT = sa.case((TABLE.c.updated_at > REQUEST_TIME, TABLE.c.updated_at), else_=REQUEST_TIME)
-QUANTITY = bindparam("quantity", type_=TABLE.c.stock.type)
-UPDATE_DEDUCTED = (
-    tenant.update(TABLE).where(TABLE.c.stock >= QUANTITY).values(stock=TABLE.c.stock - QUANTITY, updated_at=UPDATED_AT)
-)
-UPDATE_RESTOCKED = tenant.update(TABLE).values(stock=TABLE.c.stock + QUANTITY, updated_at=UPDATED_AT)
 
 Quantities = Mapping[str, int]  # by the id of a product
+Products = Mapping[str, LockedProductRow]  # by id
 
 
-def lock(ctx: Context, product_ids: Sequence[str], customer_id: str) -> dict[str, OrderedProductRow]:
+def lock(ctx: Context, product_ids: Collection[str]) -> dict[str, LockedProductRow]:
+    """Lock products and return them by id. Unknown ids are left out."""
+    parameters = tenant.params(ctx, ids=sorted(set(product_ids)))
+    return {product.id: product for product in SELECT_FOR_UPDATE.all(ctx.session, parameters)}
+
+
+def lock_for_order(ctx: Context, product_ids: Collection[str], customer_id: str) -> dict[str, OrderedProductRow]:
     """Lock products for an order of a customer and return them by id. Unknown ids are left out."""
     parameters = tenant.params(ctx, ids=sorted(set(product_ids)), customer_id=customer_id)
     return {product.id: product for product in SELECT_FOR_ORDER.all(ctx.session, parameters)}
 
 
-def deduct(ctx: Context, products: Mapping[str, OrderedProductRow], quantities: Quantities) -> None:
-    """Deduct quantities from the stock of locked products. Publish an event for each that falls to its threshold."""
-    _update(ctx, UPDATE_DEDUCTED, quantities)
-    for product_id, quantity in sorted(quantities.items()):
-        _publish_if_low(ctx, products[product_id], products[product_id].stock - quantity)
-
-
-def restock(ctx: Context, quantities: Quantities) -> None:
-    """Return quantities to stock."""
-    _update(ctx, UPDATE_RESTOCKED, quantities)
-
-
-def _update(ctx: Context, statement: Update, quantities: Quantities) -> None:
-    parameters = [
-        tenant.params(ctx, row_id=product_id, quantity=quantity, now=ctx.now)
-        for product_id, quantity in sorted(quantities.items())
+def deduct(ctx: Context, products: Products, quantities: Quantities, order_id: str) -> Moved:
+    """Deduct the quantities of a new order from the stock of locked products."""
+    reason = MovementReason.SALE
+    sold = [
+        NewMovement(product_id=product_id, delta=-quantity, reason=reason, order_id=order_id)
+        for product_id, quantity in quantities.items()
     ]
-    updated = ctx.session.connection().execute(statement, parameters).rowcount
+    return move(ctx, products, sold)
+
+
+def restock(ctx: Context, quantities: Quantities, order_id: str) -> Moved:
+    """Return the quantities of a cancelled order to stock.
+
+    The result may be over MAX_STOCK, which limits what clients enter: nothing is lost, and 64 bits are enough.
+    """
+    reason = MovementReason.CANCELLATION
+    returned = [
+        NewMovement(product_id=product_id, delta=quantity, reason=reason, order_id=order_id)
+        for product_id, quantity in quantities.items()
+    ]
+    return move(ctx, lock(ctx, quantities), returned)
+
+
+def move(ctx: Context, products: Products, plans: Sequence[NewMovement]) -> Moved:
+    """Make movements of locked products, in their order. The caller has checked that no stock falls below zero.
+
+    Two statements, for any number of movements. A movement with a delta of 0 is recorded, and leaves `updated_at`.
+    """
+    if not plans:
+        return Moved([], [])
+    movements, last = list[Movement](), dict[str, Movement]()
+    for plan in plans:
+        movements.append(_movement(ctx, products[plan.product_id], plan, last.get(plan.product_id)))
+        last[plan.product_id] = movements[-1]
+    changed = {movement.plan.product_id for movement in movements if movement.plan.delta}
+    _update(ctx, products, last, changed)
+    _insert(ctx, movements)
+    return Moved(movements, [event for id_ in last for event in _low_stock(products[id_], last[id_])])
+
+
+def open_products(ctx: Context, products: Iterable[NewStock]) -> None:
+    """Insert the opening rows of products that will be inserted next: also those without stock."""
+    reason = MovementReason.OPENING
+    openings = [
+        Movement(
+            id=new_id(product.created_at),
+            plan=NewMovement(product_id=product.product_id, delta=product.stock, reason=reason),
+            sequence=OPENING_SEQUENCE,
+            stock_before=0,
+            stock_after=product.stock,
+            created_at=product.created_at,
+        )
+        for product in products
+    ]
+    if openings:
+        _insert(ctx, openings)
+
+
+def _movement(ctx: Context, product: LockedProductRow, plan: NewMovement, last: Movement | None) -> Movement:
+    """Return the next movement of a product, after the last one of this batch.
+
+    A request that waited for the lock may have begun before the change that it waited for, but its own comes later.
+    """
+    sequence, before = (product.movement_sequence, product.stock) if last is None else (last.sequence, last.stock_after)
+    at = max(ctx.now, product.updated_at)
+    return Movement(new_id(at), plan, sequence + 1, before, before + plan.delta, at)
+
+
+def _update(ctx: Context, products: Products, last: Mapping[str, Movement], changed: Collection[str]) -> None:
+    """Update products to their last movements."""
+    parameters = [
+        tenant.params(
+            ctx,
+            row_id=product_id,
+            previous_sequence=products[product_id].movement_sequence,
+            stock=movement.stock_after,
+            movement_sequence=movement.sequence,
+            updated_at=movement.created_at if product_id in changed else products[product_id].updated_at,
+        )
+        for product_id, movement in last.items()
+    ]
+    updated = ctx.session.connection().execute(UPDATE_MOVED, parameters).rowcount
     if updated != len(parameters):  # a bug, because the rows are locked: abort rather than corrupt stock
         raise RuntimeError(f"The stock of {len(parameters)} products should have changed, but {updated} changed.")
 
 
-def _publish_if_low(ctx: Context, product: OrderedProductRow, stock: int) -> None:
+def _insert(ctx: Context, movements: Sequence[Movement]) -> None:
+    inserted = [
+        {
+            "id": movement.id,
+            "company_id": ctx.company_id,
+            "product_id": movement.plan.product_id,
+            "sequence": movement.sequence,
+            "reason": movement.plan.reason,
+            "delta": movement.plan.delta,
+            "stock_before": movement.stock_before,
+            "stock_after": movement.stock_after,
+            "reference": movement.plan.reference,
+            "note": movement.plan.note,
+            "order_id": movement.plan.order_id,
+            "return_id": movement.plan.return_id,
+            "actor_type": ctx.actor.type,
+            "actor_id": ctx.actor.id,
+            "request_id": ctx.request_id,
+            "created_at": movement.created_at,
+        }
+        for movement in movements
+    ]
+    ctx.session.connection().execute(MOVEMENTS.insert(), inserted)
+
+
+def _low_stock(product: LockedProductRow, last: Movement) -> list[NewEvent]:
+    """Return the event of a product whose stock fell to its threshold."""
     threshold = product.low_stock_threshold
-    if stock <= threshold < product.stock:
-        events.publish(ctx, payloads.product_low_stock(product, stock=stock, threshold=threshold, at=ctx.now))
+    if not last.stock_after <= threshold < product.stock:
+        return []
+    return [payloads.product_low_stock(product, stock=last.stock_after, threshold=threshold, at=last.created_at)]

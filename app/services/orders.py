@@ -128,19 +128,20 @@ def place(ctx: Context, draft: OrderCreate) -> tuple[OrderDetailRow, Items]:
     """
     quantities = _quantities(draft.items)
     terms = SELECT_TERMS.one_or_none(ctx.session, tenant.params(ctx, customer_id=draft.customer_id))
-    found = inventory.lock(ctx, list(quantities), draft.customer_id)
+    found = inventory.lock_for_order(ctx, quantities, draft.customer_id)
     refuse([*_customer_refusals(terms), *_item_refusals(draft.items, quantities, found)])
     assert terms is not None  # otherwise the customer has just been refused
-    inventory.deduct(ctx, found, quantities)
     prices = {product.id: product.unit_price for product in found.values()}
     priced = [(item.quantity, prices[item.product_id]) for item in draft.items]
     order_id = _insert(ctx, draft, pricing.amounts(priced, terms.tax_rate, terms.shipping))
     _insert_items(ctx, order_id, draft.items, prices)
+    moved = inventory.deduct(ctx, found, quantities, order_id)
     order, items = get(ctx, order_id)
     event = payloads.order_created(order, items)
     details = {name: value for name, value in event.data.items() if name != "items"}
     audit.record(ctx, "order.placed", "order", order_id, details)
-    events.publish(ctx, event)
+    for published in (*moved.low_stock, event):
+        events.publish(ctx, published)
     return order, items
 
 
@@ -152,7 +153,7 @@ def change_status(ctx: Context, order_id: str, change: OrderStatusUpdate) -> tup
     values = {"previous_status": before.status, "status": change.status, "updated_at": ctx.now}
     after = UPDATE_STATUS.one(ctx.session, tenant.params(ctx, row_id=order_id, **values))
     if change.restock:
-        inventory.restock(ctx, _quantities(items))
+        inventory.restock(ctx, _quantities(items), order_id)
     details = {"before": before.status, "after": change.status, "restock": change.restock}
     audit.record(ctx, "order.status_changed", "order", order_id, details)
     for event in payloads.order_status_changed(after, before.status):
@@ -210,6 +211,7 @@ def _insert(ctx: Context, draft: OrderCreate, amounts: pricing.Amounts) -> str:
         "tax": amounts.tax,
         "shipping": amounts.shipping,
         "total": amounts.total,
+        "has_movements": True,
         "created_at": ctx.now,
         "updated_at": ctx.now,
     }

@@ -23,7 +23,9 @@ INSERT = (
     " stock_after, actor_type, actor_id, created_at)"
 )
 IS_UNRECORDED = "NEW.movement_sequence = OLD.movement_sequence"
-IS_CHANGED = f"OLD.stock <> NEW.stock AND (OLD.movement_sequence = 0 OR {IS_UNRECORDED})"
+# An update that records its change may be the first of a product that has no opening row yet.
+IS_FIRST = "OLD.movement_sequence = 0 AND NEW.movement_sequence <> 0"
+IS_FIRST_OR_UNRECORDED = f"({IS_FIRST}) OR (OLD.stock <> NEW.stock AND {IS_UNRECORDED})"
 
 
 def upgrade() -> None:
@@ -151,7 +153,8 @@ def _sqlite_triggers() -> list[str]:
             f"BEGIN {insert} {_opening_row('NEW', _sqlite_id)}; END"
         ),
         (
-            f"CREATE TRIGGER products_write_movement AFTER UPDATE OF stock ON products WHEN {IS_CHANGED} "
+            f"CREATE TRIGGER products_write_movement AFTER UPDATE OF stock, movement_sequence ON products "
+            f"WHEN {IS_FIRST_OR_UNRECORDED} "
             f"BEGIN {insert} {_opening_row('OLD', _sqlite_id)} WHERE NOT EXISTS ({opening}); "
             f"{insert} {_movement_row(_sqlite_id)} WHERE {IS_UNRECORDED}; "
             f"UPDATE products SET movement_sequence = movement_sequence + 1 WHERE id = NEW.id AND {IS_UNRECORDED}; END"
@@ -179,8 +182,8 @@ def _postgresql_triggers(schema: str) -> list[str]:
             "NEW.movement_sequence := NEW.movement_sequence + 1; END IF; RETURN NEW; END $$"
         ),
         (
-            f"CREATE TRIGGER products_write_movement BEFORE UPDATE OF stock ON {schema}products "
-            f"FOR EACH ROW WHEN ({IS_CHANGED}) EXECUTE FUNCTION {schema}products_write_movement()"
+            f"CREATE TRIGGER products_write_movement BEFORE UPDATE OF stock, movement_sequence ON {schema}products "
+            f"FOR EACH ROW WHEN ({IS_FIRST_OR_UNRECORDED}) EXECUTE FUNCTION {schema}products_write_movement()"
         ),
     ]
 
