@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
+from app import clock
 from app.config import Settings
 from app.errors import DatabaseBusyError, DatabaseUnavailableError, TooLargeError
 
@@ -66,9 +67,12 @@ class Database:
             self.readers, self.writers = SQLITE_READERS, SQLITE_WRITERS
             self._writer = _sqlite(self.url, synchronous, "BEGIN IMMEDIATE", pool_size=self.writers)
             self._reader = _sqlite(self.url, synchronous, "BEGIN", pool_size=self.readers + SPARE_CONNECTIONS)
+            probe = _sqlite(self.url, synchronous, "BEGIN IMMEDIATE", pool_size=1, busy_seconds=0)
+            self._clock: clock.Clock = clock.SqliteClock(Path(self.url.database or ""), probe)
         else:
             self.readers, self.writers = POSTGRESQL_READERS, POSTGRESQL_WRITERS
             self._writer = self._reader = _postgresql(self.url)
+            self._clock = clock.PostgresqlClock()
 
     @property
     def is_sqlite(self) -> bool:
@@ -84,9 +88,13 @@ class Database:
     def transaction(self, *, write: bool = False) -> Iterator[Session]:
         """Yield a session. Commit at the end of the block if `write`; roll back if the block raises.
 
-        Raises DatabaseUnavailableError when the database is unavailable, or busy for longer than BUSY_SECONDS.
+        A transaction that writes has begun, and `clock.time_of` is its time. Raises DatabaseUnavailableError when the
+        database is unavailable, or busy for longer than BUSY_SECONDS.
         """
-        with unavailability(), Session(self._writer if write else self._reader, expire_on_commit=False) as session:
+        engine, info = self._writer if write else self._reader, {clock.CLOCK: self._clock}
+        with unavailability(), Session(engine, expire_on_commit=False, info=info) as session:
+            if write:
+                session.info[clock.STARTED_AT] = self._clock.start_write(session.connection())
             yield session
             if write:
                 session.commit()
@@ -114,6 +122,7 @@ class Database:
         """Close every idle connection."""
         self._writer.dispose()
         self._reader.dispose()
+        self._clock.dispose()
 
 
 def retrying(attempt: Callable[[], T]) -> T:
@@ -193,20 +202,20 @@ def _postgresql(url: URL) -> Engine:
     )
 
 
-def _sqlite(url: URL, synchronous: str, begin: str, *, pool_size: int) -> Engine:
+def _sqlite(url: URL, synchronous: str, begin: str, *, pool_size: int, busy_seconds: int = BUSY_SECONDS) -> Engine:
     engine = create_engine(
         url.update_query_dict({"mode": "rw", "uri": "true"}).set(database=f"file:{quote(str(url.database))}"),
         poolclass=QueuePool,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
-        connect_args={"isolation_level": None, "timeout": BUSY_SECONDS, "check_same_thread": False},
+        connect_args={"isolation_level": None, "timeout": busy_seconds, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         for pragma in (
-            f"busy_timeout={BUSY_SECONDS * 1000}",  # first, because the next one may already have to wait
+            f"busy_timeout={busy_seconds * 1000}",  # first, because the next one may already have to wait
             "journal_mode=WAL",
             f"synchronous={synchronous}",
             "foreign_keys=ON",

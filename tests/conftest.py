@@ -18,7 +18,15 @@ from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_dat
 
 BACKENDS = ("sqlite", "postgresql", "pgbouncer")
 # Modules that also run through PgBouncer. Together they execute every kind of statement.
-POOLED = {"test_orders", "test_idempotency", "test_reports", "test_imports", "test_deliveries", "test_schema_version"}
+POOLED = {
+    "test_orders",
+    "test_idempotency",
+    "test_reports",
+    "test_imports",
+    "test_deliveries",
+    "test_schema_version",
+    "test_clock",
+}
 NAMES = itertools.count(1)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored when a shell started the tests in the background

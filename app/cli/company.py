@@ -5,7 +5,7 @@ from decimal import Decimal
 import click
 from marshmallow import fields
 
-from app import context
+from app import clock
 from app.cli import options, output, runtime
 from app.schemas.base import Amount, Schema
 from app.services import companies
@@ -45,7 +45,7 @@ def company() -> None:
 def create(name: str, slug: str | None, as_json: bool) -> None:
     """Create a company."""
     with runtime.transaction(write=True) as session:
-        created = companies.create(session, name, now=context.now(), slug=slug, actor=runtime.actor())
+        created = companies.create(session, name, now=clock.time_of(session), slug=slug, actor=runtime.actor())
     output.record((CREATED if as_json else SCHEMA).dump(created), as_json=as_json)
 
 

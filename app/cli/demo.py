@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from sqlalchemy.orm import Session
 
-from app import config, context
+from app import clock, config
 from app.address import BASE_PATH
 from app.cli import options, output, progress, runtime
 from app.context import Context
@@ -90,7 +90,7 @@ def demo(wanted: int | None, as_json: bool) -> None:
 def _create(session: Session, file: Path) -> DemoCompany:
     """Create the company unless it exists, and return it."""
     existing = demos.find(session)
-    company = existing or demos.create_company(session, now=context.now(), actor=runtime.actor())
+    company = existing or demos.create_company(session, now=clock.time_of(session), actor=runtime.actor())
     ctx = runtime.context_for(session, company.id)
     if existing is None:
         _store(file, demos.fill(ctx))

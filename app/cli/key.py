@@ -6,7 +6,7 @@ import click
 from marshmallow import fields
 from sqlalchemy.orm import Session
 
-from app import context
+from app import clock, context
 from app.cli import options, output, runtime
 from app.schemas.base import Json, Schema, Timestamp
 from app.services import companies, keys
@@ -135,7 +135,7 @@ def update(identifier: str, slug: str | None, rate_limit: str | None, as_json: b
             identifier,
             rate_limit,
             company_id=_company_id(session, slug),
-            now=context.now(),
+            now=clock.time_of(session),
             actor=runtime.actor(),
         )
     row = UPDATED.dump(updated)
@@ -153,7 +153,8 @@ def revoke(identifier: str, slug: str | None, as_json: bool) -> None:
     """
     with runtime.transaction(write=True) as session:
         company_id = _company_id(session, slug)
-        revoked = keys.revoke(session, identifier, company_id=company_id, now=context.now(), actor=runtime.actor())
+        at = clock.time_of(session)
+        revoked = keys.revoke(session, identifier, company_id=company_id, now=at, actor=runtime.actor())
     output.record(REVOKED.dump(revoked), as_json=as_json)
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
 
-from app import config, context
+from app import clock, config
 from app.cli import output
 from app.config import Settings
 from app.context import Actor, ActorType, Context, Transactions
@@ -74,8 +74,8 @@ def company_transactions(slug: str) -> Iterator[Transactions]:
 
 
 def context_for(session: Session, company_id: str) -> Context:
-    """Return the context of a change by the current user, now."""
-    now = context.now()
+    """Return the context of a change by the current user, at the time of the transaction."""
+    now = clock.time_of(session)
     return Context(session=session, actor=actor(), company_id=company_id, request_id=new_id(now), now=now)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
+from app import clock
 from app.config import Settings
 from app.context import now
 from app.db import Database, retrying
@@ -99,8 +100,8 @@ class Worker:
             return []
 
         def attempt() -> Sequence[Job]:
-            at = now()
             with self._database.transaction(write=True) as session:
+                at = clock.time_of(session)
                 queue.record(session, outcomes, at, self._schedule)
                 jobs = queue.claim(session, counts, at, self._lease)
                 queue.count_attempts(session, outcomes)

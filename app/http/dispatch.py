@@ -12,9 +12,9 @@ import flask
 from connexion.resolver import Resolution, Resolver
 from sqlalchemy.orm import Session
 
-from app import address, spec
+from app import address, clock, spec
 from app.config import Settings
-from app.context import Actor, ActorType, Context, now
+from app.context import Actor, ActorType, Context
 from app.db import Database, retrying
 from app.errors import StartError
 from app.http import idempotency, links, response
@@ -128,7 +128,7 @@ class Dispatcher:
             actor=Actor(type=ActorType.API_KEY, id=state.key.id),
             company_id=state.key.company_id,
             request_id=state.request_id,
-            now=now(),
+            now=clock.time_of(session),
             egress_policy=self._egress_policy,
             address=state.address,
             key=state.key,

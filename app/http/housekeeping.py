@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
-from app.context import Context, Transactions, now
+from app import clock
+from app.context import Context, Transactions
 from app.db import Database
 from app.http import background
 from app.http.background import BackgroundJob
@@ -38,18 +39,18 @@ def running(database: Database) -> AbstractAsyncContextManager[None]:
 def delete_expired(database: Database) -> None:
     """Delete rows whose retention has ended; events, which may be many, in batches."""
     with database.transaction(write=True) as session:
-        stored_responses.delete_expired(session, now())
-        webhooks.delete_expired(session, now())
+        stored_responses.delete_expired(session, clock.time_of(session))
+        webhooks.delete_expired(session, clock.time_of(session))
     deleted = events.DELETE_BATCH
     while deleted == events.DELETE_BATCH:
         with database.transaction(write=True) as session:
-            deleted = events.delete_expired(session, now())
+            deleted = events.delete_expired(session, clock.time_of(session))
 
 
 def resume_imports(database: Database) -> None:
     """Complete imports that were killed while they were being applied, and remove those killed earlier."""
     with database.transaction() as session:
-        companies = lease.companies_with_expired(session, now())
+        companies = lease.companies_with_expired(session, clock.time_of(session))
     for company_id in companies:
         importer.resume(_transactions(database, company_id))
 
@@ -58,7 +59,7 @@ def _transactions(database: Database, company_id: str) -> Transactions:
     @contextlib.contextmanager
     def transaction(*, write: bool = False) -> Iterator[Context]:
         with database.transaction(write=write) as session:
-            at = now()
+            at = clock.time_of(session)
             yield Context(session=session, actor=SYSTEM, company_id=company_id, request_id=new_id(at), now=at)
 
     return transaction

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.context import Actor, ActorType, Context, Transactions, now
 from app.db import Database
 from app.demo import company as demo_company
@@ -33,7 +34,7 @@ class Tenant:
 def context(session: Session, company_id: str) -> Context:
     """Return a Context like that of the command line."""
     actor = Actor(type=ActorType.USER, id="tester")
-    return Context(session=session, actor=actor, company_id=company_id, request_id="test", now=now())
+    return Context(session=session, actor=actor, company_id=company_id, request_id="test", now=clock.time_of(session))
 
 
 def transactions(database: Database, company_id: str) -> Transactions:
@@ -50,7 +51,7 @@ def transactions(database: Database, company_id: str) -> Transactions:
 def tenant(database: Database) -> Tenant:
     """Create a company, and a key whose rate limit no test reaches by accident."""
     with database.transaction(write=True) as session:
-        company = companies.create(session, f"Company {next(COUNTER)}", now=now())
+        company = companies.create(session, f"Company {next(COUNTER)}", now=clock.time_of(session))
         session.flush()
         ctx = context(session, company.id)
         key, plaintext = keys.create(ctx, name="Everything", scopes=list(Scope), rate_limit=UNLIMITED)
@@ -62,7 +63,7 @@ def demo_key(database: Database) -> str:
     with database.transaction(write=True) as session:
         company = demo_company.find(session)
         if company is None:
-            company = demo_company.create_company(session, now=now())
+            company = demo_company.create_company(session, now=clock.time_of(session))
             session.flush()
             demo_company.fill(context(session, company.id))
     return api_key(database, company.id)[1]
