@@ -12,7 +12,7 @@ from app.services import customers
 def list_customers(ctx: Context, **query: Any) -> Json:
     """Return a page of customers."""
     page = customers.page(ctx, **load_times(query))
-    return CUSTOMER.page(page.rows, page.next_cursor)
+    return CUSTOMER.page(page.rows, page.next_cursor, page.synced_until)
 
 
 def get_customer(ctx: Context, customer_id: str) -> Json:

@@ -13,7 +13,7 @@ def list_orders(ctx: Context, **query: Any) -> Json:
     """Return a page of orders with their items."""
     found = orders.page(ctx, **load_times(query))
     data = [order_with_items(order, found.items[order.id]) for order in found.page.rows]
-    return envelope(data, found.page.next_cursor)
+    return envelope(data, found.page.next_cursor, found.page.synced_until)
 
 
 def get_order(ctx: Context, order_id: str) -> Json:

@@ -12,7 +12,7 @@ from app.services import products
 def list_products(ctx: Context, **query: Any) -> Json:
     """Return a page of products."""
     page = products.page(ctx, **load_times(query))
-    return PRODUCT.page(page.rows, page.next_cursor)
+    return PRODUCT.page(page.rows, page.next_cursor, page.synced_until)
 
 
 def get_product(ctx: Context, product_id: str) -> Json:

@@ -24,6 +24,7 @@ from typing import Any, Generic
 
 from sqlalchemy import ColumnElement, Select, Table, bindparam, false, func, tuple_
 
+from app import clock
 from app.context import Context
 from app.errors import InvalidCursorError
 from app.queries import rows, search, tenant
@@ -38,10 +39,11 @@ Comparison = Callable[[AnyColumn, AnyColumn], Condition]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page(Generic[RowT]):
-    """Some rows of a list; `next_cursor` is None on the last page."""
+    """Some rows of a list; `next_cursor` is None on the last page, `synced_until` without `updated_since`."""
 
     rows: Sequence[RowT]
     next_cursor: str | None
+    synced_until: datetime | None = None  # every change before this time is in the list (contract, section 3)
 
 
 class Strategy(Enum):
@@ -87,12 +89,13 @@ class Listing(Generic[RowT]):
         """Return the page after `cursor` of the rows that pass each filter that is not None.
 
         `limit` is clamped to 1..100. Executes one statement, and one more for each of: the position of a cursor, the
-        candidates for `search`, and the older rows of `updated_since` if newer ones do not fill the page. Raises
-        InvalidCursorError if the company has no row with that id.
+        candidates for `search`, and for `updated_since` the older rows if newer ones do not fill the page, and on
+        PostgreSQL the locks of writers. Raises InvalidCursorError if the company has no row with that id.
         """
         limit = min(max(limit, 1), MAX_LIMIT)
         given = {name: value for name, value in {**filters, CURSOR: cursor}.items() if value is not None}
         parameters = tenant.params(ctx, **given)
+        synced_until = clock.synced_until(ctx.session) if SINCE in given else None  # before the first row is read
         if cursor is not None:
             parameters["created_at"] = self._created_at(ctx, cursor)
         is_lookup = not self._lookups.keys().isdisjoint(given)
@@ -106,7 +109,7 @@ class Listing(Generic[RowT]):
                 statement = self._statement(strategy, *sorted(given))
                 found += statement.all(ctx.session, {**parameters, "limit": limit + 1 - len(found)})
         next_cursor = str(found[limit - 1][self._id_position]) if len(found) > limit else None
-        return Page(rows=found[:limit], next_cursor=next_cursor)
+        return Page(rows=found[:limit], next_cursor=next_cursor, synced_until=synced_until)
 
     def _created_at(self, ctx: Context, cursor: str) -> datetime:
         """Return the other half of a cursor's position in the list."""

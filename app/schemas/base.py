@@ -98,9 +98,12 @@ def stored_sku(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
-def envelope(data: list[Json], next_cursor: str | None) -> Json:
+def envelope(data: list[Json], next_cursor: str | None, synced_until: datetime | None = None) -> Json:
     """Return the envelope of a list (contract, section 3)."""
-    return {"data": data, "pagination": {"hasMore": next_cursor is not None, "nextCursor": next_cursor}}
+    pagination: Json = {"hasMore": next_cursor is not None, "nextCursor": next_cursor}
+    if synced_until is not None:
+        pagination["syncedUntil"] = timestamp(synced_until)
+    return {"data": data, "pagination": pagination}
 
 
 def created(body: Json, path: str) -> StatusResponse:
@@ -150,9 +153,9 @@ class RowSchema(Schema, Generic[RowT]):
         """Return the envelope of a single resource."""
         return {"data": self.render(row)}
 
-    def page(self, page_rows: Iterable[RowT], next_cursor: str | None) -> Json:
+    def page(self, page_rows: Iterable[RowT], next_cursor: str | None, synced_until: datetime | None = None) -> Json:
         """Return the envelope of a page of rows."""
-        return envelope([self.render(row) for row in page_rows], next_cursor)
+        return envelope([self.render(row) for row in page_rows], next_cursor, synced_until)
 
 
 FIELDS: Mapping[object, Callable[[], Field]] = {

@@ -32,6 +32,7 @@ RECENT = r"20(?:2[5-9]|[3-9]\d)"  # the fixed dates in requests are earlier
 PLACEHOLDERS = {
     "start": rf'(?<="from":"){RECENT}[^"]+',  # one day may begin a week, a month and a year, and another day only one
     "label": rf'(?<="label":")[^"]*{RECENT}[^"]*',
+    "synced": r'(?<="syncedUntil":")[^"]+',
     "time": rf"\b{RECENT}-\d\d-\d\dT\d\d(?::|%3A)\d\d(?::|%3A)\d\d\.\d{{3}}Z",
     "day": rf"\b{RECENT}-\d\d-\d\d\b",
     "date": r"(?<=date: )\w+, .+ GMT",

@@ -1,5 +1,6 @@
 """What all lists have in common: the header Link and `updatedSince` (contract, section 3)."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,11 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.context import now
 from app.db import Database
+from app.schemas.times import parse_time
 from models import OrderStatus
 from tests.support import factories
 from tests.support.client import Client, Contract
 from tests.support.factories import Tenant
+from tests.support.held_write import held_write
 from tests.support.servers import Server
 
 LISTS = ["/products", "/orders", "/customers"]
@@ -157,3 +161,37 @@ def test_a_walk_with_updated_since_returns_every_order_once_and_in_order(
         seen = [order["id"] for order in client.walk("/orders", **query, **({"status": status} if status else {}))]
 
     assert seen == [order_id for _, order_id in sorted(wanted, reverse=True)]
+
+
+@pytest.mark.parametrize("path", LISTS)
+class TestSyncedUntil:
+    def test_is_on_every_page_of_a_list_of_changes(
+        self, client: Client, database: Database, tenant: Tenant, path: str
+    ) -> None:
+        for hour in range(3):
+            make(database, tenant, path, START, START + hour * HOUR)
+        before = now()
+        first = client.get(path, params={"updatedSince": START.isoformat(), "limit": "2"}).json()["pagination"]
+        query = {"updatedSince": START.isoformat(), "cursor": first["nextCursor"]}
+        last = client.get(path, params=query).json()["pagination"]
+
+        assert (first["hasMore"], last["hasMore"]) == (True, False)
+        assert before <= parse_time(first["syncedUntil"]) <= parse_time(last["syncedUntil"]) <= now()
+
+    def test_is_in_an_empty_list_and_next_to_other_filters(self, client: Client, path: str) -> None:
+        query = {"updatedSince": "2999-01-01", TEXT_FILTER[path]: "unknown"}
+        found = client.get(path, params=query).json()
+
+        assert found["data"] == []
+        assert parse_time(found["pagination"]["syncedUntil"]) <= now()
+
+    def test_is_absent_without_updated_since(self, client: Client, path: str) -> None:
+        assert client.get(path).json()["pagination"] == {"hasMore": False, "nextCursor": None}
+
+    def test_is_the_time_of_a_write_in_progress(self, client: Client, server: Server, path: str) -> None:
+        before = now()
+        with held_write(server.database_url) as write:
+            time.sleep(0.01)
+            found = client.get(path, params={"updatedSince": "2026-01-01"}).json()["pagination"]
+
+            assert before <= parse_time(found["syncedUntil"]) <= write.at
