@@ -91,8 +91,9 @@ def _movements() -> None:
     for columns in (["created_at"], ["product_id", "created_at"], ["reason", "created_at"]):
         names = ["company_id", *columns, "id"]
         op.create_index("_".join(["ix_inventory_movements", *names]), "inventory_movements", names)
-    _partial_index("ix_inventory_movements_order", "inventory_movements", ["order_id"], "order_id IS NOT NULL")
-    _partial_index("ix_inventory_movements_reference", "inventory_movements", ["reference"], "reference IS NOT NULL")
+    for name, column in (("order", "order_id"), ("reference", "reference")):
+        columns = [column, "created_at", "id"]
+        _partial_index(f"ix_inventory_movements_{name}", "inventory_movements", columns, f"{column} IS NOT NULL")
     _partial_index("uq_inventory_movements_opening", "inventory_movements", ["product_id"], "sequence = 0", unique=True)
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from app import spec
 from app.config import rate_limit
-from models import CustomerStatus, EventType, OrderStatus, Product
+from app.context import ActorType
+from models import CustomerStatus, EventType, MovementReason, OrderStatus, Product
 from tests.support.servers import ROOT, settings
 
 DOCUMENT = spec.document()
@@ -74,6 +75,8 @@ class TestModels:
     def test_enums_have_the_values_of_the_models(self) -> None:
         assert SCHEMAS["OrderStatus"]["enum"] == list(OrderStatus)
         assert SCHEMAS["CustomerStatus"]["enum"] == list(CustomerStatus)
+        assert SCHEMAS["InventoryMovementReason"]["enum"] == list(MovementReason)
+        assert SCHEMAS["ActorType"]["enum"] == list(ActorType)
         assert set(SCHEMAS["EventType"]["enum"]) == {*EventType, "webhook.test"}
 
     def test_the_rate_limit_in_the_description_is_the_default(self) -> None:

@@ -19,8 +19,8 @@ from app.db import Database
 from app.reports import customers as customers_report
 from app.reports import inventory, sales
 from app.schemas.reports import ReportRange
-from app.services import customers, orders, products
-from models import CustomerStatus, OrderStatus
+from app.services import customers, movements, orders, products
+from models import CustomerStatus, MovementReason, OrderStatus
 from tests.support import factories
 
 ROWS = 20_000  # enough that PostgreSQL does not scan the whole table for a page
@@ -76,7 +76,30 @@ def fill(database: Database, company_id: str) -> str:
         ):
             rows = [functools.reduce(operator.or_, fields) for fields in zip(common, *parts, strict=True)]
             session.connection().execute(table.insert(), rows)
+        session.connection().execute(movements.TABLE.insert(), movement_rows(company_id, times, chance))
     return customer_ids[0]
+
+
+def movement_rows(company_id: str, times: Sequence[datetime], chance: random.Random) -> list[dict[str, Any]]:
+    """Return movements of 40 products; every second one has an order and every third one a reference."""
+    return [
+        {
+            "id": f"c{number:024}",
+            "company_id": company_id,
+            "product_id": f"c{number % 40:024}",
+            "sequence": number // 40 + 1,
+            "reason": chance.choice([reason for reason in MovementReason if reason != MovementReason.OPENING]),
+            "delta": 1,
+            "stock_before": 0,
+            "stock_after": 1,
+            "reference": None if number % 3 else f"DN-{number % 1000}",
+            "order_id": None if number % 2 else f"c{number // 10 * 10:024}",
+            "actor_type": "USER",
+            "actor_id": "tester",
+            "created_at": at,
+        }
+        for number, at in enumerate(times)
+    ]
 
 
 VACUUM = {"sqlite": "PRAGMA wal_checkpoint(TRUNCATE)", "postgresql": "VACUUM ANALYZE"}
@@ -119,7 +142,9 @@ LOOKED_UP = {
     "orders": re.compile("ix_orders_company_id_po_number_created_at_id"),
     "products": re.compile(r"uq_products_company_id|\(company_id=\? AND sku=\?\)"),
     "customers": re.compile(r"uq_customers_company_id|\(company_id=\? AND email=\?\)"),
+    "inventory_movements": re.compile("ix_inventory_movements_(order|reference)"),
 }
+SEARCHED = {"products", "customers"}
 
 
 def is_indexed(plan: str, table: str) -> bool:
@@ -139,6 +164,7 @@ def test_an_index_serves_every_combination_of_filters(fresh_database: Database) 
     customer_id = fill(fresh_database, tenant.company_id)
     vacuum(fresh_database)
     since = {"updated_since": AFTERWARDS}
+    reference, order = {"reference": "DN-78"}, {"order_id": f"c{70:024}"}
     lists: Sequence[tuple[str, Callable[..., object], dict[str, Any], dict[str, Any]]] = [
         (
             "orders",
@@ -153,10 +179,19 @@ def test_an_index_serves_every_combination_of_filters(fresh_database: Database) 
             {"status": "ACTIVE", **since},
             {"email": f"c{77:024}@example.com"},
         ),
+        *(
+            (
+                "inventory_movements",
+                movements.page,
+                {"product_id": f"c{7:024}", "reason": "DAMAGED", "since": START, "until": RECENTLY},
+                lookup,
+            )
+            for lookup in (reference, order, {**reference, **order})
+        ),
     ]
     bad = {}
     for table, page, filters, lookup in lists:
-        for given in combined({**filters, "search": "abc"} if table != "orders" else filters):
+        for given in combined({**filters, "search": "abc"} if table in SEARCHED else filters):
             (plan, *items) = plans(fresh_database, tenant.company_id, partial(run_page, page, {**given, **lookup}))
             if (
                 not LOOKED_UP[table].search(plan)

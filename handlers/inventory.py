@@ -1,0 +1,27 @@
+"""Operations tagged Inventory (contract, section 9.3)."""
+
+from typing import Any
+
+from app.context import Context
+from app.schemas.base import Json
+from app.schemas.inventory import INVENTORY_MOVEMENT
+from app.schemas.times import load_times
+from app.services import movements, products
+
+
+def list_inventory_movements(ctx: Context, **query: Any) -> Json:
+    """Return a page of movements."""
+    page = movements.page(ctx, **load_times(query))
+    return INVENTORY_MOVEMENT.page(page.rows, page.next_cursor)
+
+
+def list_product_inventory_movements(ctx: Context, product_id: str, **query: Any) -> Json:
+    """Return a page of a product's movements."""
+    products.get(ctx, product_id)
+    page = movements.page(ctx, product_id=product_id, **load_times(query))
+    return INVENTORY_MOVEMENT.page(page.rows, page.next_cursor)
+
+
+def get_inventory_movement(ctx: Context, movement_id: str) -> Json:
+    """Return one movement."""
+    return INVENTORY_MOVEMENT.one(movements.get(ctx, movement_id))
