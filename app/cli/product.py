@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import click
 from rich.progress import Progress, TaskID
@@ -81,32 +81,29 @@ def import_file(
 @options.company
 @click.option("--search", type=options.TEXT, help="Filter by a part of the name, sku or category, ignoring case.")
 @click.option("--sku", type=options.TEXT, help="Filter by sku.")
+@click.option("--external-id", type=options.TEXT, help="Filter by the id in another system.")
+@click.option("--barcode", type=options.TEXT, help="Filter by barcode.")
 @click.option("--category", type=options.TEXT, help="Filter by category.")
 @click.option(
     "--active/--inactive", default=None, help="Show only products that can be ordered, or only those that cannot."
 )
+@click.option(
+    "--low-stock/--not-low-stock",
+    default=None,
+    help="Show only products whose stock is at or below their low-stock threshold, or only the others.",
+)
 @options.limit
 @options.as_json
-def list_all(  # noqa: PLR0917 - click passes by keyword
-    slug: str,
-    search: str | None,
-    sku: str | None,
-    category: str | None,
-    active: bool | None,
-    limit: int,
-    as_json: bool,
-) -> None:
+def list_all(slug: str, limit: int, as_json: bool, **filters: Any) -> None:
     """List products, newest first."""
     with runtime.company_context(slug) as ctx:
 
         def fetch(cursor: str | None) -> listing.Page:
-            page = products.page(
-                ctx, limit=MAX_LIMIT, cursor=cursor, search=search, sku=sku, category=category, active=active
-            )
+            page = products.page(ctx, limit=MAX_LIMIT, cursor=cursor, **filters)
             return [PRODUCT.render(row) for row in page.rows], page.next_cursor
 
         rows = listing.rows(fetch, limit)
-    columns = ["sku", "name", "price", "stock", "id", "isActive", "unit", "category"]
+    columns = ["sku", "name", "price", "stock", "id", "isActive", "unit", "category", "externalId", "barcode"]
     output.listing(rows, limit, as_json=as_json, columns=columns, empty="No products found.")
 
 

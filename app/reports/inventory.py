@@ -18,10 +18,9 @@ from app.queries.rows import Row, Statement
 from app.reports.order_totals import clamp_limit
 from app.reports.sql import inventory_value
 from app.schemas.reports import InventoryCategory, InventoryProduct, InventoryReport, InventoryTotals
-from app.services.products import TABLE
+from app.services.products import IS_LOW_STOCK, TABLE
 
 MAX_COUNT = 2**63 - 1
-IS_LOW_STOCK = TABLE.c.stock <= TABLE.c.low_stock_threshold
 
 
 def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:

@@ -93,8 +93,8 @@ def stored_email(text: str) -> str:
     return text.strip().lower()
 
 
-def stored_sku(text: str) -> str:
-    """Return an sku as it is stored and looked up."""
+def stored_code(text: str) -> str:
+    """Return an sku or external id as it is stored and looked up."""
     return unicodedata.normalize("NFC", text).strip()
 
 

@@ -13,11 +13,14 @@ class ProductRow(Row):
     id: str
     name: str
     sku: str | None
+    external_id: str | None
+    barcode: str | None
     description: str | None
     category: str | None
     unit: str
     price: Decimal
     stock: int
+    low_stock_threshold: int
     image_url: str | None
     is_active: bool
     created_at: datetime

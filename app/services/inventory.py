@@ -27,7 +27,6 @@ from models.base import table
 class LockedProductRow(ProductRow):
     """A product whose row is locked, so that its stock can be moved."""
 
-    low_stock_threshold: int
     movement_sequence: int
 
 

@@ -12,7 +12,7 @@ from app.context import Context
 from app.errors import NotFoundError
 from app.queries import listing, rows, tenant
 from app.queries.rows import Statement
-from app.schemas.base import stored_sku
+from app.schemas.base import stored_code
 from app.schemas.inventory import InventoryMovementRow
 from models import InventoryMovement
 from models.base import table
@@ -53,6 +53,6 @@ def page(
     until: datetime | None = None,
 ) -> listing.Page[InventoryMovementRow]:
     """Return a page of movements, newest first, including those of deleted products."""
-    reference = None if reference is None else stored_sku(reference)
+    reference = None if reference is None else stored_code(reference)
     filters = {"product_id": product_id, "reason": reason, "reference": reference, "order_id": order_id}
     return LISTING.page(ctx, limit=limit, cursor=cursor, since=since, until=until, **filters)

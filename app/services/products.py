@@ -8,7 +8,7 @@ from app.context import Context
 from app.errors import NotFoundError
 from app.queries import listing, rows, tenant
 from app.queries.rows import Statement
-from app.schemas.base import stored_sku
+from app.schemas.base import stored_code
 from app.schemas.products import ProductRow
 from models import Product
 from models.base import table
@@ -17,14 +17,18 @@ TABLE = table(Product)
 COLUMNS = rows.columns(ProductRow, TABLE)
 SELECT_ONE = Statement(ProductRow, tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id")))
 SELECT_ID_BY_SKU = tenant.select(TABLE.c.id).where(TABLE.c.sku == bindparam("sku"))
+IS_LOW_STOCK = TABLE.c.stock <= TABLE.c.low_stock_threshold
 LISTING = listing.Listing(
     ProductRow,
     TABLE,
     filters={
         "category": TABLE.c.category == bindparam("category"),
         "active": TABLE.c.is_active == bindparam("active"),
+        # Without a parameter: an index that has only the products that are low on stock serves this condition.
+        "is_low_stock": IS_LOW_STOCK,
+        "is_not_low_stock": ~IS_LOW_STOCK,
     },
-    lookups={"sku": TABLE.c.sku},
+    lookups={"sku": TABLE.c.sku, "external_id": TABLE.c.external_id, "barcode": TABLE.c.barcode},
 )
 
 
@@ -38,7 +42,7 @@ def get(ctx: Context, product_id: str) -> ProductRow:
 
 def find(ctx: Context, identifier: str) -> ProductRow:
     """Return the product with this sku or id. Raises NotFoundError."""
-    parameters = tenant.params(ctx, sku=stored_sku(identifier))
+    parameters = tenant.params(ctx, sku=stored_code(identifier))
     return get(ctx, ctx.session.execute(SELECT_ID_BY_SKU, parameters).scalar_one_or_none() or identifier)
 
 
@@ -49,11 +53,22 @@ def page(
     cursor: str | None = None,
     category: str | None = None,
     sku: str | None = None,
+    external_id: str | None = None,
+    barcode: str | None = None,
     search: str | None = None,
     active: bool | None = None,
+    low_stock: bool | None = None,
     updated_since: datetime | None = None,
 ) -> listing.Page[ProductRow]:
     """Return a page of products, newest first. `search` is a substring of name, sku or category, ignoring case."""
-    sku = None if sku is None else stored_sku(sku)
-    filters = {"category": category, "sku": sku, "search": search, "active": active}
+    filters = {
+        "category": category,
+        "sku": None if sku is None else stored_code(sku),
+        "external_id": None if external_id is None else stored_code(external_id),
+        "barcode": None if barcode is None else barcode.strip(),
+        "search": search,
+        "active": active,
+        "is_low_stock": low_stock or None,
+        "is_not_low_stock": None if low_stock is None else not low_stock or None,
+    }
     return LISTING.page(ctx, limit=limit, cursor=cursor, updated_since=updated_since, **filters)

@@ -266,8 +266,8 @@ class TestList:
         assert [product["id"] for product in found] == newest_first[:expected]
 
     def test_filters_products(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
-        factories.product(fresh_database, shop.company_id, name="Äpfel", category="Obst", sku="Ä-1")
-        factories.product(fresh_database, shop.company_id, name="Nägel", is_active=False)
+        factories.product(fresh_database, shop.company_id, name="Äpfel", category="Obst", sku="Ä-1", barcode="96385074")
+        factories.product(fresh_database, shop.company_id, name="Nägel", is_active=False, external_id="ERP-1", stock=6)
 
         def names(*options: str) -> list[str]:
             return [product["name"] for product in listed(distribu, "product", shop.slug, *options)]
@@ -275,6 +275,10 @@ class TestList:
         assert names("--search", "ÄPF") == ["Äpfel"]
         assert names("--category", "Obst") == ["Äpfel"]
         assert names("--sku", "Ä-1") == ["Äpfel"]
+        assert names("--barcode", "96385074") == ["Äpfel"]
+        assert names("--external-id", " ERP-1") == ["Nägel"]
+        assert names("--low-stock") == ["Äpfel"]
+        assert names("--not-low-stock") == ["Nägel"]
         assert names("--active") == ["Äpfel"]
         assert names("--inactive") == ["Nägel"]
 

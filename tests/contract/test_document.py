@@ -64,7 +64,9 @@ class TestResponses:
 
 
 class TestModels:
-    @pytest.mark.parametrize("field", ["name", "sku", "description", "category", "unit", "imageUrl"])
+    @pytest.mark.parametrize(
+        "field", ["name", "sku", "externalId", "barcode", "description", "category", "unit", "imageUrl"]
+    )
     def test_lengths_equal_those_of_the_columns(self, field: str) -> None:
         schema = SCHEMAS["Product"]["properties"][field]
         column = Product.__table__.c[re.sub(r"([A-Z])", r"_\1", field).lower()]

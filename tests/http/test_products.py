@@ -32,6 +32,9 @@ class TestGetProduct:
             description="A small blue widget.",
             price=Decimal("8.50"),
             stock=42,
+            external_id="ERP-1",
+            barcode="5012345678900",
+            low_stock_threshold=7,
             image_url="https://images.example/widget.png",
             created_at=at,
         )
@@ -45,11 +48,14 @@ class TestGetProduct:
                 "id": product_id,
                 "name": "Widget Blue",
                 "sku": "WDG-001",
+                "externalId": "ERP-1",
+                "barcode": "5012345678900",
                 "description": "A small blue widget.",
                 "category": "Hardware",
                 "unit": "each",
                 "price": 8.5,
                 "stock": 42,
+                "lowStockThreshold": 7,
                 "imageUrl": "https://images.example/widget.png",
                 "isActive": True,
                 "createdAt": "2026-03-01T12:00:00.000Z",
@@ -64,8 +70,9 @@ class TestGetProduct:
 
         data = client.get(f"/products/{product_id}").json()["data"]
 
-        assert (data["description"], data["sku"], data["imageUrl"], data["category"]) == (None, None, None, None)
-        assert data["unit"] == "each"
+        null = ("description", "sku", "externalId", "barcode", "imageUrl", "category")
+        assert [data[name] for name in null] == [None] * len(null)
+        assert (data["unit"], data["lowStockThreshold"]) == ("each", 5)
 
     def test_unknown_and_malformed_ids_and_ids_of_another_company_get_the_same_response(
         self, client: Client, tenant: Tenant, database: Database
@@ -191,6 +198,16 @@ class TestListProducts:
         assert ids(client.get("/products", params={"active": "false"})) == [off]
         assert set(ids(client.get("/products"))) == {on, off}
 
+    @pytest.mark.parametrize(("stock", "is_low"), [(0, True), (7, True), (8, False)])
+    def test_low_stock_filters_both_ways(
+        self, client: Client, tenant: Tenant, database: Database, stock: int, *, is_low: bool
+    ) -> None:
+        product_id = factories.product(database, tenant.company_id, stock=stock, low_stock_threshold=7)
+
+        assert ids(client.get("/products", params={"lowStock": "true"})) == [product_id] * is_low
+        assert ids(client.get("/products", params={"lowStock": "false"})) == [product_id] * (not is_low)
+        assert client.get("/products", params={"lowStock": "x"}).json()["error"] == "lowStock must be true or false"
+
     @pytest.mark.parametrize("active", ["", "1", "yes", "True", "TRUE", "null", "maybe"])
     def test_active_is_true_or_false(self, client: Client, active: str) -> None:
         response = client.get("/products", params={"active": active})
@@ -271,6 +288,44 @@ class TestListProducts:
             assert ids(client.get("/products", params={"sku": sku})) == []
         response = client.get("/products", params={"sku": ""})
         assert (response.status_code, response.json()["error"]) == (400, "sku must be at least 1 character")
+
+    def test_an_external_id_is_looked_up_as_it_is_stored(
+        self, client: Client, database: Database, tenant: Tenant
+    ) -> None:
+        wanted = factories.product(database, tenant.company_id, external_id="Caf\u00e9/1", is_active=False)
+        factories.product(database, tenant.company_id, external_id="caf\u00e9/1", sku="Caf\u00e9/1")
+        factories.product(database, factories.tenant(database).company_id, external_id="Foreign")
+
+        for external_id in ("Caf\u00e9/1", " Caf\u00e9/1 ", "Cafe\u0301/1"):
+            assert ids(client.get("/products", params={"externalId": external_id})) == [wanted]
+        for external_id in ("Caf", "Foreign", "CAF\u00c9/1", "%", " "):
+            assert ids(client.get("/products", params={"externalId": external_id})) == []
+        response = client.get("/products", params={"externalId": ""})
+        assert (response.status_code, response.json()["error"]) == (400, "externalId must be at least 1 character")
+
+    def test_a_barcode_finds_every_product_that_has_it(
+        self, client: Client, database: Database, tenant: Tenant
+    ) -> None:
+        wanted = factories.products(database, tenant.company_id, 3, barcode="5012345678900")
+        factories.product(database, tenant.company_id, barcode="96385074")
+        factories.product(database, factories.tenant(database).company_id, barcode="5012345678900")
+
+        for barcode in ("5012345678900", " 5012345678900\t"):
+            walked = client.walk("/products", limit=2, barcode=barcode)
+            assert ids(list(walked)) == sorted(wanted, reverse=True)
+        for barcode in ("501234567890", "05012345678900", "x", " "):
+            assert ids(client.get("/products", params={"barcode": barcode})) == []
+        response = client.get("/products", params={"barcode": ""})
+        assert (response.status_code, response.json()["error"]) == (400, "barcode must be at least 1 character")
+
+    def test_several_lookups_must_all_match(self, client: Client, database: Database, tenant: Tenant) -> None:
+        wanted = factories.product(database, tenant.company_id, sku="A", external_id="1", barcode="96385074")
+        factories.product(database, tenant.company_id, sku="B", external_id="2", barcode="96385074")
+
+        query = {"sku": "A", "externalId": "1", "barcode": "96385074", "lowStock": "true"}
+        assert ids(client.get("/products", params=query)) == [wanted]
+        assert ids(client.get("/products", params={**query, "externalId": "2"})) == []
+        assert ids(client.get("/products", params={**query, "lowStock": "false"})) == []
 
     def test_a_lookup_combines_with_every_other_filter(
         self, client: Client, database: Database, tenant: Tenant
