@@ -5,6 +5,7 @@
       + InvalidParameterError        400
         · InvalidCursorError
         · InvalidTimeError
+      + InvalidItemError             app/schemas/errors.py, the 400 of an item
       + RefusalError                 422, each class with its code
         · CustomerNotFoundError
         · CustomerBlockedError

@@ -7,6 +7,7 @@ is accepted for that long. Unknown, expired and revoked keys cost the same: one 
 import asyncio
 import re
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from app.http.errors import ApiError
 from app.http.middleware import HttpMiddleware
 from app.http.ratelimit import RateLimiter
 from app.http.request_state import RequestState, state_of
+from app.http.weight import Weight
 from app.services import keys
 from app.spec import Operation
 from models import ApiKey, KeyStatus
@@ -123,11 +125,12 @@ class KeyCache:
 class AuthMiddleware(HttpMiddleware):
     """Forward only authorized requests. Store the key and the rate limit headers in the RequestState."""
 
-    def __init__(self, app: ASGIApp, *, keys: KeyCache, limiter: RateLimiter) -> None:
-        """Initialize with the keys and the counter of their requests."""
+    def __init__(self, app: ASGIApp, *, keys: KeyCache, limiter: RateLimiter, weights: Mapping[str, Weight]) -> None:
+        """Initialize with the keys, the counter of their requests, and the operations that count as several."""
         super().__init__(app)
         self._keys = keys
         self._limiter = limiter
+        self._max_weights = {name: weight.maximum for name, weight in weights.items()}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request. Raises ApiError 401, 429 or 403; a public operation needs no key."""
@@ -141,8 +144,9 @@ class AuthMiddleware(HttpMiddleware):
         state.key = await self._keys.find(_plaintext(scope))
         if state.key is None:
             raise key_invalid()
-        quota = await self._limiter.hit(state.key.rate_limit, state.key.id)
-        state.headers.extend(quota.headers())
+        weight = self._max_weights.get(operation.id, 1)  # the body, which decides, has not been read
+        quota = await self._limiter.hit(state.key.rate_limit, state.key.id, weight=weight)
+        state.set_quota(quota.headers())
         if not quota.allowed:
             raise quota.refusal()
         if operation.scope is not None and operation.scope not in state.key.scopes:

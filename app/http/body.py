@@ -18,7 +18,6 @@ from starlette.types import Receive, Scope
 from app.http.errors import (
     MAX_DETAILS,
     ApiError,
-    ErrorDetail,
     Path,
     malformed_request,
     pointer,
@@ -27,6 +26,7 @@ from app.http.errors import (
 )
 from app.http.guard import header
 from app.http.request_state import BODY_ERROR
+from app.schemas.errors import ErrorDetail
 
 MAX_BYTES = 1_000_000  # nginx's client_max_body_size is 1 MiB
 LARGE_BYTES = 50_000  # a longer body is parsed in a thread: on the event loop it would delay other requests
@@ -46,15 +46,15 @@ def has_body(scope: Scope) -> bool:
     return header(scope, b"transfer-encoding") is not None or length not in {None, b"0"}
 
 
-async def read_json(scope: Scope, receive: Receive) -> Any:
+async def read_json(scope: Scope, receive: Receive, max_bytes: int = MAX_BYTES) -> Any:
     """Return the JSON body of a request. A number is an int when it is whole, a Decimal otherwise.
 
-    Raises ApiError: 415 for another media type, 413 beyond MAX_BYTES, 408 after MAX_SECONDS, 400 for anything else.
+    Raises ApiError: 415 for another media type, 413 beyond `max_bytes`, 408 after MAX_SECONDS, 400 for anything else.
     """
     _check_media_type(scope)
     try:
         async with asyncio.timeout(MAX_SECONDS):
-            raw = await _read(scope, receive)
+            raw = await _read(scope, receive, max_bytes)
     except TimeoutError:
         message = f"The request body did not arrive within {MAX_SECONDS:.0f} seconds."
         raise ApiError(HTTPStatus.REQUEST_TIMEOUT, "body_timeout", message, headers={"Connection": "close"}) from None
@@ -99,9 +99,9 @@ def _is_json(given: bytes) -> bool:
     return all(value.strip('"').lower() in {"utf-8", "utf8"} for value in charsets)
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes:
-    if int(header(scope, b"content-length") or 0) > MAX_BYTES:
-        raise _too_large()
+async def _read(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
+    if int(header(scope, b"content-length") or 0) > max_bytes:
+        raise _too_large(max_bytes)
     body = bytearray()
     while True:
         message = await receive()
@@ -110,14 +110,15 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
         if BODY_ERROR in scope["state"]:
             raise scope["state"][BODY_ERROR]
         body += message.get("body", b"")
-        if len(body) > MAX_BYTES:
-            raise _too_large()
+        if len(body) > max_bytes:
+            raise _too_large(max_bytes)
         if not message.get("more_body", False):
             return bytes(body)
 
 
-def _too_large() -> ApiError:
-    message = f"The request body is larger than {MAX_BYTES} bytes."
+def _too_large(max_bytes: int) -> ApiError:
+    advice = " Send fewer items in each request." if max_bytes > MAX_BYTES else ""  # only lists of items need more
+    message = f"The request body is larger than {max_bytes} bytes.{advice}"
     headers = {"Connection": "close"}
     return ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", message, headers=headers)
 

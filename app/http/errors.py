@@ -6,7 +6,6 @@ characters of the request, and reveals nothing about an unexpected exception.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app import errors
 from app.http.middleware import HttpMiddleware
 from app.http.request_state import state_of
+from app.schemas.errors import API_ERRORS, ErrorDetail, Rejection, invalid, rejection
 
 LOG = logging.getLogger(__name__)
 MAX_ECHO = 100
@@ -26,24 +26,6 @@ RETRY_AFTER_SECONDS = 2  # in a 503
 JSON_TYPE = (b"content-type", b"application/json")
 
 Path = Sequence[str | int]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ErrorDetail:
-    """An entry of `details`: a JSON pointer into the request, and what is wrong there.
-
-    In a refusal it has a code; `data` holds further members by their JSON names.
-    """
-
-    pointer: str
-    message: str
-    code: str | None = None
-    data: Mapping[str, Any] = field(default_factory=dict, hash=False)
-
-    def content(self) -> dict[str, Any]:
-        """Return the members of the entry."""
-        code = {} if self.code is None else {"code": self.code}
-        return {"pointer": self.pointer, **code, "message": self.message, **self.data}
 
 
 class ApiError(Exception):
@@ -96,7 +78,7 @@ def malformed_request(message: str) -> ApiError:
 
 def validation_failed(details: Sequence[ErrorDetail]) -> ApiError:
     """Return the 400 for a request that violates the document: the first error as the message, all in `details`."""
-    return ApiError(HTTPStatus.BAD_REQUEST, "validation_failed", details[0].message, details=details)
+    return _response(invalid(details))
 
 
 def not_found() -> ApiError:
@@ -117,13 +99,8 @@ def database_unavailable() -> ApiError:
 
 def translate(error: Exception) -> ApiError:
     """Return the response for any exception. An unexpected exception is logged with its traceback."""
-    if isinstance(error, errors.RefusalError):
-        details = [_detail(refusal) for refusal in error.refusals]
-        return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error), details=details)
-    if isinstance(error, errors.InvalidParameterError):
-        return validation_failed([ErrorDetail(pointer=error.pointer, message=str(error))])
-    if isinstance(error, errors.NotFoundError):
-        return ApiError(HTTPStatus.NOT_FOUND, error.code, str(error))
+    if isinstance(error, API_ERRORS):
+        return _response(rejection(error))
     if isinstance(error, errors.DatabaseUnavailableError):
         LOG.warning("database unavailable: %s", error)
         return database_unavailable()
@@ -133,8 +110,8 @@ def translate(error: Exception) -> ApiError:
     return internal_error()
 
 
-def _detail(refusal: errors.RefusalError) -> ErrorDetail:
-    return ErrorDetail(pointer=refusal.pointer, code=refusal.code, message=str(refusal), data=refusal.data)
+def _response(found: Rejection) -> ApiError:
+    return ApiError(found.status, found.code, found.message, details=found.details)
 
 
 class ErrorMiddleware(HttpMiddleware):

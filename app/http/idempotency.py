@@ -28,6 +28,7 @@ from app.errors import DomainError, RefusalError
 from app.http.body import MAX_DIGITS
 from app.http.errors import ApiError, translate
 from app.http.response import JSON, Response
+from app.schemas.errors import InvalidItemError
 from app.services import stored_responses
 
 ARGUMENT = "idempotency_key"  # the header, among the arguments of a handler
@@ -67,9 +68,12 @@ def fingerprint(arguments: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(json.dumps(arguments, sort_keys=True, default=_normalized).encode()).digest()
 
 
-def _normalized(number: Decimal) -> str:
-    """Return the canonical form of a number. A string is sufficient, because a member is never both text and number."""
-    return str(EXACT_CONTEXT.normalize(number))
+def _normalized(value: Decimal | InvalidItemError) -> object:
+    """Return the canonical form of a number, or an invalid item as it was sent.
+
+    A string is sufficient for a number, because a member is never both text and number.
+    """
+    return value.item if isinstance(value, InvalidItemError) else str(EXACT_CONTEXT.normalize(value))
 
 
 def replay_or_run(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from limits import RateLimitItem
-from limits.aio.storage import Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 
 from app.http import metrics
@@ -26,12 +25,16 @@ PAUSE_SECONDS = 1.0  # before a store that failed is used again
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quota:
-    """The quota of a key after a request: whether the request may pass, what remains, and when it is reset."""
+    """The quota of a key after a request: whether the request may pass, what remains, and when it is reset.
+
+    `wait_seconds` is the time after which the same request is accepted.
+    """
 
     item: RateLimitItem
     allowed: bool
     remaining: int
     reset_seconds: int
+    wait_seconds: int
 
     def headers(self) -> Headers:
         """Return the fields of draft-ietf-httpapi-ratelimit-headers."""
@@ -40,12 +43,12 @@ class Quota:
         return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode())]
 
     def refusal(self) -> ApiError:
-        """Return the 429 of the contract. The wait is rounded up, because a request is accepted after it."""
+        """Return the 429 of the contract."""
         return ApiError(
             HTTPStatus.TOO_MANY_REQUESTS,
             "rate_limited",
             "Rate limit exceeded. Try again shortly.",
-            retry_after=self.reset_seconds,
+            retry_after=self.wait_seconds,
         )
 
 
@@ -58,18 +61,41 @@ class RateLimiter:
         self._limiter = MovingWindowRateLimiter(self._storage)
         self._paused_until = 0.0
 
-    async def hit(self, item: RateLimitItem, key_id: str) -> Quota:
-        """Count one request of a key against its limit `item`."""
+    async def hit(self, item: RateLimitItem, key_id: str, *, weight: int = 1) -> Quota:
+        """Count one request of a key against its limit `item`.
+
+        `weight` is the number of requests that it may count as in the end. A refused one waits until they all fit.
+        """
+        return await self._count(item, key_id, cost=1, weight=weight)
+
+    async def hit_again(self, item: RateLimitItem, key_id: str, *, weight: int) -> Quota:
+        """Count a request that has counted as one already as `weight` requests, or as the whole limit if that is less.
+
+        If they do not fit, the request still counts as one.
+        """
+        return await self._count(item, key_id, cost=min(weight, item.amount) - 1, weight=weight)
+
+    async def _count(self, item: RateLimitItem, key_id: str, *, cost: int, weight: int) -> Quota:
         if time.monotonic() < self._paused_until:
             return _unlimited(item)
         try:
-            allowed = await self._limiter.hit(item, key_id)
+            allowed = await self._limiter.hit(item, key_id, cost=cost)
             stats = await self._limiter.get_window_stats(item, key_id)
+            wait = 0.0 if allowed else await self._wait(item, key_id, min(weight, item.amount))
         except Exception as error:  # noqa: BLE001 - no error of a store may block a request
             self._record_failure(error)
             return _unlimited(item)
-        reset = max(1, math.ceil(stats.reset_time))
-        return Quota(item=item, allowed=allowed, remaining=max(0, stats.remaining), reset_seconds=reset)
+        return Quota(
+            item=item,
+            allowed=allowed,
+            remaining=max(0, stats.remaining),
+            reset_seconds=_whole(stats.reset_time),
+            wait_seconds=_whole(wait),
+        )
+
+    async def _wait(self, item: RateLimitItem, key_id: str, amount: int) -> float:
+        """Return the seconds until `amount` requests fit in the window of a key."""
+        return await self._storage.seconds_until(item.key_for(key_id), item.amount, item.get_expiry(), amount)
 
     def _record_failure(self, error: Exception) -> None:
         metrics.RATE_LIMIT_FAILURES.inc()
@@ -78,10 +104,16 @@ class RateLimiter:
 
 
 def _unlimited(item: RateLimitItem) -> Quota:
-    return Quota(item=item, allowed=True, remaining=item.amount, reset_seconds=item.get_expiry())
+    expiry = item.get_expiry()
+    return Quota(item=item, allowed=True, remaining=item.amount, reset_seconds=expiry, wait_seconds=1)
 
 
-def _storage(uri: str) -> Storage:
+def _whole(seconds: float) -> int:
+    """Return whole seconds, rounded up, because the time is over after them."""
+    return max(1, math.ceil(seconds))
+
+
+def _storage(uri: str) -> MemoryWindows | RedisWindows:
     if uri == "memory://":
         return MemoryWindows()
     return RedisWindows(

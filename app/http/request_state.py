@@ -32,6 +32,10 @@ class RequestState:
     arguments: dict[str, Any] = field(default_factory=dict)
     headers: Headers = field(default_factory=list)  # added to every response
 
+    def set_quota(self, headers: Headers) -> None:
+        """Replace the `RateLimit` headers of the response."""
+        self.headers = [header for header in self.headers if not header[0].startswith(b"ratelimit")] + headers
+
 
 def state_of(scope: Scope) -> RequestState:
     """Return the state of the request of an ASGI scope."""

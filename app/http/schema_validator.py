@@ -10,17 +10,22 @@ from typing import Any
 
 import jsonschema_rs
 
-from app.http.errors import MAX_DETAILS, ErrorDetail, Path, pointer
-from app.http.validation_messages import messages
+from app.http.errors import MAX_DETAILS, Path, pointer
+from app.http.validation_messages import problems
+from app.schemas.errors import ErrorDetail
 from app.spec import Document
 
 
 class SchemaValidator:
     """A compiled schema, compiled once for each operation."""
 
-    def __init__(self, schema: Document, *, parameter_kinds: Document | None = None) -> None:
-        """Initialize with a dereferenced OpenAPI 3.0 schema and, for parameters, their locations, such as `query`."""
+    def __init__(self, schema: Document, *, noun: str = "The body", parameter_kinds: Document | None = None) -> None:
+        """Initialize with a dereferenced OpenAPI 3.0 schema and, for parameters, their locations, such as `query`.
+
+        `noun` is what messages call the value.
+        """
         self._schema = schema
+        self._noun = noun
         self._parameter_kinds = parameter_kinds or {}
         self._validator = jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True)
 
@@ -42,8 +47,8 @@ class SchemaValidator:
     def _explain(self, error: jsonschema_rs.ValidationError) -> Iterator[tuple[tuple[int, ...], ErrorDetail]]:
         """Yield the details of one error of the library, each with its rank."""
         schema = functools.reduce(_member_schema, error.instance_path, self._schema)
-        for path, message in messages(error, schema):
-            yield self._rank(path), ErrorDetail(pointer=self._pointer(path), message=message)
+        for path, message, code in problems(error, schema, self._noun):
+            yield self._rank(path), ErrorDetail(pointer=self._pointer(path), message=message, code=code)
 
     def _pointer(self, path: Path) -> str:
         return pointer((self._parameter_kinds[str(path[0])], *path) if self._parameter_kinds else path)

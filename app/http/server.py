@@ -18,7 +18,7 @@ from app.address import BASE_PATH
 from app.config import Settings
 from app.db import Database
 from app.errors import StartError
-from app.http import dispatch, housekeeping
+from app.http import dispatch, housekeeping, weight
 from app.http.access import AccessMiddleware
 from app.http.auth import AuthMiddleware, KeyCache
 from app.http.bridge import Bridge
@@ -31,6 +31,7 @@ from app.http.methods import AllowMiddleware, OperationMiddleware
 from app.http.ratelimit import RateLimiter
 from app.http.system import SystemMiddleware
 from app.http.validation import ValidationMiddleware
+from app.http.weight import WeightMiddleware
 from app.spec import Document, Operation
 
 
@@ -69,6 +70,7 @@ def _middlewares(
     """Return the middlewares in the order in which they check a request (contract, section 1)."""
     keys = KeyCache(database, settings.rate_limit)
     limiter = RateLimiter(settings.rate_limit_storage)
+    weights = weight.weights(operations, document)
     return [
         AccessMiddleware,  # request id, metrics, access log
         ExpectMiddleware,  # closes the connection after a response that did not wait for the body
@@ -78,9 +80,10 @@ def _middlewares(
         partial(AllowMiddleware, operations=operations, base_path=BASE_PATH),  # OPTIONS; wrong method: 405
         RoutingMiddleware,  # Connexion's router
         partial(OperationMiddleware, operations={operation.id: operation for operation in operations}),  # none: 404
-        partial(AuthMiddleware, keys=keys, limiter=limiter),  # key: 401, rate limit: 429, scope: 403
+        partial(AuthMiddleware, keys=keys, limiter=limiter, weights=weights),  # key: 401, rate limit: 429, scope: 403
         partial(KeyUsageMiddleware, usage=usage),  # when the key was last used
         partial(ValidationMiddleware, operations=operations, document=document),  # 406, 415, 413, 400
+        partial(WeightMiddleware, limiter=limiter, weights=weights),  # the items of a bulk request: 429
         LifespanMiddleware,  # Connexion's start and stop
     ]
 

@@ -4,7 +4,6 @@ Validators are compiled once for each operation. This replaces Connexion's own v
 for every request, stops at the first error and accepts several kinds of malformed input (docs/decisions/0002).
 """
 
-import asyncio
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,11 +13,13 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import spec
-from app.http.body import MAX_DIGITS, has_body, read_json
-from app.http.errors import ApiError, ErrorDetail, pointer, truncated, validation_failed
+from app.http.body import MAX_BYTES, MAX_DIGITS, has_body, read_json
+from app.http.body_validator import BodyValidator
+from app.http.errors import ApiError, pointer, truncated, validation_failed
 from app.http.middleware import HttpMiddleware
 from app.http.request_state import RequestState, state_of
 from app.http.schema_validator import SchemaValidator
+from app.schemas.errors import ErrorDetail
 from app.spec import Document, Operation
 
 WHOLE_NUMBER = re.compile(r"-?[0-9]+", re.ASCII)
@@ -47,7 +48,9 @@ class RequestValidator:
         self._query_names = [parameter.name for parameter in self._parameters if parameter.kind == "query"]
         self._parameter_validator = _parameter_validator(parameters)
         self._body_validator = _body_validator(definition, document)
-        self._requires_body = spec.resolve(document, definition.get("requestBody", {})).get("required", False)
+        request_body = spec.resolve(document, definition.get("requestBody", {}))
+        self._requires_body = request_body.get("required", False)
+        self._max_bytes = request_body.get("x-max-bytes", MAX_BYTES)
         self._media_types = _media_types(definition, document)
 
     async def validate(self, scope: Scope, receive: Receive, state: RequestState) -> None:
@@ -56,15 +59,14 @@ class RequestValidator:
         body = await self._read_body(scope, receive) if self._body_validator else None
         details = self._read_parameters(scope, state)
         if self._body_validator:
-            state.arguments["body"] = body
-            if not self._body_validator.is_valid(body):  # explaining many errors takes time
-                details += await asyncio.to_thread(self._body_validator.errors, body)
+            state.arguments["body"], errors = await self._body_validator.validate(body)
+            details += errors
         if details:
             raise validation_failed(details)
 
     async def _read_body(self, scope: Scope, receive: Receive) -> Any:
         """Return the body, or an empty object if an optional body is absent."""
-        return await read_json(scope, receive) if self._requires_body or has_body(scope) else {}
+        return await read_json(scope, receive, self._max_bytes) if self._requires_body or has_body(scope) else {}
 
     def _read_parameters(self, scope: Scope, state: RequestState) -> list[ErrorDetail]:
         values: dict[str, Any] = {}
@@ -128,11 +130,11 @@ def _text_schema(schema: Document) -> Document:
     return {**schema, "x-text": True}
 
 
-def _body_validator(definition: Document, document: Document) -> SchemaValidator | None:
+def _body_validator(definition: Document, document: Document) -> BodyValidator | None:
     if "requestBody" not in definition:
         return None
     body = spec.resolve(document, definition["requestBody"])
-    return SchemaValidator(spec.dereference(document, body["content"]["application/json"]["schema"]))
+    return BodyValidator(spec.dereference(document, body["content"]["application/json"]["schema"]))
 
 
 def _media_types(definition: Document, document: Document) -> list[str]:

@@ -1,11 +1,13 @@
 """The formatter of the messages of a 400: from a violated rule to the wording of the contract (section 3).
 
-A schema can have its own message: `x-errors` maps a keyword, or `*` for every keyword, to the exact message.
+A schema can have its own messages. `x-errors` maps a keyword, or `*` for every keyword, to the exact message, and
+`x-error-codes` a keyword to the `code` of the response. `x-unknown-fields` of an object maps the name of a field that
+it does not have to the message that says what to use instead.
 """
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonschema_rs
 
@@ -23,18 +25,32 @@ TYPES = {
 FORMATS = {"date-time": "a date or a time in ISO 8601", "date": "a date", "uri": "a URL", "email": "an email address"}
 
 
-def messages(error: jsonschema_rs.ValidationError, schema: Document) -> Iterator[tuple[Path, str]]:
-    """Yield the location and the message of every problem in an error of the library. `schema` is at its location."""
+class Problem(NamedTuple):
+    """A violated rule: the location of the value, the message, and the code if the rule has its own."""
+
+    path: Path
+    message: str
+    code: str | None = None
+
+
+def problems(error: jsonschema_rs.ValidationError, schema: Document, noun: str) -> Iterator[Problem]:
+    """Yield every problem in an error of the library.
+
+    `schema` is that of the invalid value, and `noun` is what messages call the outermost value: "The body".
+    """
     keyword, path = error.kind.name, tuple(error.instance_path)
     facts: Any = error.kind  # its attributes depend on the keyword
     if keyword == "required":
         missing = schema.get("properties", {}).get(facts.property, {})
-        yield (*path, facts.property), _own_message(missing, keyword) or f"{truncated(facts.property)} is required"
+        message = _own_message(missing, keyword) or f"{truncated(facts.property)} is required"
+        yield Problem((*path, facts.property), message, _own_code(missing, keyword))
     elif keyword == "additionalProperties":
         for name in facts.unexpected:
-            yield (*path, name), f"{truncated(name)} is not a known field"
+            message = schema.get("x-unknown-fields", {}).get(name)
+            yield Problem((*path, name), message or f"{truncated(name)} is not a known field")
     else:
-        yield path, _own_message(schema, keyword) or f"{_field(path)} {_rule(keyword, facts, error.instance, schema)}"
+        rule = f"{_field(path, noun)} {_rule(keyword, facts, error.instance, schema)}"
+        yield Problem(path, _own_message(schema, keyword) or rule, _own_code(schema, keyword))
 
 
 def _own_message(schema: Document, keyword: str) -> str | None:
@@ -42,10 +58,15 @@ def _own_message(schema: Document, keyword: str) -> str | None:
     return words.get(keyword, words.get("*"))
 
 
-def _field(path: Path) -> str:
+def _own_code(schema: Document, keyword: str) -> str | None:
+    codes: dict[str, str] = schema.get("x-error-codes", {})
+    return codes.get(keyword)
+
+
+def _field(path: Path, noun: str) -> str:
     """Return the name of a field as a client would write it: `quantity`, `events[2]`."""
     if not path:
-        return "The body"
+        return noun
     names = [step for step in path if isinstance(step, str)]
     name = names[-1] if names else "item"
     return f"{name}[{path[-1]}]" if isinstance(path[-1], int) else name

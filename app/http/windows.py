@@ -17,13 +17,14 @@ from limits.aio.storage.redis.redispy import RedispyBridge
 SWEEP_SECONDS = 60.0
 LONGEST_WINDOW_SECONDS = 86_400.0  # the longest period that settings and keys accept (`config.rate_limit`)
 
-# Removes entries that have left the window, adds entries if they fit, and returns what the window holds. An entry more
-# than one second in the future means that the clock of Redis was set back: the window starts again, empty. Corrections
-# by NTP are smaller.
+# Removes entries that have left the window, adds `amount` entries if they fit, and returns what the window holds, and
+# the seconds until `wanted` entries fit. An entry more than one second in the future means that the clock of Redis was
+# set back: the window starts again, empty. Corrections by NTP are smaller.
 WINDOW_SCRIPT = """
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
-local limit, expiry, amount = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local limit, expiry = tonumber(ARGV[1]), tonumber(ARGV[2])
+local amount, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
 
 if tonumber(redis.call('LINDEX', KEYS[1], 0) or now) > now + 1 then
     redis.call('DEL', KEYS[1])
@@ -42,14 +43,16 @@ if fits and amount > 0 then
     end
     redis.call('EXPIRE', KEYS[1], expiry)
 end
-return {fits and 1 or 0, count, tostring(oldest - now)}
+local excess = count + wanted - limit
+local wait = excess > 0 and tonumber(redis.call('LINDEX', KEYS[1], -excess) or now) + expiry - now or 0
+return {fits and 1 or 0, count, tostring(oldest - now), tostring(wait)}
 """
 
 
 class MemoryWindows(MemoryStorage):
     """Moving windows in the memory of this process: for each key the times of its requests, the oldest first.
 
-    The library's own storage starts a task for every request and moves the whole list for every entry; these two
+    The library's own storage starts a task for every request and moves the whole list for every entry; these
     methods do neither. They never await, so on one event loop they need no lock.
     """
 
@@ -76,6 +79,13 @@ class MemoryWindows(MemoryStorage):
         now = time.monotonic()
         window = self._current(key, expiry, now)
         return (window[0] - now if window else 0.0), len(window)
+
+    async def seconds_until(self, key: str, limit: int, expiry: int, amount: int) -> float:
+        """Return the seconds until `amount` entries, at most `limit`, fit in the window."""
+        now = time.monotonic()
+        window = self._current(key, expiry, now)
+        excess = len(window) + amount - limit
+        return window[excess - 1] + expiry - now if excess > 0 else 0.0
 
     def _current(self, key: str, expiry: int, now: float) -> deque[float]:
         window = self._windows.setdefault(key, deque())
@@ -106,13 +116,18 @@ class RedisWindows(RedisStorage):
 
     async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Add `amount` entries unless the window of `expiry` seconds would hold more than `limit`."""
-        fits, _, _ = await self._run(key, limit, expiry, amount)
+        fits, *_ = await self._run(key, limit, expiry, amount, 0)
         return bool(fits)
 
     async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
         """Return the start of the window relative to now, and the number of its entries."""
-        _, count, began = await self._run(key, limit, expiry, 0)
+        _, count, began, _ = await self._run(key, limit, expiry, 0, 0)
         return float(began), count
+
+    async def seconds_until(self, key: str, limit: int, expiry: int, amount: int) -> float:
+        """Return the seconds until `amount` entries, at most `limit`, fit in the window."""
+        *_, wait = await self._run(key, limit, expiry, 0, amount)
+        return float(wait)
 
     async def _run(self, key: str, *arguments: int) -> Any:
         return await self._script([self.bridge.prefixed_key(key)], arguments)

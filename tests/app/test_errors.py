@@ -12,6 +12,7 @@ from app.db import ConflictError
 from app.errors import DomainError, InvalidValueError, RefusalError
 from app.http.errors import translate
 from app.product_import.product_csv import RejectedFileError
+from app.schemas.errors import ErrorDetail
 from tests.support.servers import ROOT
 
 SOURCES = sorted(file for folder in ("app", "handlers") for file in (ROOT / folder).rglob("*.py"))
@@ -81,7 +82,8 @@ def test_only_the_command_line_raises_errors_without_a_code() -> None:
 def test_every_client_error_has_its_status(kind: type[Exception]) -> None:
     error = kind.__new__(kind)
     Exception.__init__(error, "message")
-    vars(error).update(pointer="/here", data={}, refusals=(error,))
+    details = [ErrorDetail(pointer="/here", message="message")]
+    vars(error).update(pointer="/here", data={}, refusals=(error,), details=details)
 
     response = translate(error)
 

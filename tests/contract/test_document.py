@@ -44,11 +44,12 @@ class TestGenerators:
 
 class TestRequests:
     def test_every_write_accepts_an_idempotency_key(self) -> None:
-        parameter = {"$ref": "#/components/parameters/IdempotencyKey"}
+        names = {f"#/components/parameters/{name}" for name in ("IdempotencyKey", "RequiredIdempotencyKey")}
         writes = [operation for operation in OPERATIONS if operation.method in {"POST", "PATCH", "PUT"}]
 
         assert writes
-        assert [write.id for write in writes if parameter not in write.definition.get("parameters", [])] == []
+        found = {write.id: {parameter["$ref"] for parameter in write.definition["parameters"]} for write in writes}
+        assert [name for name, parameters in found.items() if not parameters & names] == []
 
     def test_every_body_is_closed(self) -> None:
         assert BODIES

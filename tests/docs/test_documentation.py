@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 from standardwebhooks import WebhookVerificationError
 
+from app import spec
 from app.config import VARIABLE_PREFIX, Settings
 from app.db import Database
 from app.delivery import signing
@@ -298,6 +299,8 @@ class TestErrorPage:
         in_source = set(re.findall(r'ApiError\(\s*HTTPStatus\.\w+,\s*"(\w+)"', source))
         in_source |= set(re.findall(r'^    code = "(\w+)"', source, re.MULTILINE))
         in_source |= set(re.findall(r'"code": "(\w+)"', source))
+        parameters = spec.document()["components"]["parameters"].values()
+        in_source |= {code for found in parameters for code in found["schema"].get("x-error-codes", {}).values()}
         listed = set(re.findall(r"^\| \d+ \| `(\w+)`", (ROOT / "docs/errors.md").read_text(), re.MULTILINE))
 
         assert listed == in_source

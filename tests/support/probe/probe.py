@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.context import Context
+from app.schemas.errors import InvalidItemError, rejection
 
 LOG = logging.getLogger(__name__)
 MEETING = threading.Barrier(8)
@@ -18,6 +19,10 @@ def create_echo(_ctx: Context, body: Any, **headers: Any) -> Any:
 
 def list_echoes(_ctx: Context, need: str) -> Any:
     return {"need": need}
+
+
+def create_batch(_ctx: Context, body: Any) -> Any:
+    return {"body": shown(body)}
 
 
 def get_key(ctx: Context) -> Any:
@@ -52,4 +57,6 @@ def shown(value: Any) -> Any:
         return {name: shown(member) for name, member in value.items()}
     if isinstance(value, list):
         return [shown(item) for item in value]
+    if isinstance(value, InvalidItemError):
+        return rejection(value).content()
     return f"Decimal {value}" if isinstance(value, Decimal) else value
