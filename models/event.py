@@ -21,6 +21,7 @@ class EventType(StrEnum):
     ORDER_CANCELLED = "order.cancelled"
     CUSTOMER_CREATED = "customer.created"
     CUSTOMER_UPDATED = "customer.updated"
+    PRODUCT_CREATED = "product.created"
     PRODUCT_UPDATED = "product.updated"
     PRODUCT_LOW_STOCK = "product.low_stock"
     INVOICE_PAID = "invoice.paid"
@@ -33,7 +34,6 @@ class EventType(StrEnum):
 SUBSCRIBABLE = [event for event in EventType if event is not EventType.WEBHOOK_TEST]
 # Webhooks can subscribe to these; this version does not publish them.
 RESERVED = {
-    EventType.PRODUCT_UPDATED,
     EventType.INVOICE_PAID,
     EventType.RETURN_CREATED,
     EventType.RETURN_APPROVED,

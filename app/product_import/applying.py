@@ -6,7 +6,7 @@ instead of updating one, or updates another one, a later batch applies it.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 import sqlalchemy as sa
@@ -21,11 +21,21 @@ from app.product_import.staging import BATCH, IS_AFTER, IS_IN_BATCH, ROWS
 from app.product_import.statements import IS_SAME_PRODUCT
 from app.queries import search_index, tenant
 from app.queries.rows import Row, Statement
+from app.schemas.base import timestamp
+from app.services import deliveries
+from app.services.deliveries import StoredEvent
+from app.services.inventory import REQUEST_TIME
 from app.services.products import TABLE as PRODUCTS
-from models import new_id
+from models import EventType, new_id
 
 HAS_SAME_SKU = tenant.where(PRODUCTS) & (PRODUCTS.c.sku == ROWS.c.sku)
-IS_STALE = (PRODUCTS.c.stock != ROWS.c.seen_stock) | (PRODUCTS.c.updated_at != ROWS.c.seen_updated_at)
+HAS_NO_EVENT = ROWS.c.event.is_(None)  # staged by the previous version
+IS_STALE = (
+    (PRODUCTS.c.stock != ROWS.c.seen_stock)
+    | (PRODUCTS.c.updated_at != ROWS.c.seen_updated_at)
+    | (PRODUCTS.c.updated_at > REQUEST_TIME)  # by a clock that is ahead: the events need that time
+    | HAS_NO_EVENT
+)
 # A subquery for each row: PostgreSQL has no statistics on the products that this transaction has created, and would
 # read all of them.
 IS_SKU_TAKEN = sa.select(PRODUCTS.c.id).where(HAS_SAME_SKU).scalar_subquery().is_not(None)
@@ -50,9 +60,17 @@ class StagedRow(Row):
     search_text: str
 
 
+class StagedEventsRow(Row):
+    """The ids of the events of a staged row. The first is the id of the row."""
+
+    id: str
+    is_new: bool
+    low_stock_id: str | None
+
+
 SELECT_NEXT_POSITIONS = sa.select(ROWS.c.place).where(IS_AFTER).order_by(ROWS.c.place).limit(BATCH)
 SELECT_IDS = sa.select(ROWS.c.id).where(IS_IN_BATCH)
-SELECT_IDS_WITH_TAKEN_SKU = SELECT_IDS.where(IS_SKU_TAKEN)
+SELECT_IDS_TO_COMPARE = SELECT_IDS.where(IS_SKU_TAKEN | HAS_NO_EVENT)
 SELECT_PRODUCTS_FOR_UPDATE = Statement(
     LockedRow,
     sa.select(ROWS.c.id.label("row_id"), IS_STALE.label("is_stale"))
@@ -69,7 +87,14 @@ SELECT_STAGED = Statement(
         tenant.where(ROWS), ROWS.c.id.in_(bindparam("ids", expanding=True))
     ),
 )
+SELECT_EVENTS = Statement(
+    StagedEventsRow,
+    sa.select(ROWS.c.id, ROWS.c.is_new, ROWS.c.low_stock_id).where(IS_IN_BATCH).order_by(ROWS.c.place),
+)
 DELETE_ONE = sa.delete(ROWS).where(tenant.where(ROWS), ROWS.c.id == bindparam("row_id"))
+
+
+RECORD = (statements.INSERT_AUDIT_ENTRIES, statements.INSERT_EVENTS, statements.INSERT_LOW_STOCK_EVENTS)
 
 
 def next_batch(ctx: Context, claim: Claim, after: str) -> str:
@@ -83,14 +108,15 @@ def next_batch(ctx: Context, claim: Claim, after: str) -> str:
 
 
 def apply(ctx: Context, claim: Claim, after: str, last: str) -> Counter[str]:
-    """Apply a batch of changes, with a movement and an audit entry for each. Return the number of products by result.
+    """Apply a batch of changes, with movements, audit entries and events. Return the number of products by result.
 
     A product that has changed since it was compared is compared again, under its lock.
     """
-    batch = tenant.params(ctx, import_id=claim.id, after=after, last=last, now=ctx.now)
+    time_json = f'"{timestamp(ctx.now)}"'
+    batch = tenant.params(ctx, import_id=claim.id, after=after, last=last, now=ctx.now, time_json=time_json)
     connection = ctx.session.connection()
     if staging.is_new(last):
-        counts = Counter(_compare_again(ctx, connection.scalars(SELECT_IDS_WITH_TAKEN_SKU, batch).all()))
+        counts = Counter(_compare_again(ctx, connection.scalars(SELECT_IDS_TO_COMPARE, batch).all()))
         connection.execute(statements.INSERT_OPENING_MOVEMENTS, batch)
         counts["created"] = connection.execute(statements.INSERT_PRODUCTS, batch).rowcount
     else:
@@ -99,8 +125,18 @@ def apply(ctx: Context, claim: Claim, after: str, last: str) -> Counter[str]:
         counts = Counter(_compare_again(ctx, changed, locked))
         counts["updated"] = connection.execute(statements.UPDATE_PRODUCTS, batch).rowcount
         connection.execute(statements.INSERT_MOVEMENTS, batch)
-    connection.execute(statements.INSERT_AUDIT_ENTRIES, batch)
+    for statement in RECORD:
+        connection.execute(statement, batch)
+    deliveries.fan_out_all(ctx, _events(SELECT_EVENTS.all(connection, batch)))
     return counts
+
+
+def _events(rows: Iterable[StagedEventsRow]) -> Iterator[StoredEvent]:
+    """Yield the events that were inserted for rows."""
+    for row in rows:
+        yield StoredEvent(row.id, EventType.PRODUCT_CREATED if row.is_new else EventType.PRODUCT_UPDATED)
+        if row.low_stock_id is not None:
+            yield StoredEvent(row.low_stock_id, EventType.PRODUCT_LOW_STOCK)
 
 
 def _compare_again(ctx: Context, row_ids: Sequence[str], locked: Collection[str] = ()) -> Iterator[str]:
@@ -133,4 +169,5 @@ def _corrected(ctx: Context, row: StagedRow, change: ProductChange, locked: Coll
     else:
         product_id, stays = product.id, product.id == row.product_id and row.row_id in locked
     position = row.place if stays else staging.position_after(row.place, row.row_id, is_new=product is None)
-    return staging.content(change, product_id, position)
+    updated_at = None if product is None or not stays else max(ctx.now, product.updated_at)
+    return staging.content(ctx, change, row.row_id, product_id, position, updated_at=updated_at)

@@ -25,7 +25,6 @@ class ExistingProductRow(ProductRow):
     """A product with the sku of a row."""
 
     sku: str
-    low_stock_threshold: int
 
 
 # The sku is never null: products are selected by it.

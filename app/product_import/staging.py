@@ -5,13 +5,14 @@ staged changes are applied (`applying`).
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from app.context import Context
-from app.product_import import lease
+from app.product_import import change_events, lease
 from app.product_import.comparison import ProductChange
 from app.product_import.lease import Claim
 from app.queries import search_index, tenant
@@ -112,12 +113,24 @@ def _row(ctx: Context, claim: Claim, change: ProductChange) -> dict[str, object]
     """Return the row that stages a change."""
     product_id = new_id(ctx.now) if change.existing is None else change.existing.id
     position = LETTERS[change.existing is not None] + product_id[1:]
-    identity = {"id": new_id(ctx.now), "company_id": ctx.company_id, "import_id": claim.id}
-    return {**identity, **content(change, product_id, position)}
+    row_id = new_id(ctx.now)
+    identity = {"id": row_id, "company_id": ctx.company_id, "import_id": claim.id}
+    return {**identity, **content(ctx, change, row_id, product_id, position)}
 
 
-def content(change: ProductChange, product_id: str, position: str) -> dict[str, object]:
-    """Return the product of a staged row, and its position among the others."""
+def content(
+    ctx: Context,
+    change: ProductChange,
+    row_id: str,
+    product_id: str,
+    position: str,
+    *,
+    updated_at: datetime | None = None,
+) -> dict[str, object]:
+    """Return the product of a staged row, its position among the others, and what records the change.
+
+    `updated_at` is the time of the product after the change, None if it is that of the transaction that applies it.
+    """
     fields, existing = change.fields, change.existing
     action = "product.created" if existing is None else "product.updated"
     return {
@@ -130,4 +143,5 @@ def content(change: ProductChange, product_id: str, position: str) -> dict[str, 
         "seen_updated_at": None if existing is None else existing.updated_at,
         "given": {name: str(value) if isinstance(value, Decimal) else value for name, value in change.given.items()},
         "details": audit.limit_details(action, "product", product_id, change.details),
+        **change_events.prepare(change, product_id, row_id, ctx.now, updated_at),
     }

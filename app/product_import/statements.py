@@ -5,23 +5,24 @@ and the request are those of the import, even if another process applies it.
 """
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, FromClause, Insert, Table
+from sqlalchemy import ColumnElement, FromClause, Insert, Table, bindparam
 
 from app.product_import.lease import TABLE as IMPORTS
 from app.product_import.product_csv import FIELDS
 from app.product_import.staging import IS_IN_BATCH, ROWS
 from app.queries import tenant
-from app.services import audit
-from app.services.inventory import REQUEST_TIME, UPDATED_AT
+from app.schemas.events import TIME_JSON
+from app.services import audit, events
+from app.services.inventory import MOVEMENTS, REQUEST_TIME, UPDATED_AT
 from app.services.products import TABLE as PRODUCTS
-from models import OPENING_SEQUENCE, InventoryMovement, MovementReason
-from models.base import table
+from models import OPENING_SEQUENCE, EventType, MovementReason
 
-MOVEMENTS = table(InventoryMovement)
 IS_SAME_PRODUCT = tenant.where(PRODUCTS) & (PRODUCTS.c.id == ROWS.c.product_id)
+IS_LOW_STOCK = ROWS.c.low_stock_id.is_not(None)  # whether stock falls to the threshold
 IS_STOCK_CHANGED = ROWS.c.stock != ROWS.c.seen_stock
 ROWS_AND_IMPORT = ROWS.join(IMPORTS, IMPORTS.c.id == ROWS.c.import_id)
 WITH_PRODUCTS = ROWS_AND_IMPORT.join(PRODUCTS, IS_SAME_PRODUCT)
+TIME_PARAMETER = bindparam("time_json", type_=sa.Text)
 Columns = dict[str, ColumnElement[object]]
 
 
@@ -48,6 +49,7 @@ INSERT_PRODUCTS = _insert(
         "company_id": ROWS.c.company_id,
         "sku": ROWS.c.sku,
         **{name: ROWS.c[name] for name in UPDATED_COLUMNS},
+        "event_sequence": sa.literal(1),
         "created_at": REQUEST_TIME,
         "updated_at": REQUEST_TIME,
     },
@@ -57,7 +59,9 @@ UPDATE_PRODUCTS = (
     .where(IS_SAME_PRODUCT, IS_IN_BATCH)
     .values({name: ROWS.c[name] for name in UPDATED_COLUMNS})
     .values(
-        movement_sequence=PRODUCTS.c.movement_sequence + sa.case((IS_STOCK_CHANGED, 1), else_=0), updated_at=UPDATED_AT
+        movement_sequence=PRODUCTS.c.movement_sequence + sa.case((IS_STOCK_CHANGED, 1), else_=0),
+        event_sequence=PRODUCTS.c.event_sequence + sa.case((IS_LOW_STOCK, 2), else_=1),
+        updated_at=UPDATED_AT,
     )
 )
 INSERT_OPENING_MOVEMENTS = _insert(
@@ -86,6 +90,7 @@ INSERT_MOVEMENTS = _insert(
         "stock_before": ROWS.c.seen_stock,
         "stock_after": ROWS.c.stock,
         **ORIGIN,
+        "created_at": PRODUCTS.c.updated_at,
     },
     IS_STOCK_CHANGED,
 )
@@ -100,4 +105,42 @@ INSERT_AUDIT_ENTRIES = _insert(
         "details": ROWS.c.details,
         **ORIGIN,
     },
+)
+
+
+def _payload(template: ColumnElement[str], sequence: ColumnElement[int]) -> ColumnElement[str]:
+    """Return the JSON of an event: its template with the time of the change and the sequence."""
+    return sa.func.replace(template, TIME_JSON, TIME_PARAMETER) + sa.cast(sequence, sa.Text) + "}"
+
+
+def _event(
+    event_id: ColumnElement[str],
+    event_type: ColumnElement[str],
+    template: ColumnElement[str],
+    sequence: ColumnElement[int],
+) -> Columns:
+    return {
+        "id": event_id,
+        "company_id": ROWS.c.company_id,
+        "type": event_type,
+        "entity_id": ROWS.c.product_id,
+        "sequence": sequence,
+        "payload": _payload(template, sequence),
+        "request_id": IMPORTS.c.request_id,
+        "created_at": REQUEST_TIME,
+    }
+
+
+CHANGE_TYPE = sa.case((ROWS.c.is_new, EventType.PRODUCT_CREATED.value), else_=EventType.PRODUCT_UPDATED.value)
+LAST_SEQUENCE = PRODUCTS.c.event_sequence
+INSERT_EVENTS = _insert(
+    events.TABLE,
+    WITH_PRODUCTS,
+    _event(ROWS.c.id, CHANGE_TYPE, ROWS.c.event, LAST_SEQUENCE - sa.case((IS_LOW_STOCK, 1), else_=0)),
+)
+INSERT_LOW_STOCK_EVENTS = _insert(
+    events.TABLE,
+    WITH_PRODUCTS,
+    _event(ROWS.c.low_stock_id, sa.literal(EventType.PRODUCT_LOW_STOCK.value), ROWS.c.low_stock_event, LAST_SEQUENCE),
+    IS_LOW_STOCK,
 )

@@ -19,6 +19,9 @@ from models import EventType, OrderStatus
 # Published in addition to `order.status_changed`.
 STATUS_EVENTS = {OrderStatus.SHIPPED: EventType.ORDER_SHIPPED, OrderStatus.CANCELLED: EventType.ORDER_CANCELLED}
 
+TIME = "\x01"  # stands for the time of the change in a template: a control character, which no text contains
+TIME_JSON = orjson.dumps(TIME).decode()
+
 
 class WebhookEventRow(Row):
     """A stored event."""
@@ -59,6 +62,16 @@ def customer_updated(customer: CustomerRow) -> NewEvent:
     return NewEvent(EventType.CUSTOMER_UPDATED, customer.id, CUSTOMER.render(customer))
 
 
+def product_created(product: ProductRow) -> NewEvent:
+    """Return the event of a new product."""
+    return NewEvent(EventType.PRODUCT_CREATED, product.id, PRODUCT.render(product))
+
+
+def product_updated(product: ProductRow, changed: Sequence[str]) -> NewEvent:
+    """Return the event of a product that was updated. `changed` has the JSON names of the changed fields."""
+    return NewEvent(EventType.PRODUCT_UPDATED, product.id, {**PRODUCT.render(product), "changed": list(changed)})
+
+
 def product_low_stock(product: ProductRow, *, stock: int, threshold: int, at: datetime) -> NewEvent:
     """Return the event of a product whose stock fell to its threshold. `product` is the row before the change."""
     data = {**PRODUCT.render(product), "stock": stock, "lowStockThreshold": threshold, "updatedAt": timestamp(at)}
@@ -72,20 +85,23 @@ def webhook_test(webhook_id: str) -> NewEvent:
 
 def payload(event: NewEvent, event_id: str, sequence: int, at: datetime) -> str:
     """Return the JSON that is stored, signed and delivered."""
-    body = {
-        "event": event.type,
-        "timestamp": timestamp(at),
-        "data": event.data,
-        "id": event_id,
-        "sequence": sequence,
-    }
-    return orjson.dumps(body).decode()
+    return _payload(event, event_id, sequence, timestamp(at))
+
+
+def template(event: NewEvent, event_id: str) -> str:
+    """Return the JSON up to the number of its last member, `sequence`, with TIME as the time."""
+    return _payload(event, event_id, 0, TIME).removesuffix("0}")
 
 
 def render(row: WebhookEventRow) -> Json:
     """Return a stored event as its receivers get it."""
     body: Json = orjson.loads(row.payload)
     return body
+
+
+def _payload(event: NewEvent, event_id: str, sequence: int, time: str) -> str:
+    body = {"event": event.type, "timestamp": time, "data": event.data, "id": event_id, "sequence": sequence}
+    return orjson.dumps(body).decode()
 
 
 def _order_summary(order: OrderRow) -> Json:

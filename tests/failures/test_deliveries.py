@@ -4,6 +4,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import io
 import os
 import re
 import signal
@@ -27,6 +28,8 @@ from standardwebhooks import Webhook
 from app.context import now
 from app.db import Database
 from app.delivery.sender import DEADLINE_SECONDS
+from app.product_import import importer
+from app.product_import.product_csv import ProductCsv
 from models import RESERVED, SUBSCRIBABLE, AuditEntry
 from models import Webhook as WebhookRow
 from tests.support import factories, waiting
@@ -69,6 +72,12 @@ class WebhookDeployment:
             email = f"customer{next(factories.COUNTER)}@example.com"
             ids.append((client or self.client).post("/customers", json={"email": email}).json()["data"]["id"])
         return ids
+
+    def import_files(self, *contents: str) -> None:
+        """Import files of products, one after the other."""
+        for content in contents:
+            transactions = factories.transactions(self.database, self.tenant.company_id)
+            importer.run(transactions, ProductCsv(io.BytesIO(content.encode())))
 
     def deliveries(self, webhook: str, **query: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.client.get(
@@ -151,6 +160,7 @@ class TestDelivery:
         product = factories.product(deployment.database, deployment.tenant.company_id, stock=6, low_stock_threshold=5)
         (customer,) = deployment.customers(1)
         deployment.client.patch(f"/customers/{customer}", json={"name": "Changed"})
+        deployment.import_files("sku,name,price\nNEW-1,New,1\n", "sku,name,price\nNEW-1,Renamed,1\n")
         draft = {"customerId": customer, "items": [{"productId": product, "quantity": 1}]}
         first = deployment.client.post("/orders", json=draft, headers={"X-Request-Id": "traced"}).json()["data"]["id"]
         second = deployment.client.post("/orders", json=draft).json()["data"]["id"]
@@ -158,12 +168,14 @@ class TestDelivery:
             assert deployment.client.patch(f"/orders/{order}", json={"status": status}).status_code == 200
 
         with deployment.worker():
-            received = deployment.receiver.wait("/all", 10)
+            received = deployment.receiver.wait("/all", 12)
             deliveries = deployment.settle(webhook["id"])
 
         assert Counter(request.headers["x-webhook-event"] for request in received) == {
             "customer.created": 1,
             "customer.updated": 1,
+            "product.created": 1,
+            "product.updated": 1,
             "product.low_stock": 1,
             "order.created": 2,
             "order.status_changed": 3,

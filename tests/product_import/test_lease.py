@@ -15,7 +15,7 @@ from app.http import housekeeping
 from app.product_import import applying, importer, lease, staging
 from app.product_import.comparison import compare_rows
 from app.product_import.product_csv import ProductCsv
-from models import ImportState, Product, ProductImport
+from models import Event, ImportState, InventoryMovement, Product, ProductImport
 from tests.product_import.conftest import audited, count_rows, counts, indexed, run, stored
 from tests.support import factories
 from tests.support.factories import Tenant
@@ -75,6 +75,21 @@ class TestExpiredLease:
         assert set(indexed(fresh_database).values()) == {1}
         entries = Counter(entry[0] for entry in audited(fresh_database, shop))
         assert entries == {"product.created": 1499, "product.updated": 1, "product.imported": 1}
+        self.assert_recorded_once(fresh_database, known)
+
+    @staticmethod
+    def assert_recorded_once(database: Database, known: str) -> None:
+        """Each product has one event and an opening row, from the import and not from the process that resumed it."""
+        with database.transaction() as session:
+            events = session.query(Event.entity_id, Event.type, Event.sequence, Event.request_id).all()
+            openings = session.query(InventoryMovement).filter(InventoryMovement.product_id != known).all()
+        assert len({event.entity_id for event in events}) == len(events) == 1500
+        assert Counter(event.type for event in events) == {"product.created": 1499, "product.updated": 1}
+        assert {(event.sequence, event.request_id) for event in events} == {(1, "test")}
+        assert len(openings) == 1499
+        assert {(row.reason, row.actor_type, row.actor_id, row.request_id) for row in openings} == {
+            ("OPENING", "USER", "tester", "test")
+        }
 
     def test_the_next_import_completes_it_too(self, fresh_database: Database, shop: Tenant, known: str) -> None:
         self.abandon(fresh_database, shop, batches=1)
