@@ -15,7 +15,7 @@ import contextlib
 import os
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -25,9 +25,8 @@ from sqlalchemy.orm import Session
 
 from app.context import now
 from app.errors import DatabaseUnavailableError
+from models.base import EPOCH, MILLISECOND
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 MAX_STEP_BACK_MS = 60_000  # a clock that is set back further was wrong before, and so is every time from then
 CLOCK, STARTED_AT = "clock", "started_at"  # in the `info` of a session
 FILE_SUFFIX = "-clock"

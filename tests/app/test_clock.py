@@ -16,6 +16,7 @@ from app import clock
 from app.context import now
 from app.db import Database
 from app.errors import DatabaseUnavailableError
+from models.base import EPOCH
 from tests.support import waiting
 from tests.support.held_write import held_write
 from tests.support.servers import PostgresqlStore, open_database
@@ -142,7 +143,7 @@ class TestSyncedUntil:
     def test_a_reader_needs_no_permission_to_write(self, fresh_database: Database) -> None:
         clock_file(fresh_database).mkdir()
 
-        assert synced_until(fresh_database) == clock.EPOCH
+        assert synced_until(fresh_database) == EPOCH
         with pytest.raises(DatabaseUnavailableError, match=r"-clock cannot be written: Is a directory\."):
             time_of_write(fresh_database)
         clock_file(fresh_database).rmdir()

@@ -13,12 +13,13 @@ PROGRAM = """
 import sys
 import sqlalchemy as sa
 from app import clock
+from models.base import Instant
 from tests.support.servers import open_database
 url, statement = sys.argv[1:]
 database = open_database(url)
 with database.transaction(write=True) as session:
     at = clock.time_of(session)
-    session.execute(sa.text(statement), {"now": at.replace(tzinfo=None) if database.is_sqlite else at})
+    session.execute(sa.text(statement).bindparams(sa.bindparam("now", at, Instant())))
     print(at.isoformat(), flush=True)
     sys.stdin.readline()
 database.dispose()
