@@ -34,6 +34,7 @@ COMMANDS = {  # name: (module of this package, summary); a test compares the sum
     "webhook": ("webhook", "Inspect and test webhooks, and rotate their secrets."),
     "report": ("report", "Report on sales, customers and inventory."),
     "audit": ("audit", "Read the audit log."),
+    "verify": ("verify", "Check that stock, orders and events are consistent."),
     "demo": ("demo", "Create a demo company with sample data and an API key."),
     "openapi": ("openapi", "Print the OpenAPI document."),
 }

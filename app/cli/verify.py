@@ -1,0 +1,92 @@
+"""`distribu verify`: check what must always hold in the database (contract, section 11)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from app.cli import options, output, progress, runtime
+from app.context import Context
+from app.db import Database
+from app.schemas.base import Json
+from app.services import companies
+from app.verification import verifier
+from app.verification.check import Check, Problem
+from app.verification.checks import CHECKS
+from app.verification.verifier import FirstProblem, Result, VerifiedCompany
+
+
+@click.command()
+@click.option("--company", "slug", metavar="SLUG", type=options.TEXT, help="Check only the company with this slug.")
+@options.as_json
+def verify(slug: str | None, as_json: bool) -> None:
+    """Check that stock, orders and events are consistent.
+
+    The stock of every product must equal its movements, the movements of every order its items, the amounts of every
+    order its total, and events must be numbered without gaps. The command changes nothing, and the server can run at
+    the same time.
+
+    It prints one line for each kind of check, and the first wrong row of each kind. The exit code is 1 if any row is
+    wrong.
+    """
+    with runtime.current_database() as database:
+        verified = _companies(database, slug)
+        results = [_run(database, check, verified, as_json=as_json) for check in CHECKS]
+    if as_json:
+        output.document({"checks": [_to_json(check, result) for check, result in zip(CHECKS, results, strict=True)]})
+    if any(result.bad for result in results):
+        raise click.exceptions.Exit(1)
+
+
+def _companies(database: Database, slug: str | None) -> list[VerifiedCompany]:
+    """Return the company with this slug, or all. Raises NotFoundError."""
+    with database.transaction() as session:
+        found = companies.list_all(session) if slug is None else [companies.find(session, slug)]
+        return [VerifiedCompany(company.id, company.slug) for company in found]
+
+
+def _run(database: Database, check: Check[Any], verified: Sequence[VerifiedCompany], *, as_json: bool) -> Result:
+    """Run a check with a progress bar on a terminal, and print its result."""
+
+    @contextmanager
+    def transaction(company_id: str) -> Iterator[Context]:
+        with database.transaction() as session:
+            yield runtime.context_for(session, company_id)
+
+    with progress.bars() as bars:
+        task = bars.add_task(f"Checking {check.subject}", total=None)
+        result = verifier.run(
+            check, verified, transaction, lambda done, total: bars.update(task, completed=done, total=total)
+        )
+    if not as_json:
+        _show(check, result)
+    return result
+
+
+def _show(check: Check[Any], result: Result) -> None:
+    if result.first is None:
+        output.text(f"✓ {result.checked:,} {check.subject}: {check.rule}")
+        return
+    output.text(f"✗ {result.checked:,} {check.subject}: {check.rule} (problems: {result.bad:,})")
+    output.text(f"  {_sentence(result.first)}")
+
+
+def _sentence(first: FirstProblem) -> str:
+    """Return 'acme-foods: product WDG-001 (c…): stock is 42, its movements add up to 40. …'."""
+    problem = first.problem
+    row = problem.id if problem.label is None else f"{output.cell(problem.label)} ({problem.id})"
+    return f"{first.company}: {problem.entity} {row}: {output.cell(problem.text)}"
+
+
+def _to_json(check: Check[Any], result: Result) -> Json:
+    return {
+        "name": check.name,
+        "checked": result.checked,
+        "problems": result.bad,
+        "first": None if result.first is None else _row(result.first.company, result.first.problem),
+    }
+
+
+def _row(company: str, problem: Problem) -> Json:
+    return {"company": company, "entity": problem.entity, "id": problem.id, "problem": problem.text}

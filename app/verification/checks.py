@@ -1,0 +1,18 @@
+"""Every check, in the order in which they run."""
+
+from typing import Any
+
+from app.verification import event_sequences, movements, order_amounts, order_movements, stock
+from app.verification.check import Check
+
+CHECKS: tuple[Check[Any], ...] = (
+    stock.CHECK,
+    movements.CHAIN,
+    movements.DELETED_PRODUCTS,
+    order_movements.QUANTITIES,
+    order_movements.REFERENCES,
+    order_movements.REASONS,
+    order_amounts.CHECK,
+    event_sequences.GAPS,
+    event_sequences.LAST_EVENTS,
+)
