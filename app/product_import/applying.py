@@ -5,8 +5,9 @@ the API may have changed, created, renamed or deleted them: then the row is comp
 instead of updating one, or updates another one, a later batch applies it.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 
 import sqlalchemy as sa
@@ -41,6 +42,13 @@ IS_STALE = (
 IS_SKU_TAKEN = sa.select(PRODUCTS.c.id).where(HAS_SAME_SKU).scalar_subquery().is_not(None)
 
 
+HAS_SAME_EXTERNAL_ID = tenant.where(PRODUCTS) & (PRODUCTS.c.external_id == ROWS.c.external_id)
+IS_EXTERNAL_ID_TAKEN = (
+    sa.select(PRODUCTS.c.id).where(HAS_SAME_EXTERNAL_ID, PRODUCTS.c.id != ROWS.c.product_id).scalar_subquery()
+).is_not(None)
+LOG = logging.getLogger(__name__)
+
+
 class LockedRow(Row):
     """A staged row whose product exists and is locked."""
 
@@ -70,6 +78,7 @@ class StagedEventsRow(Row):
 
 SELECT_NEXT_POSITIONS = sa.select(ROWS.c.place).where(IS_AFTER).order_by(ROWS.c.place).limit(BATCH)
 SELECT_IDS = sa.select(ROWS.c.id).where(IS_IN_BATCH)
+SELECT_IDS_WITH_TAKEN_EXTERNAL_ID = SELECT_IDS.where(ROWS.c.external_id.is_not(None), IS_EXTERNAL_ID_TAKEN)
 SELECT_IDS_TO_COMPARE = SELECT_IDS.where(IS_SKU_TAKEN | HAS_NO_EVENT)
 SELECT_PRODUCTS_FOR_UPDATE = Statement(
     LockedRow,
@@ -115,14 +124,18 @@ def apply(ctx: Context, claim: Claim, after: str, last: str) -> Counter[str]:
     time_json = f'"{timestamp(ctx.now)}"'
     batch = tenant.params(ctx, import_id=claim.id, after=after, last=last, now=ctx.now, time_json=time_json)
     connection = ctx.session.connection()
+    locked = {}
     if staging.is_new(last):
-        counts = Counter(_compare_again(ctx, connection.scalars(SELECT_IDS_TO_COMPARE, batch).all()))
+        changed = set(connection.scalars(SELECT_IDS_TO_COMPARE, batch))
+    else:
+        locked = {row.row_id: row.is_stale for row in SELECT_PRODUCTS_FOR_UPDATE.all(connection, batch)}
+        changed = {row_id for row_id in connection.scalars(SELECT_IDS, batch) if locked.get(row_id, True)}
+    taken = set(connection.scalars(SELECT_IDS_WITH_TAKEN_EXTERNAL_ID, batch))
+    counts = Counter(_compare_again(ctx, changed | taken, locked, taken))
+    if staging.is_new(last):
         connection.execute(statements.INSERT_OPENING_MOVEMENTS, batch)
         counts["created"] = connection.execute(statements.INSERT_PRODUCTS, batch).rowcount
     else:
-        locked = {row.row_id: row.is_stale for row in SELECT_PRODUCTS_FOR_UPDATE.all(connection, batch)}
-        changed = [row_id for row_id in connection.scalars(SELECT_IDS, batch) if locked.get(row_id, True)]
-        counts = Counter(_compare_again(ctx, changed, locked))
         counts["updated"] = connection.execute(statements.UPDATE_PRODUCTS, batch).rowcount
         connection.execute(statements.INSERT_MOVEMENTS, batch)
     for statement in RECORD:
@@ -139,18 +152,22 @@ def _events(rows: Iterable[StagedEventsRow]) -> Iterator[StoredEvent]:
             yield StoredEvent(row.low_stock_id, EventType.PRODUCT_LOW_STOCK)
 
 
-def _compare_again(ctx: Context, row_ids: Sequence[str], locked: Collection[str] = ()) -> Iterator[str]:
+def _compare_again(
+    ctx: Context, row_ids: Collection[str], locked: Collection[str], taken: Collection[str]
+) -> Iterator[str]:
     """Compare staged rows with the products that have their skus now, and correct the rows.
 
+    The rows in `taken` do not set their external id: it was given to another product since they were checked.
     Yields "unchanged" for each row that no longer changes anything.
     """
     if not row_ids:
         return
     connection = ctx.session.connection()
-    staged = SELECT_STAGED.all(connection, tenant.params(ctx, ids=row_ids))
+    staged = SELECT_STAGED.all(connection, tenant.params(ctx, ids=list(row_ids)))
     products = comparison.select_existing(ctx, [row.sku for row in staged])
     for row in staged:
-        change = comparison.compare({**row.given, "price": Decimal(row.given["price"])}, products.get(row.sku))
+        given = _given(row, is_external_id_taken=row.row_id in taken)
+        change = comparison.compare(given, products.get(row.sku))
         parameters = tenant.params(ctx, row_id=row.row_id)
         if change is None:
             connection.execute(DELETE_ONE, parameters)
@@ -159,6 +176,15 @@ def _compare_again(ctx: Context, row_ids: Sequence[str], locked: Collection[str]
             connection.execute(tenant.update(ROWS).values(_corrected(ctx, row, change, locked)), parameters)
         if row.is_new and row.sku in products:
             search_index.withdraw(connection, PRODUCTS.name, {row.product_id: row.search_text})
+
+
+def _given(row: StagedRow, *, is_external_id_taken: bool) -> ProductFields:
+    """Return the fields that a row sets."""
+    given: ProductFields = {**row.given, "price": Decimal(row.given["price"])}
+    if is_external_id_taken and given.get("external_id") is not None:
+        message = "the external id '%s' of the product %s was not imported: another product has it now"
+        LOG.warning(message, given.pop("external_id"), row.sku)
+    return given
 
 
 def _corrected(ctx: Context, row: StagedRow, change: ProductChange, locked: Collection[str]) -> dict[str, object]:

@@ -51,7 +51,7 @@ def _changed(change: ProductChange, product_id: str, now: datetime) -> tuple[New
         return created, None
     after = _row({**dict(zip(NAMES, before, strict=False)), **change.fields}, now)
     event = payloads.product_updated(after, _names_of_changes(before, after))
-    threshold = before.low_stock_threshold
+    threshold = after.low_stock_threshold
     if not after.stock <= threshold < before.stock:
         return event, None
     return event, payloads.product_low_stock(after, stock=after.stock, threshold=threshold, at=now)

@@ -23,14 +23,14 @@ from functools import partial
 from itertools import islice
 from typing import IO, TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.context import Actor, ActorType, Context, Transactions
 from app.errors import DatabaseUnavailableError
 from app.product_import import applying, comparison, lease, staging
 from app.product_import.comparison import ProductChange
 from app.product_import.lease import LEASE, Claim, ImportRow
-from app.product_import.product_csv import ProductCsv, ProductFields, RejectedFileError
+from app.product_import.product_csv import NumberedRow, ProductCsv, RejectedFileError, RowError
 from app.services import audit
 from models import ImportState
 
@@ -62,12 +62,12 @@ class StoredRows:
     file: IO[bytes]
     count: int
 
-    def batches(self) -> Iterator[list[ProductFields]]:
+    def batches(self) -> Iterator[list[NumberedRow]]:
         """Yield the rows in the order of the file."""
         self.file.seek(0)
         done = 0
         while done < self.count:
-            batch: list[ProductFields] = pickle.load(self.file)  # noqa: S301 - written by _read, readable by this user only
+            batch: list[NumberedRow] = pickle.load(self.file)  # noqa: S301 - written by _read, readable by this user only
             done += len(batch)
             yield batch
 
@@ -99,16 +99,21 @@ def preview(
 ) -> ImportResult:
     """Call `on_change` with each change that an import would make. Nothing is written."""
     result = ImportResult()
+    errors = list[RowError]()
     with _read(product_csv, clear_empty=clear_empty) as rows:
         for batch in rows.batches():
             with transactions() as ctx:
-                changes = [change for change in comparison.compare_rows(ctx, batch) if change]
+                compared = comparison.compare_rows(ctx, batch)
+                errors += comparison.check(ctx, compared)
+            changes = [change for _, change in compared]
             created = sum(change.existing is None for change in changes)
             result.created += created
             result.updated += len(changes) - created
             result.unchanged += len(batch) - len(changes)
             for change in changes:
                 on_change(change)
+    if errors:
+        raise RejectedFileError(errors)
     return result
 
 
@@ -127,15 +132,16 @@ def resume(transactions: Transactions) -> bool:
 def _read(product_csv: ProductCsv, *, clear_empty: bool) -> Iterator[StoredRows]:
     count = 0
     with tempfile.TemporaryFile() as file:
-        for batch in _batches(product_csv.rows()):
-            pickle.dump([comparison.resolve_empty_cells(row, clear=clear_empty) for row in batch], file)
+        for batch in _batches(product_csv.numbered_rows()):
+            resolve = partial(comparison.resolve_empty_cells, clear=clear_empty)
+            pickle.dump([NumberedRow(row.line, resolve(row.fields)) for row in batch], file)
             count += len(batch)
         if product_csv.errors:
             raise RejectedFileError(product_csv.errors)
         yield StoredRows(file=file, count=count)
 
 
-def _batches(rows: Iterable[ProductFields]) -> Iterator[list[ProductFields]]:
+def _batches(rows: Iterable[NumberedRow]) -> Iterator[list[NumberedRow]]:
     iterator = iter(rows)
     while batch := list(islice(iterator, BATCH)):
         yield batch
@@ -166,17 +172,22 @@ def _acquire(transactions: Transactions, on_wait: Callable[[], None]) -> Claim:
 
 
 def _stage(transactions: Transactions, claim: Claim, rows: StoredRows, on_progress: OnProgress) -> None:
-    done, unchanged, renewed_at = 0, 0, time.monotonic()
+    """Compare and stage the rows. Raises RejectedFileError with all errors that only the comparison finds."""
+    done, unchanged, renewed_at, errors = 0, 0, time.monotonic(), list[RowError]()
     for batch in rows.batches():
         with transactions() as ctx:
-            changes = [change for change in comparison.compare_rows(ctx, batch) if change]
+            compared = comparison.compare_rows(ctx, batch)
+            errors += comparison.check(ctx, compared)
         done += len(batch)
-        unchanged += len(batch) - len(changes)
+        unchanged += len(batch) - len(compared)
+        changes = [] if errors else [change for _, change in compared]
         if changes or time.monotonic() - renewed_at > LEASE.seconds / 3:
             _retry(transactions, partial(staging.stage, claim=claim, changes=changes))
             renewed_at = time.monotonic()
             time.sleep(YIELD_SECONDS)
         on_progress("Comparing", done, rows.count)
+    if errors:
+        raise RejectedFileError(errors)
     _retry(transactions, lambda ctx: staging.finish_staging(ctx, claim, unchanged))
 
 
@@ -222,9 +233,12 @@ def _remove(transactions: Transactions, claim: Claim) -> None:
 
 
 def _retry(transactions: Transactions, work: Callable[[Context], T]) -> T:
-    """Run `work` in a short, separate transaction. Retry it if it times out waiting for a lock."""
+    """Run `work` in a short, separate transaction. Retry it if it times out waiting for a lock.
+
+    Retry it too if another transaction has just created a product with the same sku or external id: it is found now.
+    """
     for _ in range(1, MAX_ATTEMPTS):
-        with contextlib.suppress(DatabaseUnavailableError), transactions(write=True) as ctx:
+        with contextlib.suppress(DatabaseUnavailableError, IntegrityError), transactions(write=True) as ctx:
             return work(ctx)
         time.sleep(PAUSE_SECONDS)
     with transactions(write=True) as ctx:

@@ -1,23 +1,21 @@
 """A CSV file of products: check every cell, and collect all errors of the file.
 
-Not in this module: how a spreadsheet writes files (`text_file`, `csv_table`, `csv_numbers`), and what is stored
-(`comparison`). The limits of the values are read from the OpenAPI document.
+Not in this module: how a spreadsheet writes files (`text_file`, `csv_table`, `csv_numbers`), the values of the cells
+(`product_cells`), and what is stored (`comparison`).
 """
 
-import re
 import sqlite3
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import IO, NamedTuple, TypedDict, cast
 
-from app import spec
 from app.errors import DomainError
-from app.product_import import csv_numbers
-from app.product_import.csv_numbers import EXAMPLES, DecimalMarkDetector
+from app.product_import import product_cells
+from app.product_import.csv_numbers import DecimalMarkDetector
 from app.product_import.csv_table import Cells, CsvOptions, CsvTable, quoted_list
+from app.product_import.product_cells import NUMBERS, REQUIRED, Value
 from app.product_import.text_file import TextFile, UnreadableFileError, quoted
 
 FIELDS = {
@@ -29,21 +27,12 @@ FIELDS = {
     "price": "price",
     "stock": "stock",
     "isActive": "is_active",
+    "externalId": "external_id",
+    "barcode": "barcode",
+    "lowStockThreshold": "low_stock_threshold",
+    "imageUrl": "image_url",
 }
-REQUIRED = ("sku", "name", "price")
-NUMBERS = ("price", "stock")
-# The words in the English, German, French, Spanish, Italian, Portuguese, Dutch and Polish editions of spreadsheets.
-TRUE = ("true", "1", "yes", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "prawda")
-FALSE = ("false", "0", "no", "falsch", "faux", "falso", "onwaar", "fałsz")
-BOOLEANS = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
-MULTILINE = "description"
-CENT = Decimal("0.01")
-
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-CONTROL_BUT_LINE_ENDS_AND_TABS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-
-Value = str | Decimal | int | bool | None
-Parser = Callable[[str], Value]
+UNIQUE = {"sku": "sku", "externalId": "external_id"}  # each value may be in one row of a file
 
 
 class ProductFields(TypedDict, total=False):
@@ -57,6 +46,17 @@ class ProductFields(TypedDict, total=False):
     price: Decimal
     stock: int | None
     is_active: bool | None
+    external_id: str | None
+    barcode: str | None
+    low_stock_threshold: int | None
+    image_url: str | None
+
+
+class NumberedRow(NamedTuple):
+    """A row of a file, and the line on which it starts."""
+
+    line: int
+    fields: ProductFields
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +95,7 @@ class ProductCsv:
             raise RejectedFileError([RowError(line=error.line, error=str(error))]) from None
         self._table.set_decimal_mark_certainty(is_certain=detector.is_certain)
         self._parsers = {
-            index: (FIELDS[column], column, _parser(column, decimal))
+            index: (FIELDS[column], column, product_cells.parser(column, decimal))
             for index, column in enumerate(self._table.columns)
             if column is not None
         }
@@ -108,14 +108,18 @@ class ProductCsv:
 
     def rows(self) -> Iterator[ProductFields]:
         """Yield the fields of each valid row, and collect the errors of the others in `errors`."""
+        return (fields for _, fields in self.numbered_rows())
+
+    def numbered_rows(self) -> Iterator[NumberedRow]:
+        """Yield the line and the fields of each valid row, and collect the errors of the others in `errors`."""
         self.errors.clear()
-        with closing(_SeenSkus()) as seen:
+        with closing(_SeenValues()) as seen:
             for line, cells in self._table.rows():
                 error_count = len(self.errors)
                 row = self._parse(line, cells)
-                self._reject_repeated_sku(seen, line, row.get("sku"))
+                self._reject_repeated(seen, line, row)
                 if len(self.errors) == error_count:
-                    yield row
+                    yield NumberedRow(line, row)
 
     def _detect_decimal_mark(self) -> DecimalMarkDetector:
         detector = DecimalMarkDetector()
@@ -139,109 +143,34 @@ class ProductCsv:
                 self._add_error(line, f"{column} {quoted(cell)} {error}" if cell else f"{column} {error}")
         return cast("ProductFields", values)
 
-    def _reject_repeated_sku(self, seen: "_SeenSkus", line: int, sku: str | None) -> None:
-        first = line if sku is None else seen.first_line(sku, line)
-        if first != line:
-            self._add_error(line, f"sku '{sku}' is already on line {first}")
+    def _reject_repeated(self, seen: "_SeenValues", line: int, row: ProductFields) -> None:
+        for column, field in UNIQUE.items():
+            value = cast("str | None", row.get(field))
+            first = line if value is None else seen.first_line(column, value, line)
+            if first != line:
+                self._add_error(line, f"{column} {quoted(str(value))} is already on line {first}")
 
     def _add_error(self, line: int, error: str) -> None:
         self.errors.append(RowError(line=line, error=error))
 
 
-class _SeenSkus:
-    """The first line of every sku, in a temporary file, because a million skus would take 150 MB of memory."""
+class _SeenValues:
+    """The first line of every unique value, in a temporary file: a million skus would take 150 MB of memory."""
 
     def __init__(self) -> None:
         self._file = sqlite3.connect("", isolation_level=None)
-        self._file.execute("CREATE TABLE seen (sku TEXT PRIMARY KEY, line INTEGER) WITHOUT ROWID")
+        columns = "name TEXT, value TEXT, line INTEGER, PRIMARY KEY (name, value)"
+        self._file.execute(f"CREATE TABLE seen ({columns}) WITHOUT ROWID")
         self._file.execute("BEGIN")
 
-    def first_line(self, sku: str, line: int) -> int:
-        """Return the first line of `sku`, which may be `line`."""
-        if self._file.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (sku, line)).rowcount:
+    def first_line(self, column: str, value: str, line: int) -> int:
+        """Return the first line with `value` in `column`, which may be `line`."""
+        if self._file.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (column, value, line)).rowcount:
             return line
-        (first,) = self._file.execute("SELECT line FROM seen WHERE sku = ?", (sku,)).fetchone()
+        query = "SELECT line FROM seen WHERE name = ? AND value = ?"
+        (first,) = self._file.execute(query, (column, value)).fetchone()
         return int(first)
 
     def close(self) -> None:
         """Remove the file."""
         self._file.close()
-
-
-class _Bounds(NamedTuple):
-    minimum: Decimal
-    maximum: Decimal
-
-    def check(self, number: Decimal) -> None:
-        if number < self.minimum:
-            raise ValueError(f"must be at least {self.minimum}")
-        if number > self.maximum:
-            raise ValueError(f"must be at most {self.maximum}")
-
-
-def _parser(column: str, decimal: str) -> Parser:
-    """Return a function that converts a trimmed cell of `column`, or raises ValueError with the violated rule."""
-    document = spec.document()
-    schema = spec.resolve(document, document["components"]["schemas"]["Product"]["properties"][column])
-    parse: Parser
-    if column == "isActive":
-        parse = _parse_boolean
-    elif column in NUMBERS:
-        bounds = _Bounds(Decimal(str(schema["minimum"])), Decimal(str(schema["maximum"])))
-        parse = _price_parser(bounds, decimal) if column == "price" else _stock_parser(bounds, decimal)
-    else:
-        parse = _text_parser(schema["maxLength"], CONTROL_BUT_LINE_ENDS_AND_TABS if column == MULTILINE else CONTROL)
-
-    def parse_unless_empty(cell: str) -> Value:
-        if cell:
-            return parse(cell)
-        if column in REQUIRED:
-            raise ValueError("is required")
-        return None
-
-    return parse_unless_empty
-
-
-def _text_parser(max_length: int, forbidden: re.Pattern[str]) -> Parser:
-    def parse(cell: str) -> str:
-        text = unicodedata.normalize("NFC", cell)
-        if len(text) > max_length:
-            raise ValueError(f"must be at most {max_length} characters")
-        if forbidden.search(text):
-            raise ValueError("must not contain control characters")
-        return text
-
-    return parse
-
-
-def _price_parser(bounds: _Bounds, decimal: str) -> Parser:
-    def parse(cell: str) -> Decimal:
-        number = csv_numbers.parse(csv_numbers.split_currency(cell)[1], decimal)
-        if number is None:
-            raise ValueError(f"must be a number like {EXAMPLES[decimal]}")
-        bounds.check(number)
-        if number != number.quantize(CENT):
-            raise ValueError("must have at most two decimal places")
-        return number.quantize(CENT)
-
-    return parse
-
-
-def _stock_parser(bounds: _Bounds, decimal: str) -> Parser:
-    def parse(cell: str) -> int:
-        number = csv_numbers.parse(cell, decimal)
-        if number is None:
-            raise ValueError("must be a whole number")
-        bounds.check(number)
-        if number != number.to_integral_value():
-            raise ValueError("must be a whole number")
-        return int(number)
-
-    return parse
-
-
-def _parse_boolean(cell: str) -> bool:
-    try:
-        return BOOLEANS[cell.casefold()]
-    except KeyError:
-        raise ValueError("must be true or false (or 1 or 0, yes or no)") from None

@@ -203,6 +203,7 @@ class TestImport:
         assert shown.err == "Nothing was imported. Run the command without --dry-run to import.\n"
         made: dict[str, Any] = {"sku": "W-3", "name": "New", "description": None, "category": None}
         made |= {"unit": "each", "price": 1.0, "stock": 2, "isActive": True}
+        made |= {"externalId": None, "barcode": None, "lowStockThreshold": 5, "imageUrl": None}
         assert preview == {
             "created": 1,
             "updated": 1,

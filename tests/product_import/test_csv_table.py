@@ -44,7 +44,8 @@ class TestHeader:
             2,
             (
                 "there is no column for sku, price. Found, with the delimiter semicolon: 'Artikel', 'Name', 'Preis'. "
-                "Known: sku, name, description, category, unit, price, stock, isActive. To use another name, "
+                "Known: sku, name, description, category, unit, price, stock, isActive, externalId, barcode, "
+                "lowStockThreshold, imageUrl. To use another name, "
                 "add --map THEIRS=OURS; to use another delimiter, add --delimiter"
             ),
         )

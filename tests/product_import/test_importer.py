@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,9 +16,9 @@ from app.product_import import importer
 from app.product_import.comparison import ProductChange
 from app.product_import.importer import ImportResult
 from app.product_import.product_csv import ProductCsv, RejectedFileError
-from models import Product, searchable
+from models import MAX_STOCK, Event, Product, new_id, searchable
 from tests.product_import.conftest import audited, count_rows, counts, indexed, moved, movements, run, stored
-from tests.support import factories
+from tests.support import factories, waiting
 from tests.support.factories import Tenant
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -141,6 +142,7 @@ class TestAudit:
         made = stored(fresh_database, shop, "W-3")
         values: dict[str, Any] = {"sku": "W-3", "name": "Made", "description": None, "category": None}
         values |= {"unit": "each", "price": 1.25, "stock": 2, "isActive": True}
+        values |= {"externalId": None, "barcode": None, "lowStockThreshold": 5, "imageUrl": None}
         assert audited(fresh_database, shop) == [
             ("product.created", "product", made.id, {"after": values}),
             ("product.imported", "company", shop.company_id, {"created": 1, "updated": 1, "unchanged": 1}),
@@ -189,6 +191,77 @@ class TestLedger:
         run(fresh_database, shop, "sku,name,price,stock\nW-1,Renamed,8.50,5\n")
 
         assert moved(fresh_database, shop, product) == [("OPENING", 5)]
+
+
+class TestAdditionalColumns:
+    CONTENT = (
+        "sku,name,price,External ID,barcode,low stock threshold,imageUrl\n"
+        "W-1,Widget,8.50,E-1,4006381333931,12,https://example.com/w.jpg\n"
+    )
+
+    def test_are_created_and_updated(self, fresh_database: Database, shop: Tenant) -> None:
+        factories.product(fresh_database, shop.company_id, sku="W-1", name="Widget")
+
+        results = [
+            run(fresh_database, shop, self.CONTENT),
+            run(fresh_database, shop, self.CONTENT),
+            run(fresh_database, shop, self.CONTENT.replace("W-1", "W-2").replace("E-1", "E-2")),
+        ]
+
+        assert [counts(result) for result in results] == [(0, 1, 0), (0, 0, 1), (1, 0, 0)]
+        for sku, external_id in (("W-1", "E-1"), ("W-2", "E-2")):
+            product = stored(fresh_database, shop, sku)
+            assert (product.external_id, product.barcode) == (external_id, "4006381333931")
+            assert (product.low_stock_threshold, product.image_url) == (12, "https://example.com/w.jpg")
+
+    def test_empty_cells_leave_or_clear_them(self, fresh_database: Database, shop: Tenant) -> None:
+        run(fresh_database, shop, self.CONTENT)
+        empty = "sku,name,price,externalId,barcode,lowStockThreshold,imageUrl\nW-1,Widget,8.50,,,,\n"
+
+        assert counts(run(fresh_database, shop, empty)) == (0, 0, 1)
+        assert counts(run(fresh_database, shop, empty, clear_empty=True)) == (0, 1, 0)
+        product = stored(fresh_database, shop, "W-1")
+        assert (product.external_id, product.barcode, product.image_url) == (None, None, None)
+        assert product.low_stock_threshold == 5
+
+    def test_a_new_threshold_decides_whether_stock_falls_to_it(self, fresh_database: Database, shop: Tenant) -> None:
+        factories.product(fresh_database, shop.company_id, sku="W-1", stock=30)
+
+        run(fresh_database, shop, "sku,name,price,stock,lowStockThreshold\nW-1,Widget,8.50,20,20\n")
+
+        with fresh_database.transaction() as session:
+            types = session.scalars(sa.select(Event.type).order_by(Event.sequence)).all()
+        assert types == ["product.updated", "product.low_stock"]
+
+    def test_a_taken_external_id_is_an_error_of_its_line(self, fresh_database: Database, shop: Tenant) -> None:
+        other = factories.tenant(fresh_database)
+        factories.product(fresh_database, other.company_id, external_id="E-3")
+        factories.product(fresh_database, shop.company_id, sku="W-1", external_id="E-1")
+        unnamed = factories.product(fresh_database, shop.company_id, sku=None, external_id="E-2")
+        rows = "".join(f"S-{number},Item,1,\n" for number in range(600))
+        content = f"sku,name,price,externalId\nW-1,Own,1,\nA,New,1,E-1\n{rows}B,New,1,E-2\nC,New,1,E-3\n"
+
+        for act in (run, preview):
+            with pytest.raises(RejectedFileError) as caught:
+                act(fresh_database, shop, content)
+            assert [(error.line, error.error) for error in caught.value.errors] == [
+                (3, "externalId 'E-1' already belongs to the product with the sku 'W-1'"),
+                (604, f"externalId 'E-2' already belongs to the product with the id '{unnamed}'"),
+            ]
+        assert factories.count(fresh_database, Product, shop.company_id) == 2
+        assert count_rows(fresh_database) == 0
+        assert indexed(fresh_database).keys() == {"W-1", None, stored_sku(fresh_database, other)}
+
+    def test_a_stock_has_a_maximum_unless_it_is_the_present_one(self, fresh_database: Database, shop: Tenant) -> None:
+        more = MAX_STOCK + 1
+        factories.product(fresh_database, shop.company_id, sku="W-1", name="Widget", stock=more)
+
+        assert counts(run(fresh_database, shop, f"sku,name,price,stock\nW-1,Widget,8.50,{more}\n")) == (0, 0, 1)
+        assert counts(run(fresh_database, shop, f"sku,name,price,stock\nW-1,Widget,8.50,{MAX_STOCK}\n")) == (0, 1, 0)
+        with pytest.raises(RejectedFileError) as caught:
+            run(fresh_database, shop, f"sku,name,price,stock\nW-1,Widget,8.50,{more}\nW-2,New,1,{more}\n")
+        message = f"stock '{more}' must be at most {MAX_STOCK}"
+        assert [(error.line, error.error) for error in caught.value.errors] == [(2, message), (3, message)]
 
 
 class TestConcurrentChanges:
@@ -333,6 +406,54 @@ class TestConcurrentChanges:
         assert moved(fresh_database, shop, first) == [("OPENING", 1), ("IMPORT", 19)]
         assert moved(fresh_database, shop, second) == [("OPENING", 2), ("IMPORT", 8)]
 
+    def test_an_external_id_that_was_taken_meanwhile_is_not_imported(
+        self, fresh_database: Database, shop: Tenant, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        factories.product(fresh_database, shop.company_id, sku="W-1", external_id="E-0", stock=3)
+
+        def take() -> None:
+            for number in (1, 2):
+                factories.product(fresh_database, shop.company_id, sku=f"T-{number}", external_id=f"E-{number}")
+
+        content = "sku,name,price,externalId\nW-1,One,1,E-1\nW-2,Two,2,E-2\nW-3,Three,3,E-3\n"
+        result = self.run(fresh_database, shop, content, take)
+
+        assert counts(result) == (2, 1, 0)
+        products = [stored(fresh_database, shop, sku) for sku in ("W-1", "W-2", "W-3")]
+        assert [(row.name, row.external_id) for row in products] == [("One", "E-0"), ("Two", None), ("Three", "E-3")]
+        assert sorted(caplog.messages) == [
+            f"the external id 'E-{number}' of the product W-{number} was not imported: another product has it now"
+            for number in (1, 2)
+        ]
+        assert indexed(fresh_database) == dict.fromkeys(("W-1", "W-2", "W-3", "T-1", "T-2"), 1)
+
+    @pytest.mark.parametrize("column", ["sku", "external_id"])
+    def test_a_product_that_is_being_created_meanwhile_is_found(
+        self, fresh_database: Database, shop: Tenant, column: str
+    ) -> None:
+        """On PostgreSQL, the import waits for the other transaction, and finds its product when it tries again.
+
+        On SQLite, it waits before it compares.
+        """
+        values: dict[str, Any] = {"sku": "T-1", column: "W-1"}
+        at = now()
+        row = {"id": new_id(at), "company_id": shop.company_id, "name": "Theirs", "price": Decimal(1), **values}
+        with ThreadPoolExecutor(1) as threads:
+            with fresh_database.transaction(write=True) as session:
+                session.execute(sa.insert(Product).values(created_at=at, updated_at=at, **row))
+                content = "sku,name,price,externalId\nW-1,Ours,1,W-1\n"
+                running = threads.submit(run, fresh_database, shop, content)
+                if not fresh_database.is_sqlite:
+                    waiting.eventually(lambda: is_waiting(fresh_database), "the import to wait")
+            if fresh_database.is_sqlite and column == "external_id":
+                with pytest.raises(RejectedFileError):
+                    running.result()
+                return
+            result = running.result()
+
+        assert counts(result) == ((0, 1, 0) if column == "sku" else (1, 0, 0))
+        assert stored(fresh_database, shop, "W-1").external_id == ("W-1" if column == "sku" else None)
+
     def test_a_slow_clock_does_not_set_updated_at_back(self, fresh_database: Database, shop: Tenant) -> None:
         later = now() + timedelta(hours=1)
         factories.product(fresh_database, shop.company_id, sku="W-1", updated_at=later)
@@ -340,6 +461,25 @@ class TestConcurrentChanges:
         run(fresh_database, shop, "sku,name,price\nW-1,Widget,1\n")
 
         assert stored(fresh_database, shop, "W-1").updated_at == later
+
+
+def is_waiting(database: Database) -> bool:
+    """Return whether a transaction of PostgreSQL waits for another one."""
+    with database.transaction() as session:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid' AND query LIKE 'INSERT%'"
+        return bool(session.scalar(sa.text(query)))
+
+
+def preview(database: Database, shop: Tenant, content: str) -> ImportResult:
+    """Preview an import and ignore the changes."""
+    product_csv = ProductCsv(io.BytesIO(content.encode()))
+    return importer.preview(factories.transactions(database, shop.company_id), product_csv, on_change=lambda _: None)
+
+
+def stored_sku(database: Database, shop: Tenant) -> str | None:
+    """Return the sku of the only product of a company."""
+    with database.transaction() as session:
+        return session.scalars(sa.select(Product.sku).where(Product.company_id == shop.company_id)).one()
 
 
 class TestPreview:

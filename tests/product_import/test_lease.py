@@ -36,8 +36,8 @@ class TestExpiredLease:
         with transactions(write=True) as ctx:
             claim = lease.acquire(ctx)
             assert claim is not None
-            rows = list(ProductCsv(io.BytesIO(f"sku,name,price\n{self.ROWS}".encode())).rows())
-            staging.stage(ctx, claim, [change for change in compare_rows(ctx, rows) if change])
+            rows = list(ProductCsv(io.BytesIO(f"sku,name,price\n{self.ROWS}".encode())).numbered_rows())
+            staging.stage(ctx, claim, [change for _, change in compare_rows(ctx, rows)])
         with transactions(write=True) as ctx:
             after, done = "", Counter[str]()
             for _ in range(batches):

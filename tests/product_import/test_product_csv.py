@@ -40,10 +40,67 @@ class TestFile:
 
         assert errors == [(4, "sku 'A' is already on line 2"), (5, "sku 'A' is already on line 2")]
 
+    def test_an_external_id_may_appear_once(self) -> None:
+        _, errors = read("sku,name,price,externalId\nA,x,1,E\nB,x,1,e\nC,x,1, E\nE,x,1,\nF,x,1,\n")
+
+        assert errors == [(4, "externalId 'E' is already on line 2")]
+
+
+class TestBarcode:
+    @pytest.mark.parametrize("barcode", ["96385074", "036000291452", "4006381333931", "10012345678902"])
+    def test_is_a_gtin(self, barcode: str) -> None:
+        assert value("barcode", f" {barcode} ") == barcode
+
+    @pytest.mark.parametrize("cell", ["9638507", "9638507400", "400638133393x", "4.00638E+12", "\uff14006381333931"])
+    def test_has_8_12_13_or_14_digits(self, cell: str) -> None:
+        assert error(barcode=cell) == "must have 8, 12, 13 or 14 digits"
+
+    def test_has_a_check_digit(self) -> None:
+        assert error(barcode="4006381333932") == "must end with the check digit 1: 4006381333931"
+
+
+class TestLowStockThreshold:
+    def test_is_a_whole_number_from_0(self) -> None:
+        assert (value("lowStockThreshold", "0"), value("lowStockThreshold", "1,000.0")) == (0, 1000)
+        assert error(lowStockThreshold="-1") == "must be at least 0"
+        assert error(lowStockThreshold="1.5") == "must be a whole number"
+
+
+class TestImageUrl:
+    @pytest.mark.parametrize(
+        "url", ["http://a", "HTTPS://images.example/a%20b.jpg?c=d,e#f", "https://[::1]/", "https://ü.example/ä"]
+    )
+    def test_is_an_http_or_https_url(self, url: str) -> None:
+        assert value("imageUrl", f" {url} ") == url
+
+    @pytest.mark.parametrize(
+        "cell",
+        [
+            "a",
+            "ftp://a",
+            "javascript:alert(1)",
+            "https://",
+            "https:///a",
+            "//a",
+            "https://a b",
+            "https://[",
+            "http://a/\0",
+        ],
+    )
+    def test_other_texts_are_rejected(self, cell: str) -> None:
+        assert error(imageUrl=cell) == "must be an http or https URL"
+
+    def test_has_the_maximum_length_of_the_document(self) -> None:
+        longest = "https://a/".ljust(2048, "b")
+
+        assert value("imageUrl", longest) == longest
+        assert error(imageUrl=longest + "b") == "must be at most 2048 characters"
+
 
 class TestText:
     @pytest.mark.parametrize(
-        ("column", "longest"), [("sku", 100), ("name", 200), ("description", 2000), ("category", 100), ("unit", 50)]
+        ("column", "longest"),
+        [("sku", 100), ("name", 200), ("description", 2000), ("category", 100), ("unit", 50), ("externalId", 255)],
     )
     def test_has_the_maximum_length_of_the_document(self, column: str, longest: int) -> None:
         assert value(column, "ä" * longest) == "ä" * longest
@@ -52,7 +109,7 @@ class TestText:
     def test_is_trimmed_and_normalized(self) -> None:
         assert value("name", "  A\u0308pfel \u00a0") == "Äpfel"
 
-    @pytest.mark.parametrize("column", ["sku", "name", "description", "category", "unit"])
+    @pytest.mark.parametrize("column", ["sku", "name", "description", "category", "unit", "externalId"])
     @pytest.mark.parametrize("character", ["\0", "\x1f", "\x7f", "\x85"])
     def test_must_not_contain_control_characters(self, column: str, character: str) -> None:
         assert error(**{column: f"a{character}b"}) == "must not contain control characters"

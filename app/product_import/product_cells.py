@@ -1,0 +1,137 @@
+"""The values in the cells of a product: what each column accepts. The limits are read from the OpenAPI document."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from decimal import Decimal
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from app import gtin, spec
+from app.product_import import csv_numbers
+from app.product_import.csv_numbers import EXAMPLES
+
+REQUIRED = ("sku", "name", "price")
+NUMBERS = ("price", "stock", "lowStockThreshold")
+# The words in the English, German, French, Spanish, Italian, Portuguese, Dutch and Polish editions of spreadsheets.
+TRUE = ("true", "1", "yes", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "prawda")
+FALSE = ("false", "0", "no", "falsch", "faux", "falso", "onwaar", "fałsz")
+BOOLEANS = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
+MULTILINE = "description"
+CENT = Decimal("0.01")
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+CONTROL_BUT_LINE_ENDS_AND_TABS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+Value = str | Decimal | int | bool | None
+Parser = Callable[[str], Value]
+
+
+class _Bounds(NamedTuple):
+    minimum: Decimal
+    maximum: Decimal
+
+    def check(self, number: Decimal) -> None:
+        if number < self.minimum:
+            raise ValueError(f"must be at least {self.minimum}")
+        if number > self.maximum:
+            raise ValueError(f"must be at most {self.maximum}")
+
+
+def parser(column: str, decimal: str) -> Parser:
+    """Return a function that converts a trimmed cell of `column`, or raises ValueError with the violated rule."""
+    document = spec.document()
+    schema = spec.resolve(document, document["components"]["schemas"]["Product"]["properties"][column])
+    parse: Parser
+    if column == "isActive":
+        parse = _parse_boolean
+    elif column == "barcode":
+        parse = _parse_barcode
+    elif column == "imageUrl":
+        parse = _url_parser(schema["maxLength"])
+    elif column in NUMBERS:
+        bounds = _Bounds(Decimal(str(schema["minimum"])), Decimal(str(schema["maximum"])))
+        parse = _price_parser(bounds, decimal) if column == "price" else _whole_number_parser(bounds, decimal)
+    else:
+        parse = _text_parser(schema["maxLength"], CONTROL_BUT_LINE_ENDS_AND_TABS if column == MULTILINE else CONTROL)
+
+    def parse_unless_empty(cell: str) -> Value:
+        if cell:
+            return parse(cell)
+        if column in REQUIRED:
+            raise ValueError("is required")
+        return None
+
+    return parse_unless_empty
+
+
+def _text_parser(max_length: int, forbidden: re.Pattern[str]) -> Parser:
+    def parse(cell: str) -> str:
+        text = unicodedata.normalize("NFC", cell)
+        if len(text) > max_length:
+            raise ValueError(f"must be at most {max_length} characters")
+        if forbidden.search(text):
+            raise ValueError("must not contain control characters")
+        return text
+
+    return parse
+
+
+def _price_parser(bounds: _Bounds, decimal: str) -> Parser:
+    def parse(cell: str) -> Decimal:
+        number = csv_numbers.parse(csv_numbers.split_currency(cell)[1], decimal)
+        if number is None:
+            raise ValueError(f"must be a number like {EXAMPLES[decimal]}")
+        bounds.check(number)
+        if number != number.quantize(CENT):
+            raise ValueError("must have at most two decimal places")
+        return number.quantize(CENT)
+
+    return parse
+
+
+def _whole_number_parser(bounds: _Bounds, decimal: str) -> Parser:
+    def parse(cell: str) -> int:
+        number = csv_numbers.parse(cell, decimal)
+        if number is None:
+            raise ValueError("must be a whole number")
+        bounds.check(number)
+        if number != number.to_integral_value():
+            raise ValueError("must be a whole number")
+        return int(number)
+
+    return parse
+
+
+def _parse_boolean(cell: str) -> bool:
+    try:
+        return BOOLEANS[cell.casefold()]
+    except KeyError:
+        raise ValueError("must be true or false (or 1 or 0, yes or no)") from None
+
+
+def _parse_barcode(cell: str) -> str:
+    if violation := gtin.violation(cell):
+        raise ValueError(violation)
+    return gtin.stored(cell)
+
+
+def _url_parser(max_length: int) -> Parser:
+    def parse(cell: str) -> str:
+        if len(cell) > max_length:
+            raise ValueError(f"must be at most {max_length} characters")
+        if not _is_http_url(cell):
+            raise ValueError("must be an http or https URL")
+        return cell
+
+    return parse
+
+
+def _is_http_url(text: str) -> bool:
+    if any(character.isspace() for character in text) or CONTROL.search(text):
+        return False
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # of a host in brackets
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
