@@ -7,10 +7,8 @@
         · InvalidTimeError
       + InvalidItemError             app/schemas/errors.py, the 400 of an item
       + RefusalError                 422, each class with its code
-        · CustomerNotFoundError
-        · CustomerBlockedError
-        · ProductNotFoundError
-        · ProductInactiveError
+        · CustomerNotFoundError, CustomerBlockedError
+        · ProductNotFoundError, ProductInactiveError
         · InsufficientStockError
         · OrderTotalError
         · StatusTransitionError
@@ -18,6 +16,7 @@
         · EmailTakenError
         · WebhookLimitError
         · RotationLimitError
+        · StockChangedError, StockTooLargeError    app/services/adjustments.py
         · DestinationError           app/egress.py
         · IdempotencyKeyReusedError  app/http/idempotency.py
         · TooLargeError
@@ -151,14 +150,14 @@ class ProductInactiveError(RefusalError):
 
 
 class InsufficientStockError(RefusalError):
-    """An order needs more of a product, in all items together, than is in stock."""
+    """An order or an adjustment takes more of a product, in all items together, than is in stock."""
 
     code = "insufficient_stock"
 
-    def __init__(self, item: str, name: str, available: int) -> None:
-        """Initialize with the pointer to the first item of the product, its name, and its stock."""
+    def __init__(self, pointer: str, name: str, available: int) -> None:
+        """Initialize with the pointer to the (first) quantity of the product, its name, and its stock."""
         message = f"Not enough stock for {name}. Only {available} available."
-        super().__init__(message, pointer=f"{item}/quantity", available=available)
+        super().__init__(message, pointer=pointer, available=available)
 
 
 class OrderTotalError(RefusalError):

@@ -3,10 +3,10 @@
 from typing import Any
 
 from app.context import Context
-from app.schemas.base import Json
-from app.schemas.inventory import INVENTORY_MOVEMENT
+from app.schemas.base import Json, StatusResponse, created
+from app.schemas.inventory import INVENTORY_ADJUSTMENT_CREATE, INVENTORY_MOVEMENT
 from app.schemas.times import load_times
-from app.services import movements, products
+from app.services import adjustments, movements, products
 
 
 def list_inventory_movements(ctx: Context, **query: Any) -> Json:
@@ -25,3 +25,9 @@ def list_product_inventory_movements(ctx: Context, product_id: str, **query: Any
 def get_inventory_movement(ctx: Context, movement_id: str) -> Json:
     """Return one movement."""
     return INVENTORY_MOVEMENT.one(movements.get(ctx, movement_id))
+
+
+def create_inventory_adjustment(ctx: Context, product_id: str, body: Json) -> StatusResponse:
+    """Adjust the stock of a product and return the movement."""
+    movement = adjustments.adjust(ctx, product_id, INVENTORY_ADJUSTMENT_CREATE.load(body))
+    return created(INVENTORY_MOVEMENT.one(movement), f"/inventory-movements/{movement.id}")

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.context import Context
-from app.errors import DomainError, RefusalError
+from app.errors import DomainError, InvalidParameterError, RefusalError
 from app.http.body import MAX_DIGITS
 from app.http.errors import ApiError, translate
 from app.http.response import JSON, Response
@@ -105,10 +105,15 @@ def replay_or_run(
 
 
 def _run_or_refuse(session: Session, run: Callable[[], Response]) -> Response:
-    """Call `run`. If a business rule refuses the request, undo everything and return the refusal."""
+    """Call `run`. If a business rule refuses the request, undo everything and return the refusal.
+
+    Raises InvalidParameterError: a validation error is not stored.
+    """
     try:
         with session.begin_nested():
             return run()
+    except InvalidParameterError:
+        raise
     except DomainError as error:
         refusal = translate(error)
         return Response(status=refusal.status, headers=dict(JSON), body=refusal.body())

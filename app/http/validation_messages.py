@@ -49,8 +49,9 @@ def problems(error: jsonschema_rs.ValidationError, schema: Document, noun: str) 
             message = schema.get("x-unknown-fields", {}).get(name)
             yield Problem((*path, name), message or f"{truncated(name)} is not a known field")
     else:
-        rule = f"{_field(path, noun)} {_rule(keyword, facts, error.instance, schema)}"
-        yield Problem(path, _own_message(schema, keyword) or rule, _own_code(schema, keyword))
+        own = _own_message(schema, keyword)
+        message = own or f"{_field(path, noun)} {_rule(keyword, facts, error.instance, schema)}"
+        yield Problem(path, message, _own_code(schema, keyword))
 
 
 def _own_message(schema: Document, keyword: str) -> str | None:

@@ -4,6 +4,7 @@ Not in this module: what writes them (`app/services/inventory.py`).
 """
 
 import operator
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam
@@ -20,6 +21,9 @@ from models.base import table
 TABLE = table(InventoryMovement)
 COLUMNS = rows.columns(InventoryMovementRow, TABLE)
 SELECT_ONE = Statement(InventoryMovementRow, tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id")))
+SELECT_ALL_BY_ID = Statement(
+    InventoryMovementRow, tenant.select(*COLUMNS).where(TABLE.c.id.in_(bindparam("ids", expanding=True)))
+)
 LISTING = listing.Listing(
     InventoryMovementRow,
     TABLE,
@@ -38,6 +42,12 @@ def get(ctx: Context, movement_id: str) -> InventoryMovementRow:
     if movement is None:
         raise NotFoundError("Movement")
     return movement
+
+
+def get_all(ctx: Context, movement_ids: Sequence[str]) -> list[InventoryMovementRow]:
+    """Return movements that exist, in the order of `movement_ids`, in one statement."""
+    found = {row.id: row for row in SELECT_ALL_BY_ID.all(ctx.session, tenant.params(ctx, ids=movement_ids))}
+    return [found[movement_id] for movement_id in movement_ids]
 
 
 def page(

@@ -180,7 +180,7 @@ def _item_refusals(
         elif not product.is_active:
             yield ProductInactiveError(pointer, product.name)
         elif product.stock < quantity:
-            yield InsufficientStockError(pointer, product.name, product.stock)
+            yield InsufficientStockError(f"{pointer}/quantity", product.name, product.stock)
 
 
 def _status_refusals(current: str, change: OrderStatusUpdate) -> Iterator[RefusalError]:

@@ -1,4 +1,4 @@
-"""Rules that JSON Schema cannot express: cursors belong to the company, dates exist, ranges end after they start."""
+"""Rules that JSON Schema cannot express: cursors belong to the company, dates exist, fields fit together."""
 
 from typing import Any
 
@@ -25,11 +25,27 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
     if not _is_ordered(case.query.get("from", END), case.query.get("to", START)):
         case.query.pop("from", None)
         case.query.pop("to", None)
-    if case.path.endswith("/recover") and isinstance(case.body, dict) and "since" in case.body:
-        case.body.pop("until", None)
-        since = str(case.body["since"])
+    if isinstance(case.body, dict):
+        _correct_body(case.path, case.body)
+
+
+def _correct_body(path: str, body: dict[str, Any]) -> None:
+    if path.endswith("/recover") and "since" in body:
+        body.pop("until", None)
+        since = str(body["since"])
         if not (_is_time(since) and _is_ordered(since, now().isoformat())):
-            case.body["since"] = "2026-01-01"
+            body["since"] = "2026-01-01"
+    if path.endswith("/inventory-adjustments"):
+        _fit_adjustment(body)
+
+
+def _fit_adjustment(body: dict[str, Any]) -> None:
+    """Set a reason that fits, and leave one of the two fields that exclude each other."""
+    body["reason"] = "CORRECTION"
+    if "countedStock" in body:
+        body.pop("delta", None)
+    else:
+        body.setdefault("delta", 1)
 
 
 def _is_ordered(start: str, end: str) -> bool:

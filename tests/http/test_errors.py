@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.db import Database
-from models import Scope
+from models import MAX_STOCK, Scope
 from tests.http import test_edge, test_idempotency, test_system
 from tests.support import factories
 from tests.support.client import Client
@@ -56,6 +56,10 @@ class Company:
 
     def order(self, product: str | None = None, quantity: int = 1, customer: str | None = None) -> httpx.Response:
         return self.post("/orders", order_body(customer or self.customer(), (product or self.product(), quantity)))
+
+    def adjust(self, product: str | None = None, key: str | None = "key", **fields: Any) -> httpx.Response:
+        path = f"/products/{product or self.product()}/inventory-adjustments"
+        return self.post(path, {"reason": "OTHER", **fields}, key)
 
     def webhook(self, url: str = "https://example.com/") -> httpx.Response:
         return self.post("/webhooks", {"url": url, "events": ["order.created"]})
@@ -125,6 +129,9 @@ PROVOCATIONS: dict[str, Callable[[Company], httpx.Response]] = {
     "product_not_found": lambda company: company.order("unknown"),
     "product_inactive": lambda company: company.order(company.product(is_active=False)),
     "insufficient_stock": lambda company: company.order(quantity=11),
+    "stock_changed": lambda company: company.adjust(delta=1, expectedStock=9),
+    "stock_too_large": lambda company: company.adjust(company.product(stock=MAX_STOCK), delta=1),
+    "idempotency_key_required": lambda company: company.adjust(key=None, delta=1),
     "order_total_too_large": lambda company: company.order(
         company.product(price=Decimal("9999999999.99"), stock=1_000_000), quantity=1_000_000
     ),
