@@ -14,7 +14,7 @@ from app.services import companies
 from app.verification import verifier
 from app.verification.check import Check, Problem
 from app.verification.checks import CHECKS
-from app.verification.verifier import FirstProblem, Result, VerifiedCompany
+from app.verification.verifier import Checks, FirstProblem, Result, VerifiedCompany
 
 
 @click.command()
@@ -32,10 +32,12 @@ def verify(slug: str | None, as_json: bool) -> None:
     """
     with runtime.current_database() as database:
         verified = _companies(database, slug)
-        results = [_run(database, check, verified, as_json=as_json) for check in CHECKS]
+        results = [
+            result for group in verifier.groups(CHECKS) for result in _run(database, group, verified, as_json=as_json)
+        ]
     if as_json:
-        output.document({"checks": [_to_json(check, result) for check, result in zip(CHECKS, results, strict=True)]})
-    if any(result.bad for result in results):
+        output.document({"checks": [_to_json(check, result) for check, result in results]})
+    if any(result.bad for _, result in results):
         raise click.exceptions.Exit(1)
 
 
@@ -46,8 +48,10 @@ def _companies(database: Database, slug: str | None) -> list[VerifiedCompany]:
         return [VerifiedCompany(company.id, company.slug) for company in found]
 
 
-def _run(database: Database, check: Check[Any], verified: Sequence[VerifiedCompany], *, as_json: bool) -> Result:
-    """Run a check with a progress bar on a terminal, and print its result."""
+def _run(
+    database: Database, group: Checks, verified: Sequence[VerifiedCompany], *, as_json: bool
+) -> list[tuple[Check[Any], Result]]:
+    """Run checks with a progress bar on a terminal, and print their results."""
 
     @contextmanager
     def transaction(company_id: str) -> Iterator[Context]:
@@ -55,13 +59,15 @@ def _run(database: Database, check: Check[Any], verified: Sequence[VerifiedCompa
             yield runtime.context_for(session, company_id)
 
     with progress.bars() as bars:
-        task = bars.add_task(f"Checking {check.subject}", total=None)
-        result = verifier.run(
-            check, verified, transaction, lambda done, total: bars.update(task, completed=done, total=total)
+        task = bars.add_task(f"Checking {group[0].subject}", total=None)
+        found = verifier.run(
+            group, verified, transaction, lambda done, total: bars.update(task, completed=done, total=total)
         )
+    results = list(zip(group, found, strict=True))
     if not as_json:
-        _show(check, result)
-    return result
+        for check, result in results:
+            _show(check, result)
+    return results
 
 
 def _show(check: Check[Any], result: Result) -> None:

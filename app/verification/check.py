@@ -8,33 +8,22 @@ Ranges of two tables are combined with UNION ALL and GROUP BY and not with a joi
 statistics, which PostgreSQL does not have yet of a table that was just filled.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import Column, ColumnElement, bindparam
+from sqlalchemy import Column, ColumnElement
 
 from app.context import Context
 from app.queries import tenant
 from app.queries.rows import NO_PARAMETERS, Parameters, Row, Statement
-from models.base import Id
+from app.verification.ranges import IdRange, Ranges, within
 
-RANGE_ROWS = 10_000  # of each table: 50 ms on a small machine
-FIRST, LAST = "", "~"  # sort before and after every id
-AFTER_PARAMETER, LAST_PARAMETER = bindparam("after", type_=Id), bindparam("last", type_=Id)
-OFFSET = bindparam("offset", type_=sa.Integer)
 CORRECT = "It was changed outside this server. Restore it or correct it as in docs/deployment.md, Verification."
 
 RowT = TypeVar("RowT", bound=Row)
 T = TypeVar("T")
-
-
-class IdRange(NamedTuple):
-    """The ids after `after`, up to and including `last`."""
-
-    after: str
-    last: str
 
 
 class Problem(NamedTuple):
@@ -47,17 +36,11 @@ class Problem(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """How many rows of a range were checked, how many of them are bad, and the problem of the first one."""
+    """How many rows were checked, how many of them are bad, and the problem of the first one."""
 
     checked: int
     bad: int
     first: Problem | None
-
-
-class IdRow(Row):
-    """The id at the end of a range."""
-
-    id: str
 
 
 class CountRow(Row):
@@ -69,10 +52,9 @@ class CountRow(Row):
 class Check(Generic[RowT]):
     """A check that a statement does.
 
-    `subject` is what the check counts, in the plural: the rows of the tables of the columns `counted`. The ranges of
-    ids have at most RANGE_ROWS rows of each of these tables and of those of the columns `limited`, apart from further
-    rows with the last id. `bad` yields the bad rows of a range, the first one first, and `problem` describes one.
-    `parameters` returns further parameters of `bad` from the current time.
+    `subject` is what the check counts, in the plural: the rows that have one of the columns `counted`. `bad` yields the
+    bad rows of a range, the first one first, and `problem` describes one. `parameters` returns further parameters of
+    `bad` from the current time.
     """
 
     def __init__(
@@ -81,29 +63,21 @@ class Check(Generic[RowT]):
         *,
         subject: str,
         rule: str,
+        ranges: Ranges,
         counted: Sequence[Column[str]],
-        limited: Sequence[Column[str]] = (),
         bad: Statement[RowT],
         problem: Callable[[RowT], Problem],
         parameters: Callable[[datetime], Parameters] = lambda _: NO_PARAMETERS,
     ) -> None:
-        """Prepare the statements that count rows and limit ranges."""
+        """Prepare the statements that count rows."""
         self.name = name
         self.subject = subject
         self.rule = rule
+        self.ranges = ranges
         self._counts = [_count(column) for column in counted]
-        self._ends = [_end(column) for column in (*counted, *limited)]
         self._bad = bad
         self._problem = problem
         self._parameters = parameters
-
-    def ranges(self, ctx: Context) -> Iterator[IdRange]:
-        """Yield ranges that together include every id, also of rows that are added later."""
-        after = FIRST
-        while (last := self._end_of_range(ctx, after)) is not None:
-            yield IdRange(after, last)
-            after = last
-        yield IdRange(after, LAST)
 
     def run(self, ctx: Context, ids: IdRange) -> Findings:
         """Check the rows of a range."""
@@ -111,16 +85,6 @@ class Check(Generic[RowT]):
         bad = self._bad.all(ctx.session, parameters)
         checked = sum(count.one(ctx.session, parameters).number for count in self._counts)
         return Findings(checked, len(bad), self._problem(bad[0]) if bad else None)
-
-    def _end_of_range(self, ctx: Context, after: str) -> str | None:
-        parameters = tenant.params(ctx, after=after, offset=RANGE_ROWS - 1)
-        found = (end.one_or_none(ctx.session, parameters) for end in self._ends)
-        return min((row.id for row in found if row is not None), default=None)
-
-
-def within(column: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition that an id is in the range."""
-    return sa.and_(column > AFTER_PARAMETER, column <= LAST_PARAMETER)
 
 
 def previous(column: Column[T], group: Column[str], *order: Column[Any]) -> ColumnElement[T]:
@@ -131,8 +95,3 @@ def previous(column: Column[T], group: Column[str], *order: Column[Any]) -> Colu
 def _count(column: Column[str]) -> Statement[CountRow]:
     rows = sa.select(sa.func.count().label("number")).select_from(column.table)
     return Statement(CountRow, rows.where(tenant.where(column.table), within(column)))
-
-
-def _end(column: Column[str]) -> Statement[IdRow]:
-    rows = sa.select(column.label("id")).where(tenant.where(column.table), column > AFTER_PARAMETER)
-    return Statement(IdRow, rows.order_by(column).offset(OFFSET).limit(1))

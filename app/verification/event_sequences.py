@@ -13,7 +13,9 @@ from sqlalchemy import bindparam
 
 from app.queries import tenant
 from app.queries.rows import Row, Statement
-from app.verification.check import CORRECT, Check, Problem, previous, within
+from app.verification import ranges
+from app.verification.check import CORRECT, Check, Problem, previous
+from app.verification.ranges import within
 from models import RETENTION_DAYS, Customer, Event, Order, Product, Webhook
 from models.base import table
 
@@ -129,6 +131,7 @@ GAPS = Check(
     "eventGaps",
     subject="events",
     rule="those of an entity are numbered without gaps",
+    ranges=ranges.ENTITIES,
     counted=[EVENTS.c.entity_id],
     bad=SELECT_GAPS,
     problem=_gap,
@@ -138,8 +141,8 @@ LAST_EVENTS = Check(
     "eventSequences",
     subject="orders, customers, products and webhooks",
     rule="stored events end with the last one",
+    ranges=ranges.ENTITIES,
     counted=[entities.c.id for entities in ENTITIES.values()],
-    limited=[EVENTS.c.entity_id],
     bad=SELECT_WRONG_LAST,
     problem=_wrong_last,
     parameters=_parameters,

@@ -4,7 +4,9 @@ import sqlalchemy as sa
 
 from app.queries import tenant
 from app.queries.rows import Row, Statement
-from app.verification.check import CORRECT, Check, Problem, previous, within
+from app.verification import ranges
+from app.verification.check import CORRECT, Check, Problem, previous
+from app.verification.ranges import within
 from models import OPENING_SEQUENCE, InventoryMovement, MovementReason, Product
 from models.base import table
 
@@ -63,26 +65,27 @@ SELECT_BROKEN = Statement(
     )
     .order_by(LINKS.c.product_id, LINKS.c.sequence, LINKS.c.id),
 )
-# A deleted product had no other movement than its opening row, which stays.
+# A deleted product had no other movement than its opening row, which stays. Counting reads only an index.
 ROWS = (
     tenant.select(
         MOVEMENTS.c.product_id,
+        sa.literal_column("1", sa.Integer).label("movements"),
         sa.literal_column("0", sa.Integer).label("products"),
-        sa.case((MOVEMENTS.c.sequence == OPENING_SEQUENCE, 0), else_=1).label("movements"),
     )
     .where(within(MOVEMENTS.c.product_id))
     .union_all(
-        tenant.select(PRODUCTS.c.id, sa.literal_column("1", sa.Integer), sa.literal_column("0", sa.Integer)).where(
+        tenant.select(PRODUCTS.c.id, sa.literal_column("0", sa.Integer), sa.literal_column("1", sa.Integer)).where(
             within(PRODUCTS.c.id)
         )
     )
     .subquery()
 )
+NUMBER_AFTER_OPENING = sa.func.sum(ROWS.c.movements) - 1
 SELECT_REMAINING = Statement(
     RemainingRow,
-    sa.select(ROWS.c.product_id, sa.func.sum(ROWS.c.movements).label("number"))
+    sa.select(ROWS.c.product_id, NUMBER_AFTER_OPENING.label("number"))
     .group_by(ROWS.c.product_id)
-    .having(sa.func.sum(ROWS.c.products) == 0, sa.func.sum(ROWS.c.movements) > 0)
+    .having(sa.func.sum(ROWS.c.products) == 0, NUMBER_AFTER_OPENING > 0)
     .order_by(ROWS.c.product_id),
 )
 
@@ -113,6 +116,7 @@ CHAIN = Check(
     "movements",
     subject="movements",
     rule="those of a product follow each other from its opening row to its stock",
+    ranges=ranges.PRODUCTS,
     counted=[MOVEMENTS.c.product_id],
     bad=SELECT_BROKEN,
     problem=_broken,
@@ -121,8 +125,8 @@ DELETED_PRODUCTS = Check(
     "deletedProducts",
     subject="movements",
     rule="the product exists, or was deleted and has only its opening row",
+    ranges=ranges.PRODUCTS,
     counted=[MOVEMENTS.c.product_id],
-    limited=[PRODUCTS.c.id],
     bad=SELECT_REMAINING,
     problem=_remaining,
 )

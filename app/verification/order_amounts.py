@@ -6,7 +6,9 @@ import sqlalchemy as sa
 
 from app.queries import tenant
 from app.queries.rows import Row, Statement
-from app.verification.check import CORRECT, Check, Problem, within
+from app.verification import ranges
+from app.verification.check import CORRECT, Check, Problem
+from app.verification.ranges import within
 from models import Order, OrderItem
 from models.base import Money, table
 
@@ -70,6 +72,7 @@ CHECK = Check(
     "orderAmounts",
     subject="orders",
     rule="the items add up to the subtotal, and with tax and shipping to the total",
+    ranges=ranges.ORDERS,
     counted=[ORDERS.c.id],
     bad=SELECT_BAD,
     problem=_problem,

@@ -6,7 +6,9 @@ import sqlalchemy as sa
 
 from app.queries import rows, tenant
 from app.queries.rows import Row, Statement
-from app.verification.check import CORRECT, Check, Problem, within
+from app.verification import ranges
+from app.verification.check import CORRECT, Check, Problem
+from app.verification.ranges import within
 from models import InventoryMovement, MovementReason, Order, OrderItem, OrderStatus
 from models.base import table
 
@@ -178,8 +180,8 @@ QUANTITIES = Check(
     "orderMovements",
     subject="orders",
     rule="sales and cancellations in the ledger equal the items",
+    ranges=ranges.ORDERS,
     counted=[ORDERS.c.id],
-    limited=[MOVEMENTS.c.order_id],
     bad=SELECT_DIFFERENT,
     problem=_different,
 )
@@ -187,8 +189,8 @@ REFERENCES = Check(
     "movementOrders",
     subject="movements that name an order",
     rule="the order exists",
+    ranges=ranges.ORDERS,
     counted=[MOVEMENTS.c.order_id],
-    limited=[ORDERS.c.id],
     bad=SELECT_UNKNOWN_ORDERS,
     problem=_unknown_order,
 )
@@ -196,6 +198,7 @@ REASONS = Check(
     "movementReasons",
     subject="movements",
     rule="sales and cancellations name an order, others do not",
+    ranges=ranges.PRODUCTS,
     counted=[MOVEMENTS.c.product_id],
     bad=SELECT_WRONG_REASONS,
     problem=_wrong_reason,

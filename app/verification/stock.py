@@ -4,7 +4,9 @@ import sqlalchemy as sa
 
 from app.queries import tenant
 from app.queries.rows import Row, Statement
-from app.verification.check import CORRECT, Check, Problem, within
+from app.verification import ranges
+from app.verification.check import CORRECT, Check, Problem
+from app.verification.ranges import within
 from models import InventoryMovement, Product
 from models.base import table
 
@@ -72,8 +74,8 @@ CHECK = Check(
     "stock",
     subject="products",
     rule="stock equals the ledger",
+    ranges=ranges.PRODUCTS,
     counted=[PRODUCTS.c.id],
-    limited=[MOVEMENTS.c.product_id],
     bad=SELECT_BAD,
     problem=_problem,
 )

@@ -1,41 +1,11 @@
-"""A check reads ranges of ids that together include every row."""
+"""A check counts and reports the rows of every range and company."""
 
 import sqlalchemy as sa
 
-from app.context import now
 from app.db import Database
-from app.verification import stock
-from app.verification.check import RANGE_ROWS, IdRange
-from models import new_id
+from app.verification.ranges import RANGE_ROWS
 from tests.support import factories
-from tests.support.factories import Tenant
 from tests.support.verified_shop import MOVEMENTS, PRODUCTS, VerifiedShop, first, run, unprotected
-
-
-def ranges(database: Database, tenant: Tenant) -> list[IdRange]:
-    with database.transaction() as session:
-        return list(stock.CHECK.ranges(factories.context(session, tenant.company_id)))
-
-
-def add_counts(shop: VerifiedShop, product_id: str, count: int) -> None:
-    """Insert movements of a product that do not change its stock."""
-    at, row = now(), {"company_id": shop.tenant.company_id, "product_id": product_id, "created_at": now()}
-    rows = [{"id": new_id(at), **row, "sequence": number} for number in range(1, count + 1)]
-    values = {"reason": "COUNT", "delta": 0, "actor_type": "USER", "actor_id": "tester"}
-    with unprotected(shop.database) as connection:
-        connection.execute(MOVEMENTS.insert().values(**values, stock_before=0, stock_after=0), rows)
-        connection.execute(PRODUCTS.update().where(PRODUCTS.c.id == product_id).values(movement_sequence=count))
-
-
-def test_the_ranges_include_every_id(fresh_database: Database) -> None:
-    tenant = factories.tenant(fresh_database)
-    assert ranges(fresh_database, tenant) == [("", "~")]
-
-    ids = factories.products(fresh_database, tenant.company_id, RANGE_ROWS - 1)
-    assert ranges(fresh_database, tenant) == [("", "~")]
-
-    ids += factories.products(fresh_database, tenant.company_id, 2)
-    assert ranges(fresh_database, tenant) == [("", ids[-2]), (ids[-2], "~")]
 
 
 def test_rows_of_every_range_are_checked(fresh_database: Database) -> None:
@@ -53,10 +23,9 @@ def test_rows_of_every_range_are_checked(fresh_database: Database) -> None:
 def test_a_product_with_more_movements_than_a_range_has_rows_is_checked_as_a_whole(shop: VerifiedShop) -> None:
     product_ids = factories.products(shop.database, shop.tenant.company_id, 3)
     for product_id, count in zip(product_ids, (1, RANGE_ROWS, 1), strict=True):
-        add_counts(shop, product_id, count)
+        shop.add_counts(product_id, count)
 
     assert shop.verify() == {}
-    assert len(ranges(shop.database, shop.tenant)) == 2
 
     shop.update(MOVEMENTS, shop.movement(product_ids[1], RANGE_ROWS), stock_before=1, stock_after=1)
     shop.update(MOVEMENTS, shop.movement(product_ids[2], 1), stock_before=1, stock_after=1)
