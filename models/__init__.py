@@ -17,6 +17,7 @@ from models.inventory_movement import (
     INCREASING_REASONS,
     MAX_STOCK,
     OPENING_SEQUENCE,
+    SERVER_REASONS,
     InventoryMovement,
     MovementReason,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "OPENING_SEQUENCE",
     "RESERVED",
     "RETENTION_DAYS",
+    "SERVER_REASONS",
     "SUBSCRIBABLE",
     "ApiKey",
     "AttemptCount",

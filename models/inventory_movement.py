@@ -50,6 +50,15 @@ DECREASING_REASONS = frozenset(
     }
 )
 COUNT_REASONS = frozenset({MovementReason.COUNT, MovementReason.CORRECTION})
+SERVER_REASONS = frozenset(
+    {
+        MovementReason.SALE,
+        MovementReason.CANCELLATION,
+        MovementReason.RETURN,
+        MovementReason.IMPORT,
+        MovementReason.OPENING,
+    }
+)
 OPENING_SEQUENCE = 0
 
 

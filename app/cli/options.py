@@ -11,6 +11,7 @@ from app import config
 from app.schemas.times import end_of_day, parse_time
 
 MAX_COUNT = 1_000_000_000
+MAX_INTEGER = 2**53 - 1  # the largest number of the document
 
 
 class _Text(click.ParamType[str]):
@@ -21,6 +22,21 @@ class _Text(click.ParamType[str]):
         if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
             self.fail("must be UTF-8 text without control characters.", param, ctx)
         return unicodedata.normalize("NFC", value).strip()
+
+
+class LimitedText(_Text):
+    """Text of a limited length."""
+
+    def __init__(self, most: int) -> None:
+        """Initialize with the maximum number of characters."""
+        self._most = most
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read text of at most that length."""
+        text = super().convert(value, param, ctx)
+        if len(text) > self._most:
+            self.fail(f"must be at most {self._most} characters.", param, ctx)
+        return text
 
 
 class _Time(click.ParamType[datetime]):

@@ -28,6 +28,7 @@ COMMANDS = {  # name: (module of this package, summary); a test compares the sum
     "company": ("company", "Create, list and change companies."),
     "key": ("key", "Create, list, change and revoke API keys."),
     "product": ("product", "Import and list products."),
+    "inventory": ("inventory", "Adjust and count stock, and list its movements."),
     "customer": ("customer", "List customers."),
     "price": ("price", "Set, list and remove price overrides."),
     "order": ("order", "List and show orders."),

@@ -12,17 +12,30 @@ from sqlalchemy import bindparam
 from app.context import Context
 from app.errors import NotFoundError
 from app.queries import listing, rows, tenant
-from app.queries.rows import Statement
+from app.queries.rows import Row, Statement
 from app.schemas.base import stored_code
 from app.schemas.inventory import InventoryMovementRow
-from models import InventoryMovement
+from models import InventoryMovement, Product
 from models.base import table
 
+
+class ProductSkuRow(Row):
+    """The sku of a product."""
+
+    id: str
+    sku: str | None
+
+
 TABLE = table(InventoryMovement)
+PRODUCTS = table(Product)
 COLUMNS = rows.columns(InventoryMovementRow, TABLE)
 SELECT_ONE = Statement(InventoryMovementRow, tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id")))
 SELECT_ALL_BY_ID = Statement(
     InventoryMovementRow, tenant.select(*COLUMNS).where(TABLE.c.id.in_(bindparam("ids", expanding=True)))
+)
+SELECT_SKUS = Statement(
+    ProductSkuRow,
+    tenant.select(*rows.columns(ProductSkuRow, PRODUCTS)).where(PRODUCTS.c.id.in_(bindparam("ids", expanding=True))),
 )
 LISTING = listing.Listing(
     InventoryMovementRow,
@@ -66,3 +79,9 @@ def page(
     reference = None if reference is None else stored_code(reference)
     filters = {"product_id": product_id, "reason": reason, "reference": reference, "order_id": order_id}
     return LISTING.page(ctx, limit=limit, cursor=cursor, since=since, until=until, **filters)
+
+
+def skus(ctx: Context, page_rows: Sequence[InventoryMovementRow]) -> dict[str, str | None]:
+    """Return the skus of the products of a page by their ids. Deleted products are left out."""
+    parameters = tenant.params(ctx, ids=sorted({row.product_id for row in page_rows}))
+    return {product.id: product.sku for product in SELECT_SKUS.all(ctx.session, parameters)}

@@ -15,6 +15,7 @@ from models import (
     DECREASING_REASONS,
     INCREASING_REASONS,
     MAX_STOCK,
+    SERVER_REASONS,
     AuditEntry,
     Event,
     InventoryMovement,
@@ -31,7 +32,6 @@ from tests.support.servers import Server
 
 AT = datetime(2026, 4, 16, 14, 22, tzinfo=UTC)
 ORDER = f"c{1:024}"
-SERVER_REASONS = {"SALE", "CANCELLATION", "RETURN", "IMPORT", "OPENING"}
 EITHER_REASONS = {*MovementReason} - INCREASING_REASONS - DECREASING_REASONS - SERVER_REASONS
 REASONS = (
     "reason must be one of RECEIVED, RETURNED, DAMAGED, LOST, STOLEN, EXPIRED, SAMPLE, INTERNAL_USE, VENDOR_RETURN,"
