@@ -1,4 +1,7 @@
-"""`distribu product`: import and list the products of a company (contract, section 11)."""
+"""`distribu product`: import and list the products of a company (contract, section 11).
+
+Not in this module: `product export` (`app/cli/product_export.py`).
+"""
 
 import os
 import shutil
@@ -11,6 +14,7 @@ import click
 from rich.progress import Progress, TaskID
 
 from app.cli import csv_options, listing, options, output, progress, runtime
+from app.cli.product_export import export
 from app.product_import import importer
 from app.product_import.comparison import ProductChange
 from app.product_import.csv_table import CsvOptions
@@ -27,7 +31,10 @@ SHOWN_CHANGES = 50
 
 @click.group()
 def product() -> None:
-    """Import and list products."""
+    """Import, export and list products."""
+
+
+product.add_command(export)
 
 
 @product.command(name="import")

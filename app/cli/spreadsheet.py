@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-# The full-width forms of = + - @ start a formula in Japanese editions. Some programs drop spaces and quotation marks
-# before a formula.
-FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20"
-# A program that expects another delimiter starts a new cell within the text, even within quotation marks.
+from app.product_import.formulas import FORMULA
+
+# Some programs drop spaces and quotation marks before a formula. A program that expects another delimiter starts a new
+# cell within the text, even within quotation marks.
 UNSAFE = re.compile(f'^(?=[\\s"]*[\\t\\r\\n{FORMULA}])|(?<=[;|\\t\\r\\n])(?=[\\s"]*[{FORMULA}])')
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # a terminal obeys some of them
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from app import gtin, spec
-from app.product_import import csv_numbers
+from app.product_import import csv_numbers, formulas
 from app.product_import.csv_numbers import EXAMPLES
 
 REQUIRED = ("sku", "name", "price")
@@ -67,7 +67,7 @@ def parser(column: str, decimal: str) -> Parser:
 
 def _text_parser(max_length: int, forbidden: re.Pattern[str]) -> Parser:
     def parse(cell: str) -> str:
-        text = unicodedata.normalize("NFC", cell)
+        text = unicodedata.normalize("NFC", formulas.unescape(cell)).strip()
         if len(text) > max_length:
             raise ValueError(f"must be at most {max_length} characters")
         if forbidden.search(text):
@@ -118,11 +118,12 @@ def _parse_barcode(cell: str) -> str:
 
 def _url_parser(max_length: int) -> Parser:
     def parse(cell: str) -> str:
-        if len(cell) > max_length:
+        url = formulas.unescape(cell)
+        if len(url) > max_length:
             raise ValueError(f"must be at most {max_length} characters")
-        if not _is_http_url(cell):
+        if not _is_http_url(url):
             raise ValueError("must be an http or https URL")
-        return cell
+        return url
 
     return parse
 
