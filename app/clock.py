@@ -35,6 +35,7 @@ PAUSES_SECONDS = (0.001, 0.004)  # the new writer stores its time within microse
 NAMESPACE = 0x636C  # 'cl': the first 16 bits of a lock's key; `db.try_lock` has exclusive locks, with any key
 MILLISECONDS = "pg_catalog.floor(EXTRACT(epoch FROM {time}) * 1000)::bigint"
 SERVER_MS = MILLISECONDS.format(time="pg_catalog.clock_timestamp()")
+SELECT_TIME = f"SELECT {SERVER_MS}"
 # CASE evaluates its condition first, so the time is read while the lock is held.
 LOCK_AND_SELECT_TIME = f"""
     SELECT CASE WHEN pg_catalog.pg_advisory_xact_lock_shared(({NAMESPACE}::bigint << 48) | {SERVER_MS}) IS NOT NULL
@@ -58,6 +59,9 @@ class Clock(Protocol):
 
     def synced_until(self, connection: Connection) -> datetime:
         """Return a time before which every change is visible to the statements that follow."""
+
+    def current_time(self, connection: Connection) -> datetime:
+        """Return the time that a write would take now, to compare with times that are stored."""
 
     def dispose(self) -> None:
         """Close idle connections."""
@@ -89,6 +93,10 @@ class SqliteClock:
                 break
             time.sleep(pause)
         return _from_ms(self._last_time())
+
+    def current_time(self, _connection: Connection) -> datetime:
+        """Return the time of this machine."""
+        return now()
 
     def dispose(self) -> None:
         """Close the connection that tests whether there is a writer."""
@@ -141,6 +149,10 @@ class PostgresqlClock:
         self._take(at)
         return _from_ms(at if oldest is None else min(at, oldest))
 
+    def current_time(self, connection: Connection) -> datetime:
+        """Return the time of the database server."""
+        return _from_ms(connection.exec_driver_sql(SELECT_TIME).scalar_one())
+
     def dispose(self) -> None:
         """Do nothing: the clock uses the connections of the transactions."""
 
@@ -163,6 +175,12 @@ def synced_until(session: Session) -> datetime:
     """
     clock: Clock = session.info[CLOCK]
     return clock.synced_until(session.connection())
+
+
+def current_time(session: Session) -> datetime:
+    """Return the current time of the clock that writes use."""
+    clock: Clock = session.info[CLOCK]
+    return clock.current_time(session.connection())
 
 
 def steady(at: int, last: int) -> int:

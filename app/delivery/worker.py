@@ -123,7 +123,7 @@ class Worker:
 
     def _allowed(self, in_flight: Counter[str]) -> dict[str, int]:
         with self._database.transaction() as session:
-            return self._limiter.allow(queue.due_webhook_ids(session, now()), in_flight)
+            return self._limiter.allow(queue.due_webhook_ids(session, clock.current_time(session)), in_flight)
 
     def _start(self, sender: Sender, job: Job) -> None:
         task = asyncio.create_task(self._deliver(sender, job))

@@ -201,6 +201,12 @@ class TestTimeOf:
             assert clock.time_of(session) == first
 
 
+def test_the_current_time_is_not_before_that_of_an_earlier_write(fresh_database: Database) -> None:
+    earlier = time_of_write(fresh_database)
+    with fresh_database.transaction() as session:
+        assert earlier <= clock.current_time(session) <= now()
+
+
 class TestClockThatIsSetBack:
     @pytest.mark.parametrize(
         ("at", "last", "expected"),
