@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects import registry
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
@@ -34,6 +34,7 @@ SPARE_CONNECTIONS = 4  # in addition to those of requests: for key lookups and b
 BUSY_SECONDS = 5  # to wait for a lock or a connection before the response is 503
 MAX_ATTEMPTS = 4
 CONCURRENT_WRITE_CODES = ("40001", "40P01")  # serialization failure, deadlock: a retry may succeed immediately
+DUPLICATE_CODES = ("23505", "SQLITE_CONSTRAINT_UNIQUE")
 LOCKED_CODES = ("55P03", "SQLITE_BUSY")  # another transaction holds the lock
 BUSY_MESSAGE = (
     f"The database is busy: other processes have been writing to it for {BUSY_SECONDS} s. Try again in a moment."
@@ -53,7 +54,7 @@ T = TypeVar("T")
 
 
 class ConflictError(DatabaseUnavailableError):
-    """PostgreSQL ended this transaction to resolve a conflict with another one."""
+    """The transaction conflicts with a concurrent one. It can succeed when it runs again."""
 
 
 class Database:
@@ -136,6 +137,12 @@ def retrying(attempt: Callable[[], T]) -> T:
         except ConflictError:
             time.sleep(random.uniform(0.01, 0.05) * number)  # noqa: S311 - jitter keeps concurrent writers apart
     return attempt()
+
+
+def is_duplicate(error: IntegrityError) -> bool:
+    """Return whether a statement inserted a value that is unique and that another row has."""
+    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    return code in DUPLICATE_CODES
 
 
 def try_lock(session: Session, name: str) -> bool:

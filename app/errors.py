@@ -14,9 +14,10 @@
         · StatusTransitionError
         · RestockWithoutCancelError
         · EmailTakenError
-        · WebhookLimitError
-        · RotationLimitError
+        · WebhookLimitError, RotationLimitError
         · StockChangedError, StockTooLargeError    app/services/adjustments.py
+        · SkuTakenError, ExternalIdTakenError      app/services/product_plans.py
+        · ProductInUseError          app/services/product_deletion.py
         · DestinationError           app/egress.py
         · IdempotencyKeyReusedError  app/http/idempotency.py
         · TooLargeError

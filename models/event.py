@@ -23,6 +23,7 @@ class EventType(StrEnum):
     CUSTOMER_UPDATED = "customer.updated"
     PRODUCT_CREATED = "product.created"
     PRODUCT_UPDATED = "product.updated"
+    PRODUCT_DELETED = "product.deleted"
     PRODUCT_LOW_STOCK = "product.low_stock"
     INVOICE_PAID = "invoice.paid"
     RETURN_CREATED = "return.created"

@@ -10,10 +10,14 @@ from typing import Any
 
 import jsonschema_rs
 
+from app import gtin
 from app.http.errors import MAX_DETAILS, Path, pointer
 from app.http.validation_messages import problems
 from app.schemas.errors import ErrorDetail
 from app.spec import Document
+
+# Formats that JSON Schema does not define.
+FORMATS = {"gtin": lambda text: gtin.violation(text) is None}
 
 
 class SchemaValidator:
@@ -27,7 +31,7 @@ class SchemaValidator:
         self._schema = schema
         self._noun = noun
         self._parameter_kinds = parameter_kinds or {}
-        self._validator = jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True)
+        self._validator = jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True, formats=FORMATS)
 
     def is_valid(self, value: Any) -> bool:
         """Return whether `value` is valid."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jsonschema_rs
 
+from app import gtin
 from app.http.errors import Path, truncated
 from app.spec import Document
 
@@ -99,6 +100,8 @@ RULES: dict[str, Callable[[Any], str]] = {
 def _rule(keyword: str, facts: Any, instance: Any, schema: Document) -> str:
     if keyword == "type":
         return _type_rule(instance, schema)
+    if keyword == "format" and facts.format == "gtin":
+        return gtin.violation(instance) or "is not valid"
     if keyword == "enum":
         return "must be one of " + ", ".join(str(value) for value in schema["enum"] if value is not None)
     return RULES[keyword](facts) if keyword in RULES else "is not valid"

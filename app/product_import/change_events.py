@@ -12,7 +12,7 @@ from app.queries import rows
 from app.schemas import events as payloads
 from app.schemas.base import timestamp
 from app.schemas.events import TIME, NewEvent
-from app.schemas.products import PRODUCT, ProductRow
+from app.schemas.products import ProductRow, changed_names
 from app.services.products import TABLE
 from models import new_id
 
@@ -50,7 +50,7 @@ def _changed(change: ProductChange, product_id: str, now: datetime) -> tuple[New
         created.data["createdAt"] = TIME
         return created, None
     after = _row({**dict(zip(NAMES, before, strict=False)), **change.fields}, now)
-    event = payloads.product_updated(after, _names_of_changes(before, after))
+    event = payloads.product_updated(after, changed_names(before, after))
     threshold = after.low_stock_threshold
     if not after.stock <= threshold < before.stock:
         return event, None
@@ -59,9 +59,3 @@ def _changed(change: ProductChange, product_id: str, now: datetime) -> tuple[New
 
 def _row(values: Mapping[str, object], now: datetime) -> ProductRow:
     return cast("ProductRow", AppliedProduct(**{"created_at": now, **values, "updated_at": now}))
-
-
-def _names_of_changes(before: ProductRow, after: ProductRow) -> list[str]:
-    """Return the JSON names of the fields that differ, in the order of the document."""
-    old, new = PRODUCT.render(before), PRODUCT.render(after)
-    return [name for name, value in new.items() if name != "updatedAt" and value != old[name]]

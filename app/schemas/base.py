@@ -22,6 +22,7 @@ import marshmallow
 from marshmallow import fields
 
 from app.address import BASE_PATH
+from app.errors import BODY, InvalidParameterError
 
 Json = dict[str, Any]
 StatusResponse = tuple[Json, int, dict[str, str]]  # body, status, headers
@@ -81,6 +82,21 @@ class TrimmedText(fields.String):
         return value.strip() or None
 
 
+class NormalizedText(fields.String):
+    """Text in the normal form NFC, without surrounding whitespace; null if it is empty.
+
+    Loading raises InvalidParameterError if the normal form, which may be longer than the text, is too long.
+    """
+
+    def __init__(self, max_length: int, **options: Any) -> None:
+        """Initialize with the maximum length of the normal form, in characters."""
+        super().__init__(**options)
+        self._max_length = max_length
+
+    def _deserialize(self, value: str, attr: str | None, data: object, **kwargs: object) -> str | None:  # type: ignore[override]
+        return normalized(str(attr), value, self._max_length, parent=BODY) or None
+
+
 class Email(fields.String):
     """An email address, trimmed and in lower case."""
 
@@ -91,6 +107,14 @@ class Email(fields.String):
 def stored_email(text: str) -> str:
     """Return an email address as it is stored and looked up."""
     return text.strip().lower()
+
+
+def normalized(name: str, text: str, max_length: int, *, parent: str) -> str:
+    """Return a text as it is stored. Raises InvalidParameterError, for the member or parameter `name`, if too long."""
+    stored = stored_code(text)
+    if len(stored) > max_length:
+        raise InvalidParameterError(name, f"{name} must be at most {max_length} characters", parent=parent)
+    return stored
 
 
 def stored_code(text: str) -> str:

@@ -72,6 +72,11 @@ def product_updated(product: ProductRow, changed: Sequence[str]) -> NewEvent:
     return NewEvent(EventType.PRODUCT_UPDATED, product.id, {**PRODUCT.render(product), "changed": list(changed)})
 
 
+def product_deleted(product: ProductRow) -> NewEvent:
+    """Return the event of a product that is deleted."""
+    return NewEvent(EventType.PRODUCT_DELETED, product.id, PRODUCT.render(product))
+
+
 def product_low_stock(product: ProductRow, *, stock: int, threshold: int, at: datetime) -> NewEvent:
     """Return the event of a product whose stock fell to its threshold. `product` is the row before the change."""
     data = {**PRODUCT.render(product), "stock": stock, "lowStockThreshold": threshold, "updatedAt": timestamp(at)}

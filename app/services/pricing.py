@@ -12,6 +12,7 @@ from app.errors import InvalidValueError, NotFoundError, OrderTotalError
 from app.queries import tenant
 from app.queries.rows import Row, Statement
 from app.services import audit
+from app.services.audit import NewEntry
 from models import MAX_AMOUNT, Customer, PriceOverride, Product, new_id
 from models.base import table
 
@@ -33,6 +34,13 @@ class NamedPriceOverrideRow(Row):
     catalogue_price: Decimal
     customer_id: str
     product_id: str
+
+
+class DeletedPriceOverrideRow(Row):
+    """A price override that was deleted with its product."""
+
+    customer_id: str
+    price: Decimal
 
 
 CENT = Decimal("0.01")
@@ -68,6 +76,12 @@ IS_OVERRIDE_OF_CUSTOMER = (
     & (TABLE.c.customer_id == bindparam("customer_id"))
 )
 UNIT_PRICE = sa.func.coalesce(TABLE.c.price, PRODUCTS.c.price)
+DELETE_OF_PRODUCT = Statement(
+    DeletedPriceOverrideRow,
+    sa.delete(TABLE)
+    .where(tenant.where(TABLE), TABLE.c.product_id == bindparam("product_id"))
+    .returning(TABLE.c.customer_id, TABLE.c.price),
+)
 DELETE_ONE = sa.delete(TABLE).where(tenant.where(TABLE), TABLE.c.id == bindparam("id"))
 
 
@@ -131,14 +145,26 @@ def remove_override(ctx: Context, customer_id: str, product_id: str) -> Decimal:
     if before is None:
         raise NotFoundError("Price")
     ctx.session.execute(DELETE_ONE, tenant.params(ctx, id=before.id))
-    details = {"productId": product_id, "before": str(before.price), "after": None}
-    audit.record(ctx, "price.removed", "customer", customer_id, details)
+    audit.record_all(ctx, [_removal(customer_id, product_id, before.price)])
     return before.price
+
+
+def remove_overrides(ctx: Context, product_id: str) -> None:
+    """Remove every price override of a product that is deleted."""
+    removed = DELETE_OF_PRODUCT.all(ctx.session, tenant.params(ctx, product_id=product_id))
+    entries = [_removal(override.customer_id, product_id, override.price) for override in sorted(removed)]
+    audit.record_all(ctx, entries)
 
 
 def list_overrides(ctx: Context) -> Sequence[NamedPriceOverrideRow]:
     """Return every price override of the company, by customer and product."""
     return SELECT_ALL.all(ctx.session, tenant.params(ctx))
+
+
+def _removal(customer_id: str, product_id: str, price: Decimal) -> NewEntry:
+    """Return the audit entry of a price override that was removed."""
+    details = {"productId": product_id, "before": str(price), "after": None}
+    return NewEntry("price.removed", "customer", customer_id, details)
 
 
 def _lock(ctx: Context, customer_id: str, product_id: str) -> PriceOverrideRow | None:

@@ -161,6 +161,9 @@ class TestDelivery:
         (customer,) = deployment.customers(1)
         deployment.client.patch(f"/customers/{customer}", json={"name": "Changed"})
         deployment.import_files("sku,name,price\nNEW-1,New,1\n", "sku,name,price\nNEW-1,Renamed,1\n")
+        new = deployment.client.post("/products", json={"name": "New", "price": 1}).json()["data"]["id"]
+        deployment.client.patch(f"/products/{new}", json={"price": 2})
+        deployment.client.delete(f"/products/{new}")
         draft = {"customerId": customer, "items": [{"productId": product, "quantity": 1}]}
         first = deployment.client.post("/orders", json=draft, headers={"X-Request-Id": "traced"}).json()["data"]["id"]
         second = deployment.client.post("/orders", json=draft).json()["data"]["id"]
@@ -168,14 +171,15 @@ class TestDelivery:
             assert deployment.client.patch(f"/orders/{order}", json={"status": status}).status_code == 200
 
         with deployment.worker():
-            received = deployment.receiver.wait("/all", 12)
+            received = deployment.receiver.wait("/all", 15)
             deliveries = deployment.settle(webhook["id"])
 
         assert Counter(request.headers["x-webhook-event"] for request in received) == {
             "customer.created": 1,
             "customer.updated": 1,
-            "product.created": 1,
-            "product.updated": 1,
+            "product.created": 2,
+            "product.updated": 2,
+            "product.deleted": 1,
             "product.low_stock": 1,
             "order.created": 2,
             "order.status_changed": 3,

@@ -97,6 +97,16 @@ def use_an_email_twice(company: Company) -> httpx.Response:
     return [company.post("/customers", {"email": "same@example.com"}) for _ in range(2)][-1]
 
 
+def use_a_code_twice(company: Company, name: str) -> httpx.Response:
+    return [company.post("/products", {"name": "Same", "price": 1, name: "1"}) for _ in range(2)][-1]
+
+
+def delete_an_ordered_product(company: Company) -> httpx.Response:
+    product = company.product()
+    company.order(product)
+    return company.client.delete(f"/products/{product}")
+
+
 def create_eleven_webhooks(company: Company) -> httpx.Response:
     return [company.webhook() for _ in range(11)][-1]
 
@@ -138,6 +148,9 @@ PROVOCATIONS: dict[str, Callable[[Company], httpx.Response]] = {
     "invalid_status_transition": change_a_cancelled_order,
     "restock_without_cancel": restock_without_cancelling,
     "email_taken": use_an_email_twice,
+    "sku_taken": lambda company: use_a_code_twice(company, "sku"),
+    "external_id_taken": lambda company: use_a_code_twice(company, "externalId"),
+    "product_in_use": delete_an_ordered_product,
     "webhook_limit_reached": create_eleven_webhooks,
     "rotation_limit_reached": rotate_a_secret_four_times,
     "destination_not_allowed": lambda company: company.webhook("https://127.0.0.1/"),

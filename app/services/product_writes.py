@@ -1,0 +1,177 @@
+"""Create and update products, one or many at a time (contract, section 9.3).
+
+`load` locks the products that the writes name, `decide` (`product_plans`) decides on each write, and `apply` executes
+the plans, in a number of statements that does not depend on how many they are. A batch writes each product at most
+once.
+
+Not in this module: the format of the fields (the document), and changes of stock (`app/services/inventory.py`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import Executable, bindparam
+from sqlalchemy.exc import IntegrityError
+
+from app import db
+from app.context import Context, not_before
+from app.queries import tenant
+from app.queries.rows import Parameters, Statement
+from app.schemas import events as payloads
+from app.schemas.base import given, given_or
+from app.schemas.events import NewEvent
+from app.schemas.products import (
+    PRODUCT,
+    ProductCreate,
+    ProductKey,
+    ProductRow,
+    ProductUpdate,
+    ProductUpsert,
+    changed_names,
+)
+from app.services import audit, events, inventory
+from app.services.audit import NewEntry
+from app.services.inventory import LOCKED_COLUMNS, LockedProductRow, NewStock
+from app.services.product_plans import FIELDS, KEYS, Catalogue, ProductPlan, ProductWrite, decide
+from app.services.products import COLUMNS, TABLE
+from models import Product, searchable
+
+IS_NAMED = sa.or_(*(TABLE.c[column].in_(bindparam(f"{column}s", expanding=True)) for column in KEYS))
+# In the order of the ids, as orders lock products (`inventory.py`).
+SELECT_NAMED_FOR_UPDATE = Statement(
+    LockedProductRow,
+    tenant.select(*LOCKED_COLUMNS).where(IS_NAMED).order_by(TABLE.c.id).with_for_update(key_share=True),
+)
+SELECT_WRITTEN = Statement(ProductRow, tenant.select(*COLUMNS).where(TABLE.c.id.in_(bindparam("ids", expanding=True))))
+UPDATE = tenant.update(TABLE)
+
+
+class WrittenProduct(NamedTuple):
+    """A product after a write."""
+
+    product: ProductRow
+    is_new: bool
+
+
+def create(ctx: Context, draft: ProductCreate) -> ProductRow:
+    """Create a product. Raises SkuTakenError and ExternalIdTakenError."""
+    return _write(ctx, write(None, draft)).product
+
+
+def update(ctx: Context, product_id: str, draft: ProductUpdate) -> ProductRow:
+    """Update a product. An update that changes nothing is not recorded.
+
+    Raises NotFoundError, SkuTakenError and ExternalIdTakenError.
+    """
+    return _write(ctx, write(ProductKey("id", product_id), draft)).product
+
+
+def upsert(ctx: Context, key: ProductKey, draft: ProductUpsert) -> WrittenProduct:
+    """Update the product with this key, or create it. Raises like `decide`."""
+    return _write(ctx, write(key, draft))
+
+
+def write(key: ProductKey | None, draft: ProductUpdate | ProductCreate) -> ProductWrite:
+    """Return the write that a draft describes."""
+    fields = given(draft)
+    stock = given_or(draft.stock, None) if isinstance(draft, ProductCreate) else None
+    return ProductWrite(key=key, fields={name: fields[name] for name in FIELDS if name in fields}, stock=stock)
+
+
+def load(ctx: Context, writes: Iterable[ProductWrite]) -> Catalogue:
+    """Lock and return the products that the writes name, and those that have the skus and external ids they set."""
+    named: dict[str, set[object]] = {column: set() for column in KEYS}
+    for single in writes:
+        if single.key is not None:
+            named[single.key.column].add(single.key.value)
+        for column in ("sku", "external_id"):
+            named[column].add(single.fields.get(column))
+    parameters = {f"{column}s": [value for value in values if value is not None] for column, values in named.items()}
+    return Catalogue(SELECT_NAMED_FOR_UPDATE.all(ctx.session, tenant.params(ctx, **parameters)))
+
+
+def apply(ctx: Context, plans: Sequence[ProductPlan]) -> list[WrittenProduct]:
+    """Execute plans, with audit entries and events, and return the products in the same order.
+
+    Raises ConflictError if a concurrent transaction has created a product with the same sku or external id: when the
+    whole transaction runs again, it finds that product.
+    """
+    effective = [plan for plan in plans if plan.has_effect]
+    ctx = not_before(ctx, max((plan.before.updated_at for plan in effective if plan.before), default=ctx.now))
+    _insert(ctx, [plan for plan in effective if plan.before is None])
+    _update(ctx, [plan for plan in effective if plan.before is not None])
+    written = _read(ctx, [plan.product_id for plan in effective])
+    changes = [(plan.before, written[plan.product_id]) for plan in effective]
+    audit.record_all(ctx, [_audit_entry(*change) for change in changes])
+    events.publish_all(ctx, [_event(*change) for change in changes])
+    return [_result(plan, written) for plan in plans]
+
+
+def _write(ctx: Context, single: ProductWrite) -> WrittenProduct:
+    (written,) = apply(ctx, [decide(ctx, single, load(ctx, [single]))])
+    return written
+
+
+def _insert(ctx: Context, plans: Sequence[ProductPlan]) -> None:
+    if not plans:
+        return
+    inventory.open_products(ctx, [NewStock(plan.product_id, plan.stock, ctx.now) for plan in plans])
+    inserted = [
+        {
+            **_columns(ctx, plan),
+            "id": plan.product_id,
+            "company_id": ctx.company_id,
+            "stock": plan.stock,
+            "created_at": ctx.now,
+        }
+        for plan in plans
+    ]
+    _execute(ctx, TABLE.insert(), inserted)
+
+
+def _update(ctx: Context, plans: Sequence[ProductPlan]) -> None:
+    if plans:
+        _execute(ctx, UPDATE, [tenant.params(ctx, row_id=plan.product_id, **_columns(ctx, plan)) for plan in plans])
+
+
+def _columns(ctx: Context, plan: ProductPlan) -> dict[str, object]:
+    texts = [None if plan.fields[name] is None else str(plan.fields[name]) for name in Product.searched]
+    return {**plan.fields, "search_text": searchable(*texts), "updated_at": ctx.now}
+
+
+def _execute(ctx: Context, statement: Executable, parameters: Sequence[Parameters]) -> None:
+    """Execute a statement that may violate a unique constraint if a concurrent transaction has inserted its value."""
+    try:
+        ctx.session.connection().execute(statement, parameters)
+    except IntegrityError as error:
+        if not db.is_duplicate(error):
+            raise
+        raise db.ConflictError("Another process has just created a product with the same sku or externalId.") from error
+
+
+def _read(ctx: Context, product_ids: Sequence[str]) -> dict[str, ProductRow]:
+    if not product_ids:
+        return {}
+    found = SELECT_WRITTEN.all(ctx.session, tenant.params(ctx, ids=product_ids))
+    return {product.id: product for product in found}
+
+
+def _audit_entry(before: ProductRow | None, after: ProductRow) -> NewEntry:
+    if before is None:
+        return NewEntry("product.created", "product", after.id, {"after": PRODUCT.render(after)})
+    return NewEntry(
+        "product.updated", "product", after.id, audit.changes(PRODUCT.render(before), PRODUCT.render(after))
+    )
+
+
+def _event(before: ProductRow | None, after: ProductRow) -> NewEvent:
+    if before is None:
+        return payloads.product_created(after)
+    return payloads.product_updated(after, changed_names(before, after))
+
+
+def _result(plan: ProductPlan, written: Mapping[str, ProductRow]) -> WrittenProduct:
+    product: ProductRow | None = written.get(plan.product_id, plan.before)
+    assert product is not None  # what has no effect is stored
+    return WrittenProduct(product, is_new=plan.before is None)
