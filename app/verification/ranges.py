@@ -15,7 +15,7 @@ from app.queries.rows import Row, Statement
 from models import Customer, Event, InventoryMovement, Order, Product, Webhook
 from models.base import Id, table
 
-RANGE_ROWS = 2_000  # of each table: their pages fit the cache of an SQLite connection, which has 16 MB
+RANGE_ROWS = 5_000  # of each table: most of their pages fit the cache of an SQLite connection, which has 16 MB
 FIRST, LAST = "", "~"  # sort before and after every id
 AFTER_PARAMETER, LAST_PARAMETER = bindparam("after", type_=Id), bindparam("last", type_=Id)
 OFFSET = bindparam("offset", type_=sa.Integer)
