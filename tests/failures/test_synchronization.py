@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ class MirroredDeployment:
         )
 
     def write(self, number: int, products: list[str], stop: threading.Event) -> None:
-        """Place orders, cancel some, and change customers, until `stop` is set. A busy server may return 503."""
+        """Place and cancel orders, change customers and products, until `stop` is set. A busy server may return 503."""
         chance = random.Random(number)
         url, headers = self.servers[number % 2].url + "/api/v1", {"Authorization": f"Bearer {self.tenant.key}"}
         with httpx.Client(base_url=url, headers=headers, timeout=waiting.SECONDS) as api:
@@ -108,7 +109,14 @@ class MirroredDeployment:
                 customer = chance.choice(self.customers)
                 items = [(product, chance.randint(1, 3)) for product in chance.sample(products, 3)]
                 placed = api.post("/orders", json=order_body(customer, *items))
-                responses = [placed, api.patch(f"/customers/{customer}", json={"name": f"{number}-{count}"})]
+                product, key = chance.choice(products), {"Idempotency-Key": str(uuid.uuid4())}
+                received = {"delta": 1, "reason": "RECEIVED"}
+                responses = [
+                    placed,
+                    api.patch(f"/customers/{customer}", json={"name": f"{number}-{count}"}),
+                    api.patch(f"/products/{product}", json={"price": count + 1}),
+                    api.post(f"/products/{product}/inventory-adjustments", json=received, headers=key),
+                ]
                 if placed.status_code == 201 and count % 3 == 0:
                     order = placed.json()["data"]["id"]
                     responses.append(api.patch(f"/orders/{order}", json={"status": "CANCELLED", "restock": True}))
