@@ -6,6 +6,7 @@ Alembic is configured here, in code. The revisions are in `migrations/versions/`
 import functools
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +16,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from app.db import Database
+from app.db import Database, retrying
 from app.errors import DatabaseBusyError, DatabaseUnavailableError, StartError
-from app.queries import search_index, search_texts
+from app.queries import online_indexes, opening_rows, search_index, search_texts
+from app.queries.opening_rows import OnProgress
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 UPGRADE_HINT = "Run: distribu db upgrade"
@@ -25,11 +27,12 @@ REQUIRED_ENCODING = "UTF8"
 
 
 class Upgrade(NamedTuple):
-    """The revisions before and after an upgrade, and whether the search indexes exist."""
+    """The revisions before and after an upgrade, whether the search indexes exist, and which indexes are missing."""
 
     before: str | None
     after: str
     has_search_index: bool
+    missing_indexes: Sequence[str] = ()
 
 
 def scripts() -> ScriptDirectory:
@@ -37,21 +40,18 @@ def scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
 
-def upgrade(database: Database) -> Upgrade:
+def upgrade(database: Database, *, large_indexes: bool = False, on_progress: OnProgress = lambda *_: None) -> Upgrade:
     """Apply every missing revision and create the search indexes, if possible, in one transaction.
 
-    Afterwards, the text for search is folded again, in separate transactions. Raises StartError when the database
-    cannot be created or reached, or is newer than this code.
+    Work on every row of a table follows in separate transactions, while servers run: indexes, opening rows, and the
+    texts for search. An index that would stop the writers of SQLite for long is created only with `large_indexes`.
+    Raises StartError when the database cannot be created or reached, or is newer than this code.
     """
     _create_file(database)
     try:
-        with database.connection() as connection:
-            database.lock_schema(connection)
-            _check_encoding(database, connection)
-            before = _current(connection)
-            _check_not_newer(database, before)
-            command.upgrade(_config(connection), "head")
-            done = Upgrade(before, _head(), search_index.ensure(connection, rebuild=before != _head()))
+        done = retrying(lambda: _apply_revisions(database))
+        done = done._replace(missing_indexes=online_indexes.create_missing(database, large=large_indexes))
+        opening_rows.insert_missing(database, on_progress)
         search_texts.refresh(database)
     except DatabaseBusyError:
         raise  # its own message is better: the database can be used
@@ -93,6 +93,16 @@ def revision(database: Database) -> str | None:
     """Return the revision of the database, None for an empty one."""
     with database.transaction() as session:
         return _current(session.connection())
+
+
+def _apply_revisions(database: Database) -> Upgrade:
+    with database.connection() as connection:
+        database.lock_schema(connection)
+        _check_encoding(database, connection)
+        before = _current(connection)
+        _check_not_newer(database, before)
+        command.upgrade(_config(connection), "head")
+        return Upgrade(before, _head(), search_index.ensure(connection))
 
 
 def _current(connection: sa.Connection) -> str | None:

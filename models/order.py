@@ -92,7 +92,7 @@ class OrderItem(Base):
         UniqueConstraint("order_id", "position"),
         ForeignKeyConstraint(["company_id", "order_id"], ["orders.company_id", "orders.id"]),
         ForeignKeyConstraint(["company_id", "product_id"], ["products.company_id", "products.id"]),
-        Index("ix_order_items_product", "company_id", "product_id"),
+        Index("ix_order_items_product", "product_id", postgresql_concurrently=True),  # for the deletion of a product
         CheckConstraint("quantity BETWEEN 1 AND 1000000", name="quantity"),
         CheckConstraint("unit_price >= 0", name="unit_price"),
     )

@@ -55,6 +55,7 @@ class Product(Base):
             "company_id",
             "created_at",
             "id",
+            postgresql_concurrently=True,
             postgresql_where=text("stock <= low_stock_threshold"),
             sqlite_where=text("stock <= low_stock_threshold"),
         ),

@@ -6,12 +6,16 @@ from pathlib import Path
 import click
 
 from app import schema_version
-from app.cli import options, output, runtime
+from app.cli import options, output, progress, runtime
 
 NO_SEARCH_INDEX = (
     "The database has no search index, so a search reads whole tables. SQLite needs FTS5 for the index. On PostgreSQL,"
     " a role with the right to do so must run CREATE EXTENSION pg_trgm in a schema that Distribu's role can use. Then"
     " run this command again."
+)
+NO_LARGE_INDEX = (
+    "The index {name} was not created, because requests would have to wait for it. Without it, the deletion of a"
+    " product reads all order items. To create it, stop the servers and run: distribu db upgrade --large-indexes"
 )
 READABLE_BY_OTHERS = "Other users of this machine can read {file}, which holds signing secrets. Run: chmod 600 {file}"
 
@@ -22,14 +26,17 @@ def db() -> None:
 
 
 @db.command()
+@click.option("--large-indexes", is_flag=True, help="Also create indexes that stop the writers of SQLite for long.")
 @options.as_json
-def upgrade(as_json: bool) -> None:
+def upgrade(*, large_indexes: bool, as_json: bool) -> None:
     """Create the database, or upgrade it to this version.
 
-    It is safe to run this command before every start.
+    It is safe to run this command before every start, and while servers of the previous version run.
     """
-    with runtime.any_database() as database:
-        before, after, has_search_index = schema_version.upgrade(database)
+    with runtime.any_database() as database, progress.bars() as bars:
+        before, after, has_search_index, missing_indexes = schema_version.upgrade(
+            database, large_indexes=large_indexes, on_progress=progress.updating(bars)
+        )
     if before == after:
         output.note(f"The database is up to date at revision {after}.")
     elif before is None:
@@ -39,6 +46,8 @@ def upgrade(as_json: bool) -> None:
     _warn_if_readable(database.file)
     if not has_search_index:
         output.warning(NO_SEARCH_INDEX)
+    for name in missing_indexes:
+        output.warning(NO_LARGE_INDEX.format(name=name))
     if as_json:
         output.document({"from": before, "to": after, "searchIndex": has_search_index})
 

@@ -6,12 +6,12 @@ Not in this module: `product export` (`app/cli/product_export.py`).
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, BinaryIO
 
 import click
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from app.cli import csv_options, listing, options, output, progress, runtime
 from app.cli.product_export import export
@@ -131,7 +131,7 @@ def _import(stream: BinaryIO, slug: str, csv: CsvOptions, *, clear_empty: bool, 
     with runtime.company_transactions(slug) as transactions, progress.bars() as bars:
         product_csv = _open(stream, csv, bars)
         result = importer.run(
-            transactions, product_csv, clear_empty=clear_empty, on_progress=_on_progress(bars), on_wait=_note_wait
+            transactions, product_csv, clear_empty=clear_empty, on_progress=progress.updating(bars), on_wait=_note_wait
         )
     output.record(_to_json(result) if as_json else _counts(result), as_json=as_json)
 
@@ -164,17 +164,6 @@ def _open(stream: BinaryIO, csv: CsvOptions, bars: Progress) -> ProductCsv:
     for warning in product_csv.warnings:
         output.note(warning)
     return product_csv
-
-
-def _on_progress(bars: Progress) -> Callable[[str, int, int], None]:
-    tasks: dict[str, TaskID] = {}
-
-    def update(phase: str, done: int, total: int) -> None:
-        if phase not in tasks:
-            tasks[phase] = bars.add_task(phase, total=total)
-        bars.update(tasks[phase], completed=done)
-
-    return update
 
 
 def _note_wait() -> None:

@@ -3,7 +3,7 @@
 1. Each index is a separate table `search_…` that triggers maintain: an index on the searched table itself would be
    updated with every stock change.
 2. The indexes are not part of the schema's revisions, because a database may gain or lose support for them. They are
-   rebuilt after every revision, because it may have changed the searched tables and their triggers.
+   rebuilt if one of their triggers is missing or different, for example after a revision that replaced a table.
 
 Not in this module: how they are queried (`app/queries/search.py`).
 """
@@ -65,11 +65,17 @@ DELETE_ENTRY_WITHOUT_ROW = (
         WHERE id = :id AND NOT EXISTS (SELECT 1 FROM {table} WHERE id = :id)""",
     "DELETE FROM search_{table}_rows WHERE id = :id AND NOT EXISTS (SELECT 1 FROM {table} WHERE id = :id)",
 )
-# Functions of earlier versions, which found their tables by the search path alone.
-SELECT_HAS_OUTDATED = sa.text(
-    "SELECT count(*) FROM pg_proc WHERE pronamespace = to_regnamespace(quote_ident(current_schema()))"
-    " AND proname IN ('search_products', 'search_customers') AND strpos(prosrc, 'TG_WHEN') = 0"
+SELECT_FTS5 = sa.text("SELECT sql FROM sqlite_master")
+SELECT_PG_TRGM = sa.text(
+    "SELECT tgname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid WHERE tgenabled = 'O'"
+    " AND pronamespace = to_regnamespace(quote_ident(current_schema()))"
 )
+CREATE_PG_TRGM_FUNCTION = """CREATE FUNCTION {schema}.search_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF TG_WHEN = 'BEFORE' THEN RETURN NULL; END IF;
+        IF TG_OP <> 'INSERT' THEN DELETE FROM {schema}.search_{table} WHERE id = OLD.id; END IF;
+        IF TG_OP <> 'DELETE' THEN INSERT INTO {schema}.search_{table} VALUES (NEW.id, NEW.search_text); END IF;
+        RETURN NULL;
+        END $$"""
 # The triggers come before the copy: from then on, writers wait until the index is complete. The last trigger ignores
 # insertions that do not come from the other triggers: a restore copies the texts and fires the triggers as well. A
 # restore empties the search path, so names are qualified with their schema.
@@ -77,12 +83,7 @@ CREATE_PG_TRGM = (
     "DROP FUNCTION IF EXISTS {schema}.search_{table} CASCADE",
     "DROP TABLE IF EXISTS {schema}.search_{table}",
     """CREATE TABLE {schema}.search_{table} (id varchar(25) COLLATE "C" PRIMARY KEY, search_text text NOT NULL)""",
-    """CREATE FUNCTION {schema}.search_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        IF TG_WHEN = 'BEFORE' THEN RETURN NULL; END IF;
-        IF TG_OP <> 'INSERT' THEN DELETE FROM {schema}.search_{table} WHERE id = OLD.id; END IF;
-        IF TG_OP <> 'DELETE' THEN INSERT INTO {schema}.search_{table} VALUES (NEW.id, NEW.search_text); END IF;
-        RETURN NULL;
-        END $$""",
+    CREATE_PG_TRGM_FUNCTION,
     """CREATE TRIGGER search_{table} AFTER INSERT OR DELETE ON {schema}.{table}
         FOR EACH ROW EXECUTE FUNCTION {schema}.search_{table}()""",
     """CREATE TRIGGER search_{table}_update AFTER UPDATE OF search_text ON {schema}.{table} FOR EACH ROW
@@ -106,9 +107,9 @@ def exists(connection: Connection) -> bool:
     return all(inspector.has_table(name(table)) for table in SEARCHED)
 
 
-def ensure(connection: Connection, *, rebuild: bool) -> bool:
-    """Create the indexes; existing ones only if `rebuild`. Return whether the database has them now."""
-    return (_ensure_fts5 if connection.dialect.name == "sqlite" else _ensure_pg_trgm)(connection, rebuild=rebuild)
+def ensure(connection: Connection) -> bool:
+    """Create the indexes unless they exist with all their triggers. Return whether the database has them now."""
+    return _ensure_fts5(connection) if connection.dialect.name == "sqlite" else _ensure_pg_trgm(connection)
 
 
 def prepare(connection: Connection, table: str, texts: Mapping[str, str]) -> None:
@@ -129,8 +130,9 @@ def _for_each(connection: Connection, statements: Sequence[str], table: str, tex
         connection.execute(sa.text(statement.format(table=table)), rows)
 
 
-def _ensure_fts5(connection: Connection, *, rebuild: bool) -> bool:
-    if exists(connection) and not rebuild:
+def _ensure_fts5(connection: Connection) -> bool:
+    definitions = {statement for statement in _format(CREATE_FTS5) if statement.startswith("CREATE ")}
+    if definitions <= set(connection.scalars(SELECT_FTS5)):
         return True
     if not connection.scalar(SELECT_HAS_FTS5):
         return False
@@ -138,20 +140,35 @@ def _ensure_fts5(connection: Connection, *, rebuild: bool) -> bool:
     return True
 
 
-def _ensure_pg_trgm(connection: Connection, *, rebuild: bool) -> bool:
-    if exists(connection) and not rebuild and not connection.scalar(SELECT_HAS_OUTDATED):
+def _ensure_pg_trgm(connection: Connection) -> bool:
+    schema = str(connection.scalar(SELECT_SCHEMA))
+    stored = {(name, body) for name, body in connection.execute(SELECT_PG_TRGM)}
+    if exists(connection) and _pg_trgm_triggers(schema) <= stored:
         return True
     pg_trgm = _pg_trgm(connection)
     if pg_trgm is None:
         return False
-    _execute(connection, CREATE_PG_TRGM, schema=connection.scalar(SELECT_SCHEMA), pg_trgm=pg_trgm)
+    _execute(connection, CREATE_PG_TRGM, schema=schema, pg_trgm=pg_trgm)
     return True
 
 
+def _pg_trgm_triggers(schema: str) -> set[tuple[str, str]]:
+    """Return the names of the triggers, each with the body of its function."""
+    bodies = [statement.split("$$")[1] for statement in _format([CREATE_PG_TRGM_FUNCTION], schema=schema)]
+    return {
+        (f"search_{table}{suffix}", body)
+        for table, body in zip(SEARCHED, bodies, strict=True)
+        for suffix in ("", "_update", "_only")
+    }
+
+
 def _execute(connection: Connection, statements: Sequence[str], **names: str) -> None:
-    for table in SEARCHED:
-        for statement in statements:
-            connection.exec_driver_sql(statement.format(table=table, **names))
+    for statement in _format(statements, **names):
+        connection.exec_driver_sql(statement)
+
+
+def _format(statements: Sequence[str], **names: str) -> list[str]:
+    return [statement.format(table=table, **names) for table in SEARCHED for statement in statements]
 
 
 def _pg_trgm(connection: Connection) -> str | None:

@@ -2,7 +2,7 @@
 
 The previous version of the code, which may still serve, changes stock without a movement. Triggers on the products
 write it in its place, so the ledger is complete from this revision on. The opening rows of existing products are
-inserted after it, in batches.
+inserted after it, in batches, and two indexes are created after it, while servers write.
 """
 
 from collections.abc import Callable
@@ -38,8 +38,6 @@ def upgrade() -> None:
         "uq_products_company_id_external_id", "products", ["external_id"], "external_id IS NOT NULL", unique=True
     )
     _partial_index("ix_products_barcode", "products", ["barcode", "created_at", "id"], "barcode IS NOT NULL")
-    _partial_index("ix_products_low_stock", "products", ["created_at", "id"], "stock <= low_stock_threshold")
-    op.create_index("ix_order_items_product", "order_items", ["company_id", "product_id"])
     _movements()
     _make_append_only()
     _write_unrecorded_changes()
@@ -53,9 +51,9 @@ def downgrade() -> None:
     op.drop_table("inventory_movements")
     if not is_sqlite:
         op.execute("DROP FUNCTION inventory_movements_refuse")
-    op.drop_index("ix_order_items_product", "order_items")
+    op.drop_index("ix_order_items_product", "order_items", if_exists=True)
     for index in ("ix_products_low_stock", "ix_products_barcode", "uq_products_company_id_external_id"):
-        op.drop_index(index, "products")
+        op.drop_index(index, "products", if_exists=True)
     op.drop_column("orders", "has_movements")
     for column in ("movement_sequence", "barcode", "external_id"):
         op.drop_column("products", column)

@@ -18,6 +18,8 @@ DIALECT_FILES = {
     "app/config.py",  # the URL
     "app/db.py",  # engines, locks, errors of the drivers
     "app/product_import/staging.py",  # locks of an import, statistics for the planner
+    "app/queries/online_indexes.py",
+    "app/queries/opening_rows.py",  # random ids
     "app/queries/search.py",
     "app/queries/search_index.py",
     "app/reports/sales.py",  # chooses the statement of `sql.py`
