@@ -46,6 +46,7 @@ TEMPORARY_SQLITE_CODES = tuple(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "
 LOCK_SCHEMA = (
     "SET LOCAL statement_timeout = 0",
     "SET LOCAL lock_timeout = 0",
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
     "SELECT pg_advisory_xact_lock(0x64697374)",  # 'dist'
 )
 SELECT_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")

@@ -50,7 +50,8 @@ def upgrade(database: Database, *, large_indexes: bool = False, on_progress: OnP
     _create_file(database)
     try:
         done = retrying(lambda: _apply_revisions(database))
-        done = done._replace(missing_indexes=online_indexes.create_missing(database, large=large_indexes))
+        max_rows = None if large_indexes else online_indexes.MAX_ROWS
+        done = done._replace(missing_indexes=online_indexes.create_missing(database, max_rows=max_rows))
         opening_rows.insert_missing(database, on_progress)
         search_texts.refresh(database)
     except DatabaseBusyError:

@@ -7,6 +7,7 @@ alongside others: there, the index of a large table is created only on request, 
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -28,36 +29,50 @@ SELECT_INVALID = sa.text(
 
 
 class MissingIndex(NamedTuple):
-    """An index that does not exist, or whose creation was interrupted."""
+    """An index that does not exist, or whose creation was interrupted. It has `rows`, or more than the limit."""
 
     definition: Index
     is_invalid: bool
-    is_large: bool
+    rows: int
 
 
-def create_missing(database: Database, *, large: bool) -> list[str]:
-    """Create the indexes that do not exist. Return the names of those that were not created, because of `large`."""
-    with database.transaction() as session:
-        missing = list(_missing(session))
-        schema = None if database.is_sqlite else session.scalar(SELECT_SCHEMA)
-    for index, is_invalid, is_large in missing:
-        if is_large and not large:
-            continue
-        if is_invalid:
-            database.execute_alone(DropIndex(index, if_exists=True), schema)
-        database.execute_alone(CreateIndex(index, if_not_exists=True), schema)
-        time.sleep(PAUSE_SECONDS)
-    return [str(index.name) for index, _, is_large in missing if is_large and not large]
+def create_missing(database: Database, *, max_rows: int | None = MAX_ROWS) -> list[str]:
+    """Create the indexes that do not exist. Return the names of those of SQLite that have more than `max_rows`."""
+    too_large = []
+    with _alone(database):
+        with database.transaction() as session:
+            missing = list(_missing(session, max_rows))
+            schema = None if database.is_sqlite else session.scalar(SELECT_SCHEMA)
+        for definition, is_invalid, rows in missing:
+            if max_rows is not None and rows > max_rows:
+                too_large.append(str(definition.name))
+                continue
+            if is_invalid:
+                database.execute_alone(DropIndex(definition, if_exists=True), schema)
+            database.execute_alone(CreateIndex(definition, if_not_exists=True), schema)
+            time.sleep(PAUSE_SECONDS)
+    return too_large
 
 
-def _missing(session: Session) -> Iterator[MissingIndex]:
+@contextmanager
+def _alone(database: Database) -> Iterator[None]:
+    """Wait for other upgrades: to them, an index that is being created looks interrupted. SQLite has one writer."""
+    if database.is_sqlite:
+        yield
+        return
+    with database.connection() as connection:
+        database.lock_schema(connection)
+        yield
+
+
+def _missing(session: Session, max_rows: int | None) -> Iterator[MissingIndex]:
     connection = session.connection()
     is_sqlite = connection.dialect.name == "sqlite"
     invalid = set() if is_sqlite else set(session.scalars(SELECT_INVALID))
     for index in _online():
         if index.name in invalid or not _exists(sa.inspect(connection), index):
-            is_large = is_sqlite and _row_count(session, index) > MAX_ROWS
-            yield MissingIndex(index, index.name in invalid, is_large)
+            rows = _row_count(session, index, max_rows + 1) if is_sqlite and max_rows is not None else 0
+            yield MissingIndex(index, index.name in invalid, rows)
 
 
 def _online() -> Iterator[Index]:
@@ -71,9 +86,9 @@ def _exists(inspector: Inspector, index: Index) -> bool:
     return inspector.has_index(_table(index).name, str(index.name))
 
 
-def _row_count(session: Session, index: Index) -> int:
-    """Return the number of rows of an index, or one more than MAX_ROWS if there are more."""
-    rows = sa.select(sa.literal(1)).select_from(_table(index)).limit(MAX_ROWS + 1)
+def _row_count(session: Session, index: Index, limit: int) -> int:
+    """Return the number of rows that an index would have, at most `limit`."""
+    rows = sa.select(sa.literal(1)).select_from(_table(index)).limit(limit)
     condition = index.dialect_options["sqlite"]["where"]
     if condition is not None:
         rows = rows.where(condition)

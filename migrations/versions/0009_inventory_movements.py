@@ -2,7 +2,7 @@
 
 The previous version of the code, which may still serve, changes stock without a movement. Triggers on the products
 write it in its place, so the ledger is complete from this revision on. The opening rows of existing products are
-inserted after it, in batches, and two indexes are created after it, while servers write.
+inserted after it, in batches, and the indexes of large tables are created after it, while servers write.
 """
 
 from collections.abc import Callable
@@ -34,10 +34,6 @@ def upgrade() -> None:
     op.add_column("products", sa.Column("barcode", sa.String(14)))
     op.add_column("products", sa.Column("movement_sequence", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("orders", sa.Column("has_movements", sa.Boolean))
-    _partial_index(
-        "uq_products_company_id_external_id", "products", ["external_id"], "external_id IS NOT NULL", unique=True
-    )
-    _partial_index("ix_products_barcode", "products", ["barcode", "created_at", "id"], "barcode IS NOT NULL")
     _movements()
     _make_append_only()
     _write_unrecorded_changes()

@@ -25,7 +25,7 @@ class TestUpgrade:
 
         data = tmp_path / "data"
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [data, *data.iterdir()]}
-        assert modes == {"data": 0o700, "distribu.sqlite3": 0o600, "demo-key": 0o600}
+        assert modes == {"data": 0o700, "distribu.sqlite3": 0o600, "distribu.sqlite3-clock": 0o600, "demo-key": 0o600}
 
     def test_warns_of_a_database_that_others_can_read(self, bare: Command, tmp_path: Path) -> None:
         bare("db", "upgrade")
