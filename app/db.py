@@ -23,7 +23,6 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
-from sqlalchemy.schema import ExecutableDDLElement
 
 from app import clock
 from app.config import Settings
@@ -107,22 +106,6 @@ class Database:
         """Yield a connection in a separate transaction, for changes of the schema."""
         with unavailability(), self._writer.begin() as connection:
             yield connection
-
-    def execute_alone(self, statement: ExecutableDDLElement, schema: str | None) -> None:
-        """Execute DDL without time limits: on SQLite in a separate transaction, on PostgreSQL in none."""
-        with unavailability(), self._writer.connect() as connection:
-            if self.is_sqlite:
-                connection.execute(statement)
-                connection.commit()
-                return
-            names = {None: schema}
-            sql = statement.compile(connection, schema_translate_map=names, render_schema_translate=True)
-            driver: Any = connection.connection.driver_connection
-            try:
-                driver.rollback()  # the test of the connection has begun a transaction
-                driver.execute(str(sql), prepare=False)
-            except Exception as error:
-                raise DBAPIError(str(sql), None, error) from error
 
     def lock_schema(self, connection: Connection) -> None:
         """Wait for other upgrades, and let this transaction change large tables without a time limit.

@@ -8,12 +8,13 @@ alongside others: there, the index of a large table is created only on request, 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Index, Inspector, Table
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
-from sqlalchemy.schema import CreateIndex, DropIndex
+from sqlalchemy.schema import CreateIndex, DropIndex, ExecutableDDLElement
 
 from app.db import Database
 from models import Base
@@ -48,8 +49,8 @@ def create_missing(database: Database, *, max_rows: int | None = MAX_ROWS) -> li
                 too_large.append(str(definition.name))
                 continue
             if is_invalid:
-                database.execute_alone(DropIndex(definition, if_exists=True), schema)
-            database.execute_alone(CreateIndex(definition, if_not_exists=True), schema)
+                _execute(database, DropIndex(definition, if_exists=True), schema)
+            _execute(database, CreateIndex(definition, if_not_exists=True), schema)
             time.sleep(PAUSE_SECONDS)
     return too_large
 
@@ -63,6 +64,24 @@ def _alone(database: Database) -> Iterator[None]:
     with database.connection() as connection:
         database.lock_schema(connection)
         yield
+
+
+def _execute(database: Database, statement: ExecutableDDLElement, schema: str | None) -> None:
+    """Execute a statement in a separate transaction on SQLite, and in none on PostgreSQL: no time limit applies there.
+
+    Outside of a transaction there is no search path either, so names are qualified.
+    """
+    with database.connection() as connection:
+        if database.is_sqlite:
+            connection.execute(statement)
+            return
+        sql = statement.compile(connection, schema_translate_map={None: schema}, render_schema_translate=True)
+        driver: Any = connection.connection.driver_connection
+        driver.rollback()
+        try:
+            driver.execute(str(sql), prepare=False)
+        except Exception as error:
+            raise DBAPIError(str(sql), None, error) from error
 
 
 def _missing(session: Session, max_rows: int | None) -> Iterator[MissingIndex]:

@@ -3,12 +3,13 @@
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 
 from app.context import now
 from app.db import Database
 from app.schemas.orders import OrderCreate, OrderItemCreate
 from app.services import orders
-from models import Product
+from models import InventoryMovement, Product
 from tests.support import factories
 
 
@@ -60,6 +61,55 @@ class TestRefusals:
 
         with pytest.raises(Exception, match="append-only"):
             self._execute(fresh_database, statement)
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE inventory_movements SET note = 'x'",
+            "DELETE FROM inventory_movements",
+            {
+                "sqlite": "REPLACE INTO inventory_movements SELECT * FROM inventory_movements",
+                "postgresql": "TRUNCATE inventory_movements",
+            },
+            {
+                "sqlite": "INSERT OR REPLACE INTO inventory_movements SELECT 'c1', company_id, product_id, 0, reason, 9, 0,"
+                " 9, NULL, NULL, NULL, NULL, actor_type, actor_id, NULL, created_at FROM inventory_movements",
+                "postgresql": "TRUNCATE companies CASCADE",
+            },
+        ],
+    )
+    def test_changes_of_the_ledger(self, fresh_database: Database, statement: str | dict[str, str]) -> None:
+        if isinstance(statement, dict):
+            statement = statement["sqlite" if fresh_database.is_sqlite else "postgresql"]
+        factories.product(fresh_database, factories.tenant(fresh_database).company_id)
+
+        with pytest.raises(Exception, match="append-only"):
+            self._execute(fresh_database, statement)
+
+    @pytest.mark.parametrize("change", ["stock = stock + 1", "stock = stock + 1, movement_sequence = 0"])
+    def test_a_change_of_stock_without_a_movement(self, fresh_database: Database, change: str) -> None:
+        """It is not refused, but recorded."""
+        product_id = factories.product(fresh_database, factories.tenant(fresh_database).company_id, stock=3)
+
+        self._execute(fresh_database, f"UPDATE products SET {change}")
+
+        with fresh_database.transaction() as session:
+            rows = session.scalars(sa.select(InventoryMovement).order_by(InventoryMovement.sequence)).all()
+            found = [(row.product_id, row.sequence, row.reason, row.delta, row.stock_after) for row in rows]
+            assert found == [(product_id, 0, "OPENING", 3, 3), (product_id, 1, "CORRECTION", 1, 4)]
+            assert session.get_one(Product, product_id).movement_sequence == 1
+
+    @pytest.mark.parametrize("stock", ["-1, -1", "1, 2"])
+    def test_a_movement_that_does_not_add_up(self, fresh_database: Database, stock: str) -> None:
+        tenant = factories.tenant(fresh_database)
+        columns = "id, company_id, product_id, sequence, reason, stock_before, delta, stock_after, actor_type, actor_id"
+
+        with pytest.raises(Exception, match=r"(?i)check"):
+            self._execute(
+                fresh_database,
+                f"INSERT INTO inventory_movements ({columns}, created_at) VALUES ('c1', '{tenant.company_id}', 'p', 1,"
+                f" 'OTHER', 0, {stock}, 'USER', 'u', {0 if fresh_database.is_sqlite else 'now()'})",
+            )
 
     @pytest.mark.parametrize(
         "change", ["total = total + 1", "status = 'LOST'", "tax = -1, total = total - tax - 1", "shipping = -1"]
