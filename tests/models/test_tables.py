@@ -72,8 +72,8 @@ class TestRefusals:
                 "postgresql": "TRUNCATE inventory_movements",
             },
             {
-                "sqlite": "INSERT OR REPLACE INTO inventory_movements SELECT 'c1', company_id, product_id, 0, reason, 9, 0,"
-                " 9, NULL, NULL, NULL, NULL, actor_type, actor_id, NULL, created_at FROM inventory_movements",
+                "sqlite": "REPLACE INTO inventory_movements SELECT 'c1', company_id, product_id, 0, reason, 9, 0, 9,"
+                " NULL, NULL, NULL, NULL, actor_type, actor_id, NULL, created_at FROM inventory_movements",
                 "postgresql": "TRUNCATE companies CASCADE",
             },
         ],
