@@ -70,8 +70,8 @@ def demo(wanted: int | None, as_json: bool) -> None:
     The data is products, customers, price overrides and a year of orders. If the company exists, the command changes
     nothing and prints the key again.
 
-    With --orders, it adds orders over more than two years. They are history: they do not change stock and are not
-    delivered to webhooks.
+    With --orders, it adds orders over more than two years, and receives the goods that they need. They are history:
+    they are not delivered to webhooks.
     """
     with runtime.current_database() as database:
         file = _key_file(database)

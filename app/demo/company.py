@@ -13,14 +13,15 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
 from app.context import Actor, Context
-from app.demo import catalogue
+from app.demo import catalogue, ledger
 from app.demo import customers as demo_customers
 from app.demo import orders as demo_orders
 from app.demo.catalogue import CatalogueProduct
 from app.demo.customers import OrderableProduct, RowValues, Scenario
+from app.demo.ledger import History, Opening
 from app.demo.orders import Charges
 from app.queries import tenant
-from app.services import companies, customers, keys, orders, pricing, products
+from app.services import companies, customers, inventory, keys, orders, pricing, products
 from app.services.companies import SYSTEM
 from models import Company, KeyStatus, Scope, new_id
 
@@ -47,7 +48,7 @@ def create_company(session: Session, *, now: datetime, actor: Actor = SYSTEM) ->
 def fill(ctx: Context) -> str:
     """Give the new demo company charges, products, customers, a year of orders, and a key with every scope.
 
-    Returns the key's plaintext. The orders are history: they do not change stock and are not delivered to webhooks.
+    Returns the key's plaintext. The orders are history: they are not delivered to webhooks.
     """
     companies.update(ctx, tax_rate=CHARGES.tax_rate, shipping=CHARGES.shipping)
     for table, rows in history(ctx.company_id, ctx.now).items():
@@ -65,12 +66,17 @@ def history(company_id: str, now: datetime) -> dict[Table, list[RowValues]]:
     ordering_customers = [customer for customer, _ in generated]
     overrides = list(demo_customers.override_prices(scenario, ordering_customers, orderable))
     placed = list(demo_orders.generate(scenario, ordering_customers, orderable, CHARGES))
+    sold = ledger.by_product(change for order in placed for change in order.changes)
+    histories = [
+        ledger.open_product(company_id, opening, sold.get(opening.product_id, ())) for opening, _ in product_rows
+    ]
     return {
-        products.TABLE: product_rows,
+        inventory.MOVEMENTS: [row for history in histories for row in history.movements],
+        products.TABLE: [_after(row, history) for (_, row), history in zip(product_rows, histories, strict=True)],
         customers.TABLE: [row for _, row in generated],
         pricing.TABLE: overrides,
-        orders.TABLE: [order for order, _ in placed],
-        orders.ITEMS: [item for _, items in placed for item in items],
+        orders.TABLE: [order.row for order in placed],
+        orders.ITEMS: [item for order in placed for item in order.items],
     }
 
 
@@ -90,29 +96,34 @@ def _count(ctx: Context, table: Table) -> int:
     return ctx.session.execute(statement, tenant.params(ctx)).scalar_one()
 
 
-def _products(scenario: Scenario) -> tuple[list[RowValues], list[OrderableProduct]]:
-    """Return the rows of all products, and those that can be ordered."""
-    rows, orderable = list[RowValues](), list[OrderableProduct]()
+def _after(product: RowValues, history: History) -> RowValues:
+    """Return the row of a product after its movements."""
+    movements = {"stock": history.stock, "movement_sequence": history.last_sequence}
+    return {**product, **movements, "updated_at": history.updated_at}
+
+
+def _products(scenario: Scenario) -> tuple[list[tuple[Opening, RowValues]], list[OrderableProduct]]:
+    """Return all products with their rows, and those that can be ordered."""
+    rows, orderable = list[tuple[Opening, RowValues]](), list[OrderableProduct]()
     for product, created_at in _with_creation_times(scenario):
         product_id = new_id(created_at)
         stock, is_active = _stock(scenario.rng), scenario.rng.random() > 0.03
         updated_at = created_at + scenario.rng.random() * (scenario.now - created_at)
-        rows.append(
-            {
-                "id": product_id,
-                "company_id": scenario.company_id,
-                "sku": product.sku,
-                "name": product.name,
-                "description": product.description,
-                "category": product.category,
-                "unit": product.unit,
-                "price": product.price,
-                "stock": stock,
-                "is_active": is_active,
-                "created_at": created_at,
-                "updated_at": updated_at,
-            }
-        )
+        row = {
+            "id": product_id,
+            "company_id": scenario.company_id,
+            "sku": product.sku,
+            "name": product.name,
+            "description": product.description,
+            "category": product.category,
+            "unit": product.unit,
+            "price": product.price,
+            "stock": stock,
+            "is_active": is_active,
+            "created_at": created_at,
+            "updated_at": updated_at,
+        }
+        rows.append((Opening(product_id, created_at, updated_at, stock), row))
         if is_active:
             orderable.append(OrderableProduct(product_id, product.price, created_at))
     return rows, orderable

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from app.demo import ledger
 from app.demo.customers import DemoCustomer, OrderableProduct, RowValues, Scenario
+from app.demo.ledger import Change
 from app.services import pricing
 from models import OrderStatus, new_id
 
@@ -29,6 +31,14 @@ class Charges(NamedTuple):
     shipping: Decimal
 
 
+class PlacedOrder(NamedTuple):
+    """The rows of an order and of its items, and the changes of stock that it made."""
+
+    row: RowValues
+    items: list[RowValues]
+    changes: list[Change]
+
+
 class Item(NamedTuple):
     """An item of an order."""
 
@@ -39,18 +49,30 @@ class Item(NamedTuple):
 
 def generate(
     scenario: Scenario, customers: Sequence[DemoCustomer], products: Sequence[OrderableProduct], charges: Charges
-) -> Iterator[tuple[RowValues, list[RowValues]]]:
-    """Yield orders with their items, oldest first. Customer and products of an order are older than the order."""
+) -> Iterator[PlacedOrder]:
+    """Yield orders, oldest first. Customer and products of an order are older than the order."""
     rng = scenario.rng
     ages = sorted((OLDEST * rng.random() ** 2 for _ in range(ORDERS)), reverse=True)
     for number, age in enumerate(ages, start=1):
         created_at = scenario.now - age * scenario.length
         customer = rng.choice([customer for customer in customers if _can_order(customer, created_at)])
         order_id = new_id(created_at)
-        order = _order(scenario, number, order_id, customer, created_at)
+        status, delay = status_at_age(scenario.now - created_at, rng)
+        times = {"created_at": created_at, "updated_at": created_at + delay}
+        order = {"id": order_id, "status": status, **_order(scenario, number, customer), **times}
         items = _items(customer, [product for product in products if product.created_at <= created_at], rng)
         rows = item_rows(scenario.company_id, order_id, created_at, items)
-        yield {**order, **amounts(customer, items, charges)}, rows
+        cancelled_at = created_at + delay if status is OrderStatus.CANCELLED else None
+        yield PlacedOrder(
+            {**order, **amounts(customer, items, charges)},
+            rows,
+            list(ledger.changes(order_id, quantities(items), at=created_at, cancelled_at=cancelled_at)),
+        )
+
+
+def quantities(items: Sequence[Item]) -> list[tuple[str, int]]:
+    """Return the product and the quantity of each item."""
+    return [(item.product_id, item.quantity) for item in items]
 
 
 def amounts(customer: DemoCustomer, items: Sequence[Item], charges: Charges) -> dict[str, Decimal]:
@@ -95,19 +117,15 @@ def _can_order(customer: DemoCustomer, at: datetime) -> bool:
     return customer.created_at <= at and (customer.blocked_at is None or at < customer.blocked_at)
 
 
-def _order(scenario: Scenario, number: int, order_id: str, customer: DemoCustomer, created_at: datetime) -> RowValues:
+def _order(scenario: Scenario, number: int, customer: DemoCustomer) -> RowValues:
     rng = scenario.rng
-    status, delay = status_at_age(scenario.now - created_at, rng)
     return {
-        "id": order_id,
         "company_id": scenario.company_id,
         "customer_id": customer.id,
-        "status": status,
         "po_number": f"PO-{10000 + 7 * number}" if rng.random() < 0.6 else None,
         "notes": rng.choice(NOTES) if rng.random() < 0.2 else None,
         "shipping_address": customer.address if rng.random() < 0.8 else None,
-        "created_at": created_at,
-        "updated_at": created_at + delay,
+        "has_movements": True,
     }
 
 

@@ -1,7 +1,8 @@
 """A long history for the demo company: any number of orders over more than two years.
 
-The orders are history, like those of `app/demo/orders.py`: they do not change stock and are not delivered to webhooks.
-They are for pallets, ordered by branches of chains; both are created before the first of these orders.
+The orders are history, like those of `app/demo/orders.py`: they are not delivered to webhooks. They are for pallets,
+ordered by branches of chains; both are created before the first of these orders. The pallets that a batch of orders
+needs are received before it.
 """
 
 import math
@@ -14,16 +15,17 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from app.context import Context
-from app.demo import catalogue
+from app.demo import catalogue, ledger
 from app.demo import customers as demo_customers
 from app.demo import orders as demo_orders
 from app.demo.customers import DemoCustomer, OrderableProduct, RowValues
+from app.demo.ledger import Change, Opening
 from app.demo.orders import Charges, Item
 from app.queries import rows, tenant
 from app.queries.rows import Row, Statement
 from app.reports import ranges
-from app.services import audit, customers, orders, products
-from models import CustomerStatus, new_id
+from app.services import audit, customers, inventory, orders, products
+from models import CustomerStatus, OrderStatus, new_id
 
 HISTORY = timedelta(days=800)
 BATCH = 5_000  # orders in one transaction, so that other writers do not wait for long
@@ -70,10 +72,11 @@ SELECT_BRANCHES = Statement(
 
 
 class Batch(NamedTuple):
-    """The rows of some orders and of their items."""
+    """The rows of some orders and of their items, and the changes of stock that they made."""
 
     orders: list[RowValues]
     items: list[RowValues]
+    changes: list[Change]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,10 +94,13 @@ def prepare(ctx: Context, charges: Charges) -> VolumeData:
     """Return the branches and pallets of the company. The first call creates them."""
     connection = ctx.session.connection()
     if not SELECT_PALLETS.all(connection, tenant.params(ctx)):
-        connection.execute(products.TABLE.insert(), list(_pallets(ctx)))
+        pallets = list(_pallets(ctx))
+        openings = [ledger.open_product(ctx.company_id, opening) for opening, _ in pallets]
+        connection.execute(inventory.MOVEMENTS.insert(), [row for history in openings for row in history.movements])
+        connection.execute(products.TABLE.insert(), [row for _, row in pallets])
         connection.execute(customers.TABLE.insert(), list(_branches(ctx)))
     branches = SELECT_BRANCHES.all(connection, tenant.params(ctx))
-    pallets = SELECT_PALLETS.all(connection, tenant.params(ctx))
+    existing = SELECT_PALLETS.all(connection, tenant.params(ctx))
     return VolumeData(
         company_id=ctx.company_id,
         now=ctx.now,
@@ -108,7 +114,7 @@ def prepare(ctx: Context, charges: Charges) -> VolumeData:
             )
             for number, branch in enumerate(branches)
         ],
-        products=[OrderableProduct(pallet.id, pallet.price, pallet.created_at) for pallet in pallets],
+        products=[OrderableProduct(pallet.id, pallet.price, pallet.created_at) for pallet in existing],
         charges=charges,
     )
 
@@ -118,17 +124,18 @@ def batches(data: VolumeData, count: int, *, seed: int = 0) -> Iterator[Batch]:
     rng = random.Random(SEED + seed)  # noqa: S311 - the same data everywhere is the point
     times = _times(data.now, count, rng)
     for first in range(0, count, BATCH):
-        batch = Batch([], [])
+        batch = Batch([], [], [])
         for number in range(seed + first + 1, seed + min(first + BATCH, count) + 1):
             _add_order(batch, data, number, next(times), rng)
         yield batch
 
 
 def write(ctx: Context, batch: Batch) -> None:
-    """Insert a batch, and record it in the audit log."""
+    """Insert a batch and its inventory movements, and record it in the audit log."""
     connection = ctx.session.connection()
     connection.execute(orders.TABLE.insert(), batch.orders)
     connection.execute(orders.ITEMS.insert(), batch.items)
+    ledger.record(ctx, ledger.by_product(batch.changes))
     audit.record(ctx, "demo.orders_added", "company", ctx.company_id, {"orders": len(batch.orders)})
 
 
@@ -169,19 +176,25 @@ def _add_order(batch: Batch, data: VolumeData, number: int, created_at: datetime
             "notes": rng.choice(demo_orders.NOTES) if rng.random() < 0.1 else None,
             "shipping_address": customer.address,
             **amounts,
+            "has_movements": True,
             "created_at": created_at,
             "updated_at": created_at + delay,
         }
     )
+    cancelled_at = created_at + delay if status is OrderStatus.CANCELLED else None
+    batch.changes.extend(
+        ledger.changes(order_id, demo_orders.quantities(items), at=created_at, cancelled_at=cancelled_at)
+    )
     batch.items.extend(demo_orders.item_rows(data.company_id, order_id, created_at, items))
 
 
-def _pallets(ctx: Context) -> Iterator[RowValues]:
+def _pallets(ctx: Context) -> Iterator[tuple[Opening, RowValues]]:
     rng = random.Random(SEED)  # noqa: S311 - the same data everywhere is the point
     created_at = ctx.now - HISTORY
     for product in rng.sample(list(catalogue.products()), PALLETS):
-        yield {
-            "id": new_id(created_at),
+        opening = Opening(new_id(created_at), created_at, created_at, rng.randint(10, 200))
+        row: RowValues = {
+            "id": opening.product_id,
             "company_id": ctx.company_id,
             "sku": SKU_PREFIX + product.sku,
             "name": f"Pallet: {product.name}",
@@ -189,10 +202,11 @@ def _pallets(ctx: Context) -> Iterator[RowValues]:
             "category": product.category,
             "unit": "pallet",
             "price": product.price * CASES_PER_PALLET,
-            "stock": rng.randint(10, 200),
+            "stock": opening.stock,
             "created_at": created_at,
             "updated_at": created_at,
         }
+        yield opening, row
 
 
 def _branches(ctx: Context) -> Iterator[RowValues]:

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from app.context import now
 from app.db import Database
 from app.demo import company as demo_company
+from app.verification.verifier import Result
 from models import Company, Customer, Order, OrderItem, PriceOverride, Product
-from tests.support import factories
+from tests.support import factories, verified_shop
+from tests.support.factories import Tenant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,12 @@ def load(database: Database) -> Demo:
             orders=list(session.scalars(sa.select(Order).order_by(Order.created_at))),
             items=items,
         )
+
+
+def verify(database: Database, demo: Demo) -> dict[str, Result]:
+    """Return what `distribu verify` finds."""
+    tenant = Tenant(company_id=demo.company.id, slug=demo.company.slug, key="", key_id="")
+    return verified_shop.run(database, tenant)
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from app import spec
 from app.db import Database
 from app.demo import company as demo_company
-from models import AuditEntry, Company, Event, OrderStatus, new_id, searchable
-from tests.demo.conftest import Demo
+from models import AuditEntry, Company, Event, InventoryMovement, OrderStatus, new_id, searchable
+from tests.demo.conftest import Demo, verify
 
 
 class TestProducts:
@@ -104,7 +104,7 @@ class TestHistory:
         def values(now: datetime) -> list[Any]:
             """Return the history without ids, and ages instead of times."""
             tables: list[list[dict[str, Any]]] = list(demo_company.history(new_id(now), now).values())
-            products, customers, overrides, orders, items = tables
+            _, products, customers, overrides, orders, items = tables
             names = "sku", "price", "stock", "is_active"
             return [
                 [([product[name] for name in names], now - product["created_at"]) for product in products],
@@ -115,6 +115,22 @@ class TestHistory:
             ]
 
         assert values(datetime(2026, 4, 16, tzinfo=UTC)) == values(datetime(2031, 12, 31, 23, 59, tzinfo=UTC))
+
+    def test_every_order_has_its_movements(self, demo: Demo, fresh_database: Database) -> None:
+        results = verify(fresh_database, demo)
+
+        assert {name: result.first for name, result in results.items() if result.first} == {}
+        assert results["orderMovements"].checked > 0
+        with fresh_database.transaction() as session:
+            movements = session.query(InventoryMovement).order_by(InventoryMovement.sequence).all()
+        reasons = Counter(movement.reason for movement in movements)
+        assert set(reasons) == {"OPENING", "SALE", "CANCELLATION"}
+        assert reasons["OPENING"] == 300
+        last: dict[str, datetime] = {}
+        for movement in movements:
+            assert movement.created_at >= last.get(movement.product_id, demo.company.created_at)
+            last[movement.product_id] = movement.created_at
+        assert all(last[product.id] <= product.updated_at for product in demo.products.values())
 
 
 def test_the_company_is_a_year_old(fresh_database: Database) -> None:

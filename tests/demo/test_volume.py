@@ -10,7 +10,7 @@ from app.db import Database
 from app.demo import company as demo_company
 from app.demo import volume
 from models import Event, OrderStatus
-from tests.demo.conftest import Demo, load
+from tests.demo.conftest import Demo, load, verify
 from tests.support import factories
 
 
@@ -43,6 +43,10 @@ def test_the_history_is_believable(fresh_database: Database, company_id: str) ->
     po_numbers = [order.po_number for order in orders if order.po_number]
     assert len(set(po_numbers)) == len(po_numbers) > 1000
     assert_orders_add_up(demo, {order.id for order in orders})
+    assert {name: result.first for name, result in verify(fresh_database, demo).items() if result.first} == {}
+    assert {order.has_movements for order in demo.orders} == {True}
+    pallets = [product for product in demo.products.values() if (product.sku or "").startswith(volume.SKU_PREFIX)]
+    assert all(10 <= product.stock < 500 for product in pallets)
 
 
 def assert_orders_add_up(demo: Demo, order_ids: set[str]) -> None:
