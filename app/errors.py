@@ -9,10 +9,8 @@
       + RefusalError                 422, each class with its code
         · CustomerNotFoundError, CustomerBlockedError
         · ProductNotFoundError, ProductInactiveError
-        · InsufficientStockError
-        · OrderTotalError
-        · StatusTransitionError
-        · RestockWithoutCancelError
+        · InsufficientStockError, OrderTotalError
+        · StatusTransitionError, RestockWithoutCancelError
         · EmailTakenError
         · WebhookLimitError, RotationLimitError
         · StockChangedError, StockTooLargeError    app/services/adjustments.py
@@ -20,6 +18,8 @@
         · ProductInUseError          app/services/product_deletion.py
         · DestinationError           app/egress.py
         · IdempotencyKeyReusedError  app/http/idempotency.py
+        · BulkRefusedError           app/schemas/errors.py
+        · DuplicateItemError         app/services/bulk.py
         · TooLargeError
       + InvalidValueError            the command line only
       + RejectedFileError            app/product_import/product_csv.py, the command line only

@@ -7,7 +7,6 @@ characters of the request, and reveals nothing about an unexpected exception.
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
 
 import orjson
 import starlette.exceptions
@@ -16,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app import errors
 from app.http.middleware import HttpMiddleware
 from app.http.request_state import state_of
+from app.schemas.base import Json
 from app.schemas.errors import API_ERRORS, ErrorDetail, Rejection, invalid, rejection
 
 LOG = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ Path = Sequence[str | int]
 
 
 class ApiError(Exception):
-    """An error response of the edge. `docs/errors.md` explains every `code`."""
+    """An error response. `docs/errors.md` explains every `code`."""
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class ApiError(Exception):
         message: str,
         *,
         details: Sequence[ErrorDetail] = (),
+        results: Sequence[Json] = (),
         headers: Mapping[str, str] | None = None,
         retry_after: int | None = None,
     ) -> None:
@@ -45,7 +46,9 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
         self.code = code
-        self.details = details
+        self._rejection = Rejection(
+            status=HTTPStatus(status), code=code, message=message, details=details, results=results
+        )
         self.headers = dict(headers or {})
         self.retry_after = retry_after
         if retry_after is not None:
@@ -53,9 +56,7 @@ class ApiError(Exception):
 
     def body(self) -> bytes:
         """Return the JSON of the response."""
-        content: dict[str, Any] = {"error": str(self), "code": self.code}
-        if self.details:
-            content["details"] = [detail.content() for detail in self.details]
+        content = self._rejection.content()
         if self.retry_after is not None and self.status == HTTPStatus.TOO_MANY_REQUESTS:
             content["retryAfter"] = self.retry_after
         return orjson.dumps(content)
@@ -111,7 +112,7 @@ def translate(error: Exception) -> ApiError:
 
 
 def _response(found: Rejection) -> ApiError:
-    return ApiError(found.status, found.code, found.message, details=found.details)
+    return ApiError(found.status, found.code, found.message, details=found.details, results=found.results)
 
 
 class ErrorMiddleware(HttpMiddleware):

@@ -78,8 +78,13 @@ def _shortened(value: Any, schema: Document) -> Any:
 
 
 def _member_schema(schema: Document, step: str | int) -> Document:
-    """Return the schema of a member or an item, or an empty schema if the document does not have the member."""
+    """Return the schema of a member or an item, or an empty schema if the document does not have the member.
+
+    A member that extends a component with `allOf` has the keywords of both.
+    """
     member: Document = schema.get("items", {}) if isinstance(step, int) else schema.get("properties", {}).get(step, {})
+    for part in member.get("allOf", []):
+        member = {**part, **member}
     return member
 
 

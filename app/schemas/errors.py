@@ -45,6 +45,17 @@ class InvalidItemError(DomainError):
         self.details = details
 
 
+class BulkRefusedError(RefusalError):
+    """An item of a bulk request with the mode `all` has an error, so that nothing was written."""
+
+    code = "bulk_refused"
+
+    def __init__(self, message: str, pointer: str, results: Sequence[Json]) -> None:
+        """Initialize with the message and the location of the first error, and the results of all items."""
+        super().__init__(message, pointer=pointer)
+        self.results = results
+
+
 # Every other error of the domain occurs on the command line only.
 API_ERRORS = (NotFoundError, InvalidParameterError, RefusalError, InvalidItemError)
 ApiDomainError = NotFoundError | InvalidParameterError | RefusalError | InvalidItemError
@@ -52,17 +63,19 @@ ApiDomainError = NotFoundError | InvalidParameterError | RefusalError | InvalidI
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rejection:
-    """The status and the content of the response to an error."""
+    """The status and the content of the response to an error. `results` are those of the items of a bulk request."""
 
     status: HTTPStatus
     code: str
     message: str
     details: Sequence[ErrorDetail] = ()
+    results: Sequence[Json] = ()
 
     def content(self) -> Json:
         """Return the members of the body."""
         details = {"details": [detail.content() for detail in self.details]} if self.details else {}
-        return {"error": self.message, "code": self.code, **details}
+        results = {"results": self.results} if self.results else {}
+        return {"error": self.message, "code": self.code, **details, **results}
 
 
 def rejection(error: ApiDomainError) -> Rejection:
@@ -71,8 +84,7 @@ def rejection(error: ApiDomainError) -> Rejection:
     if isinstance(error, NotFoundError):
         return Rejection(status=HTTPStatus.NOT_FOUND, code=error.code, message=message)
     if isinstance(error, RefusalError):
-        details = [_detail(refusal) for refusal in error.refusals]
-        return Rejection(status=HTTPStatus.UNPROCESSABLE_ENTITY, code=error.code, message=message, details=details)
+        return _refusal(error)
     if isinstance(error, InvalidItemError):
         return invalid(error.details)
     return invalid([ErrorDetail(pointer=error.pointer, message=message)])
@@ -83,6 +95,17 @@ def invalid(details: Sequence[ErrorDetail]) -> Rejection:
     first = details[0]
     code = first.code or InvalidItemError.code
     return Rejection(status=HTTPStatus.BAD_REQUEST, code=code, message=first.message, details=details)
+
+
+def _refusal(error: RefusalError) -> Rejection:
+    """Return the 422 for a violated business rule, with every reason to refuse the same request."""
+    return Rejection(
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        code=error.code,
+        message=str(error),
+        details=[_detail(refusal) for refusal in error.refusals],
+        results=error.results if isinstance(error, BulkRefusedError) else (),
+    )
 
 
 def _detail(refusal: RefusalError) -> ErrorDetail:

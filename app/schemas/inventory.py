@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from marshmallow import fields
 
 from app.errors import BODY, InvalidParameterError
 from app.queries.rows import Row
-from app.schemas.base import DraftSchema, row_schema, stored_code
+from app.schemas.base import DraftSchema, Json, NormalizedText, Schema, row_schema, stored_code
+from app.schemas.products import ProductKey, max_length
 from models import MovementReason
 
 MAX_REFERENCE = 255
+PRODUCT_NAMES = ("productId", "sku", "productExternalId")
 
 
 class InventoryMovementRow(Row):
@@ -44,6 +47,21 @@ class InventoryAdjustmentCreate:
     note: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BulkInventoryAdjustment(InventoryAdjustmentCreate):
+    """An adjustment of the stock of the product that exactly one of the names identifies."""
+
+    product_id: str | None = None
+    sku: str | None = None
+    product_external_id: str | None = None
+
+    @property
+    def key(self) -> ProductKey:
+        """The key of the product."""
+        values = {"id": self.product_id, "sku": self.sku, "external_id": self.product_external_id}
+        return next(ProductKey(column, value) for column, value in values.items() if value is not None)
+
+
 class Reference(fields.String):
     """A reference as it is stored; null if it is empty. Loading raises InvalidParameterError if NFC is too long."""
 
@@ -55,8 +73,8 @@ class Reference(fields.String):
         return reference or None
 
 
-class InventoryAdjustmentCreateSchema(DraftSchema[InventoryAdjustmentCreate]):
-    """The body that adjusts the stock of a product."""
+class InventoryAdjustmentFields(Schema):
+    """The fields of an adjustment."""
 
     delta = fields.Integer()
     counted_stock = fields.Integer()
@@ -66,5 +84,28 @@ class InventoryAdjustmentCreateSchema(DraftSchema[InventoryAdjustmentCreate]):
     note = fields.String(allow_none=True)
 
 
+class InventoryAdjustmentCreateSchema(InventoryAdjustmentFields, DraftSchema[InventoryAdjustmentCreate]):
+    """The body that adjusts the stock of a product."""
+
+
+class BulkInventoryAdjustmentSchema(InventoryAdjustmentFields, DraftSchema[BulkInventoryAdjustment]):
+    """An item of a bulk request that adjusts the stock of products."""
+
+    product_id = fields.String()
+    sku = NormalizedText(max_length("sku"))
+    product_external_id = NormalizedText(max_length("external_id"))
+
+    def load(self, data: Json, **options: Any) -> BulkInventoryAdjustment:  # type: ignore[override]  # one object
+        """Return the draft of an item. Raises InvalidParameterError unless it names its product exactly once."""
+        given = [name for name in PRODUCT_NAMES if name in data]
+        if not given:
+            raise InvalidParameterError("productId", "productId, sku or productExternalId is required", parent=BODY)
+        if len(given) > 1:
+            message = f"{given[1]} is not allowed together with {given[0]}"
+            raise InvalidParameterError(given[1], message, parent=BODY)
+        return super().load(data, **options)
+
+
 INVENTORY_MOVEMENT = row_schema(InventoryMovementRow)
 INVENTORY_ADJUSTMENT_CREATE = InventoryAdjustmentCreateSchema()
+BULK_INVENTORY_ADJUSTMENT = BulkInventoryAdjustmentSchema()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from marshmallow import fields
 
@@ -14,6 +14,7 @@ from app.schemas.base import (
     NOT_GIVEN,
     Amount,
     DraftSchema,
+    Json,
     NormalizedText,
     NotGiven,
     Schema,
@@ -82,6 +83,19 @@ class ProductKey(NamedTuple):
     value: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BulkProduct(ProductUpsert):
+    """A product to be created or updated in a bulk request: it has at least one of its three keys."""
+
+    id: str | NotGiven = NOT_GIVEN
+
+    @property
+    def key(self) -> ProductKey:
+        """The first key that is given."""
+        values = {"id": self.id, "sku": self.sku, "external_id": self.external_id}
+        return next(ProductKey(column, value) for column, value in values.items() if isinstance(value, str))
+
+
 class Barcode(fields.String):
     """A GTIN without surrounding whitespace."""
 
@@ -132,10 +146,23 @@ class ProductUpsertSchema(ProductFields, DraftSchema[ProductUpsert]):
     """The body that creates or updates a product."""
 
 
+class BulkProductSchema(ProductFields, DraftSchema[BulkProduct]):
+    """An item of a bulk request that creates and updates products."""
+
+    id = fields.String()
+
+    def load(self, data: Json, **options: Any) -> BulkProduct:  # type: ignore[override]  # one object
+        """Return the draft of an item. Raises InvalidParameterError if it has no key."""
+        if all(data.get(name) is None for name in ("id", "sku", "externalId")):
+            raise InvalidParameterError("id", "id, sku or externalId is required", parent=BODY)
+        return super().load(data, **options)
+
+
 PRODUCT = row_schema(ProductRow)
 PRODUCT_CREATE = ProductCreateSchema()
 PRODUCT_UPDATE = ProductUpdateSchema()
 PRODUCT_UPSERT = ProductUpsertSchema()
+BULK_PRODUCT = BulkProductSchema()
 
 
 def upsert_key(sku: str | None, external_id: str | None, draft: ProductUpsert) -> ProductKey:

@@ -14,13 +14,13 @@ from typing import NamedTuple
 from app.context import Context, not_before
 from app.errors import (
     BODY,
-    DomainError,
     InsufficientStockError,
     InvalidParameterError,
     NotFoundError,
     RefusalError,
 )
 from app.schemas import events as payloads
+from app.schemas.errors import API_ERRORS, ApiDomainError
 from app.schemas.events import NewEvent
 from app.schemas.inventory import InventoryAdjustmentCreate, InventoryMovementRow
 from app.services import audit, events, inventory, movements
@@ -67,24 +67,24 @@ def adjust(ctx: Context, product_id: str, draft: InventoryAdjustmentCreate) -> I
     """
     products = inventory.lock(ctx, [product_id])
     (decision,) = decide(products, [Adjustment(product_id, draft)])
-    if isinstance(decision, DomainError):
+    if not isinstance(decision, NewMovement):
         raise decision
     (movement,) = apply(ctx, products, [decision])
     return movement
 
 
-def decide(products: Products, adjustments: Sequence[Adjustment]) -> list[NewMovement | DomainError]:
+def decide(products: Products, adjustments: Sequence[Adjustment]) -> list[NewMovement | ApiDomainError]:
     """Return for each adjustment, in order, the movement to be made or the error that it would raise.
 
     Several adjustments of a product build on one another; one with an error has no effect on those after it.
     """
     stocks = {product_id: product.stock for product_id, product in products.items()}
-    decisions = list[NewMovement | DomainError]()
+    decisions = list[NewMovement | ApiDomainError]()
     for product_id, draft in adjustments:
         try:
             check(draft)
             movement = _movement(products, stocks, product_id, draft)
-        except DomainError as error:
+        except API_ERRORS as error:
             decisions.append(error)
         else:
             stocks[product_id] += movement.delta

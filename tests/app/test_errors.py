@@ -57,6 +57,7 @@ def test_every_refusal_code_has_an_example_in_the_document() -> None:
             assert value["details"][0]["code"] == value["code"]
             assert value["details"][0]["message"] == value["error"]
             shown.add(value["code"])
+            shown.update(result["code"] for result in value.get("results", []) if result["status"] == 422)
 
     assert shown == {vars(kind)["code"] for kind in REFUSALS}
 
@@ -84,7 +85,7 @@ def test_every_client_error_has_its_status(kind: type[Exception]) -> None:
     error = kind.__new__(kind)
     Exception.__init__(error, "message")
     details = [ErrorDetail(pointer="/here", message="message")]
-    vars(error).update(pointer="/here", data={}, refusals=(error,), details=details)
+    vars(error).update(pointer="/here", data={}, refusals=(error,), details=details, results=[])
 
     response = translate(error)
 

@@ -14,7 +14,7 @@ import pytest
 
 from app.db import Database
 from models import MAX_STOCK, Scope
-from tests.http import test_edge, test_idempotency, test_system
+from tests.http import test_bulk_products, test_edge, test_idempotency, test_system
 from tests.support import factories
 from tests.support.client import Client
 from tests.support.factories import Tenant, order_body
@@ -156,12 +156,14 @@ PROVOCATIONS: dict[str, Callable[[Company], httpx.Response]] = {
     "destination_not_allowed": lambda company: company.webhook("https://127.0.0.1/"),
     "figures_too_large": sum_beyond_64_bits,
     "rate_limited": exceed_the_rate_limit,
+    "bulk_refused": lambda company: company.post("/bulk/products", {"items": [{}]}, "bulk"),
 }
 # These need a separate server, a raw connection, or a handler that fails.
 PROVOKED_BY: dict[str, Callable[..., None]] = {
     "body_timeout": test_edge.TestJson.test_a_body_that_never_ends_is_408,
     "database_unavailable": test_system.TestHealth.test_a_lost_database_is_503_until_it_returns,
     "idempotency_key_in_use": test_idempotency.TestConcurrentRequests.test_a_duplicate_of_a_running_request_is_409,
+    "duplicate_item": test_bulk_products.TestDuplicates.test_a_second_item_for_the_same_product_is_an_error,
     "internal_error": test_edge.TestBugs.test_a_bug_is_a_plain_500,
     "not_ready": test_system.TestHealth.test_a_lost_database_is_503_until_it_returns,
 }

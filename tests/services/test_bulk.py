@@ -1,0 +1,61 @@
+"""The number of statements of a bulk request does not depend on its items."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event as listener
+from sqlalchemy.orm import Session
+
+from app.db import Database
+from app.schemas import bulk as requests
+from app.schemas.inventory import BULK_INVENTORY_ADJUSTMENT
+from app.schemas.products import BULK_PRODUCT
+from app.services import bulk
+from tests.support import factories
+from tests.support.factories import Tenant
+
+
+@contextmanager
+def counted(session: Session) -> Iterator[list[str]]:
+    """Yield the statements that a session sends, one for each call of the driver."""
+    statements: list[str] = []
+
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    connection = session.connection()
+    listener.listen(connection, "before_cursor_execute", count)
+    yield statements
+    listener.remove(connection, "before_cursor_execute", count)
+
+
+def product(number: int, **fields: Any) -> dict[str, Any]:
+    return {"sku": f"S-{number}", "name": f"Product {number}", **fields}
+
+
+@pytest.mark.parametrize("number", [1, 300])
+def test_products(database: Database, tenant: Tenant, number: int) -> None:
+    counts = []
+    for price in (1, 2, 2):  # create, update, leave unchanged
+        items = [product(index, price=price) for index in range(number)]
+        request = requests.load({"mode": "each", "items": [*items, product(0, price=3)]}, BULK_PRODUCT)
+        with database.transaction(write=True) as session, counted(session) as statements:
+            outcomes = bulk.upsert_products(factories.context(session, tenant.company_id), request)
+        assert len(outcomes) == number + 1
+        counts.append(len(statements))
+
+    assert counts == [8, 7, 1]
+
+
+@pytest.mark.parametrize("number", [1, 300])
+def test_adjustments(database: Database, tenant: Tenant, number: int) -> None:
+    products = factories.products(database, tenant.company_id, number, stock=10, low_stock_threshold=9)
+    items = [{"productId": product, "delta": -1, "reason": "LOST"} for product in products * 2]
+    request = requests.load({"items": items}, BULK_INVENTORY_ADJUSTMENT)
+    with database.transaction(write=True) as session, counted(session) as statements:
+        outcomes = bulk.adjust_inventory(factories.context(session, tenant.company_id), request)
+
+    assert len(outcomes) == 2 * number
+    assert len(statements) == 9
