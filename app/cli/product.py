@@ -1,6 +1,7 @@
 """`distribu product`: import and list the products of a company (contract, section 11).
 
-Not in this module: `product export` (`app/cli/product_export.py`).
+Not in this module: `product export` (`app/cli/product_export.py`), and `product set` and `product delete`
+(`app/cli/product_edit.py`).
 """
 
 import os
@@ -14,6 +15,7 @@ import click
 from rich.progress import Progress
 
 from app.cli import csv_options, listing, options, output, progress, runtime
+from app.cli.product_edit import delete, set_product
 from app.cli.product_export import export
 from app.product_import import importer
 from app.product_import.comparison import ProductChange
@@ -31,10 +33,12 @@ SHOWN_CHANGES = 50
 
 @click.group()
 def product() -> None:
-    """Import, export and list products."""
+    """Import, export, list, set and delete products."""
 
 
 product.add_command(export)
+product.add_command(set_product)
+product.add_command(delete)
 
 
 @product.command(name="import")

@@ -37,11 +37,17 @@ from app.services.product_plans import FIELDS, KEYS, Catalogue, ProductPlan, Pro
 from app.services.products import COLUMNS, TABLE
 from models import Product, searchable
 
-IS_NAMED = sa.or_(*(TABLE.c[column].in_(bindparam(f"{column}s", expanding=True)) for column in KEYS))
+# A subquery for each key: SQLite would read all products of the company to find those that have any of several keys.
+NAMED_IDS = sa.union_all(
+    *(tenant.select(TABLE.c.id).where(TABLE.c[column].in_(bindparam(f"{column}s", expanding=True))) for column in KEYS)
+)
 # In the order of the ids, as orders lock products (`inventory.py`).
 SELECT_NAMED_FOR_UPDATE = Statement(
     LockedProductRow,
-    tenant.select(*LOCKED_COLUMNS).where(IS_NAMED).order_by(TABLE.c.id).with_for_update(key_share=True),
+    tenant.select(*LOCKED_COLUMNS)
+    .where(TABLE.c.id.in_(NAMED_IDS))
+    .order_by(TABLE.c.id)
+    .with_for_update(key_share=True),
 )
 SELECT_WRITTEN = Statement(ProductRow, tenant.select(*COLUMNS).where(TABLE.c.id.in_(bindparam("ids", expanding=True))))
 UPDATE = tenant.update(TABLE)

@@ -18,8 +18,10 @@ from app.context import Context
 from app.db import Database
 from app.reports import customers as customers_report
 from app.reports import inventory, sales
+from app.schemas.products import ProductKey
 from app.schemas.reports import ReportRange
-from app.services import customers, movements, orders, products
+from app.services import customers, movements, orders, product_writes, products
+from app.services.product_plans import ProductWrite
 from models import CustomerStatus, MovementReason, OrderStatus
 from tests.support import factories
 
@@ -218,6 +220,19 @@ def test_an_index_serves_every_combination_of_filters(fresh_database: Database) 
                 bad[table, *given] = pages
 
     assert bad == {}
+
+
+def test_an_index_serves_each_key_of_a_write(fresh_database: Database) -> None:
+    tenant = factories.tenant(fresh_database)
+    fill(fresh_database, tenant.company_id)
+    vacuum(fresh_database)
+    keys = [ProductKey("sku", "SKU-1"), ProductKey("external_id", "ERP-2"), ProductKey("id", f"c{3:024}")]
+    writes = [ProductWrite(key=key, fields={}) for key in keys]
+
+    for named in (writes[:1], writes):
+        (plan,) = plans(fresh_database, tenant.company_id, partial(product_writes.load, writes=named))
+        assert not is_scan(plan, "products"), plan
+        assert "company_id=?)" not in plan, plan
 
 
 SEARCH_INDEX_SCAN = {

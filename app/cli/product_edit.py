@@ -1,0 +1,104 @@
+"""`distribu product set` and `product delete`: write single products (contract, section 9.3)."""
+
+from typing import Any, NamedTuple
+
+import click
+
+from app.cli import options, output, runtime
+from app.db import retrying
+from app.product_import import product_cells
+from app.product_import.product_cells import Value
+from app.schemas.base import Json
+from app.schemas.products import PRODUCT, ProductKey, ProductUpsert
+from app.services import product_deletion, product_writes, products
+
+CLEARABLE = {"externalId", "barcode", "description", "category", "imageUrl"}
+
+
+class GivenValue(NamedTuple):
+    """The value of an option that is given: None clears the field."""
+
+    value: Value
+
+
+class _Field(click.ParamType[GivenValue]):
+    """A field of a product, with the rules of a CSV import. An empty text clears a field that can be empty."""
+
+    name = "text"
+
+    def __init__(self, column: str) -> None:
+        self._column = column
+
+    def convert(self, value: str | GivenValue, param: click.Parameter | None, ctx: click.Context | None) -> GivenValue:
+        """Read the value."""
+        if isinstance(value, GivenValue):
+            return value
+        try:
+            found = GivenValue(product_cells.parser(self._column, ".")(value.strip()))
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+        if found.value is None and self._column not in CLEARABLE:
+            self.fail("must not be empty.", param, ctx)
+        return found
+
+
+@click.command(name="set")
+@options.company
+@click.option("--sku", type=_Field("sku"), help="The sku of the product.")
+@click.option(
+    "--external-id",
+    type=_Field("externalId"),
+    help="The id of the product in another system. With --sku, it is stored with the product.",
+)
+@click.option("--name", type=_Field("name"), help="The name. Required for a new product.")
+@click.option("--price", type=_Field("price"), metavar="PRICE", help="The price. Required for a new product.")
+@click.option("--stock", type=_Field("stock"), metavar="N", help="The stock of a new product.")
+@click.option("--barcode", type=_Field("barcode"), help="The barcode: a GTIN with 8, 12, 13 or 14 digits.")
+@click.option("--description", type=_Field("description"), help="The description.")
+@click.option("--category", type=_Field("category"), help="The category.")
+@click.option("--unit", type=_Field("unit"), help="The unit, such as each, case or kg.")
+@click.option("--low-stock-threshold", type=_Field("lowStockThreshold"), metavar="N", help="The low-stock threshold.")
+@click.option("--image-url", type=_Field("imageUrl"), help="The URL of an image.")
+@click.option("--active/--inactive", "is_active", default=None, help="Whether the product can be ordered.")
+@options.as_json
+def set_product(slug: str, is_active: bool | None, as_json: bool, **given: GivenValue | None) -> None:
+    """Create a product, or change it.
+
+    The product is found by --sku or, without that option, by --external-id. Without --stock, a new product has no
+    stock; the stock of an existing one is changed with 'distribu inventory'. Options that are absent change nothing,
+    and an empty text clears a value: --barcode ''.
+    """
+    fields: dict[str, Any] = {name: option.value for name, option in given.items() if option is not None}
+    if is_active is not None:
+        fields["is_active"] = is_active
+    key = _take_key(fields)
+
+    def attempt() -> Json:
+        with runtime.company_context(slug, write=True) as ctx:
+            return PRODUCT.render(product_writes.upsert(ctx, key, ProductUpsert(**fields)).product)
+
+    output.record(retrying(attempt), as_json=as_json)
+
+
+@click.command()
+@click.argument("identifier", metavar="SKU_OR_ID", type=options.TEXT)
+@options.company
+@options.as_json
+def delete(identifier: str, slug: str, as_json: bool) -> None:
+    """Delete a product with its price overrides.
+
+    A product that has been ordered, or whose stock has changed, cannot be deleted. Use 'product set --inactive'
+    instead.
+    """
+    with runtime.company_context(slug, write=True) as ctx:
+        product = products.find(ctx, identifier)
+        product_deletion.delete(ctx, product.id)
+    output.record({"id": product.id, "sku": product.sku, "name": product.name, "deleted": True}, as_json=as_json)
+
+
+def _take_key(fields: dict[str, Any]) -> ProductKey:
+    """Remove the field that identifies the product from `fields`, and return it."""
+    for column in ("sku", "external_id"):
+        if fields.get(column) is not None:
+            return ProductKey(column, str(fields.pop(column)))
+    raise click.UsageError("Give --sku or --external-id.")
