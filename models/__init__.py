@@ -22,6 +22,7 @@ from models.inventory_movement import (
     MovementReason,
 )
 from models.order import NEXT_STATUSES, Order, OrderItem, OrderStatus
+from models.price_breaks import MAX_PRICE_BREAKS, PriceBreak, PriceBreaks
 from models.product import Product
 from models.product_import import ImportState, ProductImport, ProductImportRow
 from models.webhook import AttemptCount, Delivery, Webhook
@@ -31,6 +32,7 @@ __all__ = [
     "DECREASING_REASONS",
     "INCREASING_REASONS",
     "MAX_AMOUNT",
+    "MAX_PRICE_BREAKS",
     "MAX_STOCK",
     "NEXT_STATUSES",
     "OPENING_SEQUENCE",
@@ -55,6 +57,8 @@ __all__ = [
     "Order",
     "OrderItem",
     "OrderStatus",
+    "PriceBreak",
+    "PriceBreaks",
     "PriceOverride",
     "Product",
     "ProductImport",

@@ -24,4 +24,5 @@ class Company(Base):
     slug: Mapped[str] = mapped_column(String(60), unique=True)
     tax_rate: Mapped[Decimal] = mapped_column(Rate, default=Decimal(0))
     shipping: Mapped[Decimal] = mapped_column(Money, default=Decimal(0))
+    currency: Mapped[str] = mapped_column(String(3), default="USD", server_default="USD")  # ISO 4217
     created_at: Mapped[datetime] = mapped_column(Instant)

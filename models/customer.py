@@ -14,12 +14,14 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Id, Instant, Money, Rate
 from models.folding import searchable
+from models.price_breaks import PriceBreak, PriceBreaks
 
 
 class CustomerStatus(StrEnum):
@@ -51,10 +53,19 @@ class Customer(Base):
         Index(None, "company_id", "created_at", "id"),
         Index(None, "company_id", "status", "created_at", "id"),
         Index(None, "company_id", "updated_at", "created_at", "id"),
+        Index(
+            "uq_customers_company_id_external_id",
+            "company_id",
+            "external_id",
+            unique=True,
+            postgresql_where=text("external_id IS NOT NULL"),
+            sqlite_where=text("external_id IS NOT NULL"),
+        ),
     )
 
     company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))
     email: Mapped[str] = mapped_column(String(254))
+    external_id: Mapped[str | None] = mapped_column(String(255))
     name: Mapped[str | None] = mapped_column(String(100))
     status: Mapped[str] = mapped_column(String(20), default=CustomerStatus.ACTIVE)
     notes: Mapped[str | None] = mapped_column(String(2000))
@@ -76,10 +87,13 @@ class PriceOverride(Base):
         ForeignKeyConstraint(["company_id", "customer_id"], ["customers.company_id", "customers.id"]),
         ForeignKeyConstraint(["company_id", "product_id"], ["products.company_id", "products.id"]),
         CheckConstraint("price >= 0", name="price"),
+        Index("ix_price_overrides_customer", "company_id", "customer_id", "created_at", "product_id"),
     )
 
     company_id: Mapped[str] = mapped_column(Id)
     customer_id: Mapped[str] = mapped_column(Id)
     product_id: Mapped[str] = mapped_column(Id)
     price: Mapped[Decimal] = mapped_column(Money)
+    price_breaks: Mapped[tuple[PriceBreak, ...]] = mapped_column(PriceBreaks, nullable=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime | None] = mapped_column(Instant)  # null: never updated, or by an earlier version

@@ -66,12 +66,21 @@ class Order(Base):
             postgresql_where=text("po_number IS NOT NULL"),
             sqlite_where=text("po_number IS NOT NULL"),
         ),
+        Index(
+            "uq_orders_company_id_external_id",
+            "company_id",
+            "external_id",
+            unique=True,
+            postgresql_where=text("external_id IS NOT NULL"),
+            sqlite_where=text("external_id IS NOT NULL"),
+        ),
     )
 
     company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))
     customer_id: Mapped[str | None] = mapped_column(Id)
     status: Mapped[str] = mapped_column(String(20), default=OrderStatus.SUBMITTED)
     po_number: Mapped[str | None] = mapped_column(String(100))
+    external_id: Mapped[str | None] = mapped_column(String(255))
     notes: Mapped[str | None] = mapped_column(String(2000))
     shipping_address: Mapped[dict[str, str | None] | None] = mapped_column(JSON(none_as_null=True))
     subtotal: Mapped[Decimal] = mapped_column(Money)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Id, Instant, Money
 from models.folding import searchable
+from models.price_breaks import PriceBreak, PriceBreaks
 
 
 def _search_text(context: DefaultExecutionContext) -> str:
@@ -72,6 +73,10 @@ class Product(Base):
     category: Mapped[str | None] = mapped_column(String(100))
     unit: Mapped[str] = mapped_column(String(50), default="each")
     price: Mapped[Decimal] = mapped_column(Money)
+    price_breaks: Mapped[tuple[PriceBreak, ...]] = mapped_column(PriceBreaks, nullable=True)
+    min_order_quantity: Mapped[int | None] = mapped_column(BigInteger)
+    order_multiple: Mapped[int | None] = mapped_column(BigInteger)
+    max_order_quantity: Mapped[int | None] = mapped_column(BigInteger)
     stock: Mapped[int] = mapped_column(BigInteger, default=0)
     movement_sequence: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # of the last movement
     low_stock_threshold: Mapped[int] = mapped_column(BigInteger, default=5)

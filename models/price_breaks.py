@@ -1,0 +1,35 @@
+"""Price breaks: other prices from a quantity on, of a product or a price override (contract, section 9.4)."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from sqlalchemy import JSON, Dialect
+from sqlalchemy.types import TypeDecorator
+
+MAX_PRICE_BREAKS = 20
+
+
+class PriceBreak(NamedTuple):
+    """The price of every unit from this quantity on."""
+
+    min_quantity: int
+    price: Decimal
+
+
+class PriceBreaks(TypeDecorator[tuple[PriceBreak, ...]]):
+    """Price breaks as JSON, with the smallest quantity first: `[[10, "8.00"], [50, "7.50"]]`. Null for none.
+
+    Prices are text, because a number in JSON may be read as a binary float.
+    """
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[PriceBreak] | None, dialect: Dialect) -> list[list[object]] | None:  # noqa: ARG002 - the library's signature
+        """Return the JSON value."""
+        return [[entry.min_quantity, str(entry.price)] for entry in value] if value else None
+
+    def process_result_value(self, value: list[tuple[int, str]] | None, dialect: Dialect) -> tuple[PriceBreak, ...]:  # noqa: ARG002 - the library's signature
+        """Return the price breaks, an empty tuple for none."""
+        return tuple(PriceBreak(quantity, Decimal(price)) for quantity, price in value or ())
