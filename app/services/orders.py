@@ -73,6 +73,7 @@ SELECT_TERMS = Statement(
     .join(COMPANIES, COMPANIES.c.id == customers.TABLE.c.company_id)
     .where(customers.TABLE.c.id == bindparam("customer_id")),
 )
+INSERT_ONE = Statement(OrderDetailRow, TABLE.insert().returning(*COLUMNS))
 UPDATE_STATUS = Statement(
     OrderDetailRow,
     tenant.update(TABLE).where(TABLE.c.status == bindparam("previous_status")).returning(*COLUMNS),
@@ -133,15 +134,14 @@ def place(ctx: Context, draft: OrderCreate) -> tuple[OrderDetailRow, Items]:
     assert terms is not None  # otherwise the customer has just been refused
     prices = {product.id: product.unit_price for product in found.values()}
     priced = [(item.quantity, prices[item.product_id]) for item in draft.items]
-    order_id = _insert(ctx, draft, pricing.amounts(priced, terms.tax_rate, terms.shipping))
-    _insert_items(ctx, order_id, draft.items, prices)
-    moved = inventory.deduct(ctx, found, quantities, order_id)
-    order, items = get(ctx, order_id)
+    order = _insert(ctx, draft, pricing.amounts(priced, terms.tax_rate, terms.shipping))
+    _insert_items(ctx, order.id, draft.items, prices)
+    moved = inventory.deduct(ctx, found, quantities, order.id)
+    items = _items(ctx, [order.id])[order.id]
     event = payloads.order_created(order, items)
     details = {name: value for name, value in event.data.items() if name != "items"}
-    audit.record(ctx, "order.placed", "order", order_id, details)
-    for published in (*moved.low_stock, event):
-        events.publish(ctx, published)
+    audit.record(ctx, "order.placed", "order", order.id, details)
+    events.publish_all(ctx, [*moved.low_stock, event])
     return order, items
 
 
@@ -156,8 +156,7 @@ def change_status(ctx: Context, order_id: str, change: OrderStatusUpdate) -> tup
         inventory.restock(ctx, _quantities(items), order_id)
     details = {"before": before.status, "after": change.status, "restock": change.restock}
     audit.record(ctx, "order.status_changed", "order", order_id, details)
-    for event in payloads.order_status_changed(after, before.status):
-        events.publish(ctx, event)
+    events.publish_all(ctx, payloads.order_status_changed(after, before.status))
     return after, items
 
 
@@ -198,10 +197,9 @@ def _quantities(items: Iterable[OrderItemCreate | ListedOrderItemRow]) -> Counte
     return quantities
 
 
-def _insert(ctx: Context, draft: OrderCreate, amounts: pricing.Amounts) -> str:
-    order_id = new_id(ctx.now)
+def _insert(ctx: Context, draft: OrderCreate, amounts: pricing.Amounts) -> OrderDetailRow:
     row = {
-        "id": order_id,
+        "id": new_id(ctx.now),
         "company_id": ctx.company_id,
         "customer_id": draft.customer_id,
         "po_number": draft.po_number,
@@ -215,8 +213,7 @@ def _insert(ctx: Context, draft: OrderCreate, amounts: pricing.Amounts) -> str:
         "created_at": ctx.now,
         "updated_at": ctx.now,
     }
-    ctx.session.connection().execute(TABLE.insert(), row)
-    return order_id
+    return INSERT_ONE.one(ctx.session.connection(), row)
 
 
 def _insert_items(ctx: Context, order_id: str, items: Sequence[OrderItemCreate], prices: Mapping[str, Decimal]) -> None:
