@@ -37,7 +37,8 @@ WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 MEDIA_PARAMETER = rf';[ \t]*(?:({WORD})[ \t]*=[ \t]*({WORD}|"(?:[^"\\]|\\.)*")[ \t]*)?'  # RFC 9110, section 5.6.6
 JSON_TYPE = re.compile(rf"[ \t]*application/json[ \t]*((?:{MEDIA_PARAMETER})*)", re.IGNORECASE)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)  # and strings, whose brackets do not count
+# And strings, whose brackets do not count. The loops do not alternate: 4 MB of text take 10 ms instead of 400.
+BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
 
 
 def has_body(scope: Scope) -> bool:
