@@ -4,8 +4,10 @@ Each inserts or updates the rows of a whole batch from the staged rows, so that 
 and the request are those of the import, even if another process applies it.
 """
 
+from typing import TypeVar
+
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, FromClause, Insert, Table, bindparam
+from sqlalchemy import Column, ColumnElement, FromClause, Insert, Table, bindparam
 
 from app.product_import.lease import TABLE as IMPORTS
 from app.product_import.product_csv import FIELDS
@@ -21,8 +23,8 @@ IS_SAME_PRODUCT = tenant.where(PRODUCTS) & (PRODUCTS.c.id == ROWS.c.product_id)
 IS_LOW_STOCK = ROWS.c.low_stock_id.is_not(None)  # whether stock falls to the threshold
 IS_STOCK_CHANGED = ROWS.c.stock != ROWS.c.seen_stock
 ROWS_AND_IMPORT = ROWS.join(IMPORTS, IMPORTS.c.id == ROWS.c.import_id)
-WITH_PRODUCTS = ROWS_AND_IMPORT.join(PRODUCTS, IS_SAME_PRODUCT)
 TIME_PARAMETER = bindparam("time_json", type_=sa.Text)
+T = TypeVar("T")
 Columns = dict[str, ColumnElement[object]]
 
 
@@ -30,6 +32,15 @@ def _insert(into: Table, source: FromClause, columns: Columns, *conditions: Colu
     """Return a statement that inserts a row for each row of the batch, in their order."""
     selected = sa.select(*columns.values()).select_from(source).where(IS_IN_BATCH, *conditions).order_by(ROWS.c.place)
     return into.insert().from_select(list(columns), selected)
+
+
+def _of_product(column: Column[T]) -> ColumnElement[T]:
+    """Return a column of the product of a staged row.
+
+    A subquery instead of a join: PostgreSQL has no statistics on the products that this transaction has created, and
+    would read all of them for each row.
+    """
+    return sa.select(column).where(IS_SAME_PRODUCT).correlate(ROWS).scalar_subquery()
 
 
 UPDATED_COLUMNS = [*(field for field in FIELDS.values() if field != "sku"), "search_text"]
@@ -80,17 +91,17 @@ INSERT_OPENING_MOVEMENTS = _insert(
 )
 INSERT_MOVEMENTS = _insert(
     MOVEMENTS,
-    WITH_PRODUCTS,
+    ROWS_AND_IMPORT,
     {
         **IDENTITY,
         "product_id": ROWS.c.product_id,
-        "sequence": PRODUCTS.c.movement_sequence,
+        "sequence": _of_product(PRODUCTS.c.movement_sequence),
         "reason": sa.literal(MovementReason.IMPORT.value),
         "delta": ROWS.c.stock - ROWS.c.seen_stock,
         "stock_before": ROWS.c.seen_stock,
         "stock_after": ROWS.c.stock,
         **ORIGIN,
-        "created_at": PRODUCTS.c.updated_at,
+        "created_at": _of_product(PRODUCTS.c.updated_at),
     },
     IS_STOCK_CHANGED,
 )
@@ -132,15 +143,15 @@ def _event(
 
 
 CHANGE_TYPE = sa.case((ROWS.c.is_new, EventType.PRODUCT_CREATED.value), else_=EventType.PRODUCT_UPDATED.value)
-LAST_SEQUENCE = PRODUCTS.c.event_sequence
+LAST_SEQUENCE = _of_product(PRODUCTS.c.event_sequence)
 INSERT_EVENTS = _insert(
     events.TABLE,
-    WITH_PRODUCTS,
+    ROWS_AND_IMPORT,
     _event(ROWS.c.id, CHANGE_TYPE, ROWS.c.event, LAST_SEQUENCE - sa.case((IS_LOW_STOCK, 1), else_=0)),
 )
 INSERT_LOW_STOCK_EVENTS = _insert(
     events.TABLE,
-    WITH_PRODUCTS,
+    ROWS_AND_IMPORT,
     _event(ROWS.c.low_stock_id, sa.literal(EventType.PRODUCT_LOW_STOCK.value), ROWS.c.low_stock_event, LAST_SEQUENCE),
     IS_LOW_STOCK,
 )

@@ -19,8 +19,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.db import Database
-from models import AuditEntry, OrderItem, Product, ProductImport, ProductImportRow
-from tests.support import factories
+from models import AuditEntry, Event, InventoryMovement, OrderItem, Product, ProductImport, ProductImportRow
+from tests.support import factories, verified_shop
 from tests.support.factories import Tenant, order_body
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database
 
@@ -127,6 +127,19 @@ class TestConcurrentOrders:
         for product in deployment.products().values():
             assert product.price == 3
             assert product.stock == stock + changed[product.id] - sold[product.id]
+        self.assert_recorded(deployment, count)
+
+    @staticmethod
+    def assert_recorded(deployment: ImportDeployment, count: int) -> None:
+        """Ledger and sequences of events are complete, and each file has one event for each product."""
+        results = verified_shop.run(deployment.database, deployment.tenant)
+        assert {name: result.first for name, result in results.items() if result.first} == {}
+        own = {"company_id": deployment.tenant.company_id}
+        with deployment.database.transaction() as session:
+            published = Counter(event.type for event in session.query(Event.type).filter_by(**own))
+            reasons = {movement.reason for movement in session.query(InventoryMovement.reason).filter_by(**own)}
+        assert (published["product.created"], published["product.updated"]) == (count, 2 * count)
+        assert reasons == {"OPENING", "SALE", "IMPORT"}
 
     def sold(self, deployment: ImportDeployment) -> Counter[str]:
         items = OrderItem.product_id, sa.func.sum(OrderItem.quantity)
