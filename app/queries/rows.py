@@ -23,6 +23,8 @@ from sqlalchemy import Column, ColumnElement, Connection, Table
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import ExecutableReturnsRows, ReturnsRows
 
+from models import PriceBreaks
+
 AnyColumn = ColumnElement[Any]
 Parameters = Mapping[str, object]
 NO_PARAMETERS: Parameters = {}
@@ -85,5 +87,10 @@ def _check(row_type: type[Row], sql: ReturnsRows) -> None:
     for column, (name, hint) in zip(selected, hints.items(), strict=True):
         if hasattr(sa.Row, name):
             raise TypeError(f"{row_type.__qualname__}.{name}: every row already has an attribute of this name.")
-        if isinstance(column, Column) and column.nullable and type(None) not in get_args(hint):
+        if _yields_null(column) and type(None) not in get_args(hint):
             raise TypeError(f"{row_type.__qualname__}.{name}: the type has no None, but {column} may be null.")
+
+
+def _yields_null(column: AnyColumn) -> bool:
+    """Return whether a column may be null in a row. Null price breaks are an empty tuple there."""
+    return isinstance(column, Column) and bool(column.nullable) and not isinstance(column.type, PriceBreaks)

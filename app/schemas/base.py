@@ -23,6 +23,9 @@ from marshmallow import fields
 
 from app.address import BASE_PATH
 from app.errors import BODY, InvalidParameterError
+from app.schemas.converted import Converted, Field
+from app.schemas.price_breaks import PriceBreakList
+from models import PriceBreak
 
 Json = dict[str, Any]
 StatusResponse = tuple[Json, int, dict[str, str]]  # body, status, headers
@@ -40,18 +43,6 @@ NOT_GIVEN: Final = NotGiven.NOT_GIVEN
 def timestamp(at: datetime) -> str:
     """Return a time in UTC as `2026-04-16T14:22:00.000Z` (contract, introduction)."""
     return at.isoformat(timespec="milliseconds")[:23] + "Z"
-
-
-Field = fields.Field[Any]
-
-
-class Converted(Field):
-    """A field whose values are rendered by `to_json`; null stays null."""
-
-    to_json: Callable[[Any], object]
-
-    def _serialize(self, value: object, attr: str | None, obj: object, **kwargs: object) -> object:
-        return None if value is None else type(self).to_json(value)
 
 
 class Timestamp(Converted):
@@ -187,6 +178,7 @@ FIELDS: Mapping[object, Callable[[], Field]] = {
     int: fields.Integer,
     bool: fields.Boolean,
     list[str]: partial(fields.List, fields.String),
+    tuple[PriceBreak, ...]: PriceBreakList,
     Decimal: Amount,
     date: Day,
     datetime: Timestamp,

@@ -1,0 +1,48 @@
+"""Price breaks as JSON, in responses and requests (contract, section 9.4)."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+from app.errors import BODY, InvalidParameterError
+from app.schemas.converted import Converted
+from models import PriceBreak
+
+Json = dict[str, Any]
+CENT = Decimal("0.01")
+
+
+def load(entries: Iterable[Json]) -> tuple[PriceBreak, ...]:
+    """Return the price breaks of a body. Raises InvalidParameterError, with the pointer, if they are out of order."""
+    breaks = tuple(PriceBreak(entry["minQuantity"], Decimal(entry["price"]).quantize(CENT)) for entry in entries)
+    check_order(breaks)
+    return breaks
+
+
+def check_order(breaks: Sequence[PriceBreak]) -> None:
+    """Raise InvalidParameterError, with the pointer, unless every `minQuantity` is greater than the one before it."""
+    for position, (previous, current) in enumerate(pairwise(breaks), 1):
+        if current.min_quantity <= previous.min_quantity:
+            pointer = f"priceBreaks/{position}/minQuantity"
+            found = f"{current.min_quantity} comes after {previous.min_quantity}"
+            message = f"priceBreaks must be in ascending order of minQuantity: {found}"
+            raise InvalidParameterError(pointer, message, parent=BODY)
+
+
+def render(breaks: Iterable[PriceBreak]) -> list[Json]:
+    """Return price breaks as JSON."""
+    return [{"minQuantity": entry.min_quantity, "price": float(entry.price)} for entry in breaks]
+
+
+class PriceBreakList(Converted):
+    """Price breaks; null is none of them. Loading raises InvalidParameterError if they are out of order."""
+
+    to_json = staticmethod(render)
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **options: Any) -> Any:
+        """Return the price breaks of a list or null."""
+        return super().deserialize([] if value is None else value, attr, data, **options)
+
+    def _deserialize(self, value: list[Json], attr: str | None, data: object, **kwargs: object) -> object:
+        return load(value)
