@@ -52,6 +52,14 @@ class TestRequests:
         found = {write.id: {parameter["$ref"] for parameter in write.definition["parameters"]} for write in writes}
         assert [name for name, parameters in found.items() if not parameters & names] == []
 
+    @pytest.mark.parametrize(
+        ("item", "single"), [("BulkProduct", "ProductUpsert"), ("BulkInventoryAdjustment", "InventoryAdjustmentCreate")]
+    )
+    def test_an_item_of_a_bulk_request_has_the_fields_of_the_single_request(self, item: str, single: str) -> None:
+        properties = [_without_descriptions(SCHEMAS[name]["properties"]) for name in (item, single)]
+
+        assert {name: properties[0][name] for name in properties[1]} == properties[1]
+
     def test_every_body_is_closed(self) -> None:
         assert BODIES
         assert [name for name, schema in BODIES.items() if schema["additionalProperties"] is not False] == []
@@ -117,6 +125,14 @@ class TestFiles:
 
         with pytest.raises(spec.SpecError, match=r"Nothing\.yaml' is not a file"):
             spec.load(tmp_path)
+
+
+def _without_descriptions(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the rules of each property."""
+    return {
+        name: {key: value for key, value in member.items() if key != "description"}
+        for name, member in properties.items()
+    }
 
 
 def _references(node: Any) -> set[tuple[str, str]]:

@@ -12,9 +12,9 @@ from app.services import adjustments, inventory
 from app.services.adjustments import Adjustment, StockChangedError
 from app.services.inventory import NewMovement
 from models import AuditEntry, Event, InventoryMovement, MovementReason, Product
-from tests.services.test_batches import counted
 from tests.support import factories
 from tests.support.factories import Tenant
+from tests.support.statements import counted
 
 MANY = 300
 

@@ -1,11 +1,7 @@
 """Audit entries and events that are written together: one order, and a number of statements that does not grow."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import event as listener
 from sqlalchemy.orm import Session
 
 from app.db import Database
@@ -17,20 +13,7 @@ from app.services.audit import NewEntry
 from models import AuditEntry, Delivery, Event, EventType
 from tests.support import factories
 from tests.support.factories import Tenant
-
-
-@contextmanager
-def counted(session: Session) -> Iterator[list[str]]:
-    """Yield the statements that a session sends, one for each call of the driver."""
-    statements: list[str] = []
-
-    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    connection = session.connection()
-    listener.listen(connection, "before_cursor_execute", count)
-    yield statements
-    listener.remove(connection, "before_cursor_execute", count)
+from tests.support.statements import counted
 
 
 def subscribe(session: Session, company_id: str, event: EventType) -> str:

@@ -1,12 +1,8 @@
 """The number of statements of a bulk request does not depend on its items."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event as listener
-from sqlalchemy.orm import Session
 
 from app.db import Database
 from app.schemas import bulk as requests
@@ -15,20 +11,7 @@ from app.schemas.products import BULK_PRODUCT
 from app.services import bulk
 from tests.support import factories
 from tests.support.factories import Tenant
-
-
-@contextmanager
-def counted(session: Session) -> Iterator[list[str]]:
-    """Yield the statements that a session sends, one for each call of the driver."""
-    statements: list[str] = []
-
-    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    connection = session.connection()
-    listener.listen(connection, "before_cursor_execute", count)
-    yield statements
-    listener.remove(connection, "before_cursor_execute", count)
+from tests.support.statements import counted
 
 
 def product(number: int, **fields: Any) -> dict[str, Any]:
