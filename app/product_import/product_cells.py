@@ -1,11 +1,10 @@
-"""The values in the cells of a product: what each column accepts. The limits are read from the OpenAPI document."""
+"""The values in the cells of a product: what each column accepts. The document has the limits, for `POST /products`."""
 
 import re
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from app import gtin, spec
 from app.product_import import csv_numbers, formulas
@@ -41,14 +40,14 @@ class _Bounds(NamedTuple):
 def parser(column: str, decimal: str) -> Parser:
     """Return a function that converts a trimmed cell of `column`, or raises ValueError with the violated rule."""
     document = spec.document()
-    schema = spec.resolve(document, document["components"]["schemas"]["Product"]["properties"][column])
+    schema = spec.resolve(document, document["components"]["schemas"]["ProductCreate"]["properties"][column])
     parse: Parser
     if column == "isActive":
         parse = _parse_boolean
     elif column == "barcode":
         parse = _parse_barcode
     elif column == "imageUrl":
-        parse = _url_parser(schema["maxLength"])
+        parse = _url_parser(schema["maxLength"], re.compile(schema["pattern"]))
     elif column in NUMBERS:
         bounds = _Bounds(Decimal(str(schema["minimum"])), Decimal(str(schema["maximum"])))
         parse = _price_parser(bounds, decimal) if column == "price" else _whole_number_parser(bounds, decimal)
@@ -116,23 +115,13 @@ def _parse_barcode(cell: str) -> str:
     return gtin.stored(cell)
 
 
-def _url_parser(max_length: int) -> Parser:
+def _url_parser(max_length: int, pattern: re.Pattern[str]) -> Parser:
     def parse(cell: str) -> str:
         url = formulas.unescape(cell)
         if len(url) > max_length:
             raise ValueError(f"must be at most {max_length} characters")
-        if not _is_http_url(url):
-            raise ValueError("must be an http or https URL")
+        if not pattern.fullmatch(url):
+            raise ValueError("must be an http or https URL, with special characters percent-encoded")
         return url
 
     return parse
-
-
-def _is_http_url(text: str) -> bool:
-    if any(character.isspace() for character in text) or CONTROL.search(text):
-        return False
-    try:
-        parts = urlsplit(text)
-    except ValueError:  # of a host in brackets
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)

@@ -73,7 +73,10 @@ class TestSet:
             (("--sku", "A", "--barcode", "1"), "must have 8, 12, 13 or 14 digits."),
             (("--sku", "A", "--price", "-1"), "must be at least 0."),
             (("--sku", "A", "--unit", " "), "must not be empty."),
-            (("--sku", "A", "--image-url", "ftp://x"), "must be an http or https URL."),
+            (
+                ("--sku", "A", "--image-url", "ftp://x"),
+                "must be an http or https URL, with special characters percent-encoded.",
+            ),
             (("--sku", "x" * 101), "must be at most 100 characters."),
             (("--sku", " "), "is required."),
         ],

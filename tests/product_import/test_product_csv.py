@@ -68,7 +68,7 @@ class TestLowStockThreshold:
 
 class TestImageUrl:
     @pytest.mark.parametrize(
-        "url", ["http://a", "HTTPS://images.example/a%20b.jpg?c=d,e#f", "https://[::1]/", "https://ü.example/ä"]
+        "url", ["http://a", "HTTPS://images.example:8080/a%20b.jpg?c=d,e#f", "https://xn--tda.example/%C3%A4"]
     )
     def test_is_an_http_or_https_url(self, url: str) -> None:
         assert value("imageUrl", f" {url} ") == url
@@ -85,10 +85,13 @@ class TestImageUrl:
             "https://a b",
             "https://[",
             "http://a/\0",
+            "https://ü.example/",
+            "https://a/ä",
+            "https://a/%",
         ],
     )
     def test_other_texts_are_rejected(self, cell: str) -> None:
-        assert error(imageUrl=cell) == "must be an http or https URL"
+        assert error(imageUrl=cell) == "must be an http or https URL, with special characters percent-encoded"
 
     def test_has_the_maximum_length_of_the_document(self) -> None:
         longest = "https://a/".ljust(2048, "b")
@@ -179,7 +182,7 @@ class TestPrice:
 
 
 class TestStock:
-    @pytest.mark.parametrize("cell", ["0", "42", "9007199254740991"])
+    @pytest.mark.parametrize("cell", ["0", "42", "1000000000000"])
     def test_is_a_whole_number(self, cell: str) -> None:
         assert value("stock", cell) == int(cell)
 
@@ -197,8 +200,8 @@ class TestStock:
             ("$1", "must be a whole number"),
             ("many", "must be a whole number"),
             ("-1", "must be at least 0"),
-            ("9007199254740992", "must be at most 9007199254740991"),
-            ("9" * 5000, "must be at most 9007199254740991"),
+            ("1000000000001", "must be at most 1000000000000"),
+            ("9" * 5000, "must be at most 1000000000000"),
         ],
     )
     def test_is_within_the_bounds_of_the_document(self, cell: str, rule: str) -> None:
@@ -306,7 +309,7 @@ ROW = st.fixed_dictionaries(
     {
         "name": LETTERS.filter(bool),
         "price": st.decimals(min_value=0, max_value="9999999999.99", places=2),
-        "stock": st.integers(0, 9_007_199_254_740_991),
+        "stock": st.integers(0, 1_000_000_000_000),
         "is_active": st.booleans(),
     }
 )
