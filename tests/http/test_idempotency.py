@@ -154,6 +154,16 @@ class TestReplay:
         assert client.patch(f"/customers/{one}", json={"notes": "x"}, headers=headers).status_code == 200
         assert client.patch(f"/customers/{two}", json={"notes": "x"}, headers=headers).status_code == 422
 
+    def test_a_put_is_replayed_and_another_query_is_another_request(self, client: Client) -> None:
+        headers, body = key(), {"name": "Flour", "price": 2}
+
+        first, second = (client.put("/products", params={"sku": "A"}, json=body, headers=headers) for _ in range(2))
+        other = client.put("/products", params={"sku": "B"}, json=body, headers=headers)
+
+        assert (first.status_code, second.status_code, second.content) == (201, 201, first.content)
+        assert second.headers[REPLAYED] == "true"
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
     def test_a_key_is_scoped_to_operation_and_company(
         self, client: Client, tenant: Tenant, database: Database, server: Server
     ) -> None:
