@@ -88,23 +88,24 @@ class TestReadme:
         assert "Rye flour 25 kg" in run.stdout
 
     def test_the_curl_command_for_a_key_returns_its_company(self, server: Server, tenant: Tenant) -> None:
-        (line, _, _) = curl_lines(server)
+        (line, _, _, _) = curl_lines(server)
 
         assert shell(line, tenant.key)["data"]["company"]["slug"] == tenant.slug
 
     def test_the_curl_command_returns_products_of_the_demo_company(self, server: Server, database: Database) -> None:
-        (_, line, _) = curl_lines(server)
+        (_, line, _, _) = curl_lines(server)
 
         assert len(shell(line, factories.demo_key(database))["data"]) == 10
 
     def test_the_curl_command_for_a_webhook_can_be_repeated(self, server: Server, tenant: Tenant) -> None:
-        (_, _, line) = curl_lines(server)
+        (_, _, _, line) = curl_lines(server)
 
         assert shell(line, tenant.key) == shell(line, tenant.key)
 
     def test_the_curl_commands_wait_as_long_as_retry_after_says(
         self, server: Server, tenant: Tenant, database: Database
     ) -> None:
+        factories.product(database, tenant.company_id, sku="DRY-0001")
         for line in curl_lines(server):
             key = limited_key(database, tenant, "1 per 5 seconds")
             refused = requests(server, status="429")
@@ -162,6 +163,35 @@ class TestReadme:
             order = samples(README)["place_order"](api, customer, {product: 2})
 
         assert order["items"][0]["quantity"] == 2
+
+    def test_the_curl_command_adjusts_the_stock_of_the_demo_company_once(
+        self, server: Server, database: Database
+    ) -> None:
+        (_, _, line, _) = curl_lines(server)
+        key = factories.demo_key(database)
+
+        first = shell(line, key)
+
+        assert first["data"]["results"][0]["data"]["delta"] == 24
+        assert shell(line, key) == first
+
+    def test_the_samples_write_products_and_follow_changes(
+        self, server: Server, tenant: Tenant, database: Database
+    ) -> None:
+        python = samples(README)
+        products = [{"sku": f"P-{number}", "name": f"Product {number}", "price": 1} for number in range(1_130)]
+        products[700]["barcode"] = "4006381333932"
+        headers = {"Authorization": f"Bearer {tenant.key}"}
+
+        with httpx.Client(base_url=server.url + "/api/v1", headers=headers, timeout=60) as api:
+            (refused,) = python["write_products"](api, products)
+            created, since = python["changes"](api, "/products", "2020-01-01")
+            python["write_products"](api, [{"sku": "P-7", "price": 2}])
+            changed, _ = python["changes"](api, "/products", since)
+
+        assert (refused["sku"], refused["status"]) == ("P-700", 400)
+        assert len(created) == 1_129
+        assert {"P-7"} <= {product["sku"] for product in changed}
 
     def test_the_settings_for_many_machines_are_accepted(self) -> None:
         lines = re.findall(r"export (DISTRIBU_\w+)=(\S+)", README)
