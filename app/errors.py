@@ -7,14 +7,14 @@
         · InvalidTimeError
       + InvalidItemError             app/schemas/errors.py, the 400 of an item
       + RefusalError                 422, each class with its code
-        · CustomerNotFoundError, CustomerBlockedError
+        · CustomerNotFoundError, CustomerBlockedError, EmailTakenError
         · ProductNotFoundError, ProductInactiveError
         · InsufficientStockError, OrderTotalError
         · StatusTransitionError, RestockWithoutCancelError
-        · EmailTakenError
         · WebhookLimitError, RotationLimitError
         · StockChangedError, StockTooLargeError    app/services/adjustments.py
-        · SkuTakenError, ExternalIdTakenError      app/services/product_plans.py
+        · SkuTakenError              app/services/product_plans.py
+        · ExternalIdTakenError       app/services/unique_values.py
         · ProductInUseError          app/services/product_deletion.py
         · DestinationError           app/egress.py
         · IdempotencyKeyReusedError  app/http/idempotency.py

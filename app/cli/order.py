@@ -31,6 +31,7 @@ def order() -> None:
 )
 @click.option("--customer", metavar="EMAIL_OR_ID", type=options.TEXT, help="Filter by customer.")
 @click.option("--po-number", type=options.TEXT, help="Filter by purchase order number.")
+@click.option("--external-id", type=options.TEXT, help="Filter by the id in another system.")
 @click.option("--since", type=options.TIME, help="Show orders placed at or after this time (ISO 8601, UTC by default).")
 @click.option(
     "--until", type=options.END_TIME, help="Show orders placed at or before this time. A date includes that day."
@@ -42,6 +43,7 @@ def list_all(  # noqa: PLR0917 - click passes by keyword
     status: str | None,
     customer: str | None,
     po_number: str | None,
+    external_id: str | None,
     since: datetime | None,
     until: datetime | None,
     limit: int,
@@ -59,6 +61,7 @@ def list_all(  # noqa: PLR0917 - click passes by keyword
                 status=status,
                 customer_id=customer_id,
                 po_number=po_number,
+                external_id=external_id,
                 since=since,
                 until=until,
             )
@@ -66,7 +69,7 @@ def list_all(  # noqa: PLR0917 - click passes by keyword
             return rows, found.page.next_cursor
 
         rows = listing.rows(fetch, limit)
-    columns = ["createdAt", "status", "total", "id", "poNumber", "customerId"]
+    columns = ["createdAt", "status", "total", "id", "poNumber", "externalId", "customerId"]
     output.listing(rows, limit, as_json=as_json, columns=columns, empty="No orders found.")
 
 
@@ -97,6 +100,7 @@ def _header(detail: Json, customer: CustomerRow | None) -> Json:
         "changedAt": detail["updatedAt"],
         "customer": customer and _joined((customer.name, customer.email)),
         "poNumber": detail["poNumber"],
+        "externalId": detail["externalId"],
         "shipTo": detail["shippingAddress"] and _address(detail["shippingAddress"]),
         "notes": " ".join((detail["notes"] or "").split()),
     }

@@ -38,6 +38,7 @@ class NotGiven(Enum):
 
 
 NOT_GIVEN: Final = NotGiven.NOT_GIVEN
+EXTERNAL_ID_LENGTH = 255  # characters, of customers and orders
 
 
 def timestamp(at: datetime) -> str:

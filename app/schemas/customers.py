@@ -7,7 +7,18 @@ from decimal import Decimal
 from marshmallow import fields
 
 from app.queries.rows import Row
-from app.schemas.base import NOT_GIVEN, Amount, DraftSchema, Email, NotGiven, Schema, TrimmedText, row_schema
+from app.schemas.base import (
+    EXTERNAL_ID_LENGTH,
+    NOT_GIVEN,
+    Amount,
+    DraftSchema,
+    Email,
+    NormalizedText,
+    NotGiven,
+    Schema,
+    TrimmedText,
+    row_schema,
+)
 
 
 class CustomerRow(Row):
@@ -15,6 +26,7 @@ class CustomerRow(Row):
 
     id: str
     email: str
+    external_id: str | None
     name: str | None
     status: str
     notes: str | None
@@ -30,6 +42,7 @@ class CustomerCreate:
     """A customer to be created."""
 
     email: str
+    external_id: str | None = None
     name: str | None = None
     status: str = "ACTIVE"
     notes: str | None = None
@@ -42,6 +55,7 @@ class CustomerUpdate:
     """Changes to a customer. Fields that are absent do not change."""
 
     email: str | NotGiven = NOT_GIVEN
+    external_id: str | NotGiven | None = NOT_GIVEN
     name: str | NotGiven | None = NOT_GIVEN
     status: str | NotGiven = NOT_GIVEN
     notes: str | NotGiven | None = NOT_GIVEN
@@ -53,6 +67,7 @@ class CustomerFields(Schema):
     """The fields of a customer that a client may set."""
 
     email = Email()
+    external_id = NormalizedText(EXTERNAL_ID_LENGTH, allow_none=True)
     name = TrimmedText(allow_none=True)
     status = fields.String()
     notes = fields.String(allow_none=True)

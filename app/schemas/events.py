@@ -19,6 +19,7 @@ from models import EventType, OrderStatus
 # Published in addition to `order.status_changed`.
 STATUS_EVENTS = {OrderStatus.SHIPPED: EventType.ORDER_SHIPPED, OrderStatus.CANCELLED: EventType.ORDER_CANCELLED}
 
+ORDER_SUMMARY = ("id", "status", "total", "customerId", "poNumber", "externalId")
 TIME = "\x01"  # stands for the time of the change in a template: a control character, which no text contains
 TIME_JSON = orjson.dumps(TIME).decode()
 
@@ -112,4 +113,4 @@ def _payload(event: NewEvent, event_id: str, sequence: int, time: str) -> str:
 def _order_summary(order: OrderRow) -> Json:
     """Return the members that all events of an order have."""
     rendered = ORDER.render(order)
-    return {name: rendered[name] for name in ("id", "status", "total", "customerId", "poNumber")}
+    return {name: rendered[name] for name in ORDER_SUMMARY}

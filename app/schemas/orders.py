@@ -8,7 +8,7 @@ from decimal import Decimal
 from marshmallow import fields
 
 from app.queries.rows import Row
-from app.schemas.base import DraftSchema, Json, row_schema
+from app.schemas.base import EXTERNAL_ID_LENGTH, DraftSchema, Json, NormalizedText, row_schema
 from models import OrderStatus
 
 ADDRESS = ("name", "street", "street2", "city", "region", "postalCode", "country")
@@ -21,6 +21,7 @@ class OrderRow(Row):
     id: str
     status: str
     po_number: str | None
+    external_id: str | None
     notes: str | None
     subtotal: Decimal
     tax: Decimal
@@ -69,6 +70,7 @@ class OrderCreate:
     customer_id: str
     items: Sequence[OrderItemCreate]
     po_number: str | None = None
+    external_id: str | None = None
     notes: str | None = None
     shipping_address: ShippingAddress | None = None
 
@@ -94,6 +96,7 @@ class OrderCreateSchema(DraftSchema[OrderCreate]):
     customer_id = fields.String()
     items = fields.List(fields.Nested(OrderItemCreateSchema))
     po_number = fields.String(allow_none=True)
+    external_id = NormalizedText(EXTERNAL_ID_LENGTH, allow_none=True)
     notes = fields.String(allow_none=True)
     shipping_address = fields.Dict(allow_none=True)
 

@@ -1,20 +1,21 @@
 """Customers: list, get, create, update (contract, section 6)."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
-from sqlalchemy.exc import IntegrityError
 
 from app.context import Context, not_before
-from app.errors import EmailTakenError, NotFoundError
+from app.errors import EmailTakenError, NotFoundError, RefusalError, refuse
 from app.queries import listing, rows, tenant
-from app.queries.rows import Parameters, Statement
+from app.queries.rows import Statement
 from app.schemas import events as payloads
-from app.schemas.base import given, given_or, stored_email
+from app.schemas.base import given, given_or, stored_code, stored_email
 from app.schemas.customers import CUSTOMER, CustomerCreate, CustomerRow, CustomerUpdate
-from app.services import audit, events
+from app.services import audit, events, unique_values
+from app.services.unique_values import ExternalIdTakenError
 from models import Customer, new_id, searchable
 from models.base import table
 
@@ -30,7 +31,7 @@ LISTING = listing.Listing(
     CustomerRow,
     TABLE,
     filters={"status": TABLE.c.status == bindparam("status")},
-    lookups={"email": TABLE.c.email},
+    lookups={"email": TABLE.c.email, "external_id": TABLE.c.external_id},
 )
 
 
@@ -46,17 +47,22 @@ def page(
     cursor: str | None = None,
     status: str | None = None,
     email: str | None = None,
+    external_id: str | None = None,
     search: str | None = None,
     updated_since: datetime | None = None,
 ) -> listing.Page[CustomerRow]:
     """Return a page of customers, newest first. `search` is a substring of email or name, ignoring case."""
-    email = None if email is None else stored_email(email)
-    filters = {"status": status, "email": email, "search": search}
+    filters = {
+        "status": status,
+        "email": None if email is None else stored_email(email),
+        "external_id": None if external_id is None else stored_code(external_id),
+        "search": search,
+    }
     return LISTING.page(ctx, limit=limit, cursor=cursor, updated_since=updated_since, **filters)
 
 
 def create(ctx: Context, draft: CustomerCreate) -> CustomerRow:
-    """Create a customer. Raises EmailTakenError."""
+    """Create a customer. Raises EmailTakenError and ExternalIdTakenError."""
     row = {
         **asdict(draft),
         "id": new_id(ctx.now),
@@ -64,21 +70,26 @@ def create(ctx: Context, draft: CustomerCreate) -> CustomerRow:
         "created_at": ctx.now,
         "updated_at": ctx.now,
     }
-    customer = _write(ctx, INSERT, row)
+    _refuse_taken(ctx, row)
+    customer = unique_values.write(ctx, INSERT, row)
     audit.record(ctx, "customer.created", "customer", customer.id, {"after": CUSTOMER.render(customer)})
     events.publish(ctx, payloads.customer_created(customer))
     return customer
 
 
 def update(ctx: Context, customer_id: str, draft: CustomerUpdate) -> CustomerRow:
-    """Update a customer. An update that changes nothing is not recorded. Raises NotFoundError and EmailTakenError."""
+    """Update a customer. An update that changes nothing is not recorded.
+
+    Raises NotFoundError, EmailTakenError and ExternalIdTakenError.
+    """
     before = _one(ctx, SELECT_ONE_FOR_UPDATE, customer_id)
     ctx = not_before(ctx, before.updated_at)
     changed = {name: value for name, value in given(draft).items() if getattr(before, name) != value}
     if not changed:
         return before
+    _refuse_taken(ctx, changed, customer_id)
     changed["search_text"] = searchable(given_or(draft.email, before.email), given_or(draft.name, before.name))
-    after = _write(ctx, UPDATE, tenant.params(ctx, row_id=customer_id, updated_at=ctx.now, **changed))
+    after = unique_values.write(ctx, UPDATE, tenant.params(ctx, row_id=customer_id, updated_at=ctx.now, **changed))
     details = audit.changes(CUSTOMER.render(before), CUSTOMER.render(after))
     audit.record(ctx, "customer.updated", "customer", customer_id, details)
     events.publish(ctx, payloads.customer_updated(after))
@@ -98,11 +109,9 @@ def _one(ctx: Context, statement: Statement[CustomerRow], customer_id: str) -> C
     return customer
 
 
-def _write(ctx: Context, statement: Statement[CustomerRow], parameters: Parameters) -> CustomerRow:
-    """Execute a statement that may violate the unique email, even one that a concurrent request has just inserted."""
-    try:
-        return statement.one(ctx.session, parameters)
-    except IntegrityError as error:
-        if "email" not in str(error.orig):
-            raise
-        raise EmailTakenError from error
+def _refuse_taken(ctx: Context, fields: Mapping[str, object], own_id: str | None = None) -> None:
+    """Raise EmailTakenError or ExternalIdTakenError, with both as reasons if other customers have both."""
+    values = {name: fields.get(name) for name in ("email", "external_id")}
+    taken = unique_values.taken(ctx, TABLE, values, own_id)
+    refusals: dict[str, RefusalError] = {"email": EmailTakenError(), "external_id": ExternalIdTakenError("A customer")}
+    refuse(refusal for name, refusal in refusals.items() if name in taken)

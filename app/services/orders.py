@@ -3,7 +3,7 @@
 import operator
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -26,8 +26,9 @@ from app.errors import (
 from app.queries import listing, rows, tenant
 from app.queries.rows import Row, Statement
 from app.schemas import events as payloads
+from app.schemas.base import stored_code
 from app.schemas.orders import ListedOrderItemRow, OrderCreate, OrderDetailRow, OrderItemCreate, OrderStatusUpdate
-from app.services import audit, customers, events, inventory, pricing, products
+from app.services import audit, customers, events, inventory, pricing, products, unique_values
 from app.services.inventory import OrderedProductRow
 from models import NEXT_STATUSES, Company, CustomerStatus, Order, OrderItem, OrderStatus, new_id
 from models.base import table
@@ -86,7 +87,7 @@ LISTING = listing.Listing(
         "customer_id": TABLE.c.customer_id == bindparam("customer_id"),
     },
     created_at_filters={"since": operator.ge, "until": operator.le},
-    lookups={"po_number": TABLE.c.po_number},
+    lookups={"po_number": TABLE.c.po_number, "external_id": TABLE.c.external_id},
 )
 Items = Sequence[ListedOrderItemRow]
 
@@ -112,12 +113,14 @@ def page(
     status: str | None = None,
     customer_id: str | None = None,
     po_number: str | None = None,
+    external_id: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     updated_since: datetime | None = None,
 ) -> OrderPage:
     """Return a page of orders, newest first, with all their items in one more statement."""
-    filters = {"status": status, "customer_id": customer_id, "po_number": po_number, "since": since, "until": until}
+    lookups = {"po_number": po_number, "external_id": None if external_id is None else stored_code(external_id)}
+    filters = {"status": status, "customer_id": customer_id, **lookups, "since": since, "until": until}
     found = LISTING.page(ctx, limit=limit, cursor=cursor, updated_since=updated_since, **filters)
     return OrderPage(page=found, items=_items(ctx, [order.id for order in found.rows]))
 
@@ -125,12 +128,13 @@ def page(
 def place(ctx: Context, draft: OrderCreate) -> tuple[OrderDetailRow, Items]:
     """Place an order as a whole or not at all: deduct the stock, freeze the prices, publish the event.
 
-    Raises RefusalError with every reason: an unknown or blocked customer, unknown and inactive products, shortages.
+    Raises RefusalError with every reason: the customer, unknown and inactive products, shortages, the external id.
     """
     quantities = _quantities(draft.items)
     terms = SELECT_TERMS.one_or_none(ctx.session, tenant.params(ctx, customer_id=draft.customer_id))
     found = inventory.lock_for_order(ctx, quantities, draft.customer_id)
-    refuse([*_customer_refusals(terms), *_item_refusals(draft.items, quantities, found)])
+    taken = unique_values.external_id_refusals(ctx, TABLE, draft.external_id, "An order")
+    refuse([*_customer_refusals(terms), *_item_refusals(draft.items, quantities, found), *taken])
     assert terms is not None  # otherwise the customer has just been refused
     prices = {product.id: product.unit_price for product in found.values()}
     priced = [(item.quantity, prices[item.product_id]) for item in draft.items]
@@ -203,17 +207,16 @@ def _insert(ctx: Context, draft: OrderCreate, amounts: pricing.Amounts) -> Order
         "company_id": ctx.company_id,
         "customer_id": draft.customer_id,
         "po_number": draft.po_number,
+        "external_id": draft.external_id,
         "notes": draft.notes,
         "shipping_address": draft.shipping_address,
-        "subtotal": amounts.subtotal,
-        "tax": amounts.tax,
-        "shipping": amounts.shipping,
+        **asdict(amounts),
         "total": amounts.total,
         "has_movements": True,
         "created_at": ctx.now,
         "updated_at": ctx.now,
     }
-    return INSERT_ONE.one(ctx.session.connection(), row)
+    return unique_values.write(ctx, INSERT_ONE, row)
 
 
 def _insert_items(ctx: Context, order_id: str, items: Sequence[OrderItemCreate], prices: Mapping[str, Decimal]) -> None:

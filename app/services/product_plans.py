@@ -13,6 +13,7 @@ from app.queries import rows
 from app.schemas.products import ProductKey, ProductRow
 from app.services.inventory import LockedProductRow
 from app.services.products import TABLE
+from app.services.unique_values import ExternalIdTakenError
 from models import new_id
 
 NOT_WRITTEN = {"id", "stock", "created_at", "updated_at"}
@@ -31,17 +32,6 @@ class SkuTakenError(RefusalError):
     def __init__(self) -> None:
         """Use the message of the contract (section 9.3)."""
         super().__init__("A product with this SKU already exists.")
-
-
-class ExternalIdTakenError(RefusalError):
-    """Another product of the company has the external id."""
-
-    code = "external_id_taken"
-    pointer = "/externalId"
-
-    def __init__(self) -> None:
-        """Use the message of the contract (section 9.3)."""
-        super().__init__("A product with this external ID already exists.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +87,7 @@ class Catalogue:
         if self._is_taken("sku", plan):
             yield SkuTakenError()
         if self._is_taken("external_id", plan):
-            yield ExternalIdTakenError()
+            yield ExternalIdTakenError("A product")
 
     def _is_taken(self, column: str, plan: ProductPlan) -> bool:
         value = plan.fields[column]

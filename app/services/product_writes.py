@@ -12,9 +12,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Executable, bindparam
-from sqlalchemy.exc import IntegrityError
 
-from app import db
 from app.context import Context, not_before
 from app.queries import tenant
 from app.queries.rows import Parameters, Statement
@@ -30,7 +28,7 @@ from app.schemas.products import (
     ProductUpsert,
     changed_names,
 )
-from app.services import audit, events, inventory
+from app.services import audit, events, inventory, unique_values
 from app.services.audit import NewEntry
 from app.services.inventory import LOCKED_COLUMNS, LockedProductRow, NewStock
 from app.services.product_plans import FIELDS, KEYS, Catalogue, ProductPlan, ProductWrite, decide
@@ -148,12 +146,8 @@ def _columns(ctx: Context, plan: ProductPlan) -> dict[str, object]:
 
 def _execute(ctx: Context, statement: Executable, parameters: Sequence[Parameters]) -> None:
     """Execute a statement that may violate a unique constraint if a concurrent transaction has inserted its value."""
-    try:
+    with unique_values.duplicates_as_conflicts():
         ctx.session.connection().execute(statement, parameters)
-    except IntegrityError as error:
-        if not db.is_duplicate(error):
-            raise
-        raise db.ConflictError("Another process has just created a product with the same sku or externalId.") from error
 
 
 def _read(ctx: Context, product_ids: Sequence[str]) -> dict[str, ProductRow]:

@@ -25,7 +25,9 @@ class TestList:
         assert list(only) == list(CUSTOMER.render(row))
 
     def test_filters_customers(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
-        older = factories.customer(fresh_database, shop.company_id, name="Äpfel & Co", created_at=LONG_AGO)
+        older = factories.customer(
+            fresh_database, shop.company_id, name="Äpfel & Co", external_id="E-1", created_at=LONG_AGO
+        )
         newer = factories.customer(fresh_database, shop.company_id, status="BLOCKED", email="newer@example.com")
 
         def ids(*options: str) -> list[str]:
@@ -36,6 +38,8 @@ class TestList:
         assert ids("--status", "BLOCKED") == [newer]
         assert ids("--search", "ÄPF") == [older]
         assert ids("--email", "NEWER@example.com") == [newer]
+        assert ids("--external-id", "E-1") == [older]
+        assert ids("--external-id", "e-1") == []
         assert ids("--limit", "1") == [newer]
 
     def test_limit_0_lists_all_customers(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:

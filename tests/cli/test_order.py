@@ -60,7 +60,7 @@ class TestList:
     ) -> None:
         other = factories.customer(fresh_database, shop.company_id)
         older = place(at=LONG_AGO)
-        newer = place(other, poNumber="PO-1")
+        newer = place(other, poNumber="PO-1", externalId="S-1")
         with fresh_database.transaction(write=True) as session:
             orders.change_status(
                 factories.context(session, shop.company_id), newer, OrderStatusUpdate(status=OrderStatus.CONFIRMED)
@@ -80,6 +80,8 @@ class TestList:
         assert ids("--limit", "1") == [newer]
         assert ids("--po-number", "PO-1") == [newer]
         assert ids("--po-number", "PO-12") == []
+        assert ids("--external-id", "S-1") == [newer]
+        assert ids("--external-id", "s-1") == []
 
     def test_an_unknown_customer_is_rejected(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         other = factories.tenant(fresh_database)
@@ -118,13 +120,16 @@ class TestShow:
         self, distribu: Command, shop: Tenant, fresh_database: Database, place: Place
     ) -> None:
         factories.terms(fresh_database, shop.company_id, tax_rate="0.07", shipping="9.50")
-        order_id = place(poNumber="PO-1", notes="Before\n11am. \x1b[31m", shippingAddress=ADDRESS, quantity=200)
+        order_id = place(
+            poNumber="PO-1", externalId="S-1", notes="Before\n11am. \x1b[31m", shippingAddress=ADDRESS, quantity=200
+        )
 
         outcome = distribu("order", "show", order_id, "--company", shop.slug)
 
         lines = [" ".join(line.split()) for line in outcome.out.splitlines()]
         assert f"Order {order_id}" in lines
         assert "Status SUBMITTED" in lines
+        assert "External ID S-1" in lines
         assert "Customer Acme Restaurants, orders@acme.com" in lines
         assert "Ship to Acme, Dock 1, 10115 Berlin, DE" in lines
         assert "Notes Before 11am. \N{REPLACEMENT CHARACTER}[31m" in lines

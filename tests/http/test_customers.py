@@ -44,6 +44,7 @@ class TestCreateCustomer:
         assert client.get(f"/customers/{data['id']}").json() == response.json()
         assert {name: value for name, value in data.items() if name not in {"id", "createdAt", "updatedAt"}} == {
             "email": "anna@acme.com",
+            "externalId": None,
             "name": "Acme Restaurant Group",
             "status": "BLOCKED",
             "notes": "Weekly delivery, dock B.",

@@ -86,6 +86,7 @@ class TestCreateOrder:
             "id": data["id"],
             "status": "SUBMITTED",
             "poNumber": "PO-12345",
+            "externalId": None,
             "notes": "Dock B.",
             "subtotal": 87.97,
             "tax": 6.16,
@@ -313,6 +314,7 @@ class TestCreateOrder:
             "total": 10.0,
             "customerId": shop.customer,
             "poNumber": "PO-1",
+            "externalId": None,
             "itemCount": 1,
             "items": order["items"],
         }
@@ -457,6 +459,7 @@ class TestUpdateOrderStatus:
             "total": order["total"],
             "customerId": shop.customer,
             "poNumber": "P",
+            "externalId": None,
         }
 
     def test_unknown_ids_and_ids_of_another_company_get_the_same_response(

@@ -53,6 +53,7 @@ def fill(database: Database, company_id: str) -> str:
             "status": chance.choice(list(OrderStatus)),
             "total": Decimal(chance.randint(1, 999)),
             "po_number": f"PO-{number % 1000}",
+            "external_id": f"SHOP-{number}",
         }
         for number in range(len(common))
     ]
@@ -71,7 +72,12 @@ def fill(database: Database, company_id: str) -> str:
         for number, row in enumerate(common)
     ]
     customer_fields: list[dict[str, Any]] = [
-        {"email": f"{row['id']}@example.com", "status": chance.choice(list(CustomerStatus))} for row in common
+        {
+            "email": f"{row['id']}@example.com",
+            "external_id": f"CRM-{number}",
+            "status": chance.choice(list(CustomerStatus)),
+        }
+        for number, row in enumerate(common)
     ]
     with database.transaction(write=True) as session:
         for table, *parts in (
@@ -145,9 +151,9 @@ def combined(filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 LOOKED_UP = {
-    "orders": re.compile("ix_orders_company_id_po_number_created_at_id"),
+    "orders": re.compile("ix_orders_company_id_po_number_created_at_id|uq_orders_company_id_external_id"),
     "products": re.compile(r"uq_products_company_id|\(company_id=\? AND (sku|external_id)=\?\)|ix_products_barcode"),
-    "customers": re.compile(r"uq_customers_company_id|\(company_id=\? AND email=\?\)"),
+    "customers": re.compile(r"uq_customers_company_id|\(company_id=\? AND (email|external_id)=\?\)"),
     "inventory_movements": re.compile("ix_inventory_movements_(order|reference)"),
 }
 SEARCHED = {"products", "customers"}
@@ -172,22 +178,23 @@ def test_an_index_serves_every_combination_of_filters(fresh_database: Database) 
     since = {"updated_since": AFTERWARDS}
     reference, order = {"reference": "DN-78"}, {"order_id": f"c{70:024}"}
     lists: Sequence[tuple[str, Callable[..., object], dict[str, Any], dict[str, Any]]] = [
-        (
-            "orders",
-            orders.page,
-            {"status": "SHIPPED", "customer_id": customer_id, "since": START, "until": RECENTLY, **since},
-            {"po_number": "PO-77"},
+        *(
+            (
+                "orders",
+                orders.page,
+                {"status": "SHIPPED", "customer_id": customer_id, "since": START, "until": RECENTLY, **since},
+                lookup,
+            )
+            for lookup in ({"po_number": "PO-77"}, {"external_id": "SHOP-77"})
         ),
         *(
             ("products", products.page, {"category": "A", "active": True, "low_stock": low_stock, **since}, lookup)
             for lookup in ({"sku": "SKU-77"}, {"external_id": "ERP-77"}, {"barcode": "00000077"})
             for low_stock in (True, False)
         ),
-        (
-            "customers",
-            customers.page,
-            {"status": "ACTIVE", **since},
-            {"email": f"c{77:024}@example.com"},
+        *(
+            ("customers", customers.page, {"status": "ACTIVE", **since}, lookup)
+            for lookup in ({"email": f"c{77:024}@example.com"}, {"external_id": "CRM-77"})
         ),
         *(
             (
