@@ -9,7 +9,7 @@ import re
 # The full-width forms of = + - @ start a formula in Japanese editions.
 FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20"
 # A program that expects another delimiter starts a new cell within the text, even within quotation marks.
-CELL_START = r"(?:\A|(?<=[;|\t\r\n]))"
+CELL_START = r"(?:\A|(?<=[;|\t\n])|(?<=\r)(?!\n))"
 # Some programs drop spaces and quotation marks before a formula.
 FORMULA_FOLLOWS = rf"(?=['\s\"]*[{FORMULA}])"
 UNMARKED = re.compile(CELL_START + FORMULA_FOLLOWS)
@@ -22,5 +22,8 @@ def escape(text: str) -> str:
 
 
 def unescape(cell: str) -> str:
-    """Return the text that `escape` has marked. Other apostrophes stay."""
-    return MARKED.sub("", cell) if "'" in cell else cell
+    """Return the text that `escape` has marked. A cell that it cannot have written stays: another program wrote it."""
+    if "'" not in cell:
+        return cell
+    text = MARKED.sub("", cell)
+    return text if escape(text) == cell else cell

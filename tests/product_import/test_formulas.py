@@ -17,6 +17,7 @@ NASTY = st.text(st.sampled_from("=+-@'\" ;|\t\r\n\uff1da,"), max_size=12)
         ("'=1", "''=1"),
         ("' \"@a", "'' \"@a"),
         ("Contents:\n- flour", "Contents:\n'- flour"),
+        ("Contents:\r\n- flour", "Contents:\r\n'- flour"),
         ("a;=1|+2", "a;'=1|'+2"),
         ("'t Hooft", "'t Hooft"),
         ("''", "''"),
@@ -26,6 +27,11 @@ NASTY = st.text(st.sampled_from("=+-@'\" ;|\t\r\n\uff1da,"), max_size=12)
 def test_a_formula_is_marked_and_read_back(text: str, cell: str) -> None:
     assert formulas.escape(text) == cell
     assert formulas.unescape(cell) == text
+
+
+@pytest.mark.parametrize("cell", ["=1;'=2", "'=1;=2", "- flour\n'- sugar"])
+def test_a_cell_that_no_export_contains_is_not_changed(cell: str) -> None:
+    assert formulas.unescape(cell) == cell
 
 
 @given(NASTY)
