@@ -101,7 +101,7 @@ def _of_order(total: sa.FunctionElement[T]) -> sa.ColumnElement[T]:
 TOTALS = sa.select(
     PRODUCTS_OF_ORDERS.c.id,
     _of_order(sa.func.max(PRODUCTS_OF_ORDERS.c.status)).label("status"),
-    _of_order(sa.func.max(PRODUCTS_OF_ORDERS.c.has_movements)).label("has_movements"),
+    (_of_order(sa.func.max(PRODUCTS_OF_ORDERS.c.has_movements)) == 1).label("has_movements"),
     PRODUCTS_OF_ORDERS.c.product_id,
     *(PRODUCTS_OF_ORDERS.c[name] for name in SUMS),
     _of_order(sa.func.sum(PRODUCTS_OF_ORDERS.c.cancellations)).label("cancellations_of_order"),
@@ -114,7 +114,7 @@ SELECT_DIFFERENT = Statement(
         TOTALS.c.status.is_not(None),  # the order exists
         sa.or_(
             TOTALS.c.ordered == 0,
-            sa.case((TOTALS.c.has_movements == 1, TOTALS.c.sold != TOTALS.c.ordered), else_=TOTALS.c.sales > 0),
+            sa.case((TOTALS.c.has_movements, TOTALS.c.sold != TOTALS.c.ordered), else_=TOTALS.c.sales > 0),
             sa.and_(
                 TOTALS.c.cancellations_of_order > 0,
                 sa.or_(TOTALS.c.status != OrderStatus.CANCELLED, TOTALS.c.restocked != TOTALS.c.ordered),
