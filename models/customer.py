@@ -88,6 +88,7 @@ class PriceOverride(Base):
         ForeignKeyConstraint(["company_id", "product_id"], ["products.company_id", "products.id"]),
         CheckConstraint("price >= 0", name="price"),
         Index("ix_price_overrides_customer", "company_id", "customer_id", "created_at", "product_id"),
+        Index(None, "company_id", "product_id"),  # for the deletion of a product
     )
 
     company_id: Mapped[str] = mapped_column(Id)

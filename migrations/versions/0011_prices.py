@@ -21,6 +21,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_price_overrides_customer", "price_overrides", ["company_id", "customer_id", "created_at", "product_id"]
     )
+    op.create_index("ix_price_overrides_company_id_product_id", "price_overrides", ["company_id", "product_id"])
     for table in ("customers", "orders"):
         op.add_column(table, sa.Column("external_id", sa.String(255)))
         op.create_index(
@@ -40,7 +41,8 @@ def downgrade() -> None:
     for table in ("orders", "customers"):
         op.drop_index(f"uq_{table}_company_id_external_id", table)
         op.drop_column(table, "external_id")
-    op.drop_index("ix_price_overrides_customer", "price_overrides")
+    for index in ("company_id_product_id", "customer"):
+        op.drop_index(f"ix_price_overrides_{index}", "price_overrides")
     for column in ("updated_at", "price_breaks"):
         op.drop_column("price_overrides", column)
     for column in ("price_breaks", *QUANTITY_RULES):

@@ -20,7 +20,7 @@ from app.reports import customers as customers_report
 from app.reports import inventory, sales
 from app.schemas.products import ProductKey
 from app.schemas.reports import ReportRange
-from app.services import customers, movements, orders, product_writes, products
+from app.services import customers, movements, orders, pricing, product_writes, products
 from app.services.product_plans import ProductWrite
 from models import CustomerStatus, MovementReason, OrderStatus
 from tests.support import factories
@@ -240,6 +240,21 @@ def test_an_index_serves_each_key_of_a_write(fresh_database: Database) -> None:
         (plan,) = plans(fresh_database, tenant.company_id, partial(product_writes.load, writes=named))
         assert not is_scan(plan, "products"), plan
         assert "company_id=?)" not in plan, plan
+
+
+def test_an_index_serves_the_price_overrides_of_a_product(fresh_database: Database) -> None:
+    tenant = factories.tenant(fresh_database)
+    customer_id = fill(fresh_database, tenant.company_id)
+    ids = [f"c{number:024}" for number in range(ROWS)]
+    common = {"company_id": tenant.company_id, "customer_id": customer_id, "price": 1, "created_at": START}
+    with fresh_database.transaction(write=True) as session:
+        overrides = [{"id": id_, "product_id": id_, **common} for id_ in ids]
+        session.connection().execute(pricing.TABLE.insert(), overrides)
+    vacuum(fresh_database)
+
+    plan, *_ = plans(fresh_database, tenant.company_id, partial(pricing.remove_overrides, product_id=ids[1]))
+
+    assert "ix_price_overrides_company_id_product_id" in plan
 
 
 SEARCH_INDEX_SCAN = {
