@@ -51,10 +51,9 @@ def _changed(change: ProductChange, product_id: str, now: datetime) -> tuple[New
         return created, None
     after = _row({**dict(zip(NAMES, before, strict=False)), **change.fields}, now)
     event = payloads.product_updated(after, changed_names(before, after))
-    threshold = after.low_stock_threshold
-    if not after.stock <= threshold < before.stock:
+    if not after.stock <= after.low_stock_threshold < before.stock:
         return event, None
-    return event, payloads.product_low_stock(after, stock=after.stock, threshold=threshold, at=now)
+    return event, payloads.product_low_stock(after, stock=after.stock, at=now)
 
 
 def _row(values: Mapping[str, object], now: datetime) -> ProductRow:

@@ -78,9 +78,9 @@ def product_deleted(product: ProductRow) -> NewEvent:
     return NewEvent(EventType.PRODUCT_DELETED, product.id, PRODUCT.render(product))
 
 
-def product_low_stock(product: ProductRow, *, stock: int, threshold: int, at: datetime) -> NewEvent:
+def product_low_stock(product: ProductRow, *, stock: int, at: datetime) -> NewEvent:
     """Return the event of a product whose stock fell to its threshold. `product` is the row before the change."""
-    data = {**PRODUCT.render(product), "stock": stock, "lowStockThreshold": threshold, "updatedAt": timestamp(at)}
+    data = {**PRODUCT.render(product), "stock": stock, "updatedAt": timestamp(at)}
     return NewEvent(EventType.PRODUCT_LOW_STOCK, product.id, data)
 
 

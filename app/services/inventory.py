@@ -228,7 +228,6 @@ def _insert(ctx: Context, movements: Sequence[Movement]) -> None:
 
 def _low_stock(product: LockedProductRow, last: Movement) -> list[NewEvent]:
     """Return the event of a product whose stock fell to its threshold."""
-    threshold = product.low_stock_threshold
-    if not last.stock_after <= threshold < product.stock:
+    if not last.stock_after <= product.low_stock_threshold < product.stock:
         return []
-    return [payloads.product_low_stock(product, stock=last.stock_after, threshold=threshold, at=last.created_at)]
+    return [payloads.product_low_stock(product, stock=last.stock_after, at=last.created_at)]
