@@ -1,12 +1,9 @@
 """Products that are written together: in their order, with a number of statements that does not grow."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import event as listener
-from sqlalchemy.orm import Session
 
 from app.context import Context
 from app.db import Database
@@ -18,20 +15,7 @@ from app.services.product_writes import WrittenProduct
 from models import AuditEntry, Event, InventoryMovement
 from tests.support import factories
 from tests.support.factories import Tenant
-
-
-@contextmanager
-def counted(session: Session) -> Iterator[list[str]]:
-    """Yield the statements that a session sends, one for each call of the driver."""
-    statements: list[str] = []
-
-    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    connection = session.connection()
-    listener.listen(connection, "before_cursor_execute", count)
-    yield statements
-    listener.remove(connection, "before_cursor_execute", count)
+from tests.support.statements import counted
 
 
 def named(sku: str, **fields: object) -> ProductWrite:
