@@ -11,11 +11,11 @@
         · ProductNotFoundError, ProductInactiveError
         · InsufficientStockError, OrderTotalError
         · StatusTransitionError, RestockWithoutCancelError
-        · WebhookLimitError, RotationLimitError
         · StockChangedError, StockTooLargeError    app/services/adjustments.py
         · SkuTakenError              app/services/product_plans.py
         · ExternalIdTakenError       app/services/unique_values.py
         · ProductInUseError          app/services/product_deletion.py
+        · WebhookLimitError, RotationLimitError    app/services/webhooks.py
         · DestinationError           app/egress.py
         · IdempotencyKeyReusedError  app/http/idempotency.py
         · BulkRefusedError           app/schemas/errors.py
@@ -58,12 +58,24 @@ class InvalidValueError(DomainError):
 
 
 class InvalidParameterError(DomainError):
-    """A parameter is well-formed but has no valid meaning. `pointer` is its location."""
+    """A parameter is well-formed but has no valid meaning. `pointer` is its location.
+
+    `violations` has everything that is wrong with the same request; this one is the first.
+    """
 
     def __init__(self, parameter: str, message: str, *, parent: str = QUERY) -> None:
         """Initialize with the whole message, and the parent of the parameter: the query or the body."""
         super().__init__(message)
         self.pointer = f"{parent}/{parameter}"
+        self.violations: tuple[InvalidParameterError, ...] = (self,)
+
+
+def reject(violations: Iterable[InvalidParameterError]) -> None:
+    """Raise the first of `violations`, with all of them attached. Do nothing if there are none."""
+    found = tuple(violations)
+    if found:
+        found[0].violations = found
+        raise found[0]
 
 
 class InvalidCursorError(InvalidParameterError):
@@ -203,29 +215,6 @@ class EmailTakenError(RefusalError):
     def __init__(self) -> None:
         """Use the message of the contract (section 6)."""
         super().__init__("A customer with this email already exists.")
-
-
-class WebhookLimitError(RefusalError):
-    """The company has the maximum number of webhooks."""
-
-    code = "webhook_limit_reached"
-
-    def __init__(self, maximum: int) -> None:
-        """Initialize with the maximum number."""
-        super().__init__(f"Webhook limit reached. A company can have at most {maximum}.")
-
-
-class RotationLimitError(RefusalError):
-    """The maximum number of earlier secrets of a webhook are still valid."""
-
-    code = "rotation_limit_reached"
-
-    def __init__(self, maximum: int, next_possible_at: str) -> None:
-        """Initialize with that number, and the time when the first of them expires."""
-        super().__init__(
-            f"{maximum} earlier secrets are still valid. Rotate after {next_possible_at}, or set graceSeconds to 0.",
-            nextPossibleAt=next_possible_at,
-        )
 
 
 class TooLargeError(RefusalError):

@@ -87,7 +87,7 @@ def rejection(error: ApiDomainError) -> Rejection:
         return _refusal(error)
     if isinstance(error, InvalidItemError):
         return invalid(error.details)
-    return invalid([ErrorDetail(pointer=error.pointer, message=message)])
+    return invalid([ErrorDetail(pointer=found.pointer, message=str(found)) for found in error.violations])
 
 
 def invalid(details: Sequence[ErrorDetail]) -> Rejection:

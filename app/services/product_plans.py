@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from app.context import Context
-from app.errors import BODY, InvalidParameterError, NotFoundError, RefusalError, refuse
+from app.errors import BODY, InvalidParameterError, NotFoundError, RefusalError, refuse, reject
 from app.queries import rows
 from app.schemas.products import ProductKey, ProductRow
 from app.services.inventory import LockedProductRow
@@ -110,9 +110,8 @@ def decide(ctx: Context, write: ProductWrite, catalogue: Catalogue) -> ProductPl
 def _creation(ctx: Context, write: ProductWrite) -> ProductPlan:
     if write.key is not None and write.key.column == "id":
         raise NotFoundError("Product")
-    for name in REQUIRED:
-        if name not in write.fields:
-            raise InvalidParameterError(name, f"{name} is required", parent=BODY)
+    missing = [name for name in REQUIRED if name not in write.fields]
+    reject(InvalidParameterError(name, f"{name} is required", parent=BODY) for name in missing)
     key = {} if write.key is None else {write.key.column: write.key.value}
     given = {**key, **write.fields}
     fields = {name: given.get(name, DEFAULTS[name]) for name in FIELDS}

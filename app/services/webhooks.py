@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app import egress
 from app.context import Context, not_before
 from app.egress import DestinationError
-from app.errors import NotFoundError, RotationLimitError, WebhookLimitError
+from app.errors import NotFoundError, RefusalError
 from app.queries import rows, tenant
 from app.queries.rows import AnyColumn, Row, Statement
 from app.schemas.base import NOT_GIVEN, given, timestamp
@@ -32,6 +32,30 @@ from app.services import audit, webhook_secrets
 from app.services.webhook_secrets import MAX_EARLIER, EarlierSecret, WebhookSecretsRow
 from models import RETENTION_DAYS, Company, Webhook, new_id
 from models.base import table
+
+
+class WebhookLimitError(RefusalError):
+    """The company has the maximum number of webhooks."""
+
+    code = "webhook_limit_reached"
+
+    def __init__(self, maximum: int) -> None:
+        """Initialize with the maximum number."""
+        super().__init__(f"Webhook limit reached. A company can have at most {maximum}.")
+
+
+class RotationLimitError(RefusalError):
+    """The maximum number of earlier secrets of a webhook are still valid."""
+
+    code = "rotation_limit_reached"
+
+    def __init__(self, maximum: int, next_possible_at: str) -> None:
+        """Initialize with that number, and the time when the first of them expires."""
+        super().__init__(
+            f"{maximum} earlier secrets are still valid. Rotate after {next_possible_at}, or set graceSeconds to 0.",
+            nextPossibleAt=next_possible_at,
+        )
+
 
 LOG = logging.getLogger(__name__)
 TABLE = table(Webhook)

@@ -82,7 +82,11 @@ class TestResults:
         )
         assert results[1]["data"] == catalogue.get(known)
         assert (results[1]["data"]["name"], results[1]["data"]["price"]) == ("Rye", 9.25)
-        assert results[2]["details"] == [{"pointer": "/name", "message": "name is required"}]
+        assert (results[2]["code"], results[2]["error"]) == ("validation_failed", "name is required")
+        assert results[2]["details"] == [
+            {"pointer": "/name", "message": "name is required"},
+            {"pointer": "/price", "message": "price is required"},
+        ]
 
     def test_an_error_is_that_of_the_operation_for_one_product(self, catalogue: Catalogue) -> None:
         catalogue.product(sku="taken", external_id="taken")
