@@ -10,6 +10,7 @@
         · CustomerNotFoundError, CustomerBlockedError, EmailTakenError
         · ProductNotFoundError, ProductInactiveError
         · InsufficientStockError, OrderTotalError
+        · QuantityNotAllowedError    app/services/quantity_rules.py
         · StatusTransitionError, RestockWithoutCancelError
         · StockChangedError, StockTooLargeError    app/services/adjustments.py
         · SkuTakenError              app/services/product_plans.py
@@ -147,9 +148,9 @@ class ProductNotFoundError(RefusalError):
 
     code = "product_not_found"
 
-    def __init__(self, item: str) -> None:
-        """Initialize with the pointer to the item."""
-        super().__init__("Product not found.", pointer=f"{item}/productId")
+    def __init__(self, pointer: str) -> None:
+        """Initialize with the pointer to the id or sku."""
+        super().__init__("Product not found.", pointer=pointer)
 
 
 class ProductInactiveError(RefusalError):
@@ -157,9 +158,9 @@ class ProductInactiveError(RefusalError):
 
     code = "product_inactive"
 
-    def __init__(self, item: str, name: str) -> None:
-        """Initialize with the pointer to the item and the name of the product."""
-        super().__init__(f"{name} is not available.", pointer=f"{item}/productId")
+    def __init__(self, pointer: str, name: str) -> None:
+        """Initialize with the pointer to the id or sku, and the name of the product."""
+        super().__init__(f"{name} is not available.", pointer=pointer)
 
 
 class InsufficientStockError(RefusalError):

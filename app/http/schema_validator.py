@@ -12,7 +12,7 @@ import jsonschema_rs
 
 from app import gtin
 from app.http.errors import MAX_DETAILS, Path, pointer
-from app.http.validation_messages import problems
+from app.http.validation_messages import EXACTLY_ONE_OF, problems
 from app.schemas.errors import ErrorDetail
 from app.spec import Document
 
@@ -89,7 +89,7 @@ def _member_schema(schema: Document, step: str | int) -> Document:
 
 
 def to_json_schema(node: Any) -> Any:
-    """Rewrite `nullable` of OpenAPI 3.0 as the null type of JSON Schema."""
+    """Rewrite `nullable` of OpenAPI 3.0 as the null type of JSON Schema, and `x-exactly-one-of` as its `oneOf`."""
     if isinstance(node, list):
         return [to_json_schema(child) for child in node]
     if not isinstance(node, dict):
@@ -99,4 +99,6 @@ def to_json_schema(node: Any) -> Any:
         schema["type"] = [schema["type"], "null"]
         if "enum" in schema:
             schema["enum"] = [*schema["enum"], None]
+    if EXACTLY_ONE_OF in schema:
+        schema["oneOf"] = [{"required": [name]} for name in schema[EXACTLY_ONE_OF]]
     return schema

@@ -2,7 +2,7 @@
 
 A schema can have its own messages. `x-errors` maps a keyword, or `*` for every keyword, to the exact message, and
 `x-error-codes` a keyword to the `code` of the response. `x-unknown-fields` of an object maps the name of a field that
-it does not have to the message that says what to use instead.
+it does not have to the message that says what to use instead. `x-exactly-one-of` lists fields that exclude each other.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from app import gtin
 from app.http.errors import Path, truncated
 from app.spec import Document
 
+EXACTLY_ONE_OF = "x-exactly-one-of"
 TYPES = {
     "string": "must be a string",
     "number": "must be a number",
@@ -49,10 +50,20 @@ def problems(error: jsonschema_rs.ValidationError, schema: Document, noun: str) 
         for name in facts.unexpected:
             message = schema.get("x-unknown-fields", {}).get(name)
             yield Problem((*path, name), message or f"{truncated(name)} is not a known field")
+    elif keyword == "oneOf":
+        yield _not_exactly_one(path, schema[EXACTLY_ONE_OF], error.instance)
     else:
         own = _own_message(schema, keyword)
         message = own or f"{_field(path, noun)} {_rule(keyword, facts, error.instance, schema)}"
         yield Problem(path, message, _own_code(schema, keyword))
+
+
+def _not_exactly_one(path: Path, names: list[str], instance: Any) -> Problem:
+    """Return the problem of an object that has none, or several, of the fields of which it needs one."""
+    given = [name for name in names if name in instance]
+    if not given:
+        return Problem((*path, names[0]), f"{names[0]} is required")
+    return Problem((*path, given[1]), f"{given[1]} is not allowed together with {given[0]}")
 
 
 def _own_message(schema: Document, keyword: str) -> str | None:

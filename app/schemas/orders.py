@@ -8,7 +8,8 @@ from decimal import Decimal
 from marshmallow import fields
 
 from app.queries.rows import Row
-from app.schemas.base import EXTERNAL_ID_LENGTH, DraftSchema, Json, NormalizedText, row_schema
+from app.schemas.base import EXTERNAL_ID_LENGTH, DraftSchema, Json, NormalizedText, row_schema, stored_code
+from app.schemas.products import ProductKey
 from models import OrderStatus
 
 ADDRESS = ("name", "street", "street2", "city", "region", "postalCode", "country")
@@ -57,10 +58,21 @@ class ListedOrderItemRow(OrderItemRow):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderItemCreate:
-    """An item of an order to be placed."""
+    """An item of an order to be placed. Exactly one of `product_id` and `sku` identifies the product."""
 
-    product_id: str
+    product_id: str | None = None
+    sku: str | None = None
     quantity: int
+
+    @property
+    def key(self) -> ProductKey:
+        """The key of the product."""
+        return ProductKey("sku", str(self.sku)) if self.product_id is None else ProductKey("id", self.product_id)
+
+    @property
+    def key_name(self) -> str:
+        """The JSON name of the key."""
+        return "sku" if self.product_id is None else "productId"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,10 +95,18 @@ class OrderStatusUpdate:
     restock: bool = False
 
 
+class Sku(fields.String):
+    """A sku as it is stored."""
+
+    def _deserialize(self, value: str, attr: str | None, data: object, **kwargs: object) -> str:
+        return stored_code(value)
+
+
 class OrderItemCreateSchema(DraftSchema[OrderItemCreate]):
     """An item in the body that places an order."""
 
     product_id = fields.String()
+    sku = Sku()
     quantity = fields.Integer()
 
 

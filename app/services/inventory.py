@@ -7,7 +7,6 @@ writes them together with the new stock. A product's opening row is inserted bef
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -18,7 +17,6 @@ from app.queries.rows import Statement
 from app.schemas import events as payloads
 from app.schemas.events import NewEvent
 from app.schemas.products import ProductRow
-from app.services import pricing
 from app.services.products import TABLE
 from models import OPENING_SEQUENCE, InventoryMovement, MovementReason, new_id
 from models.base import table
@@ -28,12 +26,6 @@ class LockedProductRow(ProductRow):
     """A product whose row is locked, so that its stock can be moved."""
 
     movement_sequence: int
-
-
-class OrderedProductRow(LockedProductRow):
-    """A locked product and its price for one customer."""
-
-    unit_price: Decimal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,14 +78,6 @@ SELECT_FOR_UPDATE = Statement(
     LockedProductRow,
     tenant.select(*LOCKED_COLUMNS).where(HAS_ID).order_by(TABLE.c.id).with_for_update(key_share=True),
 )
-SELECT_FOR_ORDER = Statement(
-    OrderedProductRow,
-    tenant.select(*LOCKED_COLUMNS, pricing.UNIT_PRICE.label("unit_price"))
-    .outerjoin(pricing.TABLE, pricing.IS_OVERRIDE_OF_CUSTOMER)
-    .where(HAS_ID)
-    .order_by(TABLE.c.id)
-    .with_for_update(of=TABLE, key_share=True),
-)
 UPDATE_MOVED = tenant.update(TABLE).where(TABLE.c.movement_sequence == bindparam("previous_sequence"))
 REQUEST_TIME = bindparam("now", type_=TABLE.c.updated_at.type)
 # A request that waited for the lock may have started before the change that it waited for.
@@ -107,12 +91,6 @@ def lock(ctx: Context, product_ids: Collection[str]) -> dict[str, LockedProductR
     """Lock products and return them by id. Unknown ids are left out."""
     parameters = tenant.params(ctx, ids=sorted(set(product_ids)))
     return {product.id: product for product in SELECT_FOR_UPDATE.all(ctx.session, parameters)}
-
-
-def lock_for_order(ctx: Context, product_ids: Collection[str], customer_id: str) -> dict[str, OrderedProductRow]:
-    """Lock products for an order of a customer and return them by id. Unknown ids are left out."""
-    parameters = tenant.params(ctx, ids=sorted(set(product_ids)), customer_id=customer_id)
-    return {product.id: product for product in SELECT_FOR_ORDER.all(ctx.session, parameters)}
 
 
 def deduct(ctx: Context, products: Products, quantities: Quantities, order_id: str) -> Moved:

@@ -2,49 +2,32 @@
 
 import operator
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from decimal import Decimal
 
-import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from app.context import Context, not_before
 from app.errors import (
-    CustomerBlockedError,
-    CustomerNotFoundError,
-    InsufficientStockError,
     NotFoundError,
-    ProductInactiveError,
-    ProductNotFoundError,
     RefusalError,
     RestockWithoutCancelError,
     StatusTransitionError,
     refuse,
 )
 from app.queries import listing, rows, tenant
-from app.queries.rows import Row, Statement
+from app.queries.rows import Statement
 from app.schemas import events as payloads
 from app.schemas.base import stored_code
-from app.schemas.orders import ListedOrderItemRow, OrderCreate, OrderDetailRow, OrderItemCreate, OrderStatusUpdate
-from app.services import audit, customers, events, inventory, pricing, products, unique_values
-from app.services.inventory import OrderedProductRow
-from models import NEXT_STATUSES, Company, CustomerStatus, Order, OrderItem, OrderStatus, new_id
+from app.schemas.orders import ListedOrderItemRow, OrderCreate, OrderDetailRow, OrderStatusUpdate
+from app.services import audit, events, inventory, order_terms, pricing, products, unique_values
+from app.services.order_terms import PricedItem
+from models import NEXT_STATUSES, Order, OrderItem, OrderStatus, new_id
 from models.base import table
-
-
-class OrderTermsRow(Row):
-    """The status of the customer who orders, and the company's charges in addition to the items."""
-
-    status: str
-    tax_rate: Decimal
-    shipping: Decimal
-
 
 TABLE = table(Order)
 ITEMS = table(OrderItem)
-COMPANIES = table(Company)
 COLUMNS = rows.columns(OrderDetailRow, TABLE)
 SELECT_BY_ID = tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id"))
 SELECT_ONE = Statement(OrderDetailRow, SELECT_BY_ID)
@@ -63,16 +46,6 @@ SELECT_ITEMS = Statement(
     .join(products.TABLE, products.TABLE.c.id == ITEMS.c.product_id)
     .where(ITEMS.c.order_id.in_(bindparam("order_ids", expanding=True)))
     .order_by(ITEMS.c.order_id, ITEMS.c.position),
-)
-SELECT_TERMS = Statement(
-    OrderTermsRow,
-    tenant.select(
-        customers.TABLE.c.status,
-        sa.func.coalesce(customers.TABLE.c.tax_rate_override, COMPANIES.c.tax_rate).label("tax_rate"),
-        COMPANIES.c.shipping,
-    )
-    .join(COMPANIES, COMPANIES.c.id == customers.TABLE.c.company_id)
-    .where(customers.TABLE.c.id == bindparam("customer_id")),
 )
 INSERT_ONE = Statement(OrderDetailRow, TABLE.insert().returning(*COLUMNS))
 UPDATE_STATUS = Statement(
@@ -128,19 +101,13 @@ def page(
 def place(ctx: Context, draft: OrderCreate) -> tuple[OrderDetailRow, Items]:
     """Place an order as a whole or not at all: deduct the stock, freeze the prices, publish the event.
 
-    Raises RefusalError with every reason: the customer, unknown and inactive products, shortages, the external id.
+    Raises RefusalError with every reason (`app/services/order_terms.py`).
     """
-    quantities = _quantities(draft.items)
-    terms = SELECT_TERMS.one_or_none(ctx.session, tenant.params(ctx, customer_id=draft.customer_id))
-    found = inventory.lock_for_order(ctx, quantities, draft.customer_id)
-    taken = unique_values.external_id_refusals(ctx, TABLE, draft.external_id, "An order")
-    refuse([*_customer_refusals(terms), *_item_refusals(draft.items, quantities, found), *taken])
-    assert terms is not None  # otherwise the customer has just been refused
-    prices = {product.id: product.unit_price for product in found.values()}
-    priced = [(item.quantity, prices[item.product_id]) for item in draft.items]
-    order = _insert(ctx, draft, pricing.amounts(priced, terms.tax_rate, terms.shipping))
-    _insert_items(ctx, order.id, draft.items, prices)
-    moved = inventory.deduct(ctx, found, quantities, order.id)
+    terms = order_terms.lock(ctx, draft)
+    refuse(terms.problems)
+    order = _insert(ctx, draft, terms.amounts)
+    _insert_items(ctx, order.id, terms.items)
+    moved = inventory.deduct(ctx, terms.products, terms.quantities, order.id)
     items = _items(ctx, [order.id])[order.id]
     event = payloads.order_created(order, items)
     details = {name: value for name, value in event.data.items() if name != "items"}
@@ -164,28 +131,6 @@ def change_status(ctx: Context, order_id: str, change: OrderStatusUpdate) -> tup
     return after, items
 
 
-def _customer_refusals(terms: OrderTermsRow | None) -> Iterator[RefusalError]:
-    if terms is None:
-        yield CustomerNotFoundError()
-    elif terms.status == CustomerStatus.BLOCKED:
-        yield CustomerBlockedError()
-
-
-def _item_refusals(
-    items: Sequence[OrderItemCreate], quantities: Mapping[str, int], found: Mapping[str, OrderedProductRow]
-) -> Iterator[RefusalError]:
-    """Yield the refusal of each product, with the pointer to the first item that names it."""
-    pointers = {item.product_id: f"/items/{index}" for index, item in reversed([*enumerate(items)])}
-    for product_id, quantity in quantities.items():
-        pointer, product = pointers[product_id], found.get(product_id)
-        if product is None:
-            yield ProductNotFoundError(pointer)
-        elif not product.is_active:
-            yield ProductInactiveError(pointer, product.name)
-        elif product.stock < quantity:
-            yield InsufficientStockError(f"{pointer}/quantity", product.name, product.stock)
-
-
 def _status_refusals(current: str, change: OrderStatusUpdate) -> Iterator[RefusalError]:
     if change.status not in NEXT_STATUSES[OrderStatus(current)]:
         yield StatusTransitionError(current, change.status)
@@ -193,8 +138,8 @@ def _status_refusals(current: str, change: OrderStatusUpdate) -> Iterator[Refusa
         yield RestockWithoutCancelError()
 
 
-def _quantities(items: Iterable[OrderItemCreate | ListedOrderItemRow]) -> Counter[str]:
-    """Return the quantity of each product by its id; several items of an order may name the same product."""
+def _quantities(items: Items) -> Counter[str]:
+    """Return the quantity of each product by its id; several items of an order may have the same product."""
     quantities: Counter[str] = Counter()
     for item in items:
         quantities[item.product_id] += item.quantity
@@ -219,16 +164,16 @@ def _insert(ctx: Context, draft: OrderCreate, amounts: pricing.Amounts) -> Order
     return unique_values.write(ctx, INSERT_ONE, row)
 
 
-def _insert_items(ctx: Context, order_id: str, items: Sequence[OrderItemCreate], prices: Mapping[str, Decimal]) -> None:
+def _insert_items(ctx: Context, order_id: str, items: Sequence[PricedItem]) -> None:
     inserted = [
         {
             "id": new_id(ctx.now),
             "company_id": ctx.company_id,
             "order_id": order_id,
             "position": position,
-            "product_id": item.product_id,
+            "product_id": item.product.id,
             "quantity": item.quantity,
-            "unit_price": prices[item.product_id],
+            "unit_price": item.unit_price,
         }
         for position, item in enumerate(items)
     ]

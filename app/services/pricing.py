@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from app.context import Context
-from app.errors import InvalidValueError, NotFoundError, OrderTotalError
+from app.errors import InvalidValueError, NotFoundError
 from app.queries import tenant
 from app.queries.rows import Row, Statement
 from app.services import audit
 from app.services.audit import NewEntry
-from models import MAX_AMOUNT, Customer, PriceOverride, Product, new_id
+from models import Customer, PriceBreak, PriceOverride, Product, new_id
 from models.base import table
 
 
@@ -69,13 +69,6 @@ SELECT_ALL = Statement(
     .join(PRODUCTS, PRODUCTS.c.id == TABLE.c.product_id)
     .order_by(CUSTOMERS.c.email, PRODUCTS.c.name, TABLE.c.id),
 )
-# The price of a product for a customer: the price override, or else the catalogue price.
-IS_OVERRIDE_OF_CUSTOMER = (
-    (TABLE.c.company_id == PRODUCTS.c.company_id)
-    & (TABLE.c.product_id == PRODUCTS.c.id)
-    & (TABLE.c.customer_id == bindparam("customer_id"))
-)
-UNIT_PRICE = sa.func.coalesce(TABLE.c.price, PRODUCTS.c.price)
 DELETE_OF_PRODUCT = Statement(
     DeletedPriceOverrideRow,
     sa.delete(TABLE)
@@ -102,14 +95,23 @@ class Amounts:
 def amounts(items: Iterable[tuple[int, Decimal]], tax_rate: Decimal, shipping: Decimal) -> Amounts:
     """Add up items of quantity and unit price. Tax is calculated on the subtotal and rounded once, half up to the cent.
 
-    Raises OrderTotalError if the total exceeds the range of the column.
+    The total may exceed MAX_AMOUNT, the range of its column.
     """
     subtotal = sum((item_amount(quantity, unit_price) for quantity, unit_price in items), Decimal(0))
     tax = (subtotal * tax_rate).quantize(CENT, ROUND_HALF_UP)
-    result = Amounts(subtotal=subtotal, tax=tax, shipping=shipping)
-    if result.total > MAX_AMOUNT:
-        raise OrderTotalError(MAX_AMOUNT)
-    return result
+    return Amounts(subtotal=subtotal, tax=tax, shipping=shipping)
+
+
+def unit_price(price: Decimal, price_breaks: Sequence[PriceBreak], quantity: int) -> Decimal:
+    """Return the price of a unit: that of the last price break that `quantity` reaches, otherwise `price`.
+
+    `quantity` is the sum of all items of the product in an order. The breaks are in ascending order.
+    """
+    for entry in price_breaks:
+        if quantity < entry.min_quantity:
+            break
+        price = entry.price
+    return price
 
 
 def item_amount(quantity: int, unit_price: Decimal) -> Decimal:

@@ -52,6 +52,17 @@ def _correct_body(path: str, body: dict[str, Any]) -> None:
             body["since"] = "2026-01-01"
     if path.startswith("/products/") and path.endswith("/inventory-adjustments"):
         _fit_adjustment(body)
+    if path == "/orders":
+        for item in body["items"]:
+            _name_one_product(item)
+
+
+def _name_one_product(item: dict[str, Any]) -> None:
+    """Leave one of the two fields of an order item that exclude each other."""
+    if "productId" in item:
+        item.pop("sku", None)
+    else:
+        item.setdefault("sku", "SKU-1")
 
 
 def _fit_adjustment(body: dict[str, Any]) -> None:

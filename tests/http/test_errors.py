@@ -139,6 +139,7 @@ PROVOCATIONS: dict[str, Callable[[Company], httpx.Response]] = {
     "product_not_found": lambda company: company.order("unknown"),
     "product_inactive": lambda company: company.order(company.product(is_active=False)),
     "insufficient_stock": lambda company: company.order(quantity=11),
+    "quantity_not_allowed": lambda company: company.order(company.product(order_multiple=12)),
     "stock_changed": lambda company: company.adjust(delta=1, expectedStock=9),
     "stock_too_large": lambda company: company.adjust(company.product(stock=MAX_STOCK), delta=1),
     "idempotency_key_required": lambda company: company.adjust(key=None, delta=1),

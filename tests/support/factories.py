@@ -121,11 +121,13 @@ def customer(database: Database, company_id: str, **fields: Any) -> str:
     return row.id
 
 
-def price_override(database: Database, company_id: str, customer_id: str, product_id: str, price: str) -> None:
+def price_override(
+    database: Database, company_id: str, customer_id: str, product_id: str, price: str, **fields: Any
+) -> None:
     """Create a price override of a product for a customer."""
     ids = {"id": new_id(now()), "company_id": company_id, "customer_id": customer_id, "product_id": product_id}
     with database.transaction(write=True) as session:
-        session.add(PriceOverride(**ids, price=Decimal(price), created_at=now()))
+        session.add(PriceOverride(**ids, price=Decimal(price), created_at=now(), **fields))
 
 
 def terms(database: Database, company_id: str, *, tax_rate: str = "0", shipping: str = "0") -> None:
