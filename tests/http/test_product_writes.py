@@ -542,6 +542,17 @@ class TestDeleteProduct:
         assert client.delete(f"/products/{product['id']}").status_code == 404
         assert created(client, sku="A", externalId="1")["id"] != product["id"]
 
+    def test_a_copy_finds_the_deletion_in_the_events_since_its_last_list(self, client: Client) -> None:
+        product = created(client)
+        page = client.get("/products", params={"updatedSince": "2026-01-01"}).json()
+        synced_until = page["pagination"]["syncedUntil"]
+
+        client.delete(f"/products/{product['id']}")
+
+        assert list(client.walk("/products", updatedSince=synced_until)) == []
+        deleted = client.walk("/events", event="product.deleted", since=synced_until)
+        assert [event["data"] for event in deleted] == [product]
+
     def test_its_price_overrides_go_along_and_each_is_audited(
         self, client: Client, database: Database, tenant: Tenant
     ) -> None:
