@@ -5,7 +5,7 @@ from decimal import Decimal
 import click
 from marshmallow import fields
 
-from app import clock
+from app import clock, currencies
 from app.cli import options, output, runtime
 from app.schemas.base import Amount, Schema
 from app.services import companies
@@ -19,6 +19,7 @@ class CompanySchema(Schema):
     slug = fields.String()
     tax_rate = Amount()
     shipping = Amount()
+    currency = fields.String()
 
 
 SCHEMA = CompanySchema()
@@ -41,11 +42,20 @@ def company() -> None:
     show_default="made from NAME",
     help="Short name for use in commands: a-z, 0-9 and hyphens.",
 )
+@click.option(
+    "--currency",
+    metavar="CODE",
+    type=options.TEXT,
+    default=currencies.DEFAULT_CODE,
+    show_default=True,
+    help="Currency of all amounts, as a code of ISO 4217.",
+)
 @options.as_json
-def create(name: str, slug: str | None, as_json: bool) -> None:
+def create(name: str, slug: str | None, currency: str, as_json: bool) -> None:
     """Create a company."""
     with runtime.transaction(write=True) as session:
-        created = companies.create(session, name, now=clock.time_of(session), slug=slug, actor=runtime.actor())
+        now, actor = clock.time_of(session), runtime.actor()
+        created = companies.create(session, name, now=now, slug=slug, currency=currency, actor=actor)
     output.record((CREATED if as_json else SCHEMA).dump(created), as_json=as_json)
 
 
@@ -56,7 +66,9 @@ def list_all(as_json: bool) -> None:
     with runtime.transaction() as session:
         rows = [SCHEMA.dump(row) for row in companies.list_all(session)]
     empty = "There are no companies yet. Create one: distribu company create NAME"
-    output.records(rows, as_json=as_json, columns=["slug", "name", "id", "taxRate", "shipping"], empty=empty)
+    output.records(
+        rows, as_json=as_json, columns=["slug", "name", "id", "taxRate", "shipping", "currency"], empty=empty
+    )
 
 
 @company.command()
@@ -64,14 +76,27 @@ def list_all(as_json: bool) -> None:
 @click.option("--name", type=options.TEXT, help="New name. The slug does not change.")
 @click.option("--tax-rate", type=options.NUMBER, help="Tax rate of new orders, for example 0.08 for 8%.")
 @click.option("--shipping", type=options.NUMBER, help="Shipping fee of new orders, for example 12.50.")
+@click.option(
+    "--currency",
+    metavar="CODE",
+    type=options.TEXT,
+    help="Currency of all amounts, as a code of ISO 4217. No amount is converted.",
+)
 @options.as_json
-def update(slug: str, name: str | None, tax_rate: Decimal | None, shipping: Decimal | None, as_json: bool) -> None:
+def update(  # noqa: PLR0917 - click passes by keyword
+    slug: str,
+    name: str | None,
+    tax_rate: Decimal | None,
+    shipping: Decimal | None,
+    currency: str | None,
+    as_json: bool,
+) -> None:
     """Change a company.
 
     Existing orders keep their amounts.
     """
-    if name is None and tax_rate is None and shipping is None:
-        raise click.UsageError("Nothing to change: give --name, --tax-rate or --shipping.")
+    if name is None and tax_rate is None and shipping is None and currency is None:
+        raise click.UsageError("Nothing to change: give --name, --tax-rate, --shipping or --currency.")
     with runtime.company_context(slug, write=True) as ctx:
-        updated = companies.update(ctx, name=name, tax_rate=tax_rate, shipping=shipping)
+        updated = companies.update(ctx, name=name, tax_rate=tax_rate, shipping=shipping, currency=currency)
     output.record(SCHEMA.dump(updated), as_json=as_json)

@@ -16,6 +16,7 @@ class CallerCompanyRow(Row):
     id: str
     name: str
     slug: str
+    currency: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

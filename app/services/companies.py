@@ -12,6 +12,7 @@ from decimal import Decimal
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from app import currencies
 from app.context import Actor, ActorType, Context
 from app.errors import InvalidValueError, NotFoundError
 from app.services import audit
@@ -29,15 +30,23 @@ def slugify(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:60].strip("-")
 
 
-def create(session: Session, name: str, *, now: datetime, slug: str | None = None, actor: Actor = SYSTEM) -> Company:
-    """Create a company. Raises InvalidValueError if the name is not valid or the slug is taken."""
-    name = _checked_name(name)
+def create(
+    session: Session,
+    name: str,
+    *,
+    now: datetime,
+    slug: str | None = None,
+    currency: str = currencies.DEFAULT_CODE,
+    actor: Actor = SYSTEM,
+) -> Company:
+    """Create a company. Raises InvalidValueError if a value is not valid or the slug is taken."""
+    name, currency = _checked_name(name), _checked_currency(currency)
     slug = slug or slugify(name)
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug):
         raise InvalidValueError("The slug must consist of letters a-z, digits and hyphens. Set it with --slug.")
     if _by_slug(session, slug) is not None:
         raise InvalidValueError(f"A company with the slug '{slug}' already exists.")
-    company = Company(id=new_id(now), name=name, slug=slug, created_at=now)
+    company = Company(id=new_id(now), name=name, slug=slug, currency=currency, created_at=now)
     session.add(company)
     session.flush()  # the audit entry refers to it
     ctx = Context(session=session, actor=actor, company_id=company.id, request_id=new_id(now), now=now)
@@ -46,16 +55,23 @@ def create(session: Session, name: str, *, now: datetime, slug: str | None = Non
 
 
 def update(
-    ctx: Context, *, name: str | None = None, tax_rate: Decimal | None = None, shipping: Decimal | None = None
+    ctx: Context,
+    *,
+    name: str | None = None,
+    tax_rate: Decimal | None = None,
+    shipping: Decimal | None = None,
+    currency: str | None = None,
 ) -> Company:
     """Update the given values of the company. An update that changes nothing is not recorded.
 
-    Existing orders keep their amounts. Raises InvalidValueError if a value is not valid.
+    Existing orders keep their amounts, and a new currency converts none. Raises InvalidValueError if a value is not
+    valid.
     """
     values = {
         "name": None if name is None else _checked_name(name),
         "tax_rate": _checked("The tax rate", tax_rate, maximum=MAX_TAX_RATE, places=6),
         "shipping": _checked("The shipping", shipping, maximum=MAX_PRICE, places=2),
+        "currency": None if currency is None else _checked_currency(currency),
     }
     statement = SELECT_ONE_FOR_UPDATE.execution_options(populate_existing=True)
     company = ctx.session.scalars(statement, {"own_id": ctx.company_id}).one()
@@ -89,6 +105,13 @@ def _checked_name(name: str) -> str:
     return name
 
 
+def _checked_currency(code: str) -> str:
+    """Return a currency in upper case. Raises InvalidValueError if ISO 4217 does not have it."""
+    if code.upper() not in currencies.CODES:
+        raise InvalidValueError(f"'{code}' is not the code of a currency in ISO 4217. Use one like EUR or USD.")
+    return code.upper()
+
+
 def _checked(noun: str, value: Decimal | None, *, maximum: Decimal, places: int) -> Decimal | None:
     """Return `value`. Raises InvalidValueError if it is out of range or has more decimal places than its column."""
     if value is not None and not 0 <= value <= maximum:
@@ -105,6 +128,7 @@ def _details(company: Company) -> audit.Details:
         "slug": company.slug,
         "taxRate": float(company.tax_rate),
         "shipping": float(company.shipping),
+        "currency": company.currency,
     }
 
 

@@ -39,6 +39,22 @@ class TestCreate:
         assert outcome.error == "A company with the slug 'acme' already exists."
         assert outcome.code == 1
 
+    @pytest.mark.parametrize(("given", "stored"), [("EUR", "EUR"), ("jpy", "JPY"), (" XCG ", "XCG")])
+    def test_the_currency_can_be_given(self, distribu: Command, given: str, stored: str) -> None:
+        created = distribu("company", "create", "Acme", "--currency", given, "--json").json
+
+        assert list(created) == ["id", "name", "slug"]
+        assert [company["currency"] for company in distribu("company", "list", "--json").json] == [stored]
+        assert stored in distribu("company", "list").out
+
+    @pytest.mark.parametrize("currency", ["", "EU", "EURO", "ABC", "XXX", "XAU", "BGN", "\u20ac", "978"])
+    def test_an_unknown_currency_is_rejected(self, distribu: Command, currency: str) -> None:
+        outcome = distribu("company", "create", "Acme", "--currency", currency)
+
+        message = f"'{currency}' is not the code of a currency in ISO 4217. Use one like EUR or USD."
+        assert (outcome.error, outcome.code) == (message, 1)
+        assert distribu("company", "list", "--json").json == []
+
     def test_is_audited(self, distribu: Command) -> None:
         created = distribu("company", "create", "Acme", "--json").json
 
@@ -49,7 +65,9 @@ class TestCreate:
             created["id"],
         )
         assert (entry["actorType"], entry["actorId"]) == ("USER", getpass.getuser())
-        assert entry["metadata"] == {"after": {"name": "Acme", "slug": "acme", "taxRate": 0.0, "shipping": 0.0}}
+        assert entry["metadata"] == {
+            "after": {"name": "Acme", "slug": "acme", "taxRate": 0.0, "shipping": 0.0, "currency": "USD"}
+        }
 
 
 class TestList:
@@ -57,7 +75,7 @@ class TestList:
         second = distribu("company", "create", "Beta", "--json").json
         first = distribu("company", "create", "Alpha", "--json").json
 
-        terms = {"taxRate": 0.0, "shipping": 0.0}
+        terms = {"taxRate": 0.0, "shipping": 0.0, "currency": "USD"}
         assert distribu("company", "list", "--json").json == [first | terms, second | terms]
 
     def test_an_empty_list_names_the_command_to_create_one(self, distribu: Command) -> None:
@@ -73,7 +91,14 @@ class TestUpdate:
             "company", "update", shop.slug, "--name", " Acme ", "--tax-rate", "0.075", "--shipping", "12.50", "--json"
         ).json
 
-        expected = {"id": shop.company_id, "name": "Acme", "slug": shop.slug, "taxRate": 0.075, "shipping": 12.5}
+        expected = {
+            "id": shop.company_id,
+            "name": "Acme",
+            "slug": shop.slug,
+            "taxRate": 0.075,
+            "shipping": 12.5,
+            "currency": "USD",
+        }
         assert updated == expected
         assert list(updated) == list(expected)
         assert distribu("company", "list", "--json").json == [expected]
@@ -101,6 +126,17 @@ class TestUpdate:
         )
         assert entry["metadata"] == {"before": {"taxRate": 0.0}, "after": {"taxRate": 0.08}}
 
+    def test_a_new_currency_is_shown_and_audited(self, distribu: Command, shop: Tenant) -> None:
+        updated = distribu("company", "update", shop.slug, "--currency", "eur", "--json").json
+
+        assert updated["currency"] == "EUR"
+        assert distribu("company", "list", "--json").json == [updated]
+        metadata = entries(distribu, shop.slug)[0]["metadata"]
+        assert metadata == {"before": {"currency": "USD"}, "after": {"currency": "EUR"}}
+        before = entries(distribu, shop.slug)
+        assert distribu("company", "update", shop.slug, "--currency", "EUR").code == 0
+        assert entries(distribu, shop.slug) == before
+
     def test_equal_values_change_nothing(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
         distribu("company", "update", shop.slug, "--tax-rate", "0.08")
         before = dump(fresh_database)
@@ -117,6 +153,7 @@ class TestUpdate:
             ("--shipping", "-1", "The shipping must be between 0 and 9999999999.99."),
             ("--shipping", "1.005", "The shipping must have at most 2 decimal places."),
             ("--shipping", "10000000000", "The shipping must be between 0 and 9999999999.99."),
+            ("--currency", "EURO", "'EURO' is not the code of a currency in ISO 4217. Use one like EUR or USD."),
             ("--name", "  ", "The name must be between 1 and 200 characters."),
         ],
     )
@@ -131,7 +168,7 @@ class TestUpdate:
     def test_an_update_without_values_is_rejected(self, bare: Command) -> None:
         outcome = bare("company", "update", "acme")
 
-        assert outcome.error == "Nothing to change: give --name, --tax-rate or --shipping."
+        assert outcome.error == "Nothing to change: give --name, --tax-rate, --shipping or --currency."
         assert outcome.code == 2
 
     def test_an_unknown_company_is_rejected(self, distribu: Command) -> None:

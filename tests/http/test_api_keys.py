@@ -44,7 +44,7 @@ class TestGetMe:
 
         assert before <= parse_time(data.pop("serverTime")) <= now()
         assert data == {
-            "company": {"id": tenant.company_id, "name": company.name, "slug": tenant.slug},
+            "company": {"id": tenant.company_id, "name": company.name, "slug": tenant.slug, "currency": "USD"},
             "key": {
                 "id": tenant.key_id,
                 "name": "Everything",
@@ -55,6 +55,12 @@ class TestGetMe:
             },
             "version": __version__,
         }
+
+    def test_returns_the_current_currency(self, client: Client, tenant: Tenant, database: Database) -> None:
+        with database.transaction(write=True) as session:
+            companies.update(factories.context(session, tenant.company_id), currency="EUR")
+
+        assert client.get("/me").json()["data"]["company"]["currency"] == "EUR"
 
     @pytest.mark.parametrize("scope", Scope)
     def test_one_scope_is_sufficient_whichever_it_is(self, describe: Describe, scope: Scope) -> None:
