@@ -42,8 +42,9 @@ BUSY_MESSAGE = (
 # Connection, resources, operator intervention, input and output, read-only server, lock not available
 TEMPORARY_POSTGRESQL_CODES = ("08", "53", "57", "58", "25006", "55P03")
 TEMPORARY_SQLITE_CODES = tuple(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "READONLY"))
+LIFT_TIME_LIMIT = "SET LOCAL statement_timeout = 0"
 LOCK_SCHEMA = (
-    "SET LOCAL statement_timeout = 0",
+    LIFT_TIME_LIMIT,
     "SET LOCAL lock_timeout = 0",
     "SET LOCAL idle_in_transaction_session_timeout = 0",
     "SELECT pg_advisory_xact_lock(0x64697374)",  # 'dist'
@@ -106,6 +107,11 @@ class Database:
         """Yield a connection in a separate transaction, for changes of the schema."""
         with unavailability(), self._writer.begin() as connection:
             yield connection
+
+    def lift_time_limit(self, session: Session) -> None:
+        """Let the statements of a transaction take as long as they need. SQLite has no time limit."""
+        if not self.is_sqlite:
+            session.connection().exec_driver_sql(LIFT_TIME_LIMIT)
 
     def lock_schema(self, connection: Connection) -> None:
         """Wait for other upgrades, and let this transaction change large tables without a time limit.

@@ -56,6 +56,7 @@ def _run(
     @contextmanager
     def transaction(company_id: str) -> Iterator[Context]:
         with database.transaction() as session:
+            database.lift_time_limit(session)  # one product may have millions of movements
             yield runtime.context_for(session, company_id)
 
     with progress.bars() as bars:

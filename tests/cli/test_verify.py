@@ -98,6 +98,17 @@ class TestVerify:
 
         assert "product A\N{REPLACEMENT CHARACTER}[2J (" in distribu("verify").out
 
+    @pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+    def test_statements_have_no_time_limit(self, distribu: Command, verified: VerifiedShop) -> None:
+        with verified.database.connection() as connection:
+            connection.exec_driver_sql("ALTER TABLE inventory_movements RENAME TO stored_movements")
+            connection.exec_driver_sql(
+                "CREATE VIEW inventory_movements AS SELECT * FROM stored_movements "
+                "WHERE current_setting('statement_timeout') = '0'"
+            )
+
+        assert distribu("verify").code == 0
+
     def test_an_unknown_company_is_an_error(self, distribu: Command, verified: VerifiedShop) -> None:
         outcome = distribu("verify", "--company", "unknown")
 
