@@ -7,6 +7,7 @@ import secrets
 import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, MetaData, Numeric, String, Table
@@ -36,12 +37,18 @@ def new_id(now: datetime) -> str:
         if len(_last_numbers) >= MAX_REMEMBERED:
             _last_numbers.clear()
         _last_numbers[milliseconds] = number
-    return "c" + _base36(milliseconds, 9) + _base36(number, 15)
+    return _time_prefix(milliseconds) + _base36(number, 15)
 
 
 def id_before(at: datetime) -> str:
     """Return a text that sorts before every id generated at `at` or later, and after all earlier ids."""
-    return "c" + _base36((at - EPOCH) // MILLISECOND, 9)
+    return _time_prefix((at - EPOCH) // MILLISECOND)
+
+
+@lru_cache(MAX_REMEMBERED)
+def _time_prefix(milliseconds: int) -> str:
+    """Return the part of an id that all ids of a millisecond share."""
+    return "c" + _base36(milliseconds, 9)
 
 
 def _base36(number: int, length: int) -> str:
