@@ -5,6 +5,7 @@ Not in this module: engines and sessions (`app/db.py`).
 
 import secrets
 import threading
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -148,3 +149,8 @@ class Base(DeclarativeBase):
 def table(model: type[Base]) -> Table:
     """Return the table of a model, for statements that return rows instead of objects."""
     return Base.metadata.tables[model.__tablename__]
+
+
+def defaults(source: Table, names: Iterable[str]) -> dict[str, Any]:
+    """Return the value that each column gets when a new row does not set it, None for a column without a default."""
+    return {name: getattr(source.c[name].default, "arg", None) for name in names}

@@ -15,9 +15,10 @@ from app.schemas.events import TIME, NewEvent
 from app.schemas.products import ProductRow, changed_names
 from app.services.products import TABLE
 from models import new_id
+from models.base import defaults
 
 NAMES = rows.names(ProductRow)
-DEFAULTS = {name: getattr(TABLE.c[name].default, "arg", None) for name in NAMES}
+DEFAULTS = defaults(TABLE, NAMES)
 AppliedProduct = NamedTuple("AppliedProduct", [(name, object) for name in NAMES])  # type: ignore[misc]
 
 

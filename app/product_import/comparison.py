@@ -20,8 +20,9 @@ from app.services import audit
 from app.services.audit import Details
 from app.services.products import TABLE
 from models import MAX_STOCK
+from models.base import defaults
 
-DEFAULTS = {field: getattr(TABLE.c[field].default, "arg", None) for field in FIELDS.values()}
+DEFAULTS = defaults(TABLE, FIELDS.values())
 
 
 class ExistingProductRow(ProductRow):

@@ -15,10 +15,11 @@ from app.services.inventory import LockedProductRow
 from app.services.products import TABLE
 from app.services.unique_values import ExternalIdTakenError
 from models import new_id
+from models.base import defaults
 
 NOT_WRITTEN = {"id", "stock", "created_at", "updated_at"}
 FIELDS = [name for name in rows.names(ProductRow) if name not in NOT_WRITTEN]
-DEFAULTS = {name: getattr(TABLE.c[name].default, "arg", None) for name in FIELDS}
+DEFAULTS = defaults(TABLE, FIELDS)
 REQUIRED = ("name", "price")
 KEYS = ("id", "sku", "external_id")
 
