@@ -37,7 +37,7 @@ def upsert_products(ctx: Context, request: BulkRequest[BulkProduct]) -> list[Out
 
     Raises BulkRefusedError if an item has an error and the mode is `all`, and ConflictError like `product_writes`.
     """
-    writes = [product_writes.write(item.key, item) for item in _without_errors(request.items)]
+    writes = [product_writes.from_draft(item.key, item) for item in _without_errors(request.items)]
     catalogue = product_writes.load(ctx, writes)
     plans = _replaced(request.items, _decide_products(ctx, writes, catalogue))
     refuse_if(request.mode, plans)

@@ -60,7 +60,7 @@ class WrittenProduct(NamedTuple):
 
 def create(ctx: Context, draft: ProductCreate) -> ProductRow:
     """Create a product. Raises SkuTakenError and ExternalIdTakenError."""
-    return _write(ctx, write(None, draft)).product
+    return _write_one(ctx, from_draft(None, draft)).product
 
 
 def update(ctx: Context, product_id: str, draft: ProductUpdate) -> ProductRow:
@@ -68,15 +68,15 @@ def update(ctx: Context, product_id: str, draft: ProductUpdate) -> ProductRow:
 
     Raises NotFoundError, SkuTakenError and ExternalIdTakenError.
     """
-    return _write(ctx, write(ProductKey("id", product_id), draft)).product
+    return _write_one(ctx, from_draft(ProductKey("id", product_id), draft)).product
 
 
 def upsert(ctx: Context, key: ProductKey, draft: ProductUpsert) -> WrittenProduct:
     """Update the product with this key, or create it. Raises like `decide`."""
-    return _write(ctx, write(key, draft))
+    return _write_one(ctx, from_draft(key, draft))
 
 
-def write(key: ProductKey | None, draft: ProductUpdate | ProductCreate) -> ProductWrite:
+def from_draft(key: ProductKey | None, draft: ProductUpdate | ProductCreate) -> ProductWrite:
     """Return the write that a draft describes."""
     fields = given(draft)
     stock = given_or(draft.stock, None) if isinstance(draft, ProductCreate) else None
@@ -86,11 +86,11 @@ def write(key: ProductKey | None, draft: ProductUpdate | ProductCreate) -> Produ
 def load(ctx: Context, writes: Iterable[ProductWrite]) -> Catalogue:
     """Lock and return the products that the writes name, and those that have the skus and external ids they set."""
     named: dict[str, set[object]] = {column: set() for column in KEYS}
-    for single in writes:
-        if single.key is not None:
-            named[single.key.column].add(single.key.value)
+    for write in writes:
+        if write.key is not None:
+            named[write.key.column].add(write.key.value)
         for column in ("sku", "external_id"):
-            named[column].add(single.fields.get(column))
+            named[column].add(write.fields.get(column))
     parameters = {f"{column}s": [value for value in values if value is not None] for column, values in named.items()}
     return Catalogue(SELECT_NAMED_FOR_UPDATE.all(ctx.session, tenant.params(ctx, **parameters)))
 
@@ -112,8 +112,8 @@ def apply(ctx: Context, plans: Sequence[ProductPlan]) -> list[WrittenProduct]:
     return [_result(plan, written) for plan in plans]
 
 
-def _write(ctx: Context, single: ProductWrite) -> WrittenProduct:
-    (written,) = apply(ctx, [decide(ctx, single, load(ctx, [single]))])
+def _write_one(ctx: Context, write: ProductWrite) -> WrittenProduct:
+    (written,) = apply(ctx, [decide(ctx, write, load(ctx, [write]))])
     return written
 
 

@@ -19,7 +19,7 @@ from tests.support.statements import counted
 
 
 def named(sku: str, **fields: object) -> ProductWrite:
-    return product_writes.write(ProductKey("sku", sku), ProductUpsert(**fields))  # type: ignore[arg-type]
+    return product_writes.from_draft(ProductKey("sku", sku), ProductUpsert(**fields))  # type: ignore[arg-type]
 
 
 def run(ctx: Context, writes: Sequence[ProductWrite]) -> list[WrittenProduct]:
