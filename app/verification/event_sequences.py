@@ -13,17 +13,16 @@ from sqlalchemy import bindparam
 
 from app.queries import tenant
 from app.queries.rows import Row, Statement
+from app.services.events import ENTITY_TABLES
 from app.verification import ranges
 from app.verification.check import CORRECT, Check, Problem, previous
 from app.verification.ranges import within
-from models import RETENTION_DAYS, Customer, Event, Order, Product, Webhook
+from models import RETENTION_DAYS, Event
 from models.base import table
 
 MARGIN = timedelta(days=1)
 KEPT = timedelta(days=RETENTION_DAYS) - MARGIN
 EVENTS = table(Event)
-# The tables with the column `event_sequence`, by the name of their rows.
-ENTITIES = {"order": table(Order), "customer": table(Customer), "product": table(Product), "webhook": table(Webhook)}
 KEPT_SINCE = bindparam("kept_since", type_=EVENTS.c.created_at.type)
 
 
@@ -75,7 +74,7 @@ ENTRIES = sa.union_all(
             sa.cast(sa.null(), EVENTS.c.sequence.type).label("sequence"),
             sa.cast(sa.null(), EVENTS.c.created_at.type).label("event_created_at"),
         ).where(within(entities.c.id))
-        for name, entities in ENTITIES.items()
+        for name, entities in ENTITY_TABLES.items()
     ),
     tenant.select(EVENTS.c.entity_id, sa.null(), sa.null(), sa.null(), EVENTS.c.sequence, EVENTS.c.created_at).where(
         within(EVENTS.c.entity_id)
@@ -142,7 +141,7 @@ LAST_EVENTS = Check(
     subject="orders, customers, products and webhooks",
     rule="stored events end with the last one",
     ranges=ranges.ENTITIES,
-    counted=[entities.c.id for entities in ENTITIES.values()],
+    counted=[entities.c.id for entities in ENTITY_TABLES.values()],
     bad=SELECT_WRONG_LAST,
     problem=_wrong_last,
     parameters=_parameters,

@@ -12,7 +12,8 @@ from sqlalchemy import Column, ColumnElement, bindparam
 from app.context import Context
 from app.queries import tenant
 from app.queries.rows import Row, Statement
-from models import Customer, Event, InventoryMovement, Order, Product, Webhook
+from app.services.events import ENTITY_TABLES
+from models import Event, InventoryMovement, Order, Product
 from models.base import Id, table
 
 RANGE_ROWS = 5_000  # of each table: most of their pages fit the cache of an SQLite connection, which has 16 MB
@@ -67,4 +68,4 @@ def _end(column: Column[str]) -> Statement[IdRow]:
 
 PRODUCTS = Ranges(table(Product).c.id, table(InventoryMovement).c.product_id)
 ORDERS = Ranges(table(Order).c.id, table(InventoryMovement).c.order_id)
-ENTITIES = Ranges(*(table(model).c.id for model in (Order, Customer, Product, Webhook)), table(Event).c.entity_id)
+ENTITIES = Ranges(*(entities.c.id for entities in ENTITY_TABLES.values()), table(Event).c.entity_id)
