@@ -16,7 +16,7 @@ from sqlalchemy import bindparam
 from app.context import Context
 from app.product_import import comparison, staging, statements
 from app.product_import.comparison import ProductChange
-from app.product_import.lease import Claim
+from app.product_import.lease import REQUEST_TIME, Claim
 from app.product_import.product_csv import ProductFields
 from app.product_import.staging import BATCH, IS_AFTER, IS_IN_BATCH, ROWS
 from app.product_import.statements import IS_SAME_PRODUCT
@@ -25,7 +25,6 @@ from app.queries.rows import Row, Statement
 from app.schemas.base import timestamp
 from app.services import deliveries
 from app.services.deliveries import StoredEvent
-from app.services.inventory import REQUEST_TIME
 from app.services.products import TABLE as PRODUCTS
 from models import EventType, new_id
 
@@ -40,8 +39,6 @@ IS_STALE = (
 # A subquery for each row: PostgreSQL has no statistics on the products that this transaction has created, and would
 # read all of them.
 IS_SKU_TAKEN = sa.select(PRODUCTS.c.id).where(HAS_SAME_SKU).scalar_subquery().is_not(None)
-
-
 HAS_SAME_EXTERNAL_ID = tenant.where(PRODUCTS) & (PRODUCTS.c.external_id == ROWS.c.external_id)
 IS_EXTERNAL_ID_TAKEN = (
     sa.select(PRODUCTS.c.id).where(HAS_SAME_EXTERNAL_ID, PRODUCTS.c.id != ROWS.c.product_id).scalar_subquery()
@@ -101,9 +98,7 @@ SELECT_EVENTS = Statement(
     sa.select(ROWS.c.id, ROWS.c.is_new, ROWS.c.low_stock_id).where(IS_IN_BATCH).order_by(ROWS.c.place),
 )
 DELETE_ONE = sa.delete(ROWS).where(tenant.where(ROWS), ROWS.c.id == bindparam("row_id"))
-
-
-RECORD = (statements.INSERT_AUDIT_ENTRIES, statements.INSERT_EVENTS, statements.INSERT_LOW_STOCK_EVENTS)
+RECORD_CHANGES = (statements.INSERT_AUDIT_ENTRIES, statements.INSERT_EVENTS, statements.INSERT_LOW_STOCK_EVENTS)
 
 
 def next_batch(ctx: Context, claim: Claim, after: str) -> str:
@@ -138,7 +133,7 @@ def apply(ctx: Context, claim: Claim, after: str, last: str) -> Counter[str]:
     else:
         counts["updated"] = connection.execute(statements.UPDATE_PRODUCTS, batch).rowcount
         connection.execute(statements.INSERT_MOVEMENTS, batch)
-    for statement in RECORD:
+    for statement in RECORD_CHANGES:
         connection.execute(statement, batch)
     deliveries.fan_out_all(ctx, _events(SELECT_EVENTS.all(connection, batch)))
     return counts

@@ -18,11 +18,11 @@ from app.context import Context
 from app.errors import DatabaseUnavailableError
 from app.queries import rows, tenant
 from app.queries.rows import Row, Statement
-from app.services.inventory import REQUEST_TIME
 from models import ImportState, ProductImport, new_id
 from models.base import table
 
 TABLE = table(ProductImport)
+REQUEST_TIME = bindparam("now", type_=TABLE.c.lease_ends_at.type)
 LEASE = timedelta(seconds=15)  # one step takes a second at most; after a crash, the next import waits this long
 
 

@@ -9,13 +9,14 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy import Column, ColumnElement, FromClause, Insert, Table, bindparam
 
+from app.product_import.lease import REQUEST_TIME
 from app.product_import.lease import TABLE as IMPORTS
 from app.product_import.product_csv import FIELDS
 from app.product_import.staging import IS_IN_BATCH, ROWS
 from app.queries import tenant
 from app.schemas.events import TIME_JSON
 from app.services import audit, events
-from app.services.inventory import MOVEMENTS, REQUEST_TIME, UPDATED_AT
+from app.services.inventory import MOVEMENTS
 from app.services.products import TABLE as PRODUCTS
 from models import OPENING_SEQUENCE, EventType, MovementReason
 
@@ -43,6 +44,8 @@ def _of_product(column: Column[T]) -> ColumnElement[T]:
     return sa.select(column).where(IS_SAME_PRODUCT).correlate(ROWS).scalar_subquery()
 
 
+# A transaction that waited for the lock may have started before the change that it waited for.
+UPDATED_AT = sa.case((PRODUCTS.c.updated_at > REQUEST_TIME, PRODUCTS.c.updated_at), else_=REQUEST_TIME)
 UPDATED_COLUMNS = [*(field for field in FIELDS.values() if field != "sku"), "search_text"]
 # The same id in several tables: of the audit entry, the movement and the event of a change.
 IDENTITY: Columns = {"id": ROWS.c.id, "company_id": ROWS.c.company_id}

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from app.context import Context
@@ -80,9 +79,6 @@ SELECT_FOR_UPDATE = Statement(
     tenant.select(*LOCKED_COLUMNS).where(HAS_ID).order_by(TABLE.c.id).with_for_update(key_share=True),
 )
 UPDATE_MOVED = tenant.update(TABLE).where(TABLE.c.movement_sequence == bindparam("previous_sequence"))
-REQUEST_TIME = bindparam("now", type_=TABLE.c.updated_at.type)
-# A request that waited for the lock may have started before the change that it waited for.
-UPDATED_AT = sa.case((TABLE.c.updated_at > REQUEST_TIME, TABLE.c.updated_at), else_=REQUEST_TIME)
 
 Quantities = Mapping[str, int]  # by the id of a product
 Products = Mapping[str, LockedProductRow]  # by id
