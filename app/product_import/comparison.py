@@ -3,7 +3,7 @@
 Not in this module: what a file may look like (`product_csv`), and what is written when (`importer`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -19,7 +19,6 @@ from app.schemas.products import ProductRow
 from app.services import audit
 from app.services.audit import Details
 from app.services.products import TABLE
-from models import MAX_STOCK
 from models.base import defaults
 
 DEFAULTS = defaults(TABLE, FIELDS.values())
@@ -104,7 +103,8 @@ def compare_rows(ctx: Context, rows: Sequence[NumberedRow]) -> list[NumberedChan
 def check(ctx: Context, changes: Sequence[NumberedChange]) -> list[RowError]:
     """Return the errors that only a comparison with the products of the company finds."""
     owners = _owners(ctx, [change.new_external_id for _, change in changes if change.new_external_id is not None])
-    return [RowError(line=line, error=error) for line, change in changes for error in _errors(change, owners)]
+    found = ((line, owners.get(change.new_external_id or "")) for line, change in changes)
+    return [RowError(line=line, error=_taken(owner)) for line, owner in found if owner is not None]
 
 
 def _owners(ctx: Context, external_ids: Sequence[str]) -> dict[str, ExternalIdOwnerRow]:
@@ -115,14 +115,9 @@ def _owners(ctx: Context, external_ids: Sequence[str]) -> dict[str, ExternalIdOw
     return {owner.external_id: owner for owner in found}
 
 
-def _errors(change: ProductChange, owners: Mapping[str, ExternalIdOwnerRow]) -> Iterator[str]:
-    owner = owners.get(change.new_external_id or "")
-    if owner is not None:
-        product = f"the id {quoted(owner.id)}" if owner.sku is None else f"the sku {quoted(owner.sku)}"
-        yield f"externalId {quoted(owner.external_id)} already belongs to the product with {product}"
-    stock = change.fields["stock"]
-    if stock is not None and stock > MAX_STOCK and (change.existing is None or stock != change.existing.stock):
-        yield f"stock {quoted(str(stock))} must be at most {MAX_STOCK}"
+def _taken(owner: ExternalIdOwnerRow) -> str:
+    product = f"the id {quoted(owner.id)}" if owner.sku is None else f"the sku {quoted(owner.sku)}"
+    return f"externalId {quoted(owner.external_id)} already belongs to the product with {product}"
 
 
 def select_existing(ctx: Context, skus: Sequence[str]) -> dict[str, ExistingProductRow]:
