@@ -7,10 +7,14 @@ import click
 from marshmallow import fields
 
 from app.cli import options, output, runtime
+from app.db import retrying
+from app.errors import InvalidValueError
 from app.schemas.base import Amount, Json, Schema
 from app.schemas.customers import CustomerRow
+from app.schemas.prices import PriceOverrideUpsert
 from app.schemas.products import ProductRow
-from app.services import customers, pricing, products
+from app.services import customers, price_writes, prices, products
+from app.services.pricing import CENT, MAX_PRICE
 
 
 class PriceOverrideSchema(Schema):
@@ -67,10 +71,16 @@ def set_price(slug: str, customer_identifier: str, product_identifier: str, amou
 
     New orders of this customer use PRICE instead of the catalogue price.
     """
-    with runtime.company_context(slug, write=True) as ctx:
-        customer, product = customers.find(ctx, customer_identifier), products.find(ctx, product_identifier)
-        before = pricing.override(ctx, customer.id, product.id, amount)
-    output.record(_result(customer, product, price=amount, before=before), as_json=as_json)
+    draft = PriceOverrideUpsert(price=_checked(amount))
+
+    def attempt() -> Json:
+        with runtime.company_context(slug, write=True) as ctx:
+            customer, product = customers.find(ctx, customer_identifier), products.find(ctx, product_identifier)
+            written = price_writes.put(ctx, customer.id, product.id, draft)
+            before = written.before.price if written.before else None
+            return _result(customer, product, price=amount, before=before)
+
+    output.record(retrying(attempt), as_json=as_json)
 
 
 @price.command(name="list")
@@ -79,7 +89,7 @@ def set_price(slug: str, customer_identifier: str, product_identifier: str, amou
 def list_all(slug: str, as_json: bool) -> None:
     """List the price overrides of a company, by customer and product."""
     with runtime.company_context(slug) as ctx:
-        rows = [SCHEMA.dump(row) for row in pricing.list_overrides(ctx)]
+        rows = [SCHEMA.dump(row) for row in prices.list_all(ctx)]
     columns = ["customer", "sku", "product", "price", "cataloguePrice"]
     empty = "There are no price overrides. Catalogue prices apply to every customer."
     output.records(rows, as_json=as_json, columns=columns, empty=empty)
@@ -96,8 +106,15 @@ def remove(slug: str, customer_identifier: str, product_identifier: str, as_json
     """
     with runtime.company_context(slug, write=True) as ctx:
         customer, product = customers.find(ctx, customer_identifier), products.find(ctx, product_identifier)
-        before = pricing.remove_override(ctx, customer.id, product.id)
+        before = prices.delete(ctx, customer.id, product.id).price
     output.record(_result(customer, product, price=None, before=before), as_json=as_json)
+
+
+def _checked(price: Decimal) -> Decimal:
+    """Return a price to the cent. Raises InvalidValueError if it is not a valid amount."""
+    if not 0 <= price <= MAX_PRICE or price != round(price, 2):
+        raise InvalidValueError(f"The price must be between 0 and {MAX_PRICE}, with at most 2 decimal places.")
+    return price.quantize(CENT)
 
 
 def _result(customer: CustomerRow, product: ProductRow, *, price: Decimal | None, before: Decimal | None) -> Json:

@@ -21,7 +21,7 @@ from app.demo.customers import OrderableProduct, RowValues, Scenario
 from app.demo.ledger import History, Opening
 from app.demo.orders import Charges
 from app.queries import tenant
-from app.services import companies, customers, inventory, keys, orders, pricing, products
+from app.services import companies, customers, inventory, keys, orders, prices, products
 from app.services.companies import SYSTEM
 from models import Company, KeyStatus, Scope, new_id
 
@@ -74,7 +74,7 @@ def history(company_id: str, now: datetime) -> dict[Table, list[RowValues]]:
         inventory.MOVEMENTS: [row for history in histories for row in history.movements],
         products.TABLE: [_after(row, history) for (_, row), history in zip(product_rows, histories, strict=True)],
         customers.TABLE: [row for _, row in generated],
-        pricing.TABLE: overrides,
+        prices.TABLE: overrides,
         orders.TABLE: [order.row for order in placed],
         orders.ITEMS: [item for order in placed for item in order.items],
     }

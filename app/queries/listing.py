@@ -3,7 +3,8 @@
 Rules of this file:
 
 1. A list is ordered by `created_at`, then `id`, both descending. The cursor is the id of the last row of a page, so
-   every page costs the same, no matter how far down the list it is.
+   every page costs the same, no matter how far down the list it is. A list within a parent may have another key than
+   `id`: the prices of a customer have the id of their product.
 2. A statement is built once for each strategy and combination of filters. Every one of them uses an index:
    `tests/queries/test_listing_plans.py` asserts all plans on both databases.
 3. If a planner would prefer the wrong index, `without_index` hides a column from it.
@@ -28,7 +29,7 @@ from app import clock
 from app.context import Context
 from app.errors import InvalidCursorError
 from app.queries import rows, search, tenant
-from app.queries.rows import AnyColumn, RowT, Statement
+from app.queries.rows import AnyColumn, Parameters, RowT, Statement
 
 MAX_LIMIT = 100
 CURSOR, SEARCH, CANDIDATES, SINCE = "cursor", "search", "candidates", "updated_since"
@@ -67,22 +68,31 @@ class Listing(Generic[RowT]):
         filters: Mapping[str, Condition],
         created_at_filters: Mapping[str, Comparison] | None = None,
         lookups: Mapping[str, AnyColumn] | None = None,
+        parent: Mapping[str, Condition] | None = None,
+        key: str = "id",
+        columns: Sequence[AnyColumn] | None = None,
     ) -> None:
         """List the columns of `table` that the row type has. Raises TypeError when it does not fit them.
 
         `filters` has a condition on the bound parameter of the same name, `created_at_filters` a comparison of
         `created_at` with it, `lookups` an indexed column that equals it. Every list also has the filter
         `updated_since`, and a list of a table with a `search_text` has `search`.
+
+        `parent` has filters that are always given. Among the rows that pass them, `key` identifies a row: it is the
+        cursor. `columns` replaces the columns of the table with expressions.
         """
         self._row_type = row_type
         self._table = table
-        self._columns = rows.columns(row_type, table)
-        self._filters = filters
+        self._key = table.c[key]
+        self._columns = columns or rows.columns(row_type, table)
+        self._parent = parent or {}
+        self._filters = {**filters, **self._parent}
         self._created_at_filters = created_at_filters or {}
         self._lookups = lookups or {}
         self._statement = functools.cache(self._build)
-        self._select_created_at = tenant.select(table.c.created_at).where(table.c.id == bindparam(CURSOR))
-        self._id_position = rows.names(row_type).index("id")
+        is_cursor = (self._key == bindparam(CURSOR), *self._parent.values())
+        self._select_created_at = tenant.select(table.c.created_at).where(*is_cursor)
+        self._key_position = rows.names(row_type).index(key)
         Statement(row_type, tenant.select(*self._columns))  # a mismatch fails at import time, not in a request
 
     def page(self, ctx: Context, *, limit: int, cursor: str | None, **filters: object) -> Page[RowT]:
@@ -97,7 +107,7 @@ class Listing(Generic[RowT]):
         parameters = tenant.params(ctx, **given)
         synced_until = clock.synced_until(ctx.session) if SINCE in given else None  # before the first row is read
         if cursor is not None:
-            parameters["created_at"] = self._created_at(ctx, cursor)
+            parameters["created_at"] = self._created_at(ctx, parameters)
         is_lookup = not self._lookups.keys().isdisjoint(given)
         if SEARCH in given:
             text = str(given[SEARCH])
@@ -108,14 +118,12 @@ class Listing(Generic[RowT]):
             if len(found) <= limit:
                 statement = self._statement(strategy, *sorted(given))
                 found += statement.all(ctx.session, {**parameters, "limit": limit + 1 - len(found)})
-        next_cursor = str(found[limit - 1][self._id_position]) if len(found) > limit else None
+        next_cursor = str(found[limit - 1][self._key_position]) if len(found) > limit else None
         return Page(rows=found[:limit], next_cursor=next_cursor, synced_until=synced_until)
 
-    def _created_at(self, ctx: Context, cursor: str) -> datetime:
+    def _created_at(self, ctx: Context, parameters: Parameters) -> datetime:
         """Return the other half of a cursor's position in the list."""
-        created_at: datetime | None = ctx.session.execute(
-            self._select_created_at, tenant.params(ctx, cursor=cursor)
-        ).scalar_one_or_none()
+        created_at: datetime | None = ctx.session.execute(self._select_created_at, parameters).scalar_one_or_none()
         if created_at is None:
             raise InvalidCursorError
         return created_at
@@ -127,9 +135,9 @@ class Listing(Generic[RowT]):
             return Statement(self._row_type, self._next(strategy, names, table.c.created_at, self._columns))
         # Sort only the ids, and read the other columns only for the rows on the page.
         created_at = without_index(table.c.created_at)
-        ids = self._next(strategy, names, created_at, [table.c.id]).scalar_subquery()
-        selected = tenant.select(*self._columns).where(table.c.id.in_(ids))
-        return Statement(self._row_type, selected.order_by(created_at.desc(), table.c.id.desc()))
+        ids = self._next(strategy, names, created_at, [self._key]).scalar_subquery()
+        selected = tenant.select(*self._columns).where(self._key.in_(ids), *self._parent.values())
+        return Statement(self._row_type, selected.order_by(created_at.desc(), self._key.desc()))
 
     def _next(
         self, strategy: Strategy, names: Sequence[str], created_at: AnyColumn, columns: Sequence[AnyColumn]
@@ -140,7 +148,7 @@ class Listing(Generic[RowT]):
             statement = statement.where(*self._conditions(strategy, name, created_at))
         if strategy is Strategy.SEARCH:
             statement = statement.where(self._table.c.id.in_(bindparam(CANDIDATES, expanding=True)))
-        return statement.order_by(created_at.desc(), self._table.c.id.desc()).limit(bindparam("limit"))
+        return statement.order_by(created_at.desc(), self._key.desc()).limit(bindparam("limit"))
 
     def _conditions(self, strategy: Strategy, name: str, created_at: AnyColumn) -> Sequence[Condition]:
         """Return the conditions of the filter `name`."""
@@ -158,8 +166,8 @@ class Listing(Generic[RowT]):
 
     def _after_cursor(self, created_at: AnyColumn) -> Condition:
         """Return the condition that a row comes after the cursor."""
-        position = tuple_(self._time_parameter("created_at"), bindparam(CURSOR, type_=self._table.c.id.type))
-        return tuple_(created_at, self._table.c.id) < position
+        position = tuple_(self._time_parameter("created_at"), bindparam(CURSOR, type_=self._key.type))
+        return tuple_(created_at, self._key) < position
 
     def _updated_since(self, strategy: Strategy, created_at: AnyColumn) -> Sequence[Condition]:
         """Return the conditions of the part of `updated_since` that the strategy reads.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from marshmallow import fields
 
@@ -35,6 +36,13 @@ class CustomerRow(Row):
     email_verified: bool
     created_at: datetime
     updated_at: datetime
+
+
+class CustomerKey(NamedTuple):
+    """What identifies a customer: one of the columns `id`, `email` and `external_id`, and its value as it is stored."""
+
+    column: str
+    value: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,7 @@ from app.queries import tenant
 from app.queries.rows import Statement
 from app.schemas import events as payloads
 from app.schemas.products import PRODUCT
-from app.services import audit, events, pricing
+from app.services import audit, events, prices
 from app.services.inventory import LOCKED_COLUMNS, LockedProductRow
 from app.services.products import TABLE
 from models import OrderItem
@@ -49,7 +49,7 @@ def delete(ctx: Context, product_id: str) -> None:
     if product.movement_sequence > 0:
         raise ProductInUseError(f"{product.name} has stock movements")
     ctx = not_before(ctx, product.updated_at)
-    pricing.remove_overrides(ctx, product_id)
+    prices.delete_of_product(ctx, product_id)
     audit.record(ctx, "product.deleted", "product", product_id, {"before": PRODUCT.render(product)})
     events.publish(ctx, payloads.product_deleted(product))  # before the row is gone, which has the sequence
     ctx.session.execute(DELETE_ONE, parameters)

@@ -17,7 +17,7 @@ from app.context import Context
 from app.schemas.customers import CUSTOMER, CUSTOMER_UPDATE, CustomerCreate
 from app.schemas.orders import OrderCreate, OrderItemCreate
 from app.schemas.products import PRODUCT
-from app.services import customers, orders, pricing, products
+from app.services import customers, orders, prices, products
 """
 RIGHT = """
 def right(ctx: Context) -> object:
@@ -25,14 +25,14 @@ def right(ctx: Context) -> object:
     page = products.page(ctx, sku="A-1")
     draft = OrderCreate(customer_id="c1", items=[OrderItemCreate(product_id="c2", quantity=1)])
     customers.update(ctx, "c1", CUSTOMER_UPDATE.load({"name": None}))
-    overrides = pricing.list_overrides(ctx)
+    overrides = prices.list_all(ctx)
     return order.status, items[0].product_id, PRODUCT.render(page.rows[0]), draft.po_number, overrides[0].sku
 """
 WRONG = {
     "a column of an order": 'orders.get(ctx, "c1")[0].statuss',
     "a column of an item": 'orders.get(ctx, "c1")[1][0].produkt_id',
     "a column of a row of a page": "products.page(ctx).rows[0].prise",
-    "a column that only another statement yields": "pricing.list_overrides(ctx)[0].low_stock_threshold",
+    "a column that only another statement yields": "prices.list_all(ctx)[0].low_stock_threshold",
     "a field of a draft": "draft.po_numbr",
     "a field of an item of a draft": "draft.items[0].produkt_id",
     "a field that a draft does not have": 'CustomerCreate(email="a@example.com", phone="1")',

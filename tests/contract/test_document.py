@@ -24,7 +24,13 @@ BODIES = {
     for operation in OPERATIONS
     if "requestBody" in operation.definition
 }
-CLOSED_PARTS = {"OrderItemCreate", "ShippingAddressCreate", "BulkInventoryAdjustment", "BulkProduct"}
+CLOSED_PARTS = {
+    "OrderItemCreate",
+    "ShippingAddressCreate",
+    "BulkInventoryAdjustment",
+    "BulkProduct",
+    "PriceBreakCreate",
+}
 
 
 class TestGenerators:

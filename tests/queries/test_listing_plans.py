@@ -18,9 +18,12 @@ from app.context import Context
 from app.db import Database
 from app.reports import customers as customers_report
 from app.reports import inventory, sales
+from app.schemas.customers import CustomerKey
+from app.schemas.prices import PriceOverrideUpsert
 from app.schemas.products import ProductKey
 from app.schemas.reports import ReportRange
-from app.services import customers, movements, orders, pricing, product_writes, products
+from app.services import customers, movements, orders, price_writes, prices, product_writes, products
+from app.services.price_plans import PriceWrite
 from app.services.product_plans import ProductWrite
 from models import CustomerStatus, MovementReason, OrderStatus
 from tests.support import factories
@@ -88,7 +91,23 @@ def fill(database: Database, company_id: str) -> str:
             rows = [functools.reduce(operator.or_, fields) for fields in zip(common, *parts, strict=True)]
             session.connection().execute(table.insert(), rows)
         session.connection().execute(movements.TABLE.insert(), movement_rows(company_id, times, chance))
+        session.connection().execute(prices.TABLE.insert(), price_rows(company_id, customer_ids, common))
     return customer_ids[0]
+
+
+def price_rows(company_id: str, customer_ids: Sequence[str], common: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a price for each product, for one of the customers."""
+    return [
+        {
+            "id": row["id"],
+            "company_id": company_id,
+            "customer_id": customer_ids[number % len(customer_ids)],
+            "product_id": row["id"],
+            "price": 1,
+            "created_at": row["created_at"],
+        }
+        for number, row in enumerate(common)
+    ]
 
 
 def movement_rows(company_id: str, times: Sequence[datetime], chance: random.Random) -> list[dict[str, Any]]:
@@ -244,17 +263,39 @@ def test_an_index_serves_each_key_of_a_write(fresh_database: Database) -> None:
 
 def test_an_index_serves_the_price_overrides_of_a_product(fresh_database: Database) -> None:
     tenant = factories.tenant(fresh_database)
-    customer_id = fill(fresh_database, tenant.company_id)
-    ids = [f"c{number:024}" for number in range(ROWS)]
-    common = {"company_id": tenant.company_id, "customer_id": customer_id, "price": 1, "created_at": START}
-    with fresh_database.transaction(write=True) as session:
-        overrides = [{"id": id_, "product_id": id_, **common} for id_ in ids]
-        session.connection().execute(pricing.TABLE.insert(), overrides)
+    fill(fresh_database, tenant.company_id)
     vacuum(fresh_database)
 
-    plan, *_ = plans(fresh_database, tenant.company_id, partial(pricing.remove_overrides, product_id=ids[1]))
+    plan, *_ = plans(fresh_database, tenant.company_id, partial(prices.delete_of_product, product_id=f"c{1:024}"))
 
     assert "ix_price_overrides_company_id_product_id" in plan
+
+
+def test_an_index_serves_the_prices_of_a_customer(fresh_database: Database) -> None:
+    tenant = factories.tenant(fresh_database)
+    customer_id = fill(fresh_database, tenant.company_id)
+    vacuum(fresh_database)
+
+    for cursor in ({}, {"cursor": f"c{9000:024}"}):
+        run = partial(run_page, partial(prices.page, customer_id=customer_id), cursor)
+        (_, *positions, page) = plans(fresh_database, tenant.company_id, run)
+        assert "ix_price_overrides_customer" in page, page
+        assert not is_sorted(page), page
+        assert not any(is_scan(plan, "price_overrides") for plan in positions), positions
+
+
+def test_an_index_serves_each_price_of_a_write(fresh_database: Database) -> None:
+    tenant = factories.tenant(fresh_database)
+    customer_id = fill(fresh_database, tenant.company_id)
+    vacuum(fresh_database)
+    customer, draft = CustomerKey("id", customer_id), PriceOverrideUpsert(price=Decimal(1))
+    writes = [PriceWrite(customer, ProductKey("sku", f"SKU-{number}"), draft) for number in range(3)]
+
+    for named in (writes[:1], writes):
+        found = plans(fresh_database, tenant.company_id, partial(price_writes.load, writes=named))
+        assert len(found) == 3
+        for plan, table in zip(found, ("customers", "products", "price_overrides"), strict=True):
+            assert not is_scan(plan, table), plan
 
 
 SEARCH_INDEX_SCAN = {

@@ -1,0 +1,76 @@
+"""What setting a price does: create it, change it, or nothing; or why it is refused (contract, section 9.4).
+
+Not in this module: the database (`app/services/price_writes.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from app.errors import NotFoundError
+from app.schemas.base import given_or
+from app.schemas.customers import CustomerKey
+from app.schemas.prices import PriceOverrideRow, PriceOverrideUpsert
+from app.schemas.products import ProductKey
+from app.services.prices import PriceTerms
+
+
+class StoredPriceRow(PriceOverrideRow):
+    """A price override with the columns that identify its row."""
+
+    id: str
+    customer_id: str
+
+
+class PriceKey(NamedTuple):
+    """What a price is for."""
+
+    customer_id: str
+    product_id: str
+
+
+class PriceWrite(NamedTuple):
+    """A price to be set for the customer and the product that the keys name."""
+
+    customer: CustomerKey
+    product: ProductKey
+    draft: PriceOverrideUpsert
+
+
+class PricePlan(NamedTuple):
+    """What a write does: the price override before it, or None for a new one, and what it says after it."""
+
+    key: PriceKey
+    before: StoredPriceRow | None
+    after: PriceTerms
+
+    @property
+    def terms_before(self) -> PriceTerms | None:
+        """What the price override says before the write, None if it is new."""
+        return None if self.before is None else PriceTerms(self.before.price, self.before.price_breaks)
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether the write changes anything."""
+        return self.terms_before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The customers, products and prices that a batch names and the company has."""
+
+    customer_ids: Mapping[CustomerKey, str]
+    product_ids: Mapping[ProductKey, str]
+    prices: Mapping[PriceKey, StoredPriceRow]
+
+
+def decide(named: Named, write: PriceWrite) -> PricePlan:
+    """Decide what a write does. Raises NotFoundError."""
+    if write.customer not in named.customer_ids:
+        raise NotFoundError("Customer")
+    if write.product not in named.product_ids:
+        raise NotFoundError("Product")
+    key = PriceKey(named.customer_ids[write.customer], named.product_ids[write.product])
+    before = named.prices.get(key)
+    price_breaks = given_or(write.draft.price_breaks, before.price_breaks if before else ())
+    return PricePlan(key, before, PriceTerms(write.draft.price, price_breaks))

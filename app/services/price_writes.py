@@ -1,0 +1,188 @@
+"""Set price overrides, one or many at a time (contract, section 9.4).
+
+    named = load(ctx, writes)                  # the customers, the products and the prices that the writes name
+    plans = [decide(named, write), …]          # what each write does, or the reason why not
+    prices = apply(ctx, plans)
+
+The number of statements does not depend on the number of writes. A batch writes each price at most once. The products
+are locked against deletion only: an order does not wait for a price, and a price does not wait for an order.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import Table, bindparam
+from sqlalchemy.exc import IntegrityError
+
+from app import db
+from app.context import Context, not_before
+from app.queries import tenant
+from app.queries.rows import Row, Statement
+from app.schemas.customers import CustomerKey
+from app.schemas.prices import PriceOverrideUpsert
+from app.schemas.products import ProductKey
+from app.services import audit, prices
+from app.services.price_plans import Named, PriceKey, PricePlan, PriceWrite, StoredPriceRow, decide
+from app.services.prices import CUSTOMERS, PRODUCTS, TABLE, PriceTerms
+from models import new_id
+
+
+class CustomerKeysRow(Row):
+    """A customer, with everything that may identify it."""
+
+    id: str
+    email: str
+    external_id: str | None
+
+
+class ProductKeysRow(Row):
+    """A product, with everything that may identify it."""
+
+    id: str
+    sku: str | None
+    external_id: str | None
+
+
+class WrittenPrice(NamedTuple):
+    """A price override after a write, and what it said before: None if it is new."""
+
+    price: StoredPriceRow
+    before: PriceTerms | None
+
+
+def _has_key(table: Table, columns: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Return the condition that a row has one of the given keys.
+
+    A subquery for each key: SQLite would read all rows of the company to find those that have any of several keys.
+    """
+    ids = (
+        tenant.select(table.c.id).where(table.c[name].in_(bindparam(f"{name}s", expanding=True))) for name in columns
+    )
+    return table.c.id.in_(sa.union_all(*ids))
+
+
+CUSTOMER_KEYS = ("id", "email", "external_id")
+PRODUCT_KEYS = ("id", "sku", "external_id")
+SELECT_CUSTOMERS = Statement(
+    CustomerKeysRow,
+    tenant.select(*(CUSTOMERS.c[name] for name in CUSTOMER_KEYS)).where(_has_key(CUSTOMERS, CUSTOMER_KEYS)),
+)
+# Locked so that no product is deleted before its price is written, in the order of the ids like all locks of products.
+SELECT_PRODUCTS_FOR_SHARE = Statement(
+    ProductKeysRow,
+    tenant.select(*(PRODUCTS.c[name] for name in PRODUCT_KEYS))
+    .where(_has_key(PRODUCTS, PRODUCT_KEYS))
+    .order_by(PRODUCTS.c.id)
+    .with_for_update(read=True, key_share=True),
+)
+ROW_KEY = sa.tuple_(TABLE.c.customer_id, TABLE.c.product_id)
+SELECT_STORED = tenant.select(*prices.COLUMNS, TABLE.c.id, TABLE.c.customer_id).where(
+    ROW_KEY.in_(bindparam("keys", expanding=True))
+)
+SELECT_PRICES = Statement(StoredPriceRow, SELECT_STORED)
+# In the order in which rows are inserted, so that two batches with the same prices cannot deadlock.
+SELECT_PRICES_FOR_UPDATE = Statement(
+    StoredPriceRow, SELECT_STORED.order_by(TABLE.c.customer_id, TABLE.c.product_id).with_for_update()
+)
+UPDATE = tenant.update(TABLE)
+
+
+def put(ctx: Context, customer_id: str, product_id: str, draft: PriceOverrideUpsert) -> WrittenPrice:
+    """Set the price of a product for a customer. Setting the same price again is not recorded.
+
+    Raises NotFoundError, which names what does not exist, and ConflictError like `apply`.
+    """
+    single = PriceWrite(CustomerKey("id", customer_id), ProductKey("id", product_id), draft)
+    (written,) = apply(ctx, [decide(load(ctx, [single]), single)])
+    return written
+
+
+def load(ctx: Context, writes: Sequence[PriceWrite]) -> Named:
+    """Return what the writes name. The products are locked against deletion, and the prices that exist for a change."""
+    customer_values = _values(CUSTOMER_KEYS, (write.customer for write in writes))
+    customers = SELECT_CUSTOMERS.all(ctx.session, tenant.params(ctx, **customer_values))
+    customer_ids = {CustomerKey(name, getattr(row, name)): row.id for row in customers for name in CUSTOMER_KEYS}
+    product_values = _values(PRODUCT_KEYS, (write.product for write in writes))
+    products = SELECT_PRODUCTS_FOR_SHARE.all(ctx.session, tenant.params(ctx, **product_values))
+    product_ids = {ProductKey(name, getattr(row, name)): row.id for row in products for name in PRODUCT_KEYS}
+    keys = {
+        PriceKey(customer_ids[write.customer], product_ids[write.product])
+        for write in writes
+        if write.customer in customer_ids and write.product in product_ids
+    }
+    return Named(customer_ids, product_ids, _read(ctx, SELECT_PRICES_FOR_UPDATE, keys))
+
+
+def apply(ctx: Context, plans: Sequence[PricePlan]) -> list[WrittenPrice]:
+    """Execute plans, with an audit entry for each change, and return the price overrides in the same order.
+
+    Raises ConflictError if a concurrent transaction has created one of them: when the whole transaction runs again, it
+    finds it.
+    """
+    effective = sorted((plan for plan in plans if plan.has_effect), key=lambda plan: plan.key)
+    ctx = not_before(ctx, max((plan.before.updated_at for plan in effective if plan.before), default=ctx.now))
+    _insert(ctx, [plan for plan in effective if plan.before is None])
+    _update(ctx, effective)
+    audit.record_all(ctx, [_entry(plan) for plan in plans if plan.has_effect])
+    written = _read(ctx, SELECT_PRICES, [plan.key for plan in effective])
+    return [_result(plan, written) for plan in plans]
+
+
+def _insert(ctx: Context, plans: Sequence[PricePlan]) -> None:
+    inserted = [
+        {
+            **plan.key._asdict(),
+            **plan.after._asdict(),
+            "id": new_id(ctx.now),
+            "company_id": ctx.company_id,
+            "created_at": ctx.now,
+            "updated_at": ctx.now,
+        }
+        for plan in plans
+    ]
+    if not inserted:
+        return
+    try:
+        ctx.session.connection().execute(TABLE.insert(), inserted)
+    except IntegrityError as error:
+        if not db.is_duplicate(error):
+            raise
+        raise db.ConflictError("Another process has just set the same price.") from error
+
+
+def _update(ctx: Context, plans: Iterable[PricePlan]) -> None:
+    """Update the price overrides that exist."""
+    updated = [
+        tenant.params(ctx, row_id=plan.before.id, updated_at=ctx.now, **plan.after._asdict())
+        for plan in plans
+        if plan.before is not None
+    ]
+    if updated:
+        ctx.session.connection().execute(UPDATE, updated)
+
+
+def _read(
+    ctx: Context, statement: Statement[StoredPriceRow], keys: Iterable[PriceKey]
+) -> dict[PriceKey, StoredPriceRow]:
+    listed = list(keys)
+    found = statement.all(ctx.session, tenant.params(ctx, keys=listed)) if listed else []
+    return {PriceKey(price.customer_id, price.product_id): price for price in found}
+
+
+def _values(columns: Sequence[str], keys: Iterable[CustomerKey | ProductKey]) -> dict[str, list[str]]:
+    """Return the values of the keys of each column, by the name of its parameter."""
+    values: dict[str, set[str]] = {column: set() for column in columns}
+    for key in keys:
+        values[key.column].add(key.value)
+    return {f"{column}s": sorted(found) for column, found in values.items()}
+
+
+def _entry(plan: PricePlan) -> audit.NewEntry:
+    return prices.audit_entry("price.set", *plan.key, plan.terms_before, plan.after)
+
+
+def _result(plan: PricePlan, written: Mapping[PriceKey, StoredPriceRow]) -> WrittenPrice:
+    price: StoredPriceRow | None = written.get(plan.key, plan.before)
+    assert price is not None  # what has no effect is stored
+    return WrittenPrice(price, plan.terms_before)
