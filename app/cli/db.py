@@ -14,9 +14,15 @@ NO_SEARCH_INDEX = (
     " run this command again."
 )
 NO_LARGE_INDEX = (
-    "The index {name} was not created, because requests would have to wait for it. Without it, the deletion of a"
-    " product reads all order items. To create it, stop the servers and run: distribu db upgrade --large-indexes"
+    "The index {name} was not created, because requests would have to wait for it. Without it, {consequence}."
+    " To create it, stop the servers and run: distribu db upgrade --large-indexes"
 )
+CONSEQUENCES = {
+    "ix_order_items_product": "the deletion of a product reads all order items",
+    "ix_products_barcode": "a lookup by barcode reads all products",
+    "ix_products_low_stock": "the filter lowStock reads all products",
+}
+ANY_CONSEQUENCE = "some requests read a whole table"
 READABLE_BY_OTHERS = "Other users of this machine can read {file}, which holds signing secrets. Run: chmod 600 {file}"
 
 
@@ -47,7 +53,7 @@ def upgrade(*, large_indexes: bool, as_json: bool) -> None:
     if not has_search_index:
         output.warning(NO_SEARCH_INDEX)
     for name in missing_indexes:
-        output.warning(NO_LARGE_INDEX.format(name=name))
+        output.warning(NO_LARGE_INDEX.format(name=name, consequence=CONSEQUENCES.get(name, ANY_CONSEQUENCE)))
     if as_json:
         output.document({"from": before, "to": after, "searchIndex": has_search_index})
 
