@@ -176,5 +176,5 @@ def _entry(movement: Movement) -> NewEntry:
 def _events(ctx: Context, moved: Moved) -> list[NewEvent]:
     """Return an event for each product whose stock changed, and those of stock that fell to its threshold."""
     changed = dict.fromkeys(movement.plan.product_id for movement in moved.movements if movement.plan.delta)
-    after = inventory.lock(ctx, changed) if changed else {}
+    after = inventory.lock(ctx, changed) if changed else {}  # locked already: read again, for the payloads
     return [*(payloads.product_updated(after[product_id], CHANGED) for product_id in changed), *moved.low_stock]

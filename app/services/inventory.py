@@ -1,7 +1,10 @@
-"""Stock, and the only functions that move it: with one movement per change, never below zero (contract, section 9.3).
+"""Stock, and the functions that move it: with one movement per change, never below zero (contract, section 9.3).
 
 Lock the products, decide on the movements, then call `move`. It numbers the movements of each product without gaps and
 writes them together with the new stock. A product's opening row is inserted before the product.
+
+Not in this module: the stock in files, which imports write for many products in one statement, by the same rules
+(`app/product_import/statements.py`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
