@@ -1,7 +1,7 @@
 """`distribu inventory`: adjust and count the stock of a company, and list its movements (contract, section 9.3)."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
 
@@ -72,28 +72,12 @@ def inventory() -> None:
 )
 @_details
 @options.as_json
-def adjust(  # noqa: PLR0917 - click passes by keyword
-    identifier: str,
-    slug: str,
-    delta: int,
-    reason: str,
-    expected_stock: int | None,
-    reference: str | None,
-    note: str | None,
-    as_json: bool,
-) -> None:
+def adjust(slug: str, identifier: str, as_json: bool, **fields: Any) -> None:
     """Add units to the stock of a product, or remove them.
 
     RECEIVED and RETURNED add units. DAMAGED, LOST, STOLEN, EXPIRED, SAMPLE, INTERNAL_USE and VENDOR_RETURN remove them.
     """
-    draft = InventoryAdjustmentCreate(
-        delta=delta,
-        reason=MovementReason(reason),
-        expected_stock=expected_stock,
-        reference=reference or None,
-        note=note,
-    )
-    _adjust(slug, identifier, draft, as_json=as_json)
+    _adjust(slug, identifier, fields, as_json=as_json)
 
 
 @inventory.command()
@@ -110,28 +94,12 @@ def adjust(  # noqa: PLR0917 - click passes by keyword
 )
 @_details
 @options.as_json
-def count(  # noqa: PLR0917 - click passes by keyword
-    identifier: str,
-    counted_stock: int,
-    slug: str,
-    reason: str,
-    expected_stock: int | None,
-    reference: str | None,
-    note: str | None,
-    as_json: bool,
-) -> None:
+def count(slug: str, identifier: str, as_json: bool, **fields: Any) -> None:
     """Set the stock of a product to what was counted.
 
     A count that agrees with the stock is recorded too.
     """
-    draft = InventoryAdjustmentCreate(
-        counted_stock=counted_stock,
-        reason=MovementReason(reason),
-        expected_stock=expected_stock,
-        reference=reference or None,
-        note=note,
-    )
-    _adjust(slug, identifier, draft, as_json=as_json)
+    _adjust(slug, identifier, fields, as_json=as_json)
 
 
 @inventory.command(name="movements")
@@ -149,28 +117,13 @@ def count(  # noqa: PLR0917 - click passes by keyword
 @click.option("--until", type=options.END_TIME, help="Show movements at or before this time. A date includes that day.")
 @options.limit
 @options.as_json
-def list_movements(  # noqa: PLR0917 - click passes by keyword
-    identifier: str | None,
-    slug: str,
-    reason: str | None,
-    reference: str | None,
-    order_id: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    limit: int,
-    as_json: bool,
-) -> None:
+def list_movements(slug: str, identifier: str | None, limit: int, as_json: bool, **filters: Any) -> None:
     """List the movements of all products or of one, newest first."""
     with runtime.company_context(slug) as ctx:
-        filters = {
-            "product_id": None if identifier is None else products.find(ctx, identifier).id,
-            "reason": reason,
-            "reference": reference,
-            "order_id": order_id,
-        }
+        filters["product_id"] = None if identifier is None else products.find(ctx, identifier).id
 
         def fetch(cursor: str | None) -> listing.Page:
-            page = movements.page(ctx, limit=MAX_LIMIT, cursor=cursor, since=since, until=until, **filters)
+            page = movements.page(ctx, limit=MAX_LIMIT, cursor=cursor, **filters)
             rows = [INVENTORY_MOVEMENT.render(row) for row in page.rows]
             skus = {} if as_json else movements.skus(ctx, page.rows)
             return [row if as_json else {**row, "sku": skus.get(row["productId"])} for row in rows], page.next_cursor
@@ -180,8 +133,11 @@ def list_movements(  # noqa: PLR0917 - click passes by keyword
     output.listing(rows, limit, as_json=as_json, columns=columns, empty="No movements found.")
 
 
-def _adjust(slug: str, identifier: str, draft: InventoryAdjustmentCreate, *, as_json: bool) -> None:
+def _adjust(slug: str, identifier: str, fields: Mapping[str, Any], *, as_json: bool) -> None:
     """Adjust the stock of a product and print the movement."""
+    draft = InventoryAdjustmentCreate(
+        **{**fields, "reason": MovementReason(fields["reason"]), "reference": fields["reference"] or None}
+    )
     with runtime.company_context(slug, write=True) as ctx:
         product = products.find(ctx, identifier)
         try:
