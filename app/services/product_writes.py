@@ -36,16 +36,17 @@ from app.services.products import COLUMNS, TABLE
 from models import Product, searchable
 
 # A subquery for each key: SQLite would read all products of the company to find those that have any of several keys.
-NAMED_IDS = sa.union_all(
+NAMED = sa.union(
     *(tenant.select(TABLE.c.id).where(TABLE.c[column].in_(bindparam(f"{column}s", expanding=True))) for column in KEYS)
-)
-# In the order of the ids, as orders lock products (`inventory.py`).
+).subquery("named")
+# In the order of the ids, as orders lock products (`inventory.py`). A join, because PostgreSQL evaluates the statement
+# again for a row that a concurrent transaction has changed: it keeps the row of a join, but may not find that of `IN`.
 SELECT_NAMED_FOR_UPDATE = Statement(
     LockedProductRow,
     tenant.select(*LOCKED_COLUMNS)
-    .where(TABLE.c.id.in_(NAMED_IDS))
+    .join(NAMED, TABLE.c.id == NAMED.c.id)
     .order_by(TABLE.c.id)
-    .with_for_update(key_share=True),
+    .with_for_update(of=TABLE, key_share=True),
 )
 SELECT_WRITTEN = Statement(ProductRow, tenant.select(*COLUMNS).where(TABLE.c.id.in_(bindparam("ids", expanding=True))))
 UPDATE = tenant.update(TABLE)
