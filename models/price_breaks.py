@@ -32,4 +32,4 @@ class PriceBreaks(TypeDecorator[tuple[PriceBreak, ...]]):
 
     def process_result_value(self, value: list[tuple[int, str]] | None, dialect: Dialect) -> tuple[PriceBreak, ...]:  # noqa: ARG002 - the library's signature
         """Return the price breaks, an empty tuple for none."""
-        return tuple(PriceBreak(quantity, Decimal(price)) for quantity, price in value or ())
+        return tuple(PriceBreak(quantity, Decimal(price)) for quantity, price in value) if value else ()

@@ -73,7 +73,7 @@ class Product(Base):
     category: Mapped[str | None] = mapped_column(String(100))
     unit: Mapped[str] = mapped_column(String(50), default="each")
     price: Mapped[Decimal] = mapped_column(Money)
-    price_breaks: Mapped[tuple[PriceBreak, ...]] = mapped_column(PriceBreaks, nullable=True)
+    price_breaks: Mapped[tuple[PriceBreak, ...]] = mapped_column(PriceBreaks, nullable=True, default=())
     min_order_quantity: Mapped[int | None] = mapped_column(BigInteger)
     order_multiple: Mapped[int | None] = mapped_column(BigInteger)
     max_order_quantity: Mapped[int | None] = mapped_column(BigInteger)

@@ -1,4 +1,4 @@
-"""Products as JSON, in responses and requests (contract, sections 4 and 9.3)."""
+"""Products as JSON, in responses and requests (contract, sections 4, 9.3 and 9.4)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,8 @@ from app.schemas.base import (
     normalized,
     row_schema,
 )
-from models import Product
+from app.schemas.price_breaks import PriceBreakList
+from models import PriceBreak, Product
 from models.base import table
 
 TABLE = table(Product)
@@ -39,6 +40,10 @@ class ProductRow(Row):
     category: str | None
     unit: str
     price: Decimal
+    price_breaks: tuple[PriceBreak, ...]
+    min_order_quantity: int | None
+    order_multiple: int | None
+    max_order_quantity: int | None
     stock: int
     low_stock_threshold: int
     image_url: str | None
@@ -59,6 +64,10 @@ class ProductUpdate:
     category: str | NotGiven | None = NOT_GIVEN
     unit: str | NotGiven = NOT_GIVEN
     price: Decimal | NotGiven = NOT_GIVEN
+    price_breaks: tuple[PriceBreak, ...] | NotGiven = NOT_GIVEN
+    min_order_quantity: int | NotGiven | None = NOT_GIVEN
+    order_multiple: int | NotGiven | None = NOT_GIVEN
+    max_order_quantity: int | NotGiven | None = NOT_GIVEN
     low_stock_threshold: int | NotGiven = NOT_GIVEN
     image_url: str | NotGiven | None = NOT_GIVEN
     is_active: bool | NotGiven = NOT_GIVEN
@@ -123,6 +132,10 @@ class ProductUpdateFields(Schema):
     category = _text("category", allow_none=True)
     unit = _text("unit")
     price = Amount()
+    price_breaks = PriceBreakList()
+    min_order_quantity = fields.Integer(allow_none=True)
+    order_multiple = fields.Integer(allow_none=True)
+    max_order_quantity = fields.Integer(allow_none=True)
     low_stock_threshold = fields.Integer()
     image_url = fields.String(allow_none=True)
     is_active = fields.Boolean()

@@ -11,6 +11,7 @@ from app.context import Context
 from app.errors import BODY, InvalidParameterError, NotFoundError, RefusalError, refuse, reject
 from app.queries import rows
 from app.schemas.products import ProductKey, ProductRow
+from app.services import rule_contradictions
 from app.services.inventory import LockedProductRow
 from app.services.products import TABLE
 from app.services.unique_values import ExternalIdTakenError
@@ -98,11 +99,13 @@ class Catalogue:
 def decide(ctx: Context, write: ProductWrite, catalogue: Catalogue) -> ProductPlan:
     """Decide what a write does, and add it to the catalogue. A key that is an id never creates.
 
-    Raises NotFoundError for an unknown id, InvalidParameterError for a new product without a required field and for a
-    stock that is not the stored one, and otherwise RefusalError with every reason.
+    Raises NotFoundError for an unknown id, InvalidParameterError for a new product without a required field, a stock
+    that is not the stored one and quantity rules that contradict each other, and otherwise RefusalError with every
+    reason.
     """
     before = None if write.key is None else catalogue.find(write.key)
     plan = _creation(ctx, write) if before is None else _update(before, write)
+    _check_quantity_rules(write, plan)
     refuse(catalogue.refusals(plan))
     catalogue.add(plan)
     return plan
@@ -124,3 +127,13 @@ def _update(before: LockedProductRow, write: ProductWrite) -> ProductPlan:
         raise InvalidParameterError("stock", "stock is changed with inventory adjustments", parent=BODY)
     after = {name: write.fields.get(name, getattr(before, name)) for name in FIELDS}
     return ProductPlan(product_id=before.id, before=before, fields=after, stock=before.stock)
+
+
+def _check_quantity_rules(write: ProductWrite, plan: ProductPlan) -> None:
+    """Raise InvalidParameterError, for the first rule that the write sets, if it contradicts another one."""
+    if write.fields.keys().isdisjoint(rule_contradictions.NAMES):
+        return
+    for columns, message in rule_contradictions.find(plan.fields):
+        for column in columns:
+            if column in write.fields:
+                raise InvalidParameterError(rule_contradictions.NAMES[column], message, parent=BODY)

@@ -18,6 +18,7 @@ from app.schemas.customers import CUSTOMER, CustomerRow
 from app.schemas.orders import ORDER, OrderRow
 from app.schemas.products import PRODUCT, ProductRow
 from app.services import customers, orders, products
+from models import PriceBreak, PriceBreaks
 from models.base import Fixed, Instant
 
 FIRST, LAST = datetime.fromisoformat("1970-01-02"), datetime.fromisoformat("2200-01-01")
@@ -29,6 +30,8 @@ def values(kind: TypeEngine[Any], *, nullable: bool) -> st.SearchStrategy[Any]:
         known: st.SearchStrategy[Any] = st.datetimes(timezones=st.just(UTC), min_value=FIRST, max_value=LAST)
     elif isinstance(kind, Fixed):
         known = st.decimals(min_value=0, max_value=Decimal("9999999999.99"), places=kind.scale)
+    elif isinstance(kind, PriceBreaks):
+        return st.lists(st.builds(PriceBreak, st.integers(2), st.decimals(0, 100, places=2)), max_size=20).map(tuple)
     elif isinstance(kind, Boolean):
         known = st.booleans()
     else:
