@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam
+from sqlalchemy import Connection, bindparam
 
 from app.context import Context
 from app.product_import import comparison, staging, statements
@@ -21,7 +21,7 @@ from app.product_import.product_csv import ProductFields
 from app.product_import.staging import BATCH, IS_AFTER, IS_IN_BATCH, ROWS
 from app.product_import.statements import IS_SAME_PRODUCT
 from app.queries import search_index, tenant
-from app.queries.rows import Row, Statement
+from app.queries.rows import Parameters, Row, Statement
 from app.schemas.base import timestamp
 from app.services import deliveries
 from app.services.deliveries import StoredEvent
@@ -127,16 +127,21 @@ def apply(ctx: Context, claim: Claim, after: str, last: str) -> Counter[str]:
         changed = {row_id for row_id in connection.scalars(SELECT_IDS, batch) if locked.get(row_id, True)}
     taken = set(connection.scalars(SELECT_IDS_WITH_TAKEN_EXTERNAL_ID, batch))
     counts = Counter(_compare_again(ctx, changed | taken, locked, taken))
-    if staging.is_new(last):
-        connection.execute(statements.INSERT_OPENING_MOVEMENTS, batch)
-        counts["created"] = connection.execute(statements.INSERT_PRODUCTS, batch).rowcount
-    else:
-        counts["updated"] = connection.execute(statements.UPDATE_PRODUCTS, batch).rowcount
-        connection.execute(statements.INSERT_MOVEMENTS, batch)
+    counts += _write_products(connection, batch, is_new=staging.is_new(last))
     for statement in RECORD_CHANGES:
         connection.execute(statement, batch)
     deliveries.fan_out_all(ctx, _events(SELECT_EVENTS.all(connection, batch)))
     return counts
+
+
+def _write_products(connection: Connection, batch: Parameters, *, is_new: bool) -> Counter[str]:
+    """Insert or update the products of a batch, with their movements. Return the number of products by result."""
+    if is_new:
+        connection.execute(statements.INSERT_OPENING_MOVEMENTS, batch)
+        return Counter(created=connection.execute(statements.INSERT_PRODUCTS, batch).rowcount)
+    updated = connection.execute(statements.UPDATE_PRODUCTS, batch).rowcount
+    connection.execute(statements.INSERT_MOVEMENTS, batch)
+    return Counter(updated=updated)
 
 
 def _events(rows: Iterable[StagedEventsRow]) -> Iterator[StoredEvent]:
