@@ -4,13 +4,13 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from app.db import Database
 from models import AuditEntry, Event, InventoryMovement, Scope
 from tests.support import factories
 from tests.support.client import Client, Contract
+from tests.support.company import BulkCompany
 from tests.support.factories import Tenant
 from tests.support.servers import Server
 
@@ -18,36 +18,14 @@ PATH = "/bulk/inventory-adjustments"
 NOT_FOUND = {"status": 404, "error": "Product not found.", "code": "not_found"}
 
 
-class Stock:
+class Stock(BulkCompany):
     """A company, and methods to adjust the stock of its products."""
 
-    def __init__(self, client: Client, tenant: Tenant, database: Database) -> None:
-        self.client = client
-        self.tenant = tenant
-        self.database = database
-
-    def product(self, **fields: Any) -> str:
-        return factories.product(self.database, self.tenant.company_id, **{"stock": 10, **fields})
-
-    def adjust(self, *items: Any, key: str | None = None, **fields: Any) -> httpx.Response:
-        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        return self.client.post(PATH, json={"items": items, **fields}, headers=headers)
-
-    def results(self, *items: Any) -> list[dict[str, Any]]:
-        response = self.adjust(*items, mode="each")
-        assert response.status_code == 200, response.text
-        return list(response.json()["data"]["results"])
+    path = PATH
+    adjust = BulkCompany.send
 
     def stock(self, product_id: str) -> int:
         return int(self.client.get(f"/products/{product_id}").json()["data"]["stock"])
-
-    def count(self, model: type[Any]) -> int:
-        return factories.count(self.database, model, self.tenant.company_id)
-
-    def events(self) -> list[tuple[str, str, int]]:
-        with self.database.transaction() as session:
-            found = session.query(Event).filter_by(company_id=self.tenant.company_id).order_by(Event.id)
-            return [(event.type, event.entity_id, event.sequence) for event in found]
 
 
 @pytest.fixture

@@ -3,49 +3,30 @@
 import uuid
 from typing import Any
 
-import httpx
 import pytest
 
 from app.db import Database
 from models import AuditEntry, Event, InventoryMovement, Product
 from tests.support import factories
 from tests.support.client import Client
+from tests.support.company import BulkCompany
 from tests.support.factories import Tenant
 
 PATH = "/bulk/products"
 
 
-class Catalogue:
+class Catalogue(BulkCompany):
     """A company, and methods to write its products."""
 
-    def __init__(self, client: Client, tenant: Tenant, database: Database) -> None:
-        self.client = client
-        self.tenant = tenant
-        self.database = database
-
-    def product(self, **fields: Any) -> str:
-        return factories.product(self.database, self.tenant.company_id, **{"stock": 10, **fields})
+    path = PATH
+    write = BulkCompany.send
 
     def get(self, product_id: str) -> dict[str, Any]:
         return dict(self.client.get(f"/products/{product_id}").json()["data"])
 
-    def write(self, *items: Any, key: str | None = None, **fields: Any) -> httpx.Response:
-        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        return self.client.post(PATH, json={"items": items, **fields}, headers=headers)
-
-    def results(self, *items: Any) -> list[dict[str, Any]]:
-        response = self.write(*items, mode="each")
-        assert response.status_code == 200, response.text
-        return list(response.json()["data"]["results"])
-
     def counts(self) -> list[int]:
         models = (Product, InventoryMovement, AuditEntry, Event)
-        return [factories.count(self.database, model, self.tenant.company_id) for model in models]
-
-    def events(self) -> list[tuple[str, str, int]]:
-        with self.database.transaction() as session:
-            found = session.query(Event).filter_by(company_id=self.tenant.company_id).order_by(Event.id)
-            return [(event.type, event.entity_id, event.sequence) for event in found]
+        return [self.count(model) for model in models]
 
 
 @pytest.fixture

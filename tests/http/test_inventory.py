@@ -27,6 +27,7 @@ from models import (
 )
 from tests.support import factories
 from tests.support.client import Client, Contract, refusals
+from tests.support.company import Company
 from tests.support.factories import Tenant
 from tests.support.servers import Server
 
@@ -39,16 +40,8 @@ REASONS = (
 )
 
 
-class Warehouse:
+class Warehouse(Company):
     """A company, and methods to create what a test needs."""
-
-    def __init__(self, client: Client, tenant: Tenant, database: Database) -> None:
-        self.client = client
-        self.tenant = tenant
-        self.database = database
-
-    def product(self, **fields: Any) -> str:
-        return factories.product(self.database, self.tenant.company_id, **{"stock": 10, **fields})
 
     def insert(self, product_id: str, *rows: dict[str, Any]) -> list[str]:
         """Insert movements as they are, one minute apart from AT on; return their ids."""
@@ -98,7 +91,7 @@ class Warehouse:
 
     def counts(self) -> list[int]:
         models = (InventoryMovement, Event, AuditEntry)
-        return [factories.count(self.database, model, self.tenant.company_id) for model in models]
+        return [self.count(model) for model in models]
 
     def listed(self, path: str, **query: Any) -> list[str]:
         return [movement["id"] for movement in self.client.get(path, params=query).raise_for_status().json()["data"]]
