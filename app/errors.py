@@ -31,7 +31,7 @@
 
 To add a refusal: a class with its `code`, its message, and the pointer to the member that it concerns; an entry in
 docs/errors.md; an example in the document; a request that causes it in tests/http/test_errors.py. Not in this module:
-status codes and JSON (`app/http/errors.py`).
+status codes and JSON (`app/schemas/errors.py`), and responses (`app/http/errors.py`).
 """
 
 from collections.abc import Iterable
