@@ -22,7 +22,7 @@ from app.schemas.customers import CustomerKey
 from app.schemas.prices import PriceOverrideUpsert
 from app.schemas.products import ProductKey
 from app.schemas.reports import ReportRange
-from app.services import customers, movements, orders, price_writes, prices, product_writes, products
+from app.services import customers, movements, orders, price_writes, prices, product_writes, products, unique_values
 from app.services.price_plans import PriceWrite
 from app.services.product_plans import ProductWrite
 from models import CustomerStatus, MovementReason, OrderStatus
@@ -296,6 +296,29 @@ def test_an_index_serves_each_price_of_a_write(fresh_database: Database) -> None
         assert len(found) == 3
         for plan, table in zip(found, ("customers", "products", "price_overrides"), strict=True):
             assert not is_scan(plan, table), plan
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        (customers.TABLE, {"email": f"c{7:024}@example.com", "external_id": "CRM-8"}),
+        (customers.TABLE, {"external_id": "CRM-8"}),
+        (orders.TABLE, {"external_id": "SHOP-7"}),
+    ],
+)
+def test_an_index_finds_the_owners_of_unique_values(
+    fresh_database: Database, table: sa.Table, values: dict[str, object]
+) -> None:
+    tenant = factories.tenant(fresh_database)
+    fill(fresh_database, tenant.company_id)
+    vacuum(fresh_database)
+
+    (plan,) = plans(fresh_database, tenant.company_id, partial(unique_values.taken, table=table, values=values))
+    of_nulls = partial(unique_values.taken, table=table, values=dict.fromkeys(values))
+
+    assert plans(fresh_database, tenant.company_id, of_nulls) == []
+    assert sum(LOOKED_UP[table.name].search(line) is not None for line in plan.splitlines()) == len(values), plan
+    assert not is_scan(plan, table.name), plan
 
 
 SEARCH_INDEX_SCAN = {
