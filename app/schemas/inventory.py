@@ -8,12 +8,12 @@ from marshmallow import fields
 
 from app.errors import BODY, InvalidParameterError
 from app.queries.rows import Row
+from app.schemas import item_keys
 from app.schemas.base import DraftSchema, Json, NormalizedText, Schema, row_schema, stored_code
 from app.schemas.products import ProductKey, max_length
 from models import MovementReason
 
 MAX_REFERENCE = 255
-PRODUCT_NAMES = ("productId", "sku", "productExternalId")
 
 
 class InventoryMovementRow(Row):
@@ -97,12 +97,7 @@ class BulkInventoryAdjustmentSchema(InventoryAdjustmentFields, DraftSchema[BulkI
 
     def load(self, data: Json, **options: Any) -> BulkInventoryAdjustment:  # type: ignore[override]  # one object
         """Return the draft of an item. Raises InvalidParameterError unless it names its product exactly once."""
-        given = [name for name in PRODUCT_NAMES if name in data]
-        if not given:
-            raise InvalidParameterError("productId", "productId, sku or productExternalId is required", parent=BODY)
-        if len(given) > 1:
-            message = f"{given[1]} is not allowed together with {given[0]}"
-            raise InvalidParameterError(given[1], message, parent=BODY)
+        item_keys.check(data, item_keys.PRODUCT_NAMES)
         return super().load(data, **options)
 
 

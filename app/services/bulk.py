@@ -1,7 +1,7 @@
 """Bulk requests: decide on every item, then write those without an error (contract, section 9.3).
 
 The number of statements does not depend on the number of items. Not in this module: the rules of a single item, which
-are those of the operations for one product (`product_plans.py`, `adjustments.py`).
+are those of the single operations (`product_plans.py`, `adjustments.py`, `price_plans.py`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,11 @@ from app.errors import RefusalError
 from app.schemas.bulk import BulkRequest, Outcome, Written, refuse_if
 from app.schemas.errors import API_ERRORS, ApiDomainError
 from app.schemas.inventory import BulkInventoryAdjustment, InventoryMovementRow
+from app.schemas.prices import BulkPrice, PriceOverrideRow
 from app.schemas.products import BulkProduct, ProductRow
-from app.services import adjustments, product_plans, product_writes
+from app.services import adjustments, price_plans, price_writes, product_plans, product_writes
 from app.services.adjustments import Adjustment
+from app.services.price_plans import Named, PriceKey, PricePlan, PriceWrite
 from app.services.product_plans import Catalogue, ProductPlan, ProductWrite
 
 T = TypeVar("T")
@@ -23,13 +25,13 @@ UNKNOWN_ID = ""  # of a product that the company does not have
 
 
 class DuplicateItemError(RefusalError):
-    """An earlier item of a bulk request names the same product."""
+    """An earlier item of a bulk request names the same thing."""
 
     code = "duplicate_item"
 
-    def __init__(self) -> None:
-        """Set the message."""
-        super().__init__("An earlier item of this request names the same product. Merge the two items.")
+    def __init__(self, noun: str) -> None:
+        """Initialize with what both items name: 'product'."""
+        super().__init__(f"An earlier item of this request names the same {noun}. Merge the two items.")
 
 
 def upsert_products(ctx: Context, request: BulkRequest[BulkProduct]) -> list[Outcome[ProductRow]]:
@@ -66,6 +68,32 @@ def adjust_inventory(
     return _replaced(plans, [Written(movement, is_new=True) for movement in written])
 
 
+def upsert_prices(ctx: Context, request: BulkRequest[BulkPrice]) -> list[Outcome[PriceOverrideRow]]:
+    """Set price overrides.
+
+    Raises BulkRefusedError if an item has an error and the mode is `all`, and ConflictError like `price_writes`.
+    """
+    writes = [PriceWrite(item.customer, item.product, item) for item in _without_errors(request.items)]
+    plans = _replaced(request.items, _decide_prices(writes, price_writes.load(ctx, writes)))
+    refuse_if(request.mode, plans)
+    written = price_writes.apply(ctx, _without_errors(plans))
+    return _replaced(plans, [Written(price, before is None) for price, before in written])
+
+
+def _decide_prices(writes: Iterable[PriceWrite], named: Named) -> list[PricePlan | ApiDomainError]:
+    """Return for each write, in order, its plan or the error that it would raise."""
+    decisions, planned = list[PricePlan | ApiDomainError](), set[PriceKey]()
+    for write in writes:
+        try:
+            plan = price_plans.decide(named, write)
+        except API_ERRORS as error:
+            decisions.append(error)
+        else:
+            decisions.append(DuplicateItemError("customer and product") if plan.key in planned else plan)
+            planned.add(plan.key)
+    return decisions
+
+
 def _decide_products(
     ctx: Context, writes: Iterable[ProductWrite], catalogue: Catalogue
 ) -> list[ProductPlan | ApiDomainError]:
@@ -85,7 +113,7 @@ def _decide_products(
 def _decide_product(ctx: Context, write: ProductWrite, catalogue: Catalogue, planned: set[str]) -> ProductPlan:
     """Decide on a write. Raises DuplicateItemError for a product that is planned, and like `product_plans.decide`."""
     if write.key is not None and catalogue.identify(write.key) in planned:
-        raise DuplicateItemError
+        raise DuplicateItemError("product")
     return product_plans.decide(ctx, write, catalogue)
 
 

@@ -29,6 +29,7 @@ CLOSED_PARTS = {
     "ShippingAddressCreate",
     "BulkInventoryAdjustment",
     "BulkProduct",
+    "BulkPrice",
     "PriceBreakCreate",
 }
 
@@ -59,7 +60,12 @@ class TestRequests:
         assert [name for name, parameters in found.items() if not parameters & names] == []
 
     @pytest.mark.parametrize(
-        ("item", "single"), [("BulkProduct", "ProductUpsert"), ("BulkInventoryAdjustment", "InventoryAdjustmentCreate")]
+        ("item", "single"),
+        [
+            ("BulkProduct", "ProductUpsert"),
+            ("BulkInventoryAdjustment", "InventoryAdjustmentCreate"),
+            ("BulkPrice", "PriceOverrideUpsert"),
+        ],
     )
     def test_an_item_of_a_bulk_request_has_the_fields_of_the_single_request(self, item: str, single: str) -> None:
         properties = [_without_descriptions(SCHEMAS[name]["properties"]) for name in (item, single)]

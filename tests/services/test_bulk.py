@@ -7,6 +7,7 @@ import pytest
 from app.db import Database
 from app.schemas import bulk as requests
 from app.schemas.inventory import BULK_INVENTORY_ADJUSTMENT
+from app.schemas.prices import BULK_PRICE
 from app.schemas.products import BULK_PRODUCT
 from app.services import bulk
 from tests.support import factories
@@ -42,3 +43,19 @@ def test_adjustments(database: Database, tenant: Tenant, number: int) -> None:
 
     assert len(outcomes) == 2 * number
     assert len(statements) == 9
+
+
+@pytest.mark.parametrize("number", [1, 300])
+def test_prices(database: Database, tenant: Tenant, number: int) -> None:
+    customer = factories.customer(database, tenant.company_id)
+    products = factories.products(database, tenant.company_id, number)
+    counts = []
+    for price in (1, 2, 2):  # create, update, leave unchanged
+        items = [{"customerId": customer, "productId": product, "price": price} for product in products]
+        request = requests.load({"mode": "each", "items": [*items, {**items[0], "productId": "x"}]}, BULK_PRICE)
+        with database.transaction(write=True) as session, counted(session) as statements:
+            outcomes = bulk.upsert_prices(factories.context(session, tenant.company_id), request)
+        assert len(outcomes) == number + 1
+        counts.append(len(statements))
+
+    assert counts == [6, 6, 3]
