@@ -53,10 +53,11 @@ SELECT = (
 )
 HAS_ID = TABLE.c.id.in_(bindparam("ids", expanding=True))
 HAS_SKU = TABLE.c.sku.in_(bindparam("skus", expanding=True))
-# A subquery for each key: with OR, SQLite would read all products of the company. Most orders have only ids.
-NAMED_IDS = sa.union_all(tenant.select(TABLE.c.id).where(HAS_ID), tenant.select(TABLE.c.id).where(HAS_SKU))
+# A subquery for each key: with OR, SQLite would read all products of the company. Most orders have only ids. A join, so
+# that PostgreSQL finds the products that a concurrent transaction is changing (`product_writes.py`).
+NAMED = sa.union(tenant.select(TABLE.c.id).where(HAS_ID), tenant.select(TABLE.c.id).where(HAS_SKU)).subquery("named")
 SELECT_BY_ID = SELECT.where(HAS_ID)
-SELECT_BY_ID_OR_SKU = SELECT.where(TABLE.c.id.in_(NAMED_IDS))
+SELECT_BY_ID_OR_SKU = SELECT.join(NAMED, TABLE.c.id == NAMED.c.id)
 READ_BY_ID = Statement(OrderedProductRow, SELECT_BY_ID)
 READ_BY_ID_OR_SKU = Statement(OrderedProductRow, SELECT_BY_ID_OR_SKU)
 # The products are locked, the price overrides are not.

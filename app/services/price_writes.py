@@ -9,7 +9,7 @@ are locked against deletion only: an order does not wait for a price, and a pric
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Table, bindparam
@@ -51,30 +51,28 @@ class WrittenPrice(NamedTuple):
     before: PriceTerms | None
 
 
-def _has_key(table: Table, columns: Sequence[str]) -> sa.ColumnElement[bool]:
-    """Return the condition that a row has one of the given keys.
+def _select_named(table: Table, columns: Sequence[str]) -> sa.Select[Any]:
+    """Select the columns, which are keys, of the rows that have one of the given keys.
 
     A subquery for each key: SQLite would read all rows of the company to find those that have any of several keys.
+    A join, so that PostgreSQL finds the rows that a concurrent transaction is changing (`product_writes.py`).
     """
     ids = (
         tenant.select(table.c.id).where(table.c[name].in_(bindparam(f"{name}s", expanding=True))) for name in columns
     )
-    return table.c.id.in_(sa.union_all(*ids))
+    named = sa.union(*ids).subquery("named")
+    return tenant.select(*(table.c[name] for name in columns)).join(named, table.c.id == named.c.id)
 
 
 CUSTOMER_KEYS = ("id", "email", "external_id")
 PRODUCT_KEYS = ("id", "sku", "external_id")
-SELECT_CUSTOMERS = Statement(
-    CustomerKeysRow,
-    tenant.select(*(CUSTOMERS.c[name] for name in CUSTOMER_KEYS)).where(_has_key(CUSTOMERS, CUSTOMER_KEYS)),
-)
+SELECT_CUSTOMERS = Statement(CustomerKeysRow, _select_named(CUSTOMERS, CUSTOMER_KEYS))
 # Locked so that no product is deleted before its price is written, in the order of the ids like all locks of products.
 SELECT_PRODUCTS_FOR_SHARE = Statement(
     ProductKeysRow,
-    tenant.select(*(PRODUCTS.c[name] for name in PRODUCT_KEYS))
-    .where(_has_key(PRODUCTS, PRODUCT_KEYS))
+    _select_named(PRODUCTS, PRODUCT_KEYS)
     .order_by(PRODUCTS.c.id)
-    .with_for_update(read=True, key_share=True),
+    .with_for_update(of=PRODUCTS, read=True, key_share=True),
 )
 ROW_KEY = sa.tuple_(TABLE.c.customer_id, TABLE.c.product_id)
 SELECT_STORED = tenant.select(*prices.COLUMNS, TABLE.c.id, TABLE.c.customer_id).where(

@@ -1,11 +1,9 @@
 """Products that are written together: in their order, with a number of statements that does not grow."""
 
-import contextlib
 from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
-import sqlalchemy as sa
 
 from app.context import Context
 from app.db import Database
@@ -14,8 +12,8 @@ from app.schemas.products import ProductKey, ProductUpsert
 from app.services import product_plans, product_writes
 from app.services.product_plans import ProductWrite
 from app.services.product_writes import WrittenProduct
-from models import AuditEntry, Event, InventoryMovement, Product
-from tests.support import factories, waiting
+from models import AuditEntry, Event, InventoryMovement
+from tests.support import factories
 from tests.support.factories import Tenant
 from tests.support.statements import counted
 
@@ -114,37 +112,3 @@ def test_only_an_unknown_id_is_not_found_and_a_new_product_needs_name_and_price(
             with pytest.raises(InvalidParameterError, match=f"{missing} is required") as caught:
                 product_plans.decide(ctx, named("A", **fields), catalogue)
             assert caught.value.pointer == f"/{missing}"
-
-
-@pytest.mark.parametrize("plan", ["hashjoin", "nestloop", "mergejoin"])
-def test_products_that_a_concurrent_transaction_changes_are_found(
-    database: Database, tenant: Tenant, plan: str
-) -> None:
-    """PostgreSQL evaluates a statement again for a row that has changed, in a way that depends on the plan."""
-    ids = factories.products(database, tenant.company_id, 500)[:3]
-    with database.transaction(write=True) as session:
-        session.execute(sa.text("ANALYZE products"))
-    writes = [ProductWrite(key=ProductKey("id", product_id), fields={"name": "Ours"}) for product_id in ids]
-
-    def load() -> list[bool]:
-        with database.transaction(write=True) as session:
-            if not database.is_sqlite:
-                for name in {"hashjoin", "nestloop", "mergejoin"} - {plan}:
-                    session.execute(sa.text(f"SET LOCAL enable_{name} = off"))
-            catalogue = product_writes.load(factories.context(session, tenant.company_id), writes)
-            return [catalogue.find(ProductKey("id", product_id)) is not None for product_id in ids]
-
-    with contextlib.ExitStack() as stack, database.transaction(write=True) as session:
-        session.execute(sa.update(Product).where(Product.id == ids[1]).values(name="Theirs"))
-        (loaded,) = stack.enter_context(waiting.threads(load))
-        if not database.is_sqlite:
-            waiting.eventually(lambda: is_waiting(database), "the statement to wait")
-
-    assert loaded.result() == [True] * 3
-
-
-def is_waiting(database: Database) -> bool:
-    """Return whether a transaction of PostgreSQL waits for a lock on products."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FROM products%'"
-    with database.transaction() as session:
-        return bool(session.scalar(sa.text(query)))
