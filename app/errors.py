@@ -8,8 +8,7 @@
       + InvalidItemError             app/schemas/errors.py, the 400 of an item
       + RefusalError                 422, each class with its code
         · CustomerNotFoundError, CustomerBlockedError, EmailTakenError
-        · ProductNotFoundError, ProductInactiveError
-        · InsufficientStockError, OrderTotalError
+        · ProductNotFoundError, ProductInactiveError, InsufficientStockError, OrderTotalError
         · QuantityNotAllowedError    app/services/quantity_rules.py
         · StatusTransitionError, RestockWithoutCancelError
         · StockChangedError, StockTooLargeError    app/services/adjustments.py
