@@ -33,13 +33,17 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One operation of the document. `scope` is None if it is public, or if every valid API key may call it."""
+    """One operation of the document. `scope` is None if it is public, or if every valid API key may call it.
+
+    An operation that is read-only runs in a read transaction: every GET, and others that the document marks.
+    """
 
     id: str
     tag: str
     method: str
     path: str
     is_public: bool
+    is_read_only: bool
     scope: Scope | None
     definition: Document
 
@@ -119,6 +123,7 @@ def _operation(path: str, method: str, definition: Document) -> Operation:
         method=method.upper(),
         path=path,
         is_public=definition.get("security") == [],
+        is_read_only=method == "get" or definition.get("x-read-only", False),
         scope=_scope(where, definition),
         definition=definition,
     )

@@ -4,9 +4,10 @@ from typing import Any
 
 from app.context import Context
 from app.schemas.base import Json, StatusResponse, created, envelope
+from app.schemas.order_previews import order_preview
 from app.schemas.orders import ORDER_CREATE, ORDER_STATUS_UPDATE, order_detail, order_with_items
 from app.schemas.times import load_times
-from app.services import orders
+from app.services import order_previews, orders
 
 
 def list_orders(ctx: Context, **query: Any) -> Json:
@@ -25,6 +26,11 @@ def create_order(ctx: Context, body: Json) -> StatusResponse:
     """Place an order and return it."""
     order, items = orders.place(ctx, ORDER_CREATE.load(body))
     return created({"data": order_detail(order, items)}, f"/orders/{order.id}")
+
+
+def preview_order(ctx: Context, body: Json) -> Json:
+    """Return what would happen if an order was placed."""
+    return {"data": order_preview(order_previews.preview(ctx, ORDER_CREATE.load(body)))}
 
 
 def update_order_status(ctx: Context, order_id: str, body: Json) -> Json:

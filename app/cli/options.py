@@ -8,9 +8,11 @@ from decimal import Decimal
 import click
 
 from app import config
+from app.schemas.base import stored_code
 from app.schemas.times import end_of_day, parse_time
 
 MAX_COUNT = 1_000_000_000
+MAX_QUANTITY = 1_000_000  # of an item of an order
 MAX_INTEGER = 2**53 - 1  # the largest number of the document
 
 
@@ -98,6 +100,22 @@ class Count(click.ParamType[int]):
         return number
 
 
+class _OrderItem(click.ParamType[tuple[str, int]]):
+    name = "item"
+
+    def convert(
+        self, value: str | tuple[str, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Read a sku and a quantity. The sku may contain `=` itself."""
+        if isinstance(value, tuple):
+            return value
+        sku, _, quantity = value.rpartition("=")
+        sku = stored_code(TEXT.convert(sku, param, ctx))
+        if not sku:
+            self.fail(f"'{value}' is not a SKU and a quantity like WDG-1=12.", param, ctx)
+        return sku, Count(1, MAX_QUANTITY).convert(quantity, param, ctx)
+
+
 class _RateLimit(click.ParamType[str]):
     name = "limit"
 
@@ -121,6 +139,7 @@ DEFAULT_RATE_LIMIT = "default"
 TEXT = _Text()
 TIME = _Time()
 END_TIME = _EndTime()
+ORDER_ITEM = _OrderItem()
 NUMBER = _Number()
 RATE_LIMIT = _RateLimit()
 RATE_LIMIT_OR_DEFAULT = _RateLimitOrDefault()

@@ -1,6 +1,6 @@
 """`distribu order`: the orders of a company (contract, section 5). Only the API places and changes orders."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import click
@@ -9,8 +9,9 @@ from app.cli import listing, options, output, runtime
 from app.queries.listing import MAX_LIMIT
 from app.schemas.base import Json
 from app.schemas.customers import CustomerRow
-from app.schemas.orders import OrderItemRow, order_detail, order_with_items
-from app.services import customers, orders, pricing
+from app.schemas.order_previews import order_preview
+from app.schemas.orders import OrderCreate, OrderItemCreate, OrderItemRow, order_detail, order_with_items
+from app.services import customers, order_previews, orders, pricing
 from models import OrderStatus
 
 AMOUNTS = ("subtotal", "tax", "shipping", "total")
@@ -18,7 +19,7 @@ AMOUNTS = ("subtotal", "tax", "shipping", "total")
 
 @click.group()
 def order() -> None:
-    """List and show orders."""
+    """List and show orders, and preview new ones."""
 
 
 @order.command(name="list")
@@ -90,6 +91,32 @@ def show(order_id: str, slug: str, as_json: bool) -> None:
     columns = ["sku", "product", "quantity", "unitPrice", "amount"]
     output.records([_item(item) for item in items], as_json=False, columns=columns, empty="No items.")
     output.details({name: detail[name] for name in AMOUNTS})
+
+
+@order.command()
+@click.argument("items", metavar="SKU=QUANTITY...", type=options.ORDER_ITEM, nargs=-1, required=True)
+@options.company
+@click.option(
+    "--customer", metavar="EMAIL_OR_ID", type=options.TEXT, required=True, help="The email or id of the customer."
+)
+@options.as_json
+def preview(items: Sequence[tuple[str, int]], slug: str, customer: str, as_json: bool) -> None:
+    """Show what an order would cost, and whether it can be placed.
+
+    Nothing is stored or reserved. Prices are those of the customer.
+    """
+    named = [OrderItemCreate(sku=sku, quantity=quantity) for sku, quantity in items]
+    with runtime.company_context(slug) as ctx:
+        draft = OrderCreate(customer_id=customers.find(ctx, customer).id, items=named)
+        content = order_preview(order_previews.preview(ctx, draft))
+    if as_json:
+        output.document(content)
+        return
+    columns = ["sku", "productName", "quantity", "unitPrice", "listPrice", "available", "lineTotal"]
+    output.records(content["items"], as_json=False, columns=columns, empty="No items.")
+    output.details({name: content[name] for name in AMOUNTS})
+    empty = "The order can be placed."
+    output.records(content["problems"], as_json=False, columns=["pointer", "message"], empty=empty)
 
 
 def _header(detail: Json, customer: CustomerRow | None) -> Json:

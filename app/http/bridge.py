@@ -55,11 +55,11 @@ class Bridge:
         await send({"type": "http.response.body", "body": body})
 
     def _threads(self, scope: Scope) -> ThreadPoolExecutor:
-        if scope["method"] not in {"GET", "HEAD"}:
-            return self._write_threads
         operation = state_of(scope).operation
-        is_report = operation is not None and operation.tag == REPORT_TAG
-        return self._report_threads if is_report else self._read_threads
+        assert operation is not None  # OperationMiddleware runs first
+        if not operation.is_read_only:
+            return self._write_threads
+        return self._report_threads if operation.tag == REPORT_TAG else self._read_threads
 
     def _respond(self, environ: Environ) -> Response:
         started: list[tuple[int, Headers]] = []

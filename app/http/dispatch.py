@@ -24,7 +24,6 @@ from app.spec import Operation
 
 Handler = Callable[..., Any]
 View = Callable[..., flask.Response]
-READING_METHODS = frozenset({"GET"})
 
 
 class HandlerResolver(Resolver):  # type: ignore[misc]  # Connexion is not typed
@@ -78,7 +77,7 @@ class Dispatcher:
     def _view(self, operation: Operation, handler: Handler) -> View:
         if operation.is_public:
             return lambda **_path: self._serve_public(handler, _state())
-        if operation.method in READING_METHODS:
+        if operation.is_read_only:
             return lambda **_path: self._read(handler, _state())
         return lambda **_path: self._write(operation, handler, _state())
 

@@ -103,10 +103,11 @@ def _refusal(error: RefusalError) -> Rejection:
         status=HTTPStatus.UNPROCESSABLE_ENTITY,
         code=error.code,
         message=str(error),
-        details=[_detail(refusal) for refusal in error.refusals],
+        details=[detail(refusal) for refusal in error.refusals],
         results=error.results if isinstance(error, BulkRefusedError) else (),
     )
 
 
-def _detail(refusal: RefusalError) -> ErrorDetail:
+def detail(refusal: RefusalError) -> ErrorDetail:
+    """Return the entry of `details` for a violated business rule."""
     return ErrorDetail(pointer=refusal.pointer, code=refusal.code, message=str(refusal), data=refusal.data)

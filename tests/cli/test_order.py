@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from app.db import Database
+from app.schemas.order_previews import order_preview
 from app.schemas.orders import ORDER_CREATE, OrderStatusUpdate, order_detail, order_with_items
-from app.services import orders
+from app.services import order_previews, orders
 from models import OrderStatus
 from tests.cli.conftest import Command, listed
 from tests.support import factories
@@ -153,3 +154,63 @@ class TestShow:
 
         assert outcome.error == "Order not found."
         assert outcome.code == 1
+
+
+class TestPreview:
+    @pytest.fixture(autouse=True)
+    def catalogue(self, fresh_database: Database, shop: Tenant) -> None:
+        factories.product(fresh_database, shop.company_id, name="Widget", sku="W=1", stock=10)
+        factories.product(fresh_database, shop.company_id, name="Gadget", sku="G-1", stock=10, order_multiple=4)
+
+    def test_json_equals_that_of_the_api(
+        self, distribu: Command, shop: Tenant, fresh_database: Database, customer_id: str
+    ) -> None:
+        items = [{"sku": "W=1", "quantity": 11}, {"sku": "G-1", "quantity": 5}, {"sku": "none", "quantity": 1}]
+        draft = ORDER_CREATE.load({"customerId": customer_id, "items": items})
+
+        options = ["--company", shop.slug, "--customer", "orders@acme.com", "--json"]
+        shown = distribu("order", "preview", "W=1=11", "G-1=5", " none =1", *options).json
+
+        with fresh_database.transaction() as session:
+            ctx = factories.context(session, shop.company_id)
+            expected = order_preview(order_previews.preview(ctx, draft))
+        assert shown == expected
+        assert list(shown) == list(expected)
+        assert [problem["code"] for problem in shown["problems"]] == [
+            "insufficient_stock",
+            "quantity_not_allowed",
+            "product_not_found",
+        ]
+
+    def test_prints_items_amounts_and_problems(self, distribu: Command, shop: Tenant, customer_id: str) -> None:
+        options = ["--company", shop.slug, "--customer", customer_id]
+
+        outcome = distribu("order", "preview", "W=1=2", *options)
+        assert (outcome.code, outcome.err) == (0, "The order can be placed.\n")
+        assert "Widget" in outcome.out
+        assert "17.00" in outcome.out
+
+        outcome = distribu("order", "preview", "G-1=3", *options)
+        assert outcome.code == 0
+        assert "Gadget can be ordered in multiples of 4." in outcome.out
+
+    @pytest.mark.parametrize(
+        ("item", "message"),
+        [
+            ("W-1", "'W-1' is not a SKU and a quantity like WDG-1=12."),
+            ("=1", "'=1' is not a SKU and a quantity like WDG-1=12."),
+            ("W-1=x", "'x' is not a whole number."),
+            ("W-1=0", "0 is not between 1 and 1000000."),
+            ("W-1=1000001", "1000001 is not between 1 and 1000000."),
+        ],
+    )
+    def test_an_invalid_item_is_rejected(self, distribu: Command, shop: Tenant, item: str, message: str) -> None:
+        outcome = distribu("order", "preview", item, "--company", shop.slug, "--customer", "orders@acme.com")
+
+        assert outcome.code == 2
+        assert message in outcome.err
+
+    def test_an_unknown_customer_is_rejected(self, distribu: Command, shop: Tenant) -> None:
+        outcome = distribu("order", "preview", "W=1=1", "--company", shop.slug, "--customer", "unknown@example.com")
+
+        assert (outcome.code, outcome.error) == (1, "Customer not found.")

@@ -52,7 +52,7 @@ def _correct_body(path: str, body: dict[str, Any]) -> None:
             body["since"] = "2026-01-01"
     if path.startswith("/products/") and path.endswith("/inventory-adjustments"):
         _fit_adjustment(body)
-    if path == "/orders":
+    if path in {"/orders", "/order-previews"}:
         for item in body["items"]:
             _name_one_product(item)
 
