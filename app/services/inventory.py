@@ -181,7 +181,7 @@ def _update(ctx: Context, products: Products, last: Mapping[str, Movement], chan
 
 def _insert(ctx: Context, movements: Sequence[Movement]) -> None:
     """Insert movements. A column that is null in all of them is left out, which makes an order cheaper."""
-    optional = [name for name in OPTIONAL if any(getattr(each.plan, name) is not None for each in movements)]
+    optional = [name for name in OPTIONAL if any(getattr(movement.plan, name) is not None for movement in movements)]
     inserted = [
         {
             "id": movement.id,
