@@ -71,6 +71,7 @@ class Listing(Generic[RowT]):
         parent: Mapping[str, Condition] | None = None,
         key: str = "id",
         columns: Sequence[AnyColumn] | None = None,
+        find_deleted: Callable[[Context, str], datetime | None] | None = None,
     ) -> None:
         """List the columns of `table` that the row type has. Raises TypeError when it does not fit them.
 
@@ -79,7 +80,8 @@ class Listing(Generic[RowT]):
         `updated_since`, and a list of a table with a `search_text` has `search`.
 
         `parent` has filters that are always given. Among the rows that pass them, `key` identifies a row: it is the
-        cursor. `columns` replaces the columns of the table with expressions.
+        cursor. `columns` replaces the columns of the table with expressions. `find_deleted` returns the `created_at` of
+        a row that has been deleted, so that a client can continue from it.
         """
         self._row_type = row_type
         self._table = table
@@ -89,6 +91,7 @@ class Listing(Generic[RowT]):
         self._filters = {**filters, **self._parent}
         self._created_at_filters = created_at_filters or {}
         self._lookups = lookups or {}
+        self._find_deleted = find_deleted
         self._statement = functools.cache(self._build)
         is_cursor = (self._key == bindparam(CURSOR), *self._parent.values())
         self._select_created_at = tenant.select(table.c.created_at).where(*is_cursor)
@@ -100,7 +103,7 @@ class Listing(Generic[RowT]):
 
         `limit` is clamped to 1..100. Executes one statement, and one more for each of: the position of a cursor, the
         candidates for `search`, and for `updated_since` the older rows if newer ones do not fill the page, and on
-        PostgreSQL the locks of writers. Raises InvalidCursorError if the company has no row with that id.
+        PostgreSQL the locks of writers. Raises InvalidCursorError if the company has and had no row with that id.
         """
         limit = min(max(limit, 1), MAX_LIMIT)
         given = {name: value for name, value in {**filters, CURSOR: cursor}.items() if value is not None}
@@ -124,6 +127,8 @@ class Listing(Generic[RowT]):
     def _created_at(self, ctx: Context, parameters: Parameters) -> datetime:
         """Return the other half of a cursor's position in the list."""
         created_at: datetime | None = ctx.session.execute(self._select_created_at, parameters).scalar_one_or_none()
+        if created_at is None and self._find_deleted is not None:
+            created_at = self._find_deleted(ctx, str(parameters[CURSOR]))
         if created_at is None:
             raise InvalidCursorError
         return created_at

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import orjson
 from sqlalchemy import bindparam
 
 from app.context import Context
@@ -10,14 +11,27 @@ from app.queries import listing, rows, tenant
 from app.queries.rows import Statement
 from app.schemas.base import stored_code
 from app.schemas.products import ProductRow
-from models import Product
+from app.schemas.times import parse_time
+from models import Event, EventType, Product
 from models.base import table
 
 TABLE = table(Product)
 COLUMNS = rows.columns(ProductRow, TABLE)
 SELECT_ONE = Statement(ProductRow, tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id")))
 SELECT_ID_BY_SKU = tenant.select(TABLE.c.id).where(TABLE.c.sku == bindparam("sku"))
+EVENTS = table(Event)
+SELECT_DELETED_PAYLOAD = tenant.select(EVENTS.c.payload).where(
+    EVENTS.c.entity_id == bindparam("id"), EVENTS.c.type == EventType.PRODUCT_DELETED
+)
 IS_LOW_STOCK = TABLE.c.stock <= TABLE.c.low_stock_threshold
+
+
+def _find_deleted(ctx: Context, product_id: str) -> datetime | None:
+    """Return when a product was created that has been deleted since, as long as the event of its deletion is stored."""
+    payload = ctx.session.execute(SELECT_DELETED_PAYLOAD, tenant.params(ctx, id=product_id)).scalar_one_or_none()
+    return None if payload is None else parse_time(orjson.loads(payload)["data"]["createdAt"])
+
+
 LISTING = listing.Listing(
     ProductRow,
     TABLE,
@@ -29,6 +43,7 @@ LISTING = listing.Listing(
         "is_not_low_stock": ~IS_LOW_STOCK,
     },
     lookups={"sku": TABLE.c.sku, "external_id": TABLE.c.external_id, "barcode": TABLE.c.barcode},
+    find_deleted=_find_deleted,
 )
 
 

@@ -172,6 +172,16 @@ class TestListProducts:
         assert response.json()["error"] == "Invalid cursor."
         assert response.json()["details"][0]["pointer"] == "/query/cursor"
 
+    def test_a_deleted_product_is_still_a_cursor(self, client: Client, tenant: Tenant, database: Database) -> None:
+        ids = factories.products(database, tenant.company_id, 5)
+        first = client.get("/products", params={"limit": 2}).json()
+        cursor = first["pagination"]["nextCursor"]
+        client.delete(f"/products/{cursor}")
+
+        rest = client.get("/products", params={"limit": 3, "cursor": cursor}).json()
+
+        assert [product["id"] for product in first["data"] + rest["data"]] == ids[::-1]
+
     def test_a_cursor_of_another_company_is_rejected_like_an_unknown_one(
         self, client: Client, tenant: Tenant, database: Database
     ) -> None:
