@@ -13,7 +13,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, MetaData, Numeric, String, Table
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 ID_LENGTH = 25
@@ -35,8 +38,8 @@ def new_id(now: datetime) -> str:
     with _lock:
         last = _last_numbers.get(milliseconds)
         number = secrets.randbits(76) if last is None else last + 1 + secrets.randbits(48)
-        if len(_last_numbers) >= MAX_REMEMBERED:
-            _last_numbers.clear()
+        if last is None and len(_last_numbers) >= MAX_REMEMBERED:
+            del _last_numbers[next(iter(_last_numbers))]  # the oldest
         _last_numbers[milliseconds] = number
     return _time_prefix(milliseconds) + _base36(number, 15)
 
@@ -84,6 +87,23 @@ class Instant(TypeDecorator[datetime]):
         if value is None or dialect.name == "postgresql":
             return value  # type: ignore[no-any-return]  # psycopg gives a datetime
         return datetime.fromtimestamp(value / 1000, UTC)
+
+
+class NextMillisecond(FunctionElement[datetime]):
+    """A millisecond after an Instant."""
+
+    type = Instant()
+    inherit_cache = True
+
+
+@compiles(NextMillisecond)
+def _next_millisecond(element: NextMillisecond, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)} + INTERVAL '1 millisecond')"
+
+
+@compiles(NextMillisecond, "sqlite")
+def _next_millisecond_of_sqlite(element: NextMillisecond, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)} + 1)"
 
 
 class Fixed(TypeDecorator[Decimal]):

@@ -79,6 +79,7 @@ class Product(Base):
     max_order_quantity: Mapped[int | None] = mapped_column(BigInteger)
     stock: Mapped[int] = mapped_column(BigInteger, default=0)
     movement_sequence: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # of the last movement
+    counted_at: Mapped[datetime | None] = mapped_column(Instant)  # when a count last found the recorded stock
     low_stock_threshold: Mapped[int] = mapped_column(BigInteger, default=5)
     image_url: Mapped[str | None] = mapped_column(String(2048))
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)

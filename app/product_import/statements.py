@@ -19,6 +19,7 @@ from app.services import audit, events
 from app.services.inventory import MOVEMENTS
 from app.services.products import TABLE as PRODUCTS
 from models import OPENING_SEQUENCE, EventType, MovementReason
+from models.base import NextMillisecond
 
 IS_SAME_PRODUCT = tenant.where(PRODUCTS) & (PRODUCTS.c.id == ROWS.c.product_id)
 IS_LOW_STOCK = ROWS.c.low_stock_id.is_not(None)  # whether stock falls to the threshold
@@ -46,6 +47,9 @@ def _of_product(column: Column[T]) -> ColumnElement[T]:
 
 # A transaction that waited for the lock may have started before the change that it waited for.
 UPDATED_AT = sa.case((PRODUCTS.c.updated_at > REQUEST_TIME, PRODUCTS.c.updated_at), else_=REQUEST_TIME)
+UPDATED_TIME, COUNTED_AT = _of_product(PRODUCTS.c.updated_at), _of_product(PRODUCTS.c.counted_at)
+# Of the movement before that of the import, which comes later, so that lists have them in the order of their sequence.
+PREVIOUS_TIME = sa.case((ROWS.c.seen_updated_at < COUNTED_AT, COUNTED_AT), else_=ROWS.c.seen_updated_at)
 UPDATED_COLUMNS = [*(field for field in FIELDS.values() if field != "sku"), "search_text"]
 # The same id in several tables: of the audit entry, the movement and the event of a change.
 IDENTITY: Columns = {"id": ROWS.c.id, "company_id": ROWS.c.company_id}
@@ -104,7 +108,7 @@ INSERT_MOVEMENTS = _insert(
         "stock_before": ROWS.c.seen_stock,
         "stock_after": ROWS.c.stock,
         **ORIGIN,
-        "created_at": _of_product(PRODUCTS.c.updated_at),
+        "created_at": sa.case((PREVIOUS_TIME >= UPDATED_TIME, NextMillisecond(PREVIOUS_TIME)), else_=UPDATED_TIME),
     },
     IS_STOCK_CHANGED,
 )

@@ -99,7 +99,7 @@ def apply(ctx: Context, products: Products, planned: Sequence[NewMovement]) -> l
     """
     if not planned:
         return []
-    ctx = not_before(ctx, max(products[movement.product_id].updated_at for movement in planned))
+    ctx = not_before(ctx, max(inventory.earliest_time(products[movement.product_id]) for movement in planned))
     moved = inventory.move(ctx, products, planned)
     audit.record_all(ctx, [_entry(movement) for movement in moved.movements])
     events.publish_all(ctx, _events(ctx, moved))

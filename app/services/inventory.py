@@ -21,13 +21,14 @@ from app.schemas.events import NewEvent
 from app.schemas.products import ProductRow
 from app.services.products import TABLE
 from models import OPENING_SEQUENCE, InventoryMovement, MovementReason, new_id
-from models.base import table
+from models.base import MILLISECOND, table
 
 
 class LockedProductRow(ProductRow):
     """A product whose row is locked, so that its stock can be moved."""
 
     movement_sequence: int
+    counted_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,6 +134,15 @@ def move(ctx: Context, products: Products, plans: Sequence[NewMovement]) -> Move
     return Moved(movements, [event for id_ in last for event in _low_stock(products[id_], last[id_])])
 
 
+def earliest_time(product: LockedProductRow) -> datetime:
+    """Return the earliest time of the next movement of a product, so that lists have them in the order of `sequence`.
+
+    A request that waited for the lock may have begun before the change that it waited for, or in the same millisecond.
+    """
+    previous = product.updated_at if product.counted_at is None else max(product.updated_at, product.counted_at)
+    return previous + MILLISECOND
+
+
 def open_products(ctx: Context, products: Iterable[NewStock]) -> None:
     """Insert the opening rows of products that will be inserted next: also those without stock."""
     reason = MovementReason.OPENING
@@ -152,12 +162,9 @@ def open_products(ctx: Context, products: Iterable[NewStock]) -> None:
 
 
 def _movement(ctx: Context, product: LockedProductRow, plan: NewMovement, last: Movement | None) -> Movement:
-    """Return the next movement of a product, after the last one of this batch.
-
-    A request that waited for the lock may have begun before the change that it waited for, but its own comes later.
-    """
+    """Return the next movement of a product, after the last one of this batch."""
     sequence, before = (product.movement_sequence, product.stock) if last is None else (last.sequence, last.stock_after)
-    at = max(ctx.now, product.updated_at)
+    at = max(ctx.now, earliest_time(product)) if last is None else last.created_at
     return Movement(new_id(at), plan, sequence + 1, before, before + plan.delta, at)
 
 
@@ -171,6 +178,7 @@ def _update(ctx: Context, products: Products, last: Mapping[str, Movement], chan
             stock=movement.stock_after,
             movement_sequence=movement.sequence,
             updated_at=movement.created_at if product_id in changed else products[product_id].updated_at,
+            counted_at=products[product_id].counted_at if product_id in changed else movement.created_at,
         )
         for product_id, movement in last.items()
     ]

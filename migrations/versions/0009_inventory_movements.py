@@ -33,6 +33,7 @@ def upgrade() -> None:
     op.add_column("products", sa.Column("external_id", sa.String(255)))
     op.add_column("products", sa.Column("barcode", sa.String(14)))
     op.add_column("products", sa.Column("movement_sequence", sa.BigInteger, nullable=False, server_default="0"))
+    op.add_column("products", sa.Column("counted_at", Instant))
     op.add_column("orders", sa.Column("has_movements", sa.Boolean))
     _movements()
     _make_append_only()
@@ -51,7 +52,7 @@ def downgrade() -> None:
     for index in ("ix_products_low_stock", "ix_products_barcode", "uq_products_company_id_external_id"):
         op.drop_index(index, "products", if_exists=True)
     op.drop_column("orders", "has_movements")
-    for column in ("movement_sequence", "barcode", "external_id"):
+    for column in ("counted_at", "movement_sequence", "barcode", "external_id"):
         op.drop_column("products", column)
 
 

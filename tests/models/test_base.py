@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql, sqlite
 
-from models.base import Fixed, Instant, new_id
+from models.base import MAX_REMEMBERED, MILLISECOND, Fixed, Instant, new_id
 
 DIALECTS = [sqlite.dialect(), postgresql.dialect()]  # type: ignore[no-untyped-call]
 FIRST, LAST = datetime.fromisoformat("1970-01-02"), datetime.fromisoformat("2200-01-01")
@@ -33,6 +33,14 @@ class TestIds:
         made = [new_id(at) for _ in range(10_000)]
 
         assert sorted(set(made)) == made
+
+    def test_stay_in_order_while_others_are_generated(self) -> None:
+        at = datetime(2026, 1, 2, tzinfo=UTC)
+        first = new_id(at)
+        for number in range(1, MAX_REMEMBERED):
+            new_id(at + number * MILLISECOND)
+
+        assert first < new_id(at) < new_id(at)
 
 
 class TestTypes:

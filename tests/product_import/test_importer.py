@@ -461,6 +461,16 @@ class TestConcurrentChanges:
 
         assert stored(fresh_database, shop, "W-1").updated_at == later
 
+    @pytest.mark.parametrize("field", ["updated_at", "counted_at"])
+    def test_a_movement_is_later_than_the_one_before(self, fresh_database: Database, shop: Tenant, field: str) -> None:
+        later = now() + timedelta(hours=1)
+        product_id = factories.product(fresh_database, shop.company_id, sku="W-1", **{field: later})
+
+        run(fresh_database, shop, "sku,name,price,stock\nW-1,Widget,1,77\n")
+
+        *_, movement = movements(fresh_database, shop, product_id)
+        assert movement.created_at == later + timedelta(milliseconds=1)
+
 
 def is_waiting(database: Database) -> bool:
     """Return whether a transaction of PostgreSQL waits for another one."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from app.schemas.orders import OrderCreate, OrderItemCreate, OrderStatusUpdate
 from app.services import inventory, orders
 from app.services.inventory import NewMovement, NewStock
 from models import MAX_STOCK, InventoryMovement, MovementReason, Order, OrderStatus, Product, new_id
+from models.base import MILLISECOND
 from tests.support import factories
 from tests.support.factories import Tenant
 
@@ -77,11 +78,12 @@ class TestMove:
 
         with database.transaction() as session:
             row = ledger(session, product_id)[-1]
-            assert (row.company_id, row.reason, row.created_at) == (tenant.company_id, "LOST", ctx.now)
+            assert (row.company_id, row.reason) == (tenant.company_id, "LOST")
+            assert ctx.now <= row.created_at <= ctx.now + MILLISECOND  # if the product was created in the same one
             assert (row.reference, row.note, row.order_id, row.return_id) == ("PO-1", "Lost", None, "c-return")
             assert (row.actor_type, row.actor_id, row.request_id) == ("API_KEY", "key", "request")
 
-    def test_it_is_not_earlier_than_the_last_change_of_the_product(self, database: Database, tenant: Tenant) -> None:
+    def test_it_is_later_than_the_last_change_of_the_product(self, database: Database, tenant: Tenant) -> None:
         product_id = factories.product(database, tenant.company_id, stock=1)
         with database.transaction(write=True) as session:
             session.get_one(Product, product_id).updated_at += timedelta(minutes=1)
@@ -90,8 +92,24 @@ class TestMove:
         move(database, tenant, plan(product_id, 1))
 
         with database.transaction() as session:
-            assert ledger(session, product_id)[-1].created_at == later
-            assert session.get_one(Product, product_id).updated_at == later
+            assert ledger(session, product_id)[-1].created_at == later + MILLISECOND
+            assert session.get_one(Product, product_id).updated_at == later + MILLISECOND
+
+    def test_the_time_and_the_id_order_movements_by_their_sequence(self, database: Database, tenant: Tenant) -> None:
+        """Also those of transactions that began at the same time, or earlier, as they waited for the lock."""
+        product_id = factories.product(database, tenant.company_id, stock=9)
+        start = datetime.now(UTC)
+        for seconds, delta in ((2, -1), (2, 0), (2, -1), (1, 0), (0, 0), (0, 0), (2, -1)):
+            with database.transaction(write=True) as session:
+                ctx = factories.context(session, tenant.company_id)
+                ctx = replace(ctx, now=start + timedelta(seconds=seconds))
+                inventory.move(ctx, inventory.lock(ctx, [product_id]), [plan(product_id, delta), plan(product_id, 0)])
+
+        with database.transaction() as session:
+            found = ledger(session, product_id)
+            assert sorted(found, key=lambda row: (row.created_at, row.id)) == found
+            assert len({row.created_at for row in found}) == 8
+            assert session.get_one(Product, product_id).updated_at == found[-1].created_at
 
     def test_a_delta_of_0_is_recorded_and_leaves_updated_at(self, database: Database, tenant: Tenant) -> None:
         product_id = factories.product(database, tenant.company_id, stock=5)
