@@ -11,26 +11,17 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from app.context import Context
-from app.queries import rows, tenant
+from app.queries import tenant
 from app.queries.rows import Statement
 from app.schemas.products import ProductKey
-from app.services.inventory import LockedProductRow
+from app.services.inventory import LOCKED_COLUMNS, LockedProductRow
 from app.services.products import TABLE
 from models import PriceBreak, PriceOverride
 from models.base import table
 
 
-class PricedProductRow(LockedProductRow):
-    """A product with its price breaks and quantity rules."""
-
-    price_breaks: tuple[PriceBreak, ...]
-    min_order_quantity: int | None
-    order_multiple: int | None
-    max_order_quantity: int | None
-
-
-class OrderedProductRow(PricedProductRow):
-    """A product with the price override of a customer, if there is one."""
+class OrderedProductRow(LockedProductRow):
+    """A product with the price override of a customer, if there is one. For a preview, it is not locked."""
 
     override_price: Decimal | None
     override_price_breaks: tuple[PriceBreak, ...]
@@ -44,7 +35,7 @@ IS_OVERRIDE_OF_CUSTOMER = (
 )
 SELECT = (
     tenant.select(
-        *rows.columns(PricedProductRow, TABLE),
+        *LOCKED_COLUMNS,
         OVERRIDES.c.price.label("override_price"),
         OVERRIDES.c.price_breaks.label("override_price_breaks"),
     )

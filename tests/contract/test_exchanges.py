@@ -8,7 +8,7 @@ from tests.contract.exchanges import EXCHANGES, RULE, record
 from tests.support.servers import ROOT, free_port
 
 # Provoked elsewhere: they need a slow client, two requests at the same time, 64-bit sums, or a database that is down.
-NOT_RECORDED = {"body_timeout", "idempotency_key_in_use", "figures_too_large", "quantity_not_allowed"} | {
+NOT_RECORDED = {"body_timeout", "idempotency_key_in_use", "figures_too_large"} | {
     *("internal_error", "database_unavailable", "not_ready")
 }
 
