@@ -17,6 +17,16 @@ class PriceBreak(NamedTuple):
     price: Decimal
 
 
+def to_json(breaks: Sequence[PriceBreak]) -> list[list[object]]:
+    """Return price breaks as they are stored."""
+    return [[entry.min_quantity, str(entry.price)] for entry in breaks]
+
+
+def from_json(value: Sequence[tuple[int, str]]) -> tuple[PriceBreak, ...]:
+    """Return stored price breaks."""
+    return tuple(PriceBreak(quantity, Decimal(price)) for quantity, price in value)
+
+
 class PriceBreaks(TypeDecorator[tuple[PriceBreak, ...]]):
     """Price breaks as JSON, with the smallest quantity first: `[[10, "8.00"], [50, "7.50"]]`. Null for none.
 
@@ -28,8 +38,8 @@ class PriceBreaks(TypeDecorator[tuple[PriceBreak, ...]]):
 
     def process_bind_param(self, value: Sequence[PriceBreak] | None, dialect: Dialect) -> list[list[object]] | None:  # noqa: ARG002 - the library's signature
         """Return the JSON value."""
-        return [[entry.min_quantity, str(entry.price)] for entry in value] if value else None
+        return to_json(value) if value else None
 
     def process_result_value(self, value: list[tuple[int, str]] | None, dialect: Dialect) -> tuple[PriceBreak, ...]:  # noqa: ARG002 - the library's signature
         """Return the price breaks, an empty tuple for none."""
-        return tuple(PriceBreak(quantity, Decimal(price)) for quantity, price in value) if value else ()
+        return from_json(value) if value else ()

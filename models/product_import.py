@@ -11,6 +11,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, CheckConstraint, ForeignKey, I
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Id, Instant, Money
+from models.price_breaks import PriceBreak, PriceBreaks
 
 
 class ImportState(StrEnum):
@@ -84,4 +85,8 @@ class ProductImportRow(Base):
     barcode: Mapped[str | None] = mapped_column(String(14))
     low_stock_threshold: Mapped[int | None] = mapped_column(BigInteger)
     image_url: Mapped[str | None] = mapped_column(String(2048))
+    price_breaks: Mapped[tuple[PriceBreak, ...]] = mapped_column(PriceBreaks, nullable=True)
+    min_order_quantity: Mapped[int | None] = mapped_column(BigInteger)
+    order_multiple: Mapped[int | None] = mapped_column(BigInteger)
+    max_order_quantity: Mapped[int | None] = mapped_column(BigInteger)
     search_text: Mapped[str] = mapped_column(Text)

@@ -108,7 +108,9 @@ def cell(value: object) -> str:
         case float():
             return _amount(value)
         case list():
-            return _printable(" ".join(value))
+            return " ".join(cell(item) for item in value)
+        case dict():  # a price break: 10=8.00
+            return "=".join(cell(member) for member in value.values())
     return _printable(str(value))
 
 

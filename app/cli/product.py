@@ -68,8 +68,9 @@ def import_file(
     FILE.csv is the path of the file, or '-' for standard input. Products are matched by their sku.
 
     The first line names the columns: sku, name and price, and optionally description, category, unit, stock, isActive,
-    externalId, barcode, lowStockThreshold and imageUrl. A value without a column, or with an empty cell, does not
-    change. New products get the defaults: unit 'each', stock 0, active, low-stock threshold 5.
+    externalId, barcode, lowStockThreshold, imageUrl, priceBreaks, minOrderQuantity, orderMultiple and maxOrderQuantity.
+    A value without a column, or with an empty cell, does not change. New products get the defaults: unit 'each', stock
+    0, active, low-stock threshold 5.
 
     Either all rows are imported or, if any row is wrong, none. Orders are still accepted during an import. A stock in
     the file replaces the stored stock. The audit log records every product that is created or changed. If an import is

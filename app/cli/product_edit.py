@@ -7,12 +7,24 @@ import click
 from app.cli import options, output, runtime
 from app.db import retrying
 from app.product_import import product_cells
+from app.product_import.comparison import DEFAULTS
 from app.product_import.product_cells import Value
+from app.product_import.product_csv import FIELDS
 from app.schemas.base import Json
 from app.schemas.products import PRODUCT, ProductKey, ProductUpsert
 from app.services import product_deletion, product_writes, products
 
-CLEARABLE = {"externalId", "barcode", "description", "category", "imageUrl"}
+CLEARABLE = {
+    "externalId",
+    "barcode",
+    "description",
+    "category",
+    "imageUrl",
+    "priceBreaks",
+    "minOrderQuantity",
+    "orderMultiple",
+    "maxOrderQuantity",
+}
 
 
 class GivenValue(NamedTuple):
@@ -37,9 +49,11 @@ class _Field(click.ParamType[GivenValue]):
             found = GivenValue(product_cells.parser(self._column, ".")(value.strip()))
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
-        if found.value is None and self._column not in CLEARABLE:
+        if found.value is not None:
+            return found
+        if self._column not in CLEARABLE:
             self.fail("must not be empty.", param, ctx)
-        return found
+        return GivenValue(DEFAULTS[FIELDS[self._column]])
 
 
 @click.command(name="set")
@@ -59,6 +73,21 @@ class _Field(click.ParamType[GivenValue]):
 @click.option("--unit", type=_Field("unit"), help="The unit, such as each, case or kg.")
 @click.option("--low-stock-threshold", type=_Field("lowStockThreshold"), metavar="N", help="The low-stock threshold.")
 @click.option("--image-url", type=_Field("imageUrl"), help="The URL of an image.")
+@click.option(
+    "--price-breaks",
+    type=_Field("priceBreaks"),
+    metavar="BREAKS",
+    help="Prices from a quantity on, as in '10=8.00;50=7.50'.",
+)
+@click.option(
+    "--min-order-quantity", type=_Field("minOrderQuantity"), metavar="N", help="The smallest quantity in an order."
+)
+@click.option(
+    "--order-multiple", type=_Field("orderMultiple"), metavar="N", help="The quantity in an order is a multiple of N."
+)
+@click.option(
+    "--max-order-quantity", type=_Field("maxOrderQuantity"), metavar="N", help="The largest quantity in an order."
+)
 @click.option("--active/--inactive", "is_active", default=None, help="Whether the product can be ordered.")
 @options.as_json
 def set_product(slug: str, is_active: bool | None, as_json: bool, **given: GivenValue | None) -> None:

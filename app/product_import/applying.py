@@ -9,13 +9,14 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
 from app.context import Context
 from app.product_import import comparison, staging, statements
-from app.product_import.comparison import ProductChange
+from app.product_import.comparison import ExistingProductRow, ProductChange
 from app.product_import.lease import REQUEST_TIME, Claim
 from app.product_import.product_csv import ProductFields
 from app.product_import.staging import BATCH, IS_AFTER, IS_IN_BATCH, ROWS
@@ -23,10 +24,11 @@ from app.product_import.statements import IS_SAME_PRODUCT
 from app.queries import search_index, tenant
 from app.queries.rows import Parameters, Row, Statement
 from app.schemas.base import timestamp
-from app.services import deliveries
+from app.services import deliveries, rule_contradictions
 from app.services.deliveries import StoredEvent
 from app.services.products import TABLE as PRODUCTS
 from models import EventType, new_id
+from models.price_breaks import from_json
 
 HAS_SAME_SKU = tenant.where(PRODUCTS) & (PRODUCTS.c.sku == ROWS.c.sku)
 HAS_NO_EVENT = ROWS.c.event.is_(None)  # staged by the previous version
@@ -167,7 +169,7 @@ def _compare_again(
     products = comparison.select_existing(ctx, [row.sku for row in staged])
     for row in staged:
         given = _given(row, is_external_id_taken=row.row_id in taken)
-        change = comparison.compare(given, products.get(row.sku))
+        change = _compare(row, given, products.get(row.sku))
         parameters = tenant.params(ctx, row_id=row.row_id)
         if change is None:
             connection.execute(DELETE_ONE, parameters)
@@ -178,9 +180,23 @@ def _compare_again(
             search_index.withdraw(connection, PRODUCTS.name, {row.product_id: row.search_text})
 
 
+def _compare(row: StagedRow, given: ProductFields, existing: ExistingProductRow | None) -> ProductChange | None:
+    """Return the change of a row. Its quantity rules are left out if they contradict those that are stored now."""
+    change = comparison.compare(given, existing)
+    contradiction = None if change is None else next(rule_contradictions.find(change.fields), None)
+    if contradiction is None:
+        return change
+    message = "the quantity rules of the product %s were not imported, because they have changed since: %s"
+    LOG.warning(message, row.sku, contradiction.message)
+    others = {name: value for name, value in given.items() if name not in rule_contradictions.NAMES}
+    return comparison.compare(cast("ProductFields", others), existing)
+
+
 def _given(row: StagedRow, *, is_external_id_taken: bool) -> ProductFields:
     """Return the fields that a row sets."""
     given: ProductFields = {**row.given, "price": Decimal(row.given["price"])}
+    if "price_breaks" in row.given:
+        given["price_breaks"] = from_json(row.given["price_breaks"] or ())  # type: ignore[arg-type]  # JSON
     if is_external_id_taken and given.get("external_id") is not None:
         message = "the external id '%s' of the product %s was not imported: another product has it now"
         LOG.warning(message, given.pop("external_id"), row.sku)

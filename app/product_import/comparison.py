@@ -3,7 +3,7 @@
 Not in this module: what a file may look like (`product_csv`), and what is written when (`importer`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -15,8 +15,9 @@ from app.product_import.text_file import quoted
 from app.queries import rows as row_types
 from app.queries import tenant
 from app.queries.rows import Row, Statement
+from app.schemas import price_breaks
 from app.schemas.products import ProductRow
-from app.services import audit
+from app.services import audit, rule_contradictions
 from app.services.audit import Details
 from app.services.products import TABLE
 from models.base import defaults
@@ -103,8 +104,15 @@ def compare_rows(ctx: Context, rows: Sequence[NumberedRow]) -> list[NumberedChan
 def check(ctx: Context, changes: Sequence[NumberedChange]) -> list[RowError]:
     """Return the errors that only a comparison with the products of the company finds."""
     owners = _owners(ctx, [change.new_external_id for _, change in changes if change.new_external_id is not None])
-    found = ((line, owners.get(change.new_external_id or "")) for line, change in changes)
-    return [RowError(line=line, error=_taken(owner)) for line, owner in found if owner is not None]
+    return [RowError(line=line, error=error) for line, change in changes for error in _errors(change, owners)]
+
+
+def _errors(change: ProductChange, owners: Mapping[str, ExternalIdOwnerRow]) -> Iterator[str]:
+    owner = owners.get(change.new_external_id or "")
+    if owner is not None:
+        yield _taken(owner)
+    for contradiction in rule_contradictions.find(change.fields):
+        yield contradiction.message
 
 
 def _owners(ctx: Context, external_ids: Sequence[str]) -> dict[str, ExternalIdOwnerRow]:
@@ -138,5 +146,6 @@ def _fields(product: ExistingProductRow) -> ProductFields:
 
 
 def _to_json(fields: ProductFields) -> dict[str, object]:
-    values: dict[str, object] = {**fields, "price": float(fields["price"])}
+    breaks = price_breaks.render(fields["price_breaks"] or ())
+    values: dict[str, object] = {**fields, "price": float(fields["price"]), "price_breaks": breaks}
     return {name: values[field] for name, field in FIELDS.items()}

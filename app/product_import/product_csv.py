@@ -15,8 +15,9 @@ from app.errors import DomainError
 from app.product_import import product_cells
 from app.product_import.csv_numbers import DecimalMarkDetector
 from app.product_import.csv_table import Cells, CsvOptions, CsvTable, quoted_list
-from app.product_import.product_cells import NUMBERS, REQUIRED, Value
+from app.product_import.product_cells import NUMBERS, PRICE_BREAKS, REQUIRED, Value
 from app.product_import.text_file import TextFile, UnreadableFileError, quoted
+from models import PriceBreak
 
 FIELDS = {
     "sku": "sku",
@@ -31,6 +32,10 @@ FIELDS = {
     "barcode": "barcode",
     "lowStockThreshold": "low_stock_threshold",
     "imageUrl": "image_url",
+    "priceBreaks": "price_breaks",
+    "minOrderQuantity": "min_order_quantity",
+    "orderMultiple": "order_multiple",
+    "maxOrderQuantity": "max_order_quantity",
 }
 UNIQUE = {"sku": "sku", "externalId": "external_id"}  # each value may be in one row of a file
 
@@ -50,6 +55,10 @@ class ProductFields(TypedDict, total=False):
     barcode: str | None
     low_stock_threshold: int | None
     image_url: str | None
+    price_breaks: tuple[PriceBreak, ...] | None
+    min_order_quantity: int | None
+    order_multiple: int | None
+    max_order_quantity: int | None
 
 
 class NumberedRow(NamedTuple):
@@ -123,11 +132,13 @@ class ProductCsv:
 
     def _detect_decimal_mark(self) -> DecimalMarkDetector:
         detector = DecimalMarkDetector()
-        columns = [(index, name) for index, name in enumerate(self._table.columns) if name in NUMBERS]
+        numeric = (*NUMBERS, PRICE_BREAKS)
+        columns = [(index, name) for index, name in enumerate(self._table.columns) if name in numeric]
         for line, cells in self._table.rows():
             for index, column in columns:
                 if not isinstance(cells, str) and (cell := cells[index].strip()):
-                    detector.add(line, column, cell)
+                    for number in product_cells.numbers(column, cell):
+                        detector.add(line, column, number)
         return detector
 
     def _parse(self, line: int, cells: Cells | str) -> ProductFields:

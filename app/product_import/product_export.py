@@ -15,11 +15,12 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, bindparam
 
 from app.context import Transactions
-from app.product_import import formulas
+from app.product_import import formulas, price_break_cells
 from app.product_import.product_csv import FIELDS
 from app.queries import tenant
 from app.queries.rows import Row, Statement
 from app.services.products import TABLE
+from models import PriceBreak
 
 PAGE = 1_000
 BYTE_ORDER_MARK = "\ufeff"  # without it, Excel does not read the file as UTF-8
@@ -42,6 +43,10 @@ class ExportedRow(Row):
     barcode: str | None
     low_stock_threshold: int
     image_url: str | None
+    price_breaks: tuple[PriceBreak, ...]
+    min_order_quantity: int | None
+    order_multiple: int | None
+    max_order_quantity: int | None
 
 
 class CountRow(Row):
@@ -125,4 +130,6 @@ def _cell(value: object) -> object:
             return str(value).lower()
         case str():
             return formulas.escape(CONTROL.sub("\N{REPLACEMENT CHARACTER}", value))
+        case tuple():
+            return price_break_cells.format_cell(value)
     return value

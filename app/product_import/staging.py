@@ -21,6 +21,7 @@ from app.services import audit
 from app.services.products import TABLE as PRODUCTS
 from models import ImportState, ProductImportRow, new_id, searchable
 from models.base import table
+from models.price_breaks import to_json
 
 ROWS = table(ProductImportRow)
 BATCH = 500  # rows; its statements take about 15 ms on SQLite, 50 ms on PostgreSQL
@@ -141,7 +142,17 @@ def content(
         "is_new": existing is None,
         "seen_stock": None if existing is None else existing.stock,
         "seen_updated_at": None if existing is None else existing.updated_at,
-        "given": {name: str(value) if isinstance(value, Decimal) else value for name, value in change.given.items()},
+        "given": {name: _to_json(value) for name, value in change.given.items()},
         "details": audit.limit_details(action, "product", product_id, change.details),
         **change_events.prepare(change, product_id, row_id, ctx.now, updated_at),
     }
+
+
+def _to_json(value: object) -> object:
+    """Return the value of a field that a row sets. Amounts are text."""
+    match value:
+        case Decimal():
+            return str(value)
+        case tuple():
+            return to_json(value)
+    return value

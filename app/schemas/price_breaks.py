@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.errors import BODY, InvalidParameterError
 from app.schemas.converted import Converted
@@ -11,6 +11,13 @@ from models import PriceBreak
 
 Json = dict[str, Any]
 CENT = Decimal("0.01")
+
+
+class OrderViolation(NamedTuple):
+    """A price break that is out of order: its position, starting at 0, and the rule with both quantities."""
+
+    position: int
+    rule: str
 
 
 def load(entries: Iterable[Json]) -> tuple[PriceBreak, ...]:
@@ -22,12 +29,19 @@ def load(entries: Iterable[Json]) -> tuple[PriceBreak, ...]:
 
 def check_order(breaks: Sequence[PriceBreak]) -> None:
     """Raise InvalidParameterError, with the pointer, unless every `minQuantity` is greater than the one before it."""
+    violation = order_violation(breaks)
+    if violation is not None:
+        pointer = f"priceBreaks/{violation.position}/minQuantity"
+        raise InvalidParameterError(pointer, f"priceBreaks {violation.rule}", parent=BODY)
+
+
+def order_violation(breaks: Sequence[PriceBreak]) -> OrderViolation | None:
+    """Return the first price break that is out of order, None if there is none."""
     for position, (previous, current) in enumerate(pairwise(breaks), 1):
         if current.min_quantity <= previous.min_quantity:
-            pointer = f"priceBreaks/{position}/minQuantity"
             found = f"{current.min_quantity} comes after {previous.min_quantity}"
-            message = f"priceBreaks must be in ascending order of minQuantity: {found}"
-            raise InvalidParameterError(pointer, message, parent=BODY)
+            return OrderViolation(position, f"must be in ascending order of minQuantity: {found}")
+    return None
 
 
 def render(breaks: Iterable[PriceBreak]) -> list[Json]:

@@ -13,9 +13,10 @@ QUANTITY_RULES = ("min_order_quantity", "order_multiple", "max_order_quantity")
 
 def upgrade() -> None:
     """Add the columns. Rows that the previous version writes have the defaults."""
-    op.add_column("products", sa.Column("price_breaks", sa.JSON))
-    for column in QUANTITY_RULES:
-        op.add_column("products", sa.Column(column, sa.BigInteger))
+    for table in ("products", "product_import_rows"):
+        op.add_column(table, sa.Column("price_breaks", sa.JSON))
+        for column in QUANTITY_RULES:
+            op.add_column(table, sa.Column(column, sa.BigInteger))
     op.add_column("price_overrides", sa.Column("price_breaks", sa.JSON))
     op.add_column("price_overrides", sa.Column("updated_at", Instant))
     op.create_index(
@@ -45,5 +46,6 @@ def downgrade() -> None:
         op.drop_index(f"ix_price_overrides_{index}", "price_overrides")
     for column in ("updated_at", "price_breaks"):
         op.drop_column("price_overrides", column)
-    for column in ("price_breaks", *QUANTITY_RULES):
-        op.drop_column("products", column)
+    for table in ("product_import_rows", "products"):
+        for column in ("price_breaks", *QUANTITY_RULES):
+            op.drop_column(table, column)

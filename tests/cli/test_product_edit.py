@@ -21,6 +21,10 @@ FIELDS = {
     "--unit": "sack",
     "--low-stock-threshold": "3",
     "--image-url": "https://images.example/flour.jpg",
+    "--price-breaks": "10=8; 50=7.55",
+    "--min-order-quantity": "5",
+    "--order-multiple": "5",
+    "--max-order-quantity": "500",
 }
 
 
@@ -44,6 +48,10 @@ class TestSet:
             "category": "Baking",
             "unit": "sack",
             "price": 8.5,
+            "priceBreaks": [{"minQuantity": 10, "price": 8.0}, {"minQuantity": 50, "price": 7.55}],
+            "minOrderQuantity": 5,
+            "orderMultiple": 5,
+            "maxOrderQuantity": 500,
             "stock": 7,
             "lowStockThreshold": 3,
             "imageUrl": "https://images.example/flour.jpg",
@@ -65,6 +73,21 @@ class TestSet:
             found = session.query(Event).filter(Event.entity_id == changed["id"]).order_by(Event.sequence).all()
         assert [event.type for event in found] == ["product.created", "product.updated"]
 
+    def test_an_empty_text_clears_price_breaks_and_quantity_rules(self, distribu: Command, shop: Tenant) -> None:
+        names = ("--price-breaks", "--min-order-quantity", "--order-multiple", "--max-order-quantity")
+        full = [word for option in FIELDS.items() for word in option]
+        shown = run(distribu, shop, "set", "--sku", "A", *full)
+
+        cleared, same = (
+            run(distribu, shop, "set", "--sku", "A", *(word for name in names for word in (name, "")), "--json").json
+            for _ in range(2)
+        )
+
+        assert "10=8.00 50=7.55" in shown.out
+        assert cleared["priceBreaks"] == []
+        assert [cleared[name] for name in ("minOrderQuantity", "orderMultiple", "maxOrderQuantity")] == [None] * 3
+        assert same == cleared
+
     @pytest.mark.parametrize(
         ("options", "message"),
         [
@@ -77,6 +100,12 @@ class TestSet:
                 ("--sku", "A", "--image-url", "ftp://x"),
                 "must be an http or https URL, with special characters percent-encoded.",
             ),
+            (("--sku", "A", "--price-breaks", "10:8"), "must be quantities with their prices, like 10=8.00;50=7.50."),
+            (
+                ("--sku", "A", "--price-breaks", "10=8;10=7"),
+                "must be in ascending order of minQuantity: 10 comes after 10.",
+            ),
+            (("--sku", "A", "--order-multiple", "0"), "must be at least 1."),
             (("--sku", "x" * 101), "must be at most 100 characters."),
             (("--sku", " "), "is required."),
         ],

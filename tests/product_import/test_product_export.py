@@ -18,7 +18,7 @@ from app.db import Database
 from app.product_import import product_export
 from app.product_import.product_csv import FIELDS
 from app.product_import.product_export import ProductCount, ProductExport
-from models import MAX_STOCK, Product, new_id
+from models import MAX_STOCK, PriceBreak, Product, new_id
 from tests.product_import.conftest import counts, run, stored
 from tests.support import factories
 from tests.support.factories import Tenant
@@ -42,6 +42,11 @@ BARCODES = st.sampled_from([7, 11, 12, 13]).flatmap(
         lambda digits: digits + gtin.check_digit(digits)
     )
 )
+CENTS = st.decimals(0, Decimal("9999999999.99"), places=2)
+BREAKS = st.dictionaries(st.integers(2, 1_000_000), CENTS, max_size=20).map(
+    lambda prices: tuple(PriceBreak(quantity, prices[quantity]) for quantity in sorted(prices))
+)
+RULES = st.sampled_from([(None, None, None), (24, 12, 240), (1, 1, 1_000_000), (None, 7, None), (5, None, 5)])
 PRODUCTS = st.fixed_dictionaries(
     {
         "sku": texts(100),
@@ -49,7 +54,9 @@ PRODUCTS = st.fixed_dictionaries(
         "description": st.none() | texts(2000, "\n", "\r", "\r\n", "\t"),
         "category": st.none() | texts(100),
         "unit": texts(50),
-        "price": st.decimals(0, Decimal("9999999999.99"), places=2),
+        "price": CENTS,
+        "price_breaks": BREAKS,
+        "rules": RULES,
         "stock": st.integers(0, MAX_STOCK),
         "low_stock_threshold": st.integers(0, MAX),
         "is_active": st.booleans(),
@@ -83,7 +90,9 @@ class TestRoundTrip:
     def test_an_import_of_an_export_changes_nothing(self, database: Database, rows: list[dict[str, Any]]) -> None:
         shop = factories.tenant(database)
         for row in rows:
-            factories.product(database, shop.company_id, **row)
+            minimum, multiple, maximum = row.pop("rules")
+            rules = {"min_order_quantity": minimum, "order_multiple": multiple, "max_order_quantity": maximum}
+            factories.product(database, shop.company_id, **row, **rules)
         before = state(database, shop)
 
         content = exported(database, shop)
@@ -104,6 +113,10 @@ class TestRoundTrip:
             barcode="4006381333931",
             image_url="https://a/b",
             is_active=False,
+            price_breaks=(PriceBreak(10, Decimal("8.05")), PriceBreak(50, Decimal("7.50"))),
+            min_order_quantity=10,
+            order_multiple=5,
+            max_order_quantity=500,
         )
         other = factories.tenant(fresh_database)
         content = exported(fresh_database, shop).replace(str(MAX_STOCK - 1), "7")
@@ -125,14 +138,16 @@ class TestExport:
             name='6" = 15 cm',
             category=None,
             price=Decimal(1234),
+            price_breaks=(PriceBreak(10, Decimal(1230)), PriceBreak(50, Decimal("1199.90"))),
+            order_multiple=5,
             stock=1000,
         )
 
         assert exported(fresh_database, shop) == (
             "\ufeff"
             '"sku","name","description","category","unit","price","stock","isActive",'
-            '"externalId","barcode","lowStockThreshold","imageUrl"\n'
-            '"W-1","6"" = 15 cm","","","each",1234.00,1000,"true","","",5,""\n'
+            '"externalId","barcode","lowStockThreshold","imageUrl","priceBreaks","minOrderQuantity","orderMultiple","maxOrderQuantity"\n'
+            '"W-1","6"" = 15 cm","","","each",1234.00,1000,"true","","",5,"","10=1230.00;50=1199.90","",5,""\n'
         )
 
     def test_has_every_page(self, fresh_database: Database, shop: Tenant) -> None:
