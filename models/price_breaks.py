@@ -1,8 +1,8 @@
 """Price breaks: other prices from a quantity on, of a product or a price override (contract, section 9.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, Dialect
 from sqlalchemy.types import TypeDecorator
@@ -39,6 +39,12 @@ class PriceBreaks(TypeDecorator[tuple[PriceBreak, ...]]):
     def process_bind_param(self, value: Sequence[PriceBreak] | None, dialect: Dialect) -> list[list[object]] | None:  # noqa: ARG002 - the library's signature
         """Return the JSON value."""
         return to_json(value) if value else None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], tuple[PriceBreak, ...]] | None:
+        """Return a function that reads a value. Null, which most rows have, takes one call instead of three."""
+        read = super().result_processor(dialect, coltype)
+        assert read is not None  # JSON has one
+        return lambda value: () if value is None else read(value)  # type: ignore[return-value]
 
     def process_result_value(self, value: list[tuple[int, str]] | None, dialect: Dialect) -> tuple[PriceBreak, ...]:  # noqa: ARG002 - the library's signature
         """Return the price breaks, an empty tuple for none."""

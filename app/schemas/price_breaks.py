@@ -44,8 +44,10 @@ def order_violation(breaks: Sequence[PriceBreak]) -> OrderViolation | None:
     return None
 
 
-def render(breaks: Iterable[PriceBreak]) -> list[Json]:
+def render(breaks: Sequence[PriceBreak]) -> list[Json]:
     """Return price breaks as JSON."""
+    if not breaks:  # most products have none, and a list has many products
+        return []
     return [{"minQuantity": entry.min_quantity, "price": float(entry.price)} for entry in breaks]
 
 
