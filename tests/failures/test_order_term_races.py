@@ -14,6 +14,7 @@ from tests.support import factories, waiting
 from tests.support.client import Client
 from tests.support.factories import Tenant, order_body
 from tests.support.held_write import held_write
+from tests.support.servers import Server
 
 OLD = {"price": 10, "priceBreaks": [{"minQuantity": 5, "price": 9}]}
 NEW = {"price": 20, "priceBreaks": [{"minQuantity": 5, "price": 18}]}
@@ -45,13 +46,13 @@ def test_an_order_has_one_of_two_prices_as_a_whole(
 
 
 def test_a_preview_does_not_wait_for_a_write(
-    client: Client, database: Database, database_url: str, tenant: Tenant
+    client: Client, database: Database, server: Server, tenant: Tenant
 ) -> None:
     product = factories.product(database, tenant.company_id, stock=5)
     customer = factories.customer(database, tenant.company_id)
     statement = f"UPDATE products SET stock = 4, updated_at = :now WHERE id = '{product}'"
 
-    with held_write(database_url, statement) as held:
+    with held_write(server.database_url, statement) as held:
         response = client.post("/order-previews", json=order_body(customer, (product, 5)))
         held.kill()
 
