@@ -204,6 +204,7 @@ class TestImport:
         made: dict[str, Any] = {"sku": "W-3", "name": "New", "description": None, "category": None}
         made |= {"unit": "each", "price": 1.0, "stock": 2, "isActive": True}
         made |= {"externalId": None, "barcode": None, "lowStockThreshold": 5, "imageUrl": None}
+        made |= {"priceBreaks": [], "minOrderQuantity": None, "orderMultiple": None, "maxOrderQuantity": None}
         assert preview == {
             "created": 1,
             "updated": 1,

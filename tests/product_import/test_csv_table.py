@@ -45,7 +45,8 @@ class TestHeader:
             (
                 "there is no column for sku, price. Found, with the delimiter semicolon: 'Artikel', 'Name', 'Preis'. "
                 "Known: sku, name, description, category, unit, price, stock, isActive, externalId, barcode, "
-                "lowStockThreshold, imageUrl. To use another name, "
+                "lowStockThreshold, imageUrl, priceBreaks, minOrderQuantity, orderMultiple, maxOrderQuantity. "
+                "To use another name, "
                 "add --map THEIRS=OURS; to use another delimiter, add --delimiter"
             ),
         )
