@@ -14,6 +14,7 @@ from app.http.errors import ApiError
 from app.schemas.times import parse_time
 
 MEMBERS, MAX_ITEMS = {"mode", "items"}, 1_000  # of a bulk request
+QUANTITY_RULES = ("minOrderQuantity", "orderMultiple", "maxOrderQuantity")
 START, END = "0001-01-01", "9999-12-31"  # one end alone may be beyond the other end of the preset: remove both
 
 
@@ -40,6 +41,7 @@ def _correct(case: schemathesis.Case[Any]) -> None:
         case.query.pop("to", None)
     if isinstance(case.body, dict):
         _correct_body(case.path, case.body)
+        _correct_prices(case.body)
         if case.path.startswith("/products"):
             _correct_product(case.method, case.query, case.body)
 
@@ -55,6 +57,15 @@ def _correct_body(path: str, body: dict[str, Any]) -> None:
     if path in {"/orders", "/order-previews"}:
         for item in body["items"]:
             _name_one_product(item)
+
+
+def _correct_prices(body: dict[str, Any]) -> None:
+    """Sort price breaks, with one for each quantity. Clear quantity rules, which may contradict the stored ones."""
+    if body.get("priceBreaks"):
+        prices = {entry["minQuantity"]: entry for entry in body["priceBreaks"]}
+        body["priceBreaks"] = [prices[quantity] for quantity in sorted(prices)]
+    if not body.keys().isdisjoint(QUANTITY_RULES):
+        body.update(dict.fromkeys(QUANTITY_RULES))
 
 
 def _name_one_product(item: dict[str, Any]) -> None:

@@ -164,6 +164,23 @@ class TestReadme:
 
         assert order["items"][0]["quantity"] == 2
 
+    def test_the_sample_previews_the_order_that_follows(
+        self, server: Server, tenant: Tenant, database: Database
+    ) -> None:
+        customer = factories.customer(database, tenant.company_id)
+        product = factories.product(database, tenant.company_id, stock=5)
+        python = samples(README)
+
+        headers = {"Authorization": f"Bearer {tenant.key}"}
+        with httpx.Client(base_url=server.url + "/api/v1", headers=headers) as api:
+            too_much = python["preview"](api, customer, {product: 6})
+            expected = python["preview"](api, customer, {product: 2})
+            order = python["place_order"](api, customer, {product: 2})
+
+        assert not too_much["canBePlaced"]
+        assert too_much["problems"][0]["code"] == "insufficient_stock"
+        assert (expected["canBePlaced"], expected["total"]) == (True, order["total"])
+
     def test_the_curl_command_adjusts_the_stock_of_the_demo_company_once(
         self, server: Server, database: Database
     ) -> None:
