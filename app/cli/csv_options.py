@@ -99,8 +99,18 @@ OPTIONS = (
 )
 
 
+FORMAT_OPTIONS = OPTIONS[:3]
+
+
 def add(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options to a command."""
     for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def add_format(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options for the delimiter, the decimal mark and the encoding to a command."""
+    for option in reversed(FORMAT_OPTIONS):
         command = option(command)
     return command

@@ -1,20 +1,28 @@
-"""`distribu price`: price overrides, the prices of single customers (contract, section 6)."""
+"""`distribu price`: price overrides, the prices of single customers (contract, section 9.4).
+
+Not in this module: `price import` and `price export` (`app/cli/price_files.py`).
+"""
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import cast
 
 import click
 from marshmallow import fields
 
 from app.cli import options, output, runtime
+from app.cli.price_files import export, import_file
 from app.db import retrying
 from app.errors import InvalidValueError
-from app.schemas.base import Amount, Json, Schema
+from app.product_import import price_break_cells, product_cells
+from app.schemas.base import NOT_GIVEN, Amount, Json, Schema
 from app.schemas.customers import CustomerRow
+from app.schemas.price_breaks import PriceBreakList, load, render
 from app.schemas.prices import PriceOverrideUpsert
 from app.schemas.products import ProductRow
 from app.services import customers, price_writes, prices, products
 from app.services.pricing import CENT, MAX_PRICE
+from models import PriceBreak
 
 
 class PriceOverrideSchema(Schema):
@@ -27,6 +35,7 @@ class PriceOverrideSchema(Schema):
     product = fields.String()
     price = Amount()
     catalogue_price = Amount()
+    price_breaks = PriceBreakList()
 
 
 SCHEMA = PriceOverrideSchema()
@@ -53,34 +62,72 @@ def _customer_and_product(command: Callable[..., None]) -> Callable[..., None]:
     return customer(product(command))
 
 
+class _PriceBreaks(click.ParamType[tuple[PriceBreak, ...]]):
+    """Price breaks as in a cell of a CSV file. An empty text is none of them."""
+
+    name = "breaks"
+
+    def convert(
+        self, value: str | tuple[PriceBreak, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[PriceBreak, ...]:
+        """Read the price breaks."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return cast("tuple[PriceBreak, ...]", product_cells.parser("priceBreaks", ".")(value.strip()) or ())
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
 @click.group()
 def price() -> None:
-    """Set, list and remove price overrides.
+    """Set, list, remove, import and export price overrides.
 
     A price override is the price of a product for one customer. It replaces the catalogue price.
     """
+
+
+price.add_command(import_file)
+price.add_command(export)
 
 
 @price.command(name="set")
 @options.company
 @_customer_and_product
 @click.argument("amount", metavar="PRICE", type=options.NUMBER)
+@click.option(
+    "--price-breaks",
+    type=_PriceBreaks(),
+    metavar="BREAKS",
+    help="Prices from a quantity on, as in '10=8.00;50=7.50'. An empty text removes them.",
+)
 @options.as_json
-def set_price(slug: str, customer_identifier: str, product_identifier: str, amount: Decimal, as_json: bool) -> None:
+def set_price(
+    *,
+    slug: str,
+    customer_identifier: str,
+    product_identifier: str,
+    amount: Decimal,
+    price_breaks: tuple[PriceBreak, ...] | None,
+    as_json: bool,
+) -> None:
     """Set the price of a product for a customer.
 
-    New orders of this customer use PRICE instead of the catalogue price.
+    New orders of this customer use PRICE and its price breaks instead of those of the product. Without --price-breaks,
+    the price breaks do not change.
     """
-    draft = PriceOverrideUpsert(price=_checked(amount))
+    breaks = NOT_GIVEN if price_breaks is None else price_breaks
+    draft = PriceOverrideUpsert(price=_checked(amount), price_breaks=breaks)
 
     def attempt() -> Json:
         with runtime.company_context(slug, write=True) as ctx:
             customer, product = customers.find(ctx, customer_identifier), products.find(ctx, product_identifier)
             written = price_writes.put(ctx, customer.id, product.id, draft)
             before = written.before.price if written.before else None
-            return _result(customer, product, price=amount, before=before)
+            result = _result(customer, product, price=amount, before=before)
+            return {**result, "priceBreaks": render(written.price.price_breaks)}
 
-    output.record(retrying(attempt), as_json=as_json)
+    output.record(_shown(retrying(attempt), as_json=as_json), as_json=as_json)
 
 
 @price.command(name="list")
@@ -89,8 +136,8 @@ def set_price(slug: str, customer_identifier: str, product_identifier: str, amou
 def list_all(slug: str, as_json: bool) -> None:
     """List the price overrides of a company, by customer and product."""
     with runtime.company_context(slug) as ctx:
-        rows = [SCHEMA.dump(row) for row in prices.list_all(ctx)]
-    columns = ["customer", "sku", "product", "price", "cataloguePrice"]
+        rows = [_shown(SCHEMA.dump(row), as_json=as_json) for row in prices.list_all(ctx)]
+    columns = ["customer", "sku", "product", "price", "cataloguePrice", "priceBreaks"]
     empty = "There are no price overrides. Catalogue prices apply to every customer."
     output.records(rows, as_json=as_json, columns=columns, empty=empty)
 
@@ -108,6 +155,13 @@ def remove(slug: str, customer_identifier: str, product_identifier: str, as_json
         customer, product = customers.find(ctx, customer_identifier), products.find(ctx, product_identifier)
         before = prices.delete(ctx, customer.id, product.id).price
     output.record(_result(customer, product, price=None, before=before), as_json=as_json)
+
+
+def _shown(price: Json, *, as_json: bool) -> Json:
+    """Return a price override with its price breaks as text, unless it is printed as JSON."""
+    if as_json:
+        return price
+    return {**price, "priceBreaks": price_break_cells.format_cell(load(price["priceBreaks"]))}
 
 
 def _checked(price: Decimal) -> Decimal:

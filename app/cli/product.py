@@ -5,29 +5,24 @@ Not in this module: `product export` (`app/cli/product_export.py`), and `product
 """
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import IO, Any, BinaryIO
 
 import click
 from rich.progress import Progress
 
-from app.cli import csv_options, listing, options, output, progress, runtime
+from app.cli import csv_options, import_results, listing, options, output, progress, runtime
 from app.cli.product_edit import delete, set_product
 from app.cli.product_export import export
 from app.product_import import importer
 from app.product_import.comparison import ProductChange
 from app.product_import.csv_table import CsvOptions
-from app.product_import.importer import ImportResult
-from app.product_import.product_csv import ProductCsv, RejectedFileError, RowError
+from app.product_import.product_csv import ProductCsv, RejectedFileError
 from app.queries.listing import MAX_LIMIT
 from app.schemas.base import Json
 from app.schemas.products import PRODUCT
 from app.services import products
 
-SHOWN_ERRORS = 50
 SHOWN_CHANGES = 50
 
 
@@ -81,11 +76,11 @@ def import_file(
     """
     csv = CsvOptions(delimiter=delimiter, decimal=decimal, encoding=encoding, names=dict(names), strict=strict)
     run = _preview if dry_run else _import
-    with _seekable(file) as stream:
+    with import_results.seekable(file) as stream:
         try:
             run(stream, slug, csv, clear_empty=clear_empty, as_json=as_json)
         except RejectedFileError as error:
-            _show_errors(error.errors, as_json=as_json)
+            import_results.show_errors(error.errors, as_json=as_json)
             raise click.exceptions.Exit(1) from None
 
 
@@ -119,18 +114,6 @@ def list_all(slug: str, limit: int, as_json: bool, **filters: Any) -> None:
     output.listing(rows, limit, as_json=as_json, columns=columns, empty="No products found.")
 
 
-@contextmanager
-def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
-    """Yield the file, or a copy if it is a pipe: the file is read more than once."""
-    if file.seekable():
-        yield file
-        return
-    with tempfile.TemporaryFile() as copy:
-        shutil.copyfileobj(file, copy)
-        copy.seek(0)
-        yield copy
-
-
 def _import(stream: BinaryIO, slug: str, csv: CsvOptions, *, clear_empty: bool, as_json: bool) -> None:
     """Import the file, with progress bars on a terminal."""
     with runtime.company_transactions(slug) as transactions, progress.bars() as bars:
@@ -138,7 +121,7 @@ def _import(stream: BinaryIO, slug: str, csv: CsvOptions, *, clear_empty: bool, 
         result = importer.run(
             transactions, product_csv, clear_empty=clear_empty, on_progress=progress.updating(bars), on_wait=_note_wait
         )
-    output.record(_to_json(result) if as_json else _counts(result), as_json=as_json)
+    output.record(import_results.to_json(result) if as_json else import_results.counts(result), as_json=as_json)
 
 
 def _preview(stream: BinaryIO, slug: str, csv: CsvOptions, *, clear_empty: bool, as_json: bool) -> None:
@@ -153,13 +136,13 @@ def _preview(stream: BinaryIO, slug: str, csv: CsvOptions, *, clear_empty: bool,
         product_csv = _open(stream, csv, bars)
         result = importer.preview(transactions, product_csv, clear_empty=clear_empty, on_change=on_change)
     if as_json:
-        output.document({**_to_json(result), "changes": changes})
+        output.document({**import_results.to_json(result), "changes": changes})
         return
     shown = [change | {name: _listed(change[name]) for name in ("before", "after")} for change in changes]
     output.records(shown, as_json=False, columns=["sku", "action", "before", "after"], empty="Nothing would change.")
     if hidden := result.created + result.updated - len(changes):
         output.note(f"... and {hidden} more. Use --json to list all.")
-    output.record(_counts(result), as_json=False)
+    output.record(import_results.counts(result), as_json=False)
     output.note("Nothing was imported. Run the command without --dry-run to import.")
 
 
@@ -188,22 +171,3 @@ def _change(change: ProductChange) -> Json:
 def _listed(values: Json | None) -> str:
     """Return the values of a product as text: 'price 8.50, stock 3'."""
     return ", ".join(f"{name} {output.cell(value) or '(empty)'}" for name, value in (values or {}).items())
-
-
-def _to_json(result: ImportResult, errors: Sequence[RowError] = ()) -> Json:
-    return {**_counts(result), "errors": [{"line": error.line, "error": error.error} for error in errors]}
-
-
-def _counts(result: ImportResult) -> Json:
-    return {"created": result.created, "updated": result.updated, "unchanged": result.unchanged}
-
-
-def _show_errors(errors: Sequence[RowError], *, as_json: bool) -> None:
-    if as_json:
-        output.document(_to_json(ImportResult(), errors))
-    else:
-        for error in errors[:SHOWN_ERRORS]:
-            output.note(f"line {error.line}: {error.error}")
-        if len(errors) > SHOWN_ERRORS:
-            output.note(f"... and {len(errors) - SHOWN_ERRORS} more")
-    output.note("Nothing was imported. Correct the errors and run the command again.")

@@ -16,7 +16,8 @@ from app.schemas.prices import BulkPrice, PriceOverrideRow
 from app.schemas.products import BulkProduct, ProductRow
 from app.services import adjustments, price_plans, price_writes, product_plans, product_writes
 from app.services.adjustments import Adjustment
-from app.services.price_plans import Named, PriceKey, PricePlan, PriceWrite
+from app.services.price_plans import Named, PricePlan, PriceWrite
+from app.services.prices import PriceKey
 from app.services.product_plans import Catalogue, ProductPlan, ProductWrite
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from app.schemas.base import given_or
 from app.schemas.customers import CustomerKey
 from app.schemas.prices import PriceOverrideRow, PriceOverrideUpsert
 from app.schemas.products import ProductKey
-from app.services.prices import PriceTerms
+from app.services.prices import PriceKey, PriceTerms
 
 
 class StoredPriceRow(PriceOverrideRow):
@@ -20,13 +20,6 @@ class StoredPriceRow(PriceOverrideRow):
 
     id: str
     customer_id: str
-
-
-class PriceKey(NamedTuple):
-    """What a price is for."""
-
-    customer_id: str
-    product_id: str
 
 
 class PriceWrite(NamedTuple):

@@ -23,8 +23,8 @@ from app.schemas.customers import CustomerKey
 from app.schemas.prices import PriceOverrideUpsert
 from app.schemas.products import ProductKey
 from app.services import audit, prices
-from app.services.price_plans import Named, PriceKey, PricePlan, PriceWrite, StoredPriceRow, decide
-from app.services.prices import CUSTOMERS, PRODUCTS, TABLE, PriceTerms
+from app.services.price_plans import Named, PricePlan, PriceWrite, StoredPriceRow, decide
+from app.services.prices import CUSTOMERS, PRODUCTS, TABLE, PriceKey, PriceTerms
 from models import new_id
 
 

@@ -23,6 +23,13 @@ from models import Customer, PriceBreak, PriceOverride, Product
 from models.base import table
 
 
+class PriceKey(NamedTuple):
+    """What a price is for."""
+
+    customer_id: str
+    product_id: str
+
+
 class PriceTerms(NamedTuple):
     """What a customer pays for a product."""
 
@@ -39,6 +46,17 @@ class NamedPriceOverrideRow(Row):
     sku: str | None
     product: str
     catalogue_price: Decimal
+    customer_id: str
+    product_id: str
+
+
+class ExportedPriceRow(Row):
+    """A price override as an export writes it."""
+
+    customer: str
+    sku: str | None
+    price: Decimal
+    price_breaks: tuple[PriceBreak, ...]
     customer_id: str
     product_id: str
 
@@ -86,6 +104,28 @@ SELECT_ALL = Statement(
     .join(PRODUCTS, PRODUCTS.c.id == TABLE.c.product_id)
     .order_by(CUSTOMERS.c.email, PRODUCTS.c.name, TABLE.c.id),
 )
+EXPORT_PAGE = 1_000
+IS_AFTER = sa.tuple_(TABLE.c.customer_id, TABLE.c.product_id) > sa.tuple_(
+    bindparam("customer_id", type_=TABLE.c.customer_id.type), bindparam("product_id", type_=TABLE.c.product_id.type)
+)
+SELECT_EXPORTED = Statement(
+    ExportedPriceRow,
+    sa.select(
+        CUSTOMERS.c.email.label("customer"),
+        PRODUCTS.c.sku,
+        TABLE.c.price,
+        TABLE.c.price_breaks,
+        TABLE.c.customer_id,
+        TABLE.c.product_id,
+    )
+    .select_from(TABLE)
+    .join(CUSTOMERS, CUSTOMERS.c.id == TABLE.c.customer_id)
+    .join(PRODUCTS, PRODUCTS.c.id == TABLE.c.product_id)
+    .where(tenant.where(TABLE), IS_AFTER)
+    .order_by(TABLE.c.customer_id, TABLE.c.product_id)
+    .limit(EXPORT_PAGE),
+)
+SELECT_COUNT = sa.select(sa.func.count()).where(tenant.where(TABLE))
 DELETE = sa.delete(TABLE).where(tenant.where(TABLE), IS_OF_PRODUCT)
 RETURNED = [TABLE.c[name] for name in rows.names(DeletedPriceOverrideRow)]
 DELETE_ONE = Statement(DeletedPriceOverrideRow, DELETE.where(IS_OF_CUSTOMER).returning(*RETURNED))
@@ -126,6 +166,16 @@ def delete_of_product(ctx: Context, product_id: str) -> None:
 def list_all(ctx: Context) -> Sequence[NamedPriceOverrideRow]:
     """Return every price override of the company, by customer and product."""
     return SELECT_ALL.all(ctx.session, tenant.params(ctx))
+
+
+def count(ctx: Context) -> int:
+    """Return the number of price overrides of the company."""
+    return int(ctx.session.execute(SELECT_COUNT, tenant.params(ctx)).scalar_one())
+
+
+def exported(ctx: Context, after: PriceKey) -> Sequence[ExportedPriceRow]:
+    """Return the next page of an export, by customer and product."""
+    return SELECT_EXPORTED.all(ctx.session, tenant.params(ctx, **after._asdict()))
 
 
 def audit_entry(

@@ -56,6 +56,7 @@ class TestSet:
             "product": "Widget",
             "price": 8.5,
             "before": None,
+            "priceBreaks": [],
         }
         assert first == expected
         assert list(first) == list(expected)
@@ -68,6 +69,33 @@ class TestSet:
         assert "orders@acme.com" in outcome.out
         assert "8.50" in outcome.out
         assert outcome.err == ""
+
+    def test_price_breaks_are_set_kept_and_removed(
+        self, distribu: Command, price: Command, pair: Pair, shop: Tenant
+    ) -> None:
+        breaks = [{"minQuantity": 10, "price": 8.0}, {"minQuantity": 50, "price": 7.5}]
+
+        assert price("set", "8.5", "--price-breaks", "10=8; 50=7.50", "--json").json["priceBreaks"] == breaks
+        assert price("set", "8.25", "--json").json["priceBreaks"] == breaks
+        assert "10=8.00;50=7.50" in price("set", "8.25").out
+        assert [row["priceBreaks"] for row in listed(distribu, "price", shop.slug)] == [breaks]
+        assert "10=8.00;50=7.50" in distribu("price", "list", "--company", shop.slug).out
+        assert price("set", "8.25", "--price-breaks", "", "--json").json["priceBreaks"] == []
+
+    @pytest.mark.parametrize(
+        ("text", "rule"),
+        [
+            ("10", "must be quantities with their prices, like 10=8.00;50=7.50"),
+            ("50=7;10=8", "must be in ascending order of minQuantity: 10 comes after 50"),
+            ("1=7", "must be at least 2"),
+            ("10=-1", "must be at least 0"),
+        ],
+    )
+    def test_invalid_price_breaks_are_rejected(self, price: Command, pair: Pair, text: str, rule: str) -> None:
+        outcome = price("set", "8.5", "--price-breaks", text)
+
+        assert outcome.code == 2
+        assert rule in outcome.error
 
     def test_is_audited_only_when_something_changed(
         self, distribu: Command, price: Command, pair: Pair, shop: Tenant
@@ -135,6 +163,7 @@ class TestList:
             "product": "Widget",
             "price": 8.5,
             "cataloguePrice": 9.0,
+            "priceBreaks": [],
         }
         assert only == expected
         assert list(only) == list(expected)

@@ -1,0 +1,143 @@
+"""A CSV file of price overrides: read and check it, and write an export in the same format (contract, section 9.4).
+
+A row names its customer by email or id, and its product by sku or id. Not in this module: how a spreadsheet writes
+files (`text_file`, `csv_table`, `csv_numbers`), and the values of the cells (`product_cells`).
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import IO, NamedTuple, cast
+
+from app.product_import import formulas, price_break_cells, product_cells
+from app.product_import.csv_numbers import DecimalMarkDetector
+from app.product_import.csv_table import Cells, CsvOptions, CsvTable, quoted_list
+from app.product_import.product_cells import Parser
+from app.product_import.product_csv import RejectedFileError, RowError
+from app.product_import.text_file import TextFile, UnreadableFileError, quoted
+from app.schemas.base import NOT_GIVEN, stored_code, stored_email
+from app.schemas.customers import CustomerKey
+from app.schemas.prices import PriceOverrideUpsert
+from app.services.prices import ExportedPriceRow
+from models import PriceBreak
+
+REQUIRED = ("customer", "product", "price")
+COLUMNS = (*REQUIRED, "priceBreaks")
+BYTE_ORDER_MARK = "\ufeff"  # without it, Excel does not read the file as UTF-8
+
+
+class PriceRow(NamedTuple):
+    """A row of a file, and the line on which it starts."""
+
+    line: int
+    customer: CustomerKey
+    product: str  # its sku or id
+    draft: PriceOverrideUpsert
+
+
+class PriceCsv:
+    """A CSV file of price overrides: its valid rows, and the errors of the others."""
+
+    def __init__(self, stream: IO[bytes], options: CsvOptions, *, clear_empty: bool) -> None:
+        """Scan the seekable file. Raises RejectedFileError if it cannot be read as a table of prices.
+
+        With `clear_empty`, an empty cell of the price breaks removes them; otherwise they do not change.
+        """
+        self.errors: list[RowError] = []
+        self._empty = () if clear_empty else NOT_GIVEN
+        try:
+            self._table = CsvTable(TextFile(stream, options.encoding), options, known=COLUMNS, required=REQUIRED)
+            detector = self._detect_decimal_mark()
+            decimal = detector.result(options.decimal)
+        except UnreadableFileError as error:
+            raise RejectedFileError([RowError(line=error.line, error=str(error))]) from None
+        self._table.set_decimal_mark_certainty(is_certain=detector.is_certain)
+        self._parsers: dict[str, Parser] = {
+            "customer": _parse_name,
+            "product": _parse_name,
+            "price": product_cells.parser("price", decimal),
+            "priceBreaks": product_cells.parser("priceBreaks", decimal),
+        }
+
+    @property
+    def warnings(self) -> list[str]:
+        """Messages for the person who made the file, even if every row can be read."""
+        ignored = self._table.ignored
+        return [f"Unknown columns were not imported: {quoted_list(ignored)}."] if ignored else []
+
+    def rows(self) -> Iterator[PriceRow]:
+        """Yield each valid row, and collect the errors of the others in `errors`."""
+        self.errors.clear()
+        for line, cells in self._table.rows():
+            error_count = len(self.errors)
+            values = self._parse(line, cells)
+            if len(self.errors) == error_count:
+                yield self._row(line, values)
+
+    def _detect_decimal_mark(self) -> DecimalMarkDetector:
+        detector = DecimalMarkDetector()
+        for line, cells in self._table.rows():
+            for column, cell in [] if isinstance(cells, str) else self._known(cells):
+                for number in product_cells.numbers(column, cell):
+                    detector.add(line, column, number)
+        return detector
+
+    def _known(self, cells: Cells) -> Iterator[tuple[str, str]]:
+        """Yield the cells of the known columns."""
+        for column, cell in zip(self._table.columns, cells, strict=True):
+            if column is not None:
+                yield column, cell.strip()
+
+    def _parse(self, line: int, cells: Cells | str) -> dict[str, object]:
+        if isinstance(cells, str):
+            self._add_error(line, cells)
+            return {}
+        values: dict[str, object] = {}
+        for column, cell in self._known(cells):
+            try:
+                values[column] = self._parsers[column](cell)
+            except ValueError as error:
+                self._add_error(line, f"{column} {quoted(cell)} {error}" if cell else f"{column} {error}")
+        return values
+
+    def _row(self, line: int, values: dict[str, object]) -> PriceRow:
+        customer, breaks = str(values["customer"]), values.get("priceBreaks")
+        key = CustomerKey("email", stored_email(customer)) if "@" in customer else CustomerKey("id", customer)
+        price_breaks = self._empty if breaks is None else cast("tuple[PriceBreak, ...]", breaks)
+        draft = PriceOverrideUpsert(price=cast("Decimal", values["price"]), price_breaks=price_breaks)
+        return PriceRow(line, key, str(values["product"]), draft)
+
+    def _add_error(self, line: int, error: str) -> None:
+        self.errors.append(RowError(line=line, error=error))
+
+
+def header() -> str:
+    """Return the first line of an export."""
+    return BYTE_ORDER_MARK + _csv([COLUMNS])
+
+
+def lines(prices: Iterable[ExportedPriceRow]) -> str:
+    """Return the lines of an export. A product without a sku is named by its id."""
+    return _csv(
+        (
+            formulas.escape(price.customer),
+            formulas.escape(price.sku or price.product_id),
+            price.price,
+            price_break_cells.format_cell(price.price_breaks),
+        )
+        for price in prices
+    )
+
+
+def _csv(rows: Iterable[Iterable[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerows(rows)
+    return text.getvalue()
+
+
+def _parse_name(cell: str) -> str:
+    """Return an email, sku or id. Raises ValueError if it is empty."""
+    if not cell:
+        raise ValueError("is required")
+    return stored_code(formulas.unescape(cell))
