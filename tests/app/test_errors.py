@@ -91,7 +91,8 @@ def test_every_client_error_has_its_status(kind: type[Exception]) -> None:
     error = kind.__new__(kind)
     Exception.__init__(error, "message")
     details = [ErrorDetail(pointer="/here", message="message")]
-    vars(error).update(pointer="/here", data={}, refusals=(error,), details=details, results=[])
+    reasons: dict[str, object] = {"refusals": (error,), "violations": (error,), "details": details, "results": []}
+    vars(error).update(pointer="/here", data={}, **reasons)
 
     response = translate(error)
 
