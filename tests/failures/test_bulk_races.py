@@ -20,7 +20,7 @@ from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_dat
 Items = list[dict[str, Any]]
 
 
-class Shop:
+class BulkShop:
     """Two servers on one database, and one company."""
 
     def __init__(self, servers: list[Server], database: Database) -> None:
@@ -59,9 +59,9 @@ def servers(store: SqliteStore | PostgresqlStore, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture
-def shop(servers: list[Server]) -> Iterator[Shop]:
+def shop(servers: list[Server]) -> Iterator[BulkShop]:
     database = open_database(servers[0].database_url)
-    yield Shop(servers, database)
+    yield BulkShop(servers, database)
     database.dispose()
 
 
@@ -74,7 +74,7 @@ def statuses(response: httpx.Response) -> list[int]:
     return [result["status"] for result in response.json()["data"]["results"]]
 
 
-def test_products_that_several_requests_create_exist_once(shop: Shop) -> None:
+def test_products_that_several_requests_create_exist_once(shop: BulkShop) -> None:
     """The requests have the same products in opposite orders, so that PostgreSQL has to resolve deadlocks."""
     items = new_products(100)
     calls = [partial(shop.write, items[:: 1 if number % 2 else -1], server=number % 2) for number in range(4)]
@@ -86,7 +86,7 @@ def test_products_that_several_requests_create_exist_once(shop: Shop) -> None:
     assert Counter(event.type for event in shop.rows(Event)) == {"product.created": 100}
 
 
-def test_adjustments_during_orders_are_exact(shop: Shop) -> None:
+def test_adjustments_during_orders_are_exact(shop: BulkShop) -> None:
     company = shop.tenant.company_id
     products = factories.products(shop.database, company, 20, stock=1_000)
     customer = factories.customer(shop.database, company)
@@ -107,7 +107,7 @@ def test_adjustments_during_orders_are_exact(shop: Shop) -> None:
     assert set(moved.values()) == {1_000 - 6 * 7 - 10 * 3}
 
 
-def test_concurrent_duplicates_of_a_request_act_once(shop: Shop) -> None:
+def test_concurrent_duplicates_of_a_request_act_once(shop: BulkShop) -> None:
     key, items = str(uuid.uuid4()), new_products(50)
     calls = [partial(shop.write, items, key, number % 2) for number in range(6)]
 
@@ -124,7 +124,7 @@ def test_a_request_that_committed_before_the_server_was_killed_is_replayed(
     url = store.create("bulk_killed")
     database = open_database(url)
     with Server(url, tmp_path / "log", "--no-worker") as server:
-        shop = Shop([server], database)
+        shop = BulkShop([server], database)
         key, items = str(uuid.uuid4()), new_products(200)
         with waiting.threads(partial(shop.write, items, key)) as (call,):
             waiting.eventually(lambda: len(shop.rows(Product)) == 200, "the products are committed")

@@ -25,7 +25,7 @@ STATUSES = {code: int(status) for status, code in re.findall(r"^\| (\d{3}) \| `(
 
 
 @dataclass(frozen=True)
-class Company:
+class ErrorSource:
     """A company with a client for its key, and a client for other keys."""
 
     client: Client
@@ -66,62 +66,62 @@ class Company:
 
 
 @pytest.fixture
-def company(client: Client, anonymous: Client, tenant: Tenant, database: Database) -> Company:
-    return Company(client, anonymous, tenant, database)
+def company(client: Client, anonymous: Client, tenant: Tenant, database: Database) -> ErrorSource:
+    return ErrorSource(client, anonymous, tenant, database)
 
 
-def exceed_the_rate_limit(company: Company) -> httpx.Response:
+def exceed_the_rate_limit(company: ErrorSource) -> httpx.Response:
     key = company.key(rate_limit="1/minute")
     company.get_with_key(key)
     return company.get_with_key(key)
 
 
-def reuse_an_idempotency_key(company: Company) -> httpx.Response:
+def reuse_an_idempotency_key(company: ErrorSource) -> httpx.Response:
     key = str(uuid.uuid4())
     company.post("/customers", {"email": "one@example.com"}, key)
     return company.post("/customers", {"email": "two@example.com"}, key)
 
 
-def change_a_cancelled_order(company: Company) -> httpx.Response:
+def change_a_cancelled_order(company: ErrorSource) -> httpx.Response:
     path = f"/orders/{company.order().json()['data']['id']}"
     company.client.patch(path, json={"status": "CANCELLED"})
     return company.client.patch(path, json={"status": "SHIPPED"})
 
 
-def restock_without_cancelling(company: Company) -> httpx.Response:
+def restock_without_cancelling(company: ErrorSource) -> httpx.Response:
     path = f"/orders/{company.order().json()['data']['id']}"
     return company.client.patch(path, json={"status": "CONFIRMED", "restock": True})
 
 
-def use_an_email_twice(company: Company) -> httpx.Response:
+def use_an_email_twice(company: ErrorSource) -> httpx.Response:
     return [company.post("/customers", {"email": "same@example.com"}) for _ in range(2)][-1]
 
 
-def use_a_code_twice(company: Company, name: str) -> httpx.Response:
+def use_a_code_twice(company: ErrorSource, name: str) -> httpx.Response:
     return [company.post("/products", {"name": "Same", "price": 1, name: "1"}) for _ in range(2)][-1]
 
 
-def delete_an_ordered_product(company: Company) -> httpx.Response:
+def delete_an_ordered_product(company: ErrorSource) -> httpx.Response:
     product = company.product()
     company.order(product)
     return company.client.delete(f"/products/{product}")
 
 
-def create_eleven_webhooks(company: Company) -> httpx.Response:
+def create_eleven_webhooks(company: ErrorSource) -> httpx.Response:
     return [company.webhook() for _ in range(11)][-1]
 
 
-def rotate_a_secret_four_times(company: Company) -> httpx.Response:
+def rotate_a_secret_four_times(company: ErrorSource) -> httpx.Response:
     path = f"/webhooks/{company.webhook().json()['data']['id']}/rotate-secret"
     return [company.post(path) for _ in range(4)][-1]
 
 
-def sum_beyond_64_bits(company: Company) -> httpx.Response:
+def sum_beyond_64_bits(company: ErrorSource) -> httpx.Response:
     factories.products(company.database, company.tenant.company_id, 1025, stock=2**53 - 1)
     return company.get("/reports/inventory")
 
 
-PROVOCATIONS: dict[str, Callable[[Company], httpx.Response]] = {
+PROVOCATIONS: dict[str, Callable[[ErrorSource], httpx.Response]] = {
     "malformed_request": lambda company: company.get("/products?search=%ff"),
     "invalid_json": lambda company: company.post_content("{"),
     "validation_failed": lambda company: company.post("/customers", {}),
@@ -175,7 +175,7 @@ def test_every_documented_code_is_provoked() -> None:
 
 
 @pytest.mark.parametrize("code", PROVOCATIONS)
-def test_a_provoked_error_has_the_documented_code_and_status(company: Company, code: str) -> None:
+def test_a_provoked_error_has_the_documented_code_and_status(company: ErrorSource, code: str) -> None:
     response = PROVOCATIONS[code](company)
 
     assert (response.status_code, response.json()["code"]) == (STATUSES[code], code)

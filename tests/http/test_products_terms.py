@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from app.context import now
 from app.db import Database
 from models import Product, new_id
-from tests.http.test_product_writes import audited, created, data, error, published
+from tests.http.test_products_writes import audited, created, data, error, published
 from tests.support.client import Client, Contract
 
 BREAKS = [{"minQuantity": 2, "price": 8.0}, {"minQuantity": 1_000_000, "price": 0.01}]

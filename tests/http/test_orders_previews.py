@@ -8,8 +8,8 @@ import pytest
 
 from app.db import Database
 from models import PriceBreak, Scope
-from tests.http.test_order_terms import every_problem, without_message
 from tests.http.test_orders import Shop
+from tests.http.test_orders_terms import every_problem, without_message
 from tests.support import factories
 from tests.support.client import Client, Contract, refusals
 from tests.support.factories import Tenant, order_body
