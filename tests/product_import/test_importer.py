@@ -143,6 +143,7 @@ class TestAudit:
         values: dict[str, Any] = {"sku": "W-3", "name": "Made", "description": None, "category": None}
         values |= {"unit": "each", "price": 1.25, "stock": 2, "isActive": True}
         values |= {"externalId": None, "barcode": None, "lowStockThreshold": 5, "imageUrl": None}
+        values |= {"priceBreaks": [], "minOrderQuantity": None, "orderMultiple": None, "maxOrderQuantity": None}
         assert audited(fresh_database, shop) == [
             ("product.created", "product", made.id, {"after": values}),
             ("product.imported", "company", shop.company_id, {"created": 1, "updated": 1, "unchanged": 1}),
