@@ -4,6 +4,7 @@ import re
 import unicodedata
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import click
 
@@ -149,3 +150,15 @@ limit = click.option(
     "--limit", type=Count(0, MAX_COUNT), default=50, show_default=True, help="How many to list, 0 for all."
 )
 company = click.option("--company", "slug", metavar="SLUG", type=TEXT, required=True, help="The slug of the company.")
+
+STANDARD_OUTPUT = Path("-")
+csv_output = click.option(
+    "--output",
+    "-o",
+    "file",
+    metavar="FILE.csv",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    default=STANDARD_OUTPUT,
+    show_default="standard output",
+    help="Write to a file.",
+)

@@ -9,7 +9,7 @@ import click
 from rich.progress import Progress
 
 from app.cli import csv_options, import_results, options, output, progress, runtime
-from app.cli.product_export import STANDARD_OUTPUT
+from app.cli.options import STANDARD_OUTPUT
 from app.db import retrying
 from app.product_import import price_csv, price_importer
 from app.product_import.csv_table import CsvOptions
@@ -56,16 +56,7 @@ def import_file(
 
 @click.command(name="export")
 @options.company
-@click.option(
-    "--output",
-    "-o",
-    "file",
-    metavar="FILE.csv",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    default=STANDARD_OUTPUT,
-    show_default="standard output",
-    help="Write to a file.",
-)
+@options.csv_output
 @options.as_json
 def export(slug: str, file: Path, as_json: bool) -> None:
     """Export the price overrides of a company to a CSV file.

@@ -6,10 +6,9 @@ from pathlib import Path
 import click
 
 from app.cli import options, output, progress, runtime
+from app.cli.options import STANDARD_OUTPUT
 from app.product_import.product_export import ProductCount, ProductExport
 from app.schemas.base import Json
-
-STANDARD_OUTPUT = Path("-")
 
 
 @click.command(name="export")
@@ -18,16 +17,7 @@ STANDARD_OUTPUT = Path("-")
 @click.option(
     "--active/--inactive", default=None, help="Export only products that can be ordered, or only those that cannot."
 )
-@click.option(
-    "--output",
-    "-o",
-    "file",
-    metavar="FILE.csv",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    default=STANDARD_OUTPUT,
-    show_default="standard output",
-    help="Write to a file.",
-)
+@options.csv_output
 @options.as_json
 def export(slug: str, category: str | None, active: bool | None, file: Path, as_json: bool) -> None:
     """Export products to a CSV file.

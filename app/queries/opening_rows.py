@@ -41,7 +41,7 @@ SELECT_BATCH = Statement(
         f" WHERE id > :after ORDER BY id LIMIT {BATCH}) AS batch"
     ).columns(size=sa.BigInteger, last_id=sa.String, missing=sa.BigInteger),
 )
-# No product is locked. A transaction that changes one meanwhile has written the opening row itself, or waits for this
+# No product is locked. A concurrent transaction that changes one has written the opening row itself, or waits for this
 # one. Orders write opening rows in the order of the ids too, so neither waits for a row of the other that comes later.
 # An opening row has the time of the last change, which is not later than any movement of the product.
 INSERT = f"""

@@ -1,4 +1,4 @@
-"""A mirror that follows `syncedUntil` misses no change, whatever other processes write meanwhile (contract, section 3).
+"""A mirror that follows `syncedUntil` misses no change, whatever other processes write (contract, section 3).
 
 The same mirror misses changes if it follows the newest `updatedAt` that it has seen, so these tests can fail.
 """
