@@ -7,13 +7,14 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks import deliveries, imports, orders, paging, report, stores
+from benchmarks import deliveries, imports, orders, paging, previews, report, stores
 from benchmarks.report import Result, Workload
 from benchmarks.stores import Deployment
 
 BENCHMARKS: dict[str, Callable[[Deployment, Workload, Progress], Result]] = {
     "products": paging.run,
     "orders": orders.run,
+    "previews": previews.run,
     "deliveries": deliveries.run,
     "import": imports.run,
 }

@@ -86,6 +86,16 @@ def get(connection: http.client.HTTPConnection, path: str, key: str) -> bytes:
     return body
 
 
+def post(connection: http.client.HTTPConnection, path: str, body: str, key: str) -> None:
+    """Send a JSON body. Raises RuntimeError unless the status is 200 or 201."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    connection.request("POST", "/api/v1" + path, body, headers)
+    response = connection.getresponse()
+    answer = response.read()
+    if response.status not in (http.HTTPStatus.OK, http.HTTPStatus.CREATED):
+        raise RuntimeError(f"POST {path} returned {response.status}: {answer[:200].decode(errors='replace')}")
+
+
 def cpu_ms(before: dict[int, float], after: dict[int, float]) -> float:
     """Return the CPU milliseconds between two results of `cpu_clocks`; processes that have ended are omitted."""
     return sum(value - before.get(pid, 0) for pid, value in after.items()) * 1000
