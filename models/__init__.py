@@ -4,7 +4,7 @@ Tables enforce, services decide: constraints reject data that must never be stor
 """
 
 from models.api_key import ApiKey, KeyStatus, Scope
-from models.audit import AuditEntry
+from models.audit import AuditEntry, AuditSeal
 from models.base import MAX_AMOUNT, Base, id_before, new_id
 from models.company import Company
 from models.customer import Customer, CustomerStatus, PriceOverride
@@ -43,6 +43,7 @@ __all__ = [
     "ApiKey",
     "AttemptCount",
     "AuditEntry",
+    "AuditSeal",
     "Base",
     "Company",
     "Customer",

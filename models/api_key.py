@@ -6,7 +6,7 @@ Not in this module: how a key is generated, hashed and found (`app/services/keys
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, LargeBinary, String
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Id, Instant
@@ -22,6 +22,7 @@ class Scope(StrEnum):
     CUSTOMERS_READ = "customers:read"
     CUSTOMERS_WRITE = "customers:write"
     REPORTS_READ = "reports:read"
+    REFUNDS_WRITE = "refunds:write"
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
     AUDIT_READ = "audit:read"
@@ -38,21 +39,28 @@ class KeyStatus(StrEnum):
 
 
 class ApiKey(Base):
-    """The record of a key. `digest` is the SHA-256 of the plaintext, which is not stored."""
+    """The record of a key. `digest` is the SHA-256 of the plaintext, which is not stored.
+
+    `allowed_networks` are in CIDR notation; without one, every address may use the key. `replaced_by` is the id of the
+    key that a rotation created.
+    """
 
     __tablename__ = "api_keys"
     __table_args__ = (
         CheckConstraint("length(name) BETWEEN 1 AND 100", name="name"),
         CheckConstraint("length(prefix) = 12", name="prefix"),
         CheckConstraint("length(digest) = 32", name="digest"),
+        Index(None, "company_id", "created_at", "id"),
     )
 
-    company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"), index=True)
+    company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))
     name: Mapped[str] = mapped_column(String(100))
     prefix: Mapped[str] = mapped_column(String(12), index=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     scopes: Mapped[list[str]] = mapped_column(JSON)
     rate_limit: Mapped[str | None] = mapped_column(String(50))
+    allowed_networks: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    replaced_by: Mapped[str | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(Instant)
     created_by: Mapped[str] = mapped_column(String(100))
     last_used_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Id, Instant
@@ -28,3 +28,23 @@ class AuditEntry(Base):
     request_id: Mapped[str] = mapped_column(String(128))
     address: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class AuditSeal(Base):
+    """A link of the hash chain over the audit log of a company: the seal of the entry with the same id.
+
+    `seal` is the SHA-256 of the previous seal and the entry; `number` counts from 1. No foreign key refers to
+    the entry, because a seal proves that an entry was removed.
+    """
+
+    __tablename__ = "audit_seals"
+    __table_args__ = (
+        UniqueConstraint("company_id", "number"),
+        CheckConstraint("number >= 1", name="number"),
+        CheckConstraint("length(seal) = 32", name="seal"),
+    )
+
+    company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))
+    number: Mapped[int] = mapped_column(BigInteger)
+    seal: Mapped[bytes] = mapped_column(LargeBinary(32))
+    sealed_at: Mapped[datetime] = mapped_column(Instant)

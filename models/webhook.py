@@ -44,6 +44,7 @@ class Webhook(Base):
     company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))
     url: Mapped[str] = mapped_column(String(2048))
     events: Mapped[list[str]] = mapped_column(JSON)
+    description: Mapped[str | None] = mapped_column(String(255))
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
     secret: Mapped[str] = mapped_column(String(38))
     previous_secret: Mapped[str | None] = mapped_column(String(38))
