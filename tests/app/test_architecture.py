@@ -27,6 +27,7 @@ DIALECT_FILES = {
     "migrations/column_types.py",
     "migrations/versions/0002_orders.py",  # triggers
     "migrations/versions/0009_inventory_movements.py",  # triggers
+    "migrations/versions/0012_keys_and_seals.py",  # triggers
     "models/base.py",  # column types
 }
 
