@@ -91,9 +91,9 @@ def post(connection: http.client.HTTPConnection, path: str, body: str, key: str)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     connection.request("POST", "/api/v1" + path, body, headers)
     response = connection.getresponse()
-    answer = response.read()
+    content = response.read()
     if response.status not in (http.HTTPStatus.OK, http.HTTPStatus.CREATED):
-        raise RuntimeError(f"POST {path} returned {response.status}: {answer[:200].decode(errors='replace')}")
+        raise RuntimeError(f"POST {path} returned {response.status}: {content[:200].decode(errors='replace')}")
 
 
 def cpu_ms(before: dict[int, float], after: dict[int, float]) -> float:
