@@ -13,3 +13,8 @@ def list_events(ctx: Context, **query: Any) -> Json:
     """Return a page of events."""
     found = events.page(ctx, **load_times(query))
     return envelope([payloads.render(event) for event in found.rows], found.next_cursor)
+
+
+def get_event(ctx: Context, event_id: str) -> Json:
+    """Return one event."""
+    return {"data": payloads.render(events.get(ctx, event_id))}

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 from marshmallow import fields
 
 from app.errors import BODY
 from app.queries.rows import Row
-from app.schemas.base import NOT_GIVEN, DraftSchema, Json, NotGiven, Schema, row_schema
+from app.schemas.base import NOT_GIVEN, DraftSchema, Json, NotGiven, Schema, TrimmedText, row_schema
 from app.schemas.times import load_time
 
 DAY_SECONDS = 86_400
@@ -25,6 +26,7 @@ class WebhookRow(Row):
     id: str
     url: str
     events: list[str]
+    description: str | None
     is_active: bool
     secret_rotation_grace_expires_at: datetime | None
     created_at: datetime
@@ -38,7 +40,7 @@ class WebhookWithSecretRow(WebhookRow):
 
 
 class WebhookDeliveryRow(Row):
-    """A delivery: one attempt to send one event to one webhook."""
+    """A delivery: one attempt to send one event to one webhook. `payload` is the body that was or will be sent."""
 
     id: str
     webhook_id: str
@@ -52,6 +54,7 @@ class WebhookDeliveryRow(Row):
     attempted_at: datetime | None
     next_attempt_at: datetime | None
     created_at: datetime
+    payload: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +63,7 @@ class WebhookCreate:
 
     url: str
     events: Sequence[str]
+    description: str | None = None
     is_active: bool = True
 
 
@@ -69,6 +73,7 @@ class WebhookUpdate:
 
     url: str | NotGiven = NOT_GIVEN
     events: Sequence[str] | NotGiven = NOT_GIVEN
+    description: str | NotGiven | None = NOT_GIVEN
     is_active: bool | NotGiven = NOT_GIVEN
 
 
@@ -106,6 +111,7 @@ class WebhookFields(Schema):
 
     url = fields.String()
     events = UniqueList(fields.String())
+    description = TrimmedText(allow_none=True)
     is_active = fields.Boolean()
 
 
@@ -144,5 +150,5 @@ def webhook_with_secret(webhook: WebhookWithSecretRow) -> Json:
 
 
 def webhook_delivery(row: WebhookDeliveryRow) -> Json:
-    """Return the JSON object of a delivery, with its outcome in one word."""
-    return {**DELIVERY.render(row), "outcome": OUTCOMES[row.success]}
+    """Return the JSON object of a delivery, with its outcome in one word and its payload as an object."""
+    return {**DELIVERY.render(row), "outcome": OUTCOMES[row.success], "payload": orjson.loads(row.payload)}

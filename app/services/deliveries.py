@@ -17,13 +17,13 @@ from app.errors import BODY, InvalidParameterError, NotFoundError
 from app.queries import listing, rows, tenant
 from app.queries.rows import Row, Statement
 from app.schemas.webhooks import WebhookDeliveryRow, WebhookRecover
-from app.services import webhooks
+from app.services import subscriptions, webhooks
 from models import Delivery, Event, EventType, new_id
 from models.base import table
 
 
 class SubscriberRow(Row):
-    """An active webhook and the event types that it subscribes to."""
+    """An active webhook and what it subscribes to."""
 
     id: str
     events: Sequence[str]
@@ -63,11 +63,12 @@ TABLE = table(Delivery)
 EVENTS = table(Event)
 MAX_RECOVERED = 10_000
 
+# Events and their deliveries are deleted together, so every delivery has its event.
+PAYLOAD = sa.select(EVENTS.c.payload).where(EVENTS.c.id == TABLE.c.event_id).scalar_subquery().label("payload")
+COLUMNS = [PAYLOAD if name == PAYLOAD.name else TABLE.c[name] for name in rows.names(WebhookDeliveryRow)]
 SELECT_ONE = Statement(
     WebhookDeliveryRow,
-    tenant.select(*rows.columns(WebhookDeliveryRow, TABLE)).where(
-        TABLE.c.webhook_id == bindparam("webhook_id"), TABLE.c.id == bindparam("id")
-    ),
+    tenant.select(*COLUMNS).where(TABLE.c.webhook_id == bindparam("webhook_id"), TABLE.c.id == bindparam("id")),
 )
 SELECT_SUBSCRIBERS = Statement(
     SubscriberRow,
@@ -82,6 +83,7 @@ LISTING = listing.Listing(
         "event": TABLE.c.event == bindparam("event"),
         **OUTCOMES,
     },
+    columns=COLUMNS,
 )
 IS_DELIVERED_OR_PENDING = (
     sa.exists()
@@ -106,7 +108,7 @@ def fan_out_all(ctx: Context, events: Iterable[StoredEvent]) -> None:
         FirstAttempt(webhook.id, event.id, event.type)
         for event in events
         for webhook in subscribers
-        if event.type in webhook.events
+        if subscriptions.includes(webhook.events, event.type)
     )
     enqueue(ctx, attempts)
 
@@ -173,7 +175,8 @@ def recover(ctx: Context, webhook_id: str, missed: WebhookRecover) -> WebhookRec
     if missed.since > until:
         raise InvalidParameterError("since", "since must not be after until", parent=BODY)
     webhook = webhooks.lock(ctx, webhook_id)
-    parameters = tenant.params(ctx, webhook_id=webhook_id, since=missed.since, until=until, types=webhook.events)
+    types = subscriptions.event_types(webhook.events)
+    parameters = tenant.params(ctx, webhook_id=webhook_id, since=missed.since, until=until, types=types)
     events = SELECT_MISSED_EVENTS.all(ctx.session, parameters)
     queued = enqueue(ctx, [FirstAttempt(webhook_id, event.id, event.type) for event in events[:MAX_RECOVERED]])
     return WebhookRecoveryResult(len(queued), len(events) > MAX_RECOVERED)

@@ -16,7 +16,8 @@ from sqlalchemy import Table, bindparam
 from sqlalchemy.orm import Session
 
 from app.context import Context
-from app.queries import listing, tenant
+from app.errors import NotFoundError
+from app.queries import listing, rows, tenant
 from app.queries.rows import Row, Statement
 from app.schemas import events as payloads
 from app.schemas.events import NewEvent, WebhookEventRow
@@ -60,6 +61,9 @@ LISTING = listing.Listing(
         "until": TABLE.c.created_at <= bindparam("until", type_=TABLE.c.created_at.type),
     },
 )
+SELECT_ONE = Statement(
+    WebhookEventRow, tenant.select(*rows.columns(WebhookEventRow, TABLE)).where(TABLE.c.id == bindparam("id"))
+)
 RETENTION = timedelta(days=RETENTION_DAYS)
 DELETE_BATCH = 1_000
 SELECT_EXPIRED_IDS = (
@@ -99,6 +103,14 @@ def page(
     """Return a page of the company's events, newest first, without test events."""
     filters = {"event": event, "since": since, "until": until}
     return LISTING.page(ctx, limit=limit, cursor=cursor, is_subscribable=True, **filters)
+
+
+def get(ctx: Context, event_id: str) -> WebhookEventRow:
+    """Return one event, which may be a test event. Raises NotFoundError."""
+    event = SELECT_ONE.one_or_none(ctx.session, tenant.params(ctx, id=event_id))
+    if event is None:
+        raise NotFoundError("Event")
+    return event
 
 
 def delete_expired(session: Session, now: datetime) -> int:

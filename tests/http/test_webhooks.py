@@ -12,13 +12,15 @@ from app.context import now
 from app.db import Database
 from app.queries import rows
 from app.queries.rows import Statement
-from app.services import webhook_secrets, webhooks
+from app.schemas.webhooks import WebhookCreate
+from app.services import deliveries, events, subscriptions, webhook_secrets, webhooks
 from app.services.webhook_secrets import WebhookSecretsRow
-from models import AuditEntry, EventType, Scope, Webhook
+from models import AuditEntry, Event, EventType, Scope, Webhook
 from tests.support import factories, waiting
 from tests.support.client import Client, Contract, refusals
 from tests.support.factories import Tenant
 from tests.support.servers import Server
+from tests.support.statements import counted
 
 URL = "https://example.com/hook"
 SELECT_SECRETS = Statement(
@@ -94,6 +96,9 @@ class TestCreate:
             ({"url": "https://" + "x" * 2041}, "url must be at most 2048 characters"),
             ({"events": []}, "At least one event is required"),
             ({"events": ["order.made"]}, "Invalid event."),
+            ({"events": [1]}, "events[0] must be a string"),
+            ({"description": 1}, "description must be a string"),
+            ({"description": "x" * 256}, "description must be at most 255 characters"),
             ({"isActive": "yes"}, "isActive must be true or false"),
             ({"secret": "whsec_mine"}, "secret is not a known field"),
         ],
@@ -102,6 +107,43 @@ class TestCreate:
         response = client.post("/webhooks", json={"url": URL, "events": ["order.created"], **change})
 
         assert (response.status_code, response.json()["error"]) == (400, message)
+
+    @pytest.mark.parametrize(
+        "event",
+        ["webhook.test", "webhook.*", "orders.*", "order*", "order.", "order.*.*", "ORDER.*", " *", "**", "*.*", ""],
+    )
+    def test_an_unknown_event_or_wildcard_is_rejected(self, client: Client, event: str) -> None:
+        webhook = make(client)
+
+        for response in (
+            client.post("/webhooks", json={"url": URL, "events": ["*", event]}),
+            client.patch(f"/webhooks/{webhook['id']}", json={"events": ["*", event]}),
+        ):
+            assert (response.status_code, response.json()["error"]) == (400, "Invalid event.")
+            assert response.json()["details"] == [{"pointer": "/events/1", "message": "Invalid event."}]
+
+    def test_wildcards_are_returned_as_they_were_sent(self, client: Client) -> None:
+        made = make(client, "order.*", "*", "order.created", "order.*")
+
+        assert made["events"] == ["order.*", "*", "order.created"]
+        assert client.get(f"/webhooks/{made['id']}").json()["data"]["events"] == made["events"]
+
+    @pytest.mark.parametrize("wildcard", subscriptions.WILDCARDS)
+    def test_every_wildcard_is_accepted(self, client: Client, wildcard: str) -> None:
+        assert make(client, wildcard)["events"] == [wildcard]
+
+    @pytest.mark.parametrize(
+        ("sent", "stored"),
+        [("  Orders for the ERP\n", "Orders for the ERP"), ("x" * 255, "x" * 255), (" ", None), (None, None)],
+    )
+    def test_the_description_is_trimmed(self, client: Client, sent: str | None, stored: str | None) -> None:
+        made = make(client, description=sent)
+
+        assert made["description"] == stored
+        assert client.get("/webhooks").json()["data"][0]["description"] == stored
+
+    def test_a_webhook_without_a_description_has_none(self, client: Client) -> None:
+        assert make(client)["description"] is None
 
     @pytest.mark.parametrize(
         ("url", "message"),
@@ -238,6 +280,16 @@ class TestUpdate:
         data = changed.json()["data"]
         assert (data["events"], data["isActive"], data["url"]) == (["refund.processed"], False, URL)
         assert "secret" not in data
+
+    def test_changes_and_clears_the_description(self, client: Client) -> None:
+        path = f"/webhooks/{make(client, description='Orders')['id']}"
+
+        def update(**body: Any) -> Any:
+            return client.patch(path, json=body).json()["data"]["description"]
+
+        assert update(isActive=False) == "Orders"
+        assert update(description=" Orders of the shop ") == "Orders of the shop"
+        assert update(description=None) is None
 
     def test_an_update_that_changes_nothing_is_not_recorded(
         self, client: Client, database: Database, tenant: Tenant
@@ -406,6 +458,65 @@ class TestDeliveries:
         for webhook in (inactive, other):
             assert client.get(f"/webhooks/{webhook}/deliveries").json()["data"] == []
 
+    def test_a_wildcard_receives_the_events_that_it_includes_once(self, client: Client) -> None:
+        everything = make(client, "*", "customer.*", "customer.created")["id"]
+        customers = make(client, "customer.*")["id"]
+        others = make(client, "order.*", "product.*")["id"]
+
+        customer = add_customer(client)
+        client.patch(f"/customers/{customer}", json={"name": "Changed"})
+        client.post("/products", json={"name": "Flour", "price": 1})
+
+        def received(webhook: str) -> list[str]:
+            return [delivery["event"] for delivery in client.walk(f"/webhooks/{webhook}/deliveries")]
+
+        assert received(everything) == ["product.created", "customer.updated", "customer.created"]
+        assert received(customers) == ["customer.updated", "customer.created"]
+        assert received(others) == ["product.created"]
+
+    def test_a_wildcard_does_not_include_test_events_of_another_webhook(self, client: Client) -> None:
+        tested, other = make(client)["id"], make(client, "*")["id"]
+
+        client.post(f"/webhooks/{tested}/test")
+
+        assert client.get(f"/webhooks/{other}/deliveries").json()["data"] == []
+
+    def test_shows_the_payload_as_it_was_when_the_event_occurred(self, client: Client) -> None:
+        webhook = make(client, "customer.created")["id"]
+        customer = add_customer(client)
+        client.patch(f"/customers/{customer}", json={"name": "Changed"})
+
+        (delivery,) = client.get(f"/webhooks/{webhook}/deliveries").json()["data"]
+
+        (event,) = client.get("/events", params={"event": "customer.created"}).json()["data"]
+        assert delivery["payload"] == event
+        assert (event["id"], event["data"]["name"]) == (delivery["eventId"], None)
+        again = client.post(f"/webhooks/{webhook}/deliveries/{delivery['id']}/redeliver").json()["data"]
+        assert again["payload"] == event
+
+    @pytest.mark.parametrize("number", [1, 30])
+    def test_a_page_with_payloads_is_one_statement(self, database: Database, tenant: Tenant, number: int) -> None:
+        with database.transaction(write=True) as session:
+            ctx = factories.context(session, tenant.company_id)
+            webhook = webhooks.create(ctx, WebhookCreate(url=URL, events=["*"])).id
+            for _ in range(number):
+                events.test(ctx, webhook)
+            with counted(session) as statements:
+                page = deliveries.page(ctx, webhook, limit=100)
+
+        assert len(page.rows) == number
+        assert len(statements) == 2  # the webhook, the deliveries
+
+    def test_expires_together_with_its_event(self, client: Client, database: Database) -> None:
+        webhook = make(client)["id"]
+        delivery = client.post(f"/webhooks/{webhook}/test").json()["data"]
+
+        with database.transaction(write=True) as session:
+            session.execute(sa.delete(Event).where(Event.id == delivery["eventId"]))
+
+        assert client.get(f"/webhooks/{webhook}/deliveries/{delivery['id']}").status_code == 404
+        assert client.get(f"/events/{delivery['eventId']}").status_code == 404
+
     def test_deliveries_can_be_filtered_and_paged(self, client: Client) -> None:
         webhook = make(client, "customer.created", "customer.updated")["id"]
         customers = [add_customer(client, f"c{number}@example.com") for number in range(3)]
@@ -468,6 +579,17 @@ class TestRecover:
         assert client.post(f"/webhooks/{webhook}/recover", json={"since": "2026-01-01"}).json()["data"]["count"] == 0
         assert client.post(f"/webhooks/{wanting}/recover", json=body).json()["data"]["count"] == 0
 
+    @pytest.mark.parametrize(("event", "count"), [("*", 2), ("customer.*", 1), ("order.*", 0), ("product.created", 1)])
+    def test_a_wildcard_recovers_the_events_that_it_includes(self, client: Client, event: str, count: int) -> None:
+        add_customer(client)
+        client.post("/products", json={"name": "Flour", "price": 1})
+        client.post(f"/webhooks/{make(client)['id']}/test")
+        webhook = make(client, event)["id"]
+
+        recovered = client.post(f"/webhooks/{webhook}/recover", json={"since": "2026-01-01"}).json()["data"]
+
+        assert recovered == {"count": count, "hasMore": False}
+
     @pytest.mark.parametrize(
         ("body", "message"),
         [
@@ -507,6 +629,34 @@ class TestEvents:
         assert len(list(client.walk("/events", until="2126-01-01"))) == 5
         assert other_company.get("/events").json()["data"] == []
         assert client.get("/events", params={"event": "no.such"}).status_code == 400
+
+
+class TestEvent:
+    def test_is_returned_as_receivers_get_it(self, client: Client) -> None:
+        add_customer(client)
+        (event,) = client.get("/events").json()["data"]
+
+        response = client.get(f"/events/{event['id']}")
+
+        assert (response.status_code, response.json()) == (200, {"data": event})
+
+    def test_a_test_event_can_be_read_by_its_id(self, client: Client) -> None:
+        delivery = client.post(f"/webhooks/{make(client)['id']}/test").json()["data"]
+
+        assert client.get(f"/events/{delivery['eventId']}").json()["data"] == delivery["payload"]
+
+    def test_an_event_of_another_company_is_not_found(self, client: Client, other_company: Client) -> None:
+        add_customer(client)
+        (event,) = client.get("/events").json()["data"]
+
+        for response in (other_company.get(f"/events/{event['id']}"), client.get("/events/none")):
+            assert (response.status_code, response.json()["error"]) == (404, "Event not found.")
+
+    def test_requires_the_scope(self, server: Server, database: Database, tenant: Tenant, contract: Contract) -> None:
+        _, writing = factories.api_key(database, tenant.company_id, scopes=[Scope.WEBHOOKS_WRITE])
+
+        with Client(server.url, writing, contract) as writer:
+            assert writer.get("/events/none").status_code == 403
 
 
 class TestAudit:
