@@ -24,7 +24,7 @@ from app.product_import.statements import IS_SAME_PRODUCT
 from app.queries import search_index, tenant
 from app.queries.rows import Parameters, Row, Statement
 from app.schemas.base import timestamp
-from app.services import deliveries, rule_contradictions
+from app.services import deliveries, quantity_rules
 from app.services.deliveries import StoredEvent
 from app.services.products import TABLE as PRODUCTS
 from models import EventType, new_id
@@ -183,12 +183,12 @@ def _compare_again(
 def _compare(row: StagedRow, given: ProductFields, existing: ExistingProductRow | None) -> ProductChange | None:
     """Return the change of a row. Its quantity rules are left out if they contradict those that are stored now."""
     change = comparison.compare(given, existing)
-    contradiction = None if change is None else next(rule_contradictions.find(change.fields), None)
+    contradiction = None if change is None else next(quantity_rules.contradictions(change.fields), None)
     if contradiction is None:
         return change
     message = "the quantity rules of the product %s were not imported, because they have changed since: %s"
     LOG.warning(message, row.sku, contradiction.message)
-    others = {name: value for name, value in given.items() if name not in rule_contradictions.NAMES}
+    others = {name: value for name, value in given.items() if name not in quantity_rules.JSON_NAMES}
     return comparison.compare(cast("ProductFields", others), existing)
 
 

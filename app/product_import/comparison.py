@@ -17,7 +17,7 @@ from app.queries import tenant
 from app.queries.rows import Row, Statement
 from app.schemas import price_breaks
 from app.schemas.products import ProductRow
-from app.services import audit, rule_contradictions
+from app.services import audit, quantity_rules
 from app.services.audit import Details
 from app.services.products import TABLE
 from models.base import defaults
@@ -111,7 +111,7 @@ def _errors(change: ProductChange, owners: Mapping[str, ExternalIdOwnerRow]) -> 
     owner = owners.get(change.new_external_id or "")
     if owner is not None:
         yield _taken(owner)
-    for contradiction in rule_contradictions.find(change.fields):
+    for contradiction in quantity_rules.contradictions(change.fields):
         yield contradiction.message
 
 

@@ -11,7 +11,7 @@ from app.context import Context
 from app.errors import BODY, InvalidParameterError, NotFoundError, RefusalError, refuse, reject
 from app.queries import rows
 from app.schemas.products import ProductKey, ProductRow
-from app.services import rule_contradictions
+from app.services import quantity_rules
 from app.services.inventory import LockedProductRow
 from app.services.products import TABLE
 from app.services.unique_values import ExternalIdTakenError
@@ -131,9 +131,9 @@ def _update(before: LockedProductRow, write: ProductWrite) -> ProductPlan:
 
 def _check_quantity_rules(write: ProductWrite, plan: ProductPlan) -> None:
     """Raise InvalidParameterError, for the first rule that the write sets, if it contradicts another one."""
-    if write.fields.keys().isdisjoint(rule_contradictions.NAMES):
+    if write.fields.keys().isdisjoint(quantity_rules.JSON_NAMES):
         return
-    for columns, message in rule_contradictions.find(plan.fields):
+    for columns, message in quantity_rules.contradictions(plan.fields):
         for column in columns:
             if column in write.fields:
-                raise InvalidParameterError(rule_contradictions.NAMES[column], message, parent=BODY)
+                raise InvalidParameterError(quantity_rules.JSON_NAMES[column], message, parent=BODY)

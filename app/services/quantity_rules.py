@@ -1,15 +1,23 @@
 """The quantities in which a product can be ordered (contract, section 9.4).
 
-The rules apply to the sum of the quantities that an order has of a product. Each of them may be absent.
+The rules apply to the sum of the quantities that an order has of a product. Each of them may be absent. No write of a
+product may set rules that contradict each other.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, cast
 
 from app.errors import RefusalError
 
+JSON_NAMES = {
+    "min_order_quantity": "minOrderQuantity",
+    "order_multiple": "orderMultiple",
+    "max_order_quantity": "maxOrderQuantity",
+}  # of the rules, by column; a CSV file has the same names
+
 
 class QuantityRules(NamedTuple):
-    """The minimum, the step and the maximum of the quantity of a product in an order; None for no such rule."""
+    """The minimum, the multiple and the maximum of the quantity of a product in an order; None for no such rule."""
 
     minimum: int | None
     multiple: int | None
@@ -49,6 +57,13 @@ class QuantityRules(NamedTuple):
         return max(-(-(self.minimum or 1) // self._step), 1) * self._step
 
 
+class Contradiction(NamedTuple):
+    """Two rules that contradict each other: their columns, and a message with their values."""
+
+    columns: tuple[str, str]
+    message: str
+
+
 class QuantityNotAllowedError(RefusalError):
     """An order has a quantity of a product, in all items together, that the rules of the product do not allow."""
 
@@ -62,3 +77,18 @@ class QuantityNotAllowedError(RefusalError):
             nextBelow=rules.next_below(quantity),
             nextAbove=rules.next_above(quantity),
         )
+
+
+def contradictions(fields: Mapping[str, object]) -> Iterator[Contradiction]:
+    """Yield the contradictions between the rules of a product. `fields` has all of them, None for no such rule."""
+    minimum, multiple, maximum = (cast("int | None", fields[column]) for column in JSON_NAMES)
+    if minimum is not None and maximum is not None and minimum > maximum:
+        yield _contradiction("min_order_quantity", "must be at most", "max_order_quantity", fields)
+    for column, quantity in (("min_order_quantity", minimum), ("max_order_quantity", maximum)):
+        if quantity is not None and multiple is not None and quantity % multiple:
+            yield _contradiction(column, "must be a multiple of", "order_multiple", fields)
+
+
+def _contradiction(column: str, rule: str, other: str, fields: Mapping[str, object]) -> Contradiction:
+    message = f"{JSON_NAMES[column]} ({fields[column]}) {rule} {JSON_NAMES[other]} ({fields[other]})"
+    return Contradiction((column, other), message)
