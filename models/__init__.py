@@ -5,7 +5,7 @@ Tables enforce, services decide: constraints reject data that must never be stor
 
 from models.api_key import ApiKey, KeyStatus, Scope
 from models.audit import AuditEntry, AuditSeal
-from models.base import MAX_AMOUNT, Base, id_before, new_id
+from models.base import CENT, MAX_AMOUNT, Base, id_before, new_id
 from models.company import Company
 from models.customer import Customer, CustomerStatus, PriceOverride
 from models.event import RESERVED, RETENTION_DAYS, SUBSCRIBABLE, Event, EventType
@@ -28,6 +28,7 @@ from models.product_import import ImportState, ProductImport, ProductImportRow
 from models.webhook import AttemptCount, Delivery, Webhook
 
 __all__ = [
+    "CENT",
     "COUNT_REASONS",
     "DECREASING_REASONS",
     "INCREASING_REASONS",

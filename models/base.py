@@ -147,6 +147,7 @@ class Fixed(TypeDecorator[Decimal]):
 Id = String(ID_LENGTH).with_variant(postgresql.VARCHAR(ID_LENGTH, collation="C"), "postgresql")
 Money = Fixed(2)
 Rate = Fixed(6)  # 0.08 is 8 percent
+CENT = Decimal("0.01")
 MAX_AMOUNT = Decimal("999999999999.99")
 
 

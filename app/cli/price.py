@@ -21,8 +21,8 @@ from app.schemas.price_breaks import PriceBreakList, load, render
 from app.schemas.prices import PriceOverrideUpsert
 from app.schemas.products import ProductRow
 from app.services import customers, price_writes, prices, products
-from app.services.pricing import CENT, MAX_PRICE
-from models import PriceBreak
+from app.services.pricing import MAX_PRICE
+from models import CENT, PriceBreak
 
 
 class PriceOverrideSchema(Schema):

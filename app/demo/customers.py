@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from app.services import pricing
-from models import CustomerStatus, new_id
+from models import CENT, CustomerStatus, new_id
 
 CUSTOMERS = {
     "DE": """
@@ -120,7 +119,7 @@ def override_prices(
     for customer in rng.sample(customers, CUSTOMERS_WITH_OVERRIDES):
         for product in rng.sample(products, rng.randint(3, 8)):
             discount = Decimal(rng.randint(85, 95)) / 100
-            price = customer.price_overrides[product.id] = (product.price * discount).quantize(pricing.CENT)
+            price = customer.price_overrides[product.id] = (product.price * discount).quantize(CENT)
             created_at = max(customer.created_at, product.created_at)
             yield {
                 "id": new_id(created_at),

@@ -11,7 +11,7 @@ from app import gtin, spec
 from app.product_import import csv_numbers, formulas, price_break_cells
 from app.product_import.csv_numbers import EXAMPLES
 from app.spec import Document
-from models import PriceBreak
+from models import CENT, PriceBreak
 
 REQUIRED = ("sku", "name", "price")
 NUMBERS = ("price", "stock", "lowStockThreshold", "minOrderQuantity", "orderMultiple", "maxOrderQuantity")
@@ -21,7 +21,6 @@ TRUE = ("true", "1", "yes", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "
 FALSE = ("false", "0", "no", "falsch", "faux", "falso", "onwaar", "fałsz")
 BOOLEANS = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
 MULTILINE = "description"
-CENT = Decimal("0.01")
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 CONTROL_BUT_LINE_ENDS_AND_TABS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")

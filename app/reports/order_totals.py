@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import bindparam
 
 from app.services.orders import TABLE
-from app.services.pricing import CENT
+from models import CENT
 from models.base import Instant
 
 MAX_LIMIT = 1000

@@ -22,8 +22,7 @@ from app.reports.order_totals import IS_IN_RANGE, NO_ORDERS, OrderTotals
 from app.reports.sql import DayRanges, DayStatusTotals, count_and_cents, daily_totals
 from app.schemas.reports import ReportRange, SalesByDay, SalesByStatus, SalesReport, SalesTotals
 from app.services.orders import TABLE
-from app.services.pricing import CENT
-from models import OrderStatus
+from models import CENT, OrderStatus
 from models.base import EPOCH, MILLISECOND
 
 MAX_LISTED_DAYS = 366  # of a range that lists days without orders: a leap year

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 from app.errors import BODY, InvalidParameterError
 from app.schemas.converted import Converted
-from models import PriceBreak
+from models import CENT, PriceBreak
 
 Json = dict[str, Any]
-CENT = Decimal("0.01")
 
 
 class OrderViolation(NamedTuple):

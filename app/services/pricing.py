@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from models import PriceBreak
+from models import CENT, PriceBreak
 
-CENT = Decimal("0.01")
 MAX_PRICE = Decimal("9999999999.99")  # the document has the same limit for a price
 
 
