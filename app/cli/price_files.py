@@ -1,23 +1,21 @@
 """`distribu price import` and `price export`: price overrides as CSV (contract, section 9.4)."""
 
 import os
-import sys
 from pathlib import Path
 from typing import IO, BinaryIO
 
 import click
 from rich.progress import Progress
 
-from app.cli import csv_options, import_results, options, output, progress, runtime
+from app.cli import csv_export, csv_options, import_results, options, output, progress, runtime
 from app.cli.options import STANDARD_OUTPUT
 from app.db import retrying
-from app.product_import import price_csv, price_importer
+from app.product_import import price_importer
 from app.product_import.csv_table import CsvOptions
 from app.product_import.importer import ImportResult
 from app.product_import.price_csv import PriceCsv
+from app.product_import.price_export import PriceExport
 from app.product_import.product_csv import RejectedFileError
-from app.services import prices
-from app.services.prices import PriceKey
 
 
 @click.command(name="import")
@@ -64,9 +62,10 @@ def export(slug: str, file: Path, as_json: bool) -> None:
     'price import' reads the file back without any change. Customers are named by email, and products by sku or, if they
     have none, by id. --json needs --output, and prints how many prices were exported.
     """
-    if as_json and file == STANDARD_OUTPUT:
-        raise click.UsageError("--json needs --output FILE.csv, because the CSV is written to standard output.")
-    exported = _export(slug, file)
+    csv_export.check_output(file, as_json=as_json)
+    with runtime.company_transactions(slug) as transactions:
+        prices = PriceExport(transactions)
+        exported = csv_export.write(prices.chunks(), file, expected=prices.count())
     if file != STANDARD_OUTPUT:
         output.record({"exported": exported}, as_json=as_json)
 
@@ -92,24 +91,3 @@ def _open(stream: BinaryIO, csv: CsvOptions, bars: Progress, *, clear_empty: boo
     for warning in file.warnings:
         output.note(warning)
     return file
-
-
-def _export(slug: str, file: Path) -> int:
-    """Write the file, which replaces an existing one when it is complete. Return the number of prices."""
-    has_file, exported, after = file != STANDARD_OUTPUT, 0, PriceKey("", "")
-    with (
-        runtime.company_transactions(slug) as transactions,
-        click.open_file(str(file), "wb", atomic=has_file) as stream,
-        progress.bars(hidden=not has_file and sys.stdout.isatty()) as bars,
-    ):
-        with transactions() as ctx:
-            task = bars.add_task("Exporting", total=prices.count(ctx))
-        stream.write(price_csv.header().encode())
-        while True:
-            with transactions() as ctx:
-                page = prices.exported(ctx, after)
-            if not page:
-                return exported
-            stream.write(price_csv.lines(page).encode())
-            exported, after = exported + len(page), PriceKey(page[-1].customer_id, page[-1].product_id)
-            bars.advance(task, len(page))

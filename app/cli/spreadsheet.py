@@ -4,12 +4,11 @@ A customer chooses a name, and someone else opens the report: a cell such as `=H
 are those of OWASP ("CSV Injection"): an apostrophe before text that starts a formula, and quotation marks around text.
 """
 
-import csv
-import io
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from app.product_import import csv_rows
 from app.product_import.formulas import FORMULA
 
 # Some programs drop spaces and quotation marks before a formula. A program that expects another delimiter starts a new
@@ -20,11 +19,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # a terminal obe
 
 def render(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:
     """Return `columns` of the rows as CSV. Numbers are not quoted. Text is quoted, and is never a formula."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(columns)
-    writer.writerows([_cell(row[name]) for name in columns] for row in rows)
-    return table.getvalue()
+    return csv_rows.to_csv([columns, *([_cell(row[name]) for name in columns] for row in rows)])
 
 
 def _cell(value: object) -> object:

@@ -1,16 +1,14 @@
-"""A CSV file of price overrides: read and check it, and write an export in the same format (contract, section 9.4).
+"""A CSV file of price overrides: read and check it (contract, section 9.4).
 
 A row names its customer by email or id, and its product by sku or id. Not in this module: how a spreadsheet writes
-files (`text_file`, `csv_table`, `csv_numbers`), and the values of the cells (`product_cells`).
+files (`text_file`, `csv_table`, `csv_numbers`), the values of the cells (`product_cells`), exports (`price_export`).
 """
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import IO, NamedTuple, cast
 
-from app.product_import import formulas, price_break_cells, product_cells
+from app.product_import import formulas, product_cells
 from app.product_import.csv_numbers import DecimalMarkDetector
 from app.product_import.csv_table import Cells, CsvOptions, CsvTable, quoted_list
 from app.product_import.product_cells import Parser
@@ -19,12 +17,10 @@ from app.product_import.text_file import TextFile, UnreadableFileError, quoted
 from app.schemas.base import NOT_GIVEN, stored_code, stored_email
 from app.schemas.customers import CustomerKey
 from app.schemas.prices import PriceOverrideUpsert
-from app.services.prices import ExportedPriceRow
 from models import PriceBreak
 
 REQUIRED = ("customer", "product", "price")
 COLUMNS = (*REQUIRED, "priceBreaks")
-BYTE_ORDER_MARK = "\ufeff"  # without it, Excel does not read the file as UTF-8
 
 
 class PriceRow(NamedTuple):
@@ -110,30 +106,6 @@ class PriceCsv:
 
     def _add_error(self, line: int, error: str) -> None:
         self.errors.append(RowError(line=line, error=error))
-
-
-def header() -> str:
-    """Return the first line of an export."""
-    return BYTE_ORDER_MARK + _csv([COLUMNS])
-
-
-def lines(prices: Iterable[ExportedPriceRow]) -> str:
-    """Return the lines of an export. A product without a sku is named by its id."""
-    return _csv(
-        (
-            formulas.escape(price.customer),
-            formulas.escape(price.sku or price.product_id),
-            price.price,
-            price_break_cells.format_cell(price.price_breaks),
-        )
-        for price in prices
-    )
-
-
-def _csv(rows: Iterable[Iterable[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerows(rows)
-    return text.getvalue()
 
 
 def _parse_name(cell: str) -> str:

@@ -4,8 +4,6 @@ Products are matched by their sku: those without one are left out. Each page is 
 long export does not keep old versions of rows, and its memory use does not grow with the number of products.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, bindparam
 
 from app.context import Transactions
-from app.product_import import formulas, price_break_cells
+from app.product_import import csv_rows, formulas, price_break_cells
 from app.product_import.product_csv import FIELDS
 from app.queries import tenant
 from app.queries.rows import Row, Statement
@@ -23,7 +21,6 @@ from app.services.products import TABLE
 from models import PriceBreak
 
 PAGE = 1_000
-BYTE_ORDER_MARK = "\ufeff"  # without it, Excel does not read the file as UTF-8
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # an import rejects them
 
 
@@ -85,10 +82,10 @@ class ProductExport:
 
     def chunks(self) -> Iterator[tuple[int, str]]:
         """Yield the file in parts, each with its number of products: first the header, then pages of rows."""
-        yield 0, BYTE_ORDER_MARK + _csv([tuple(FIELDS)])
+        yield 0, csv_rows.BYTE_ORDER_MARK + csv_rows.to_csv([tuple(FIELDS)])
         after = ""
         while page := self._next_page(after):
-            yield len(page), _csv([_cells(row) for row in page])
+            yield len(page), csv_rows.to_csv(_cells(row) for row in page)
             after = page[-1].id
 
     def _next_page(self, after: str) -> Sequence[ExportedRow]:
@@ -112,12 +109,6 @@ SELECT_PAGE = (
     .order_by(TABLE.c.id)
     .limit(PAGE)
 )
-
-
-def _csv(rows: Sequence[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerows(rows)
-    return text.getvalue()
 
 
 def _cells(row: ExportedRow) -> list[object]:

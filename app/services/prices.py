@@ -24,14 +24,14 @@ from models.base import table
 
 
 class PriceKey(NamedTuple):
-    """What a price is for."""
+    """The customer and the product of a price override, which identify it."""
 
     customer_id: str
     product_id: str
 
 
 class PriceTerms(NamedTuple):
-    """What a customer pays for a product."""
+    """What a price override says: the part of it that a write changes."""
 
     price: Decimal
     price_breaks: tuple[PriceBreak, ...]
@@ -42,21 +42,10 @@ class NamedPriceOverrideRow(Row):
 
     price: Decimal
     price_breaks: tuple[PriceBreak, ...]
-    customer: str
+    customer: str  # its email
     sku: str | None
     product: str
     catalogue_price: Decimal
-    customer_id: str
-    product_id: str
-
-
-class ExportedPriceRow(Row):
-    """A price override as an export writes it."""
-
-    customer: str
-    sku: str | None
-    price: Decimal
-    price_breaks: tuple[PriceBreak, ...]
     customer_id: str
     product_id: str
 
@@ -88,8 +77,7 @@ LISTING = listing.Listing(
     key="product_id",
     columns=COLUMNS,
 )
-SELECT_ALL = Statement(
-    NamedPriceOverrideRow,
+SELECT_NAMED = (
     tenant.select(
         TABLE.c.price,
         TABLE.c.price_breaks,
@@ -102,28 +90,15 @@ SELECT_ALL = Statement(
     )
     .join(CUSTOMERS, CUSTOMERS.c.id == TABLE.c.customer_id)
     .join(PRODUCTS, PRODUCTS.c.id == TABLE.c.product_id)
-    .order_by(CUSTOMERS.c.email, PRODUCTS.c.name, TABLE.c.id),
 )
-EXPORT_PAGE = 1_000
+SELECT_ALL = Statement(NamedPriceOverrideRow, SELECT_NAMED.order_by(CUSTOMERS.c.email, PRODUCTS.c.name, TABLE.c.id))
+KEY_PAGE = 1_000
 IS_AFTER = sa.tuple_(TABLE.c.customer_id, TABLE.c.product_id) > sa.tuple_(
     bindparam("customer_id", type_=TABLE.c.customer_id.type), bindparam("product_id", type_=TABLE.c.product_id.type)
 )
-SELECT_EXPORTED = Statement(
-    ExportedPriceRow,
-    sa.select(
-        CUSTOMERS.c.email.label("customer"),
-        PRODUCTS.c.sku,
-        TABLE.c.price,
-        TABLE.c.price_breaks,
-        TABLE.c.customer_id,
-        TABLE.c.product_id,
-    )
-    .select_from(TABLE)
-    .join(CUSTOMERS, CUSTOMERS.c.id == TABLE.c.customer_id)
-    .join(PRODUCTS, PRODUCTS.c.id == TABLE.c.product_id)
-    .where(tenant.where(TABLE), IS_AFTER)
-    .order_by(TABLE.c.customer_id, TABLE.c.product_id)
-    .limit(EXPORT_PAGE),
+SELECT_PAGE_AFTER = Statement(
+    NamedPriceOverrideRow,
+    SELECT_NAMED.where(IS_AFTER).order_by(TABLE.c.customer_id, TABLE.c.product_id).limit(KEY_PAGE),
 )
 SELECT_COUNT = sa.select(sa.func.count()).where(tenant.where(TABLE))
 DELETE = sa.delete(TABLE).where(tenant.where(TABLE), IS_OF_PRODUCT)
@@ -173,9 +148,9 @@ def count(ctx: Context) -> int:
     return int(ctx.session.execute(SELECT_COUNT, tenant.params(ctx)).scalar_one())
 
 
-def exported(ctx: Context, after: PriceKey) -> Sequence[ExportedPriceRow]:
-    """Return the next page of an export, by customer and product."""
-    return SELECT_EXPORTED.all(ctx.session, tenant.params(ctx, **after._asdict()))
+def page_after(ctx: Context, after: PriceKey) -> Sequence[NamedPriceOverrideRow]:
+    """Return the next KEY_PAGE price overrides of the company after a key, in the order of their keys."""
+    return SELECT_PAGE_AFTER.all(ctx.session, tenant.params(ctx, **after._asdict()))
 
 
 def audit_entry(

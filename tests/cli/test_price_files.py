@@ -143,7 +143,7 @@ class TestImport:
         assert "there is no column for product" in outcome.err
         assert outcome.err.endswith("Nothing was imported. Correct the errors and run the command again.\n")
 
-    def test_more_rows_than_a_batch(self, files: Files, fresh_database: Database) -> None:
+    def test_more_rows_than_a_batch_are_imported_and_exported(self, files: Files, fresh_database: Database) -> None:
         products = factories.products(fresh_database, files.shop.company_id, 1001)
         rows = "".join(f"anna@example.com,{product},{number}.50\n" for number, product in enumerate(products))
 
@@ -151,6 +151,9 @@ class TestImport:
 
         assert outcome.json["created"] == 1001
         assert factories.count(fresh_database, PriceOverride, files.shop.company_id) == 1001
+        exported = files.distribu("price", "export", "--company", files.shop.slug).out
+        assert exported.count("anna@example.com") == 1001
+        assert files.run(exported, "--json").json["unchanged"] == 1001
 
 
 class TestExport:
