@@ -16,7 +16,7 @@ from app.schemas.prices import BulkPrice, PriceOverrideRow
 from app.schemas.products import BulkProduct, ProductRow
 from app.services import adjustments, price_plans, price_writes, product_plans, product_writes
 from app.services.adjustments import Adjustment
-from app.services.price_plans import Named, PricePlan, PriceWrite
+from app.services.price_plans import NamedResources, PricePlan, PriceWrite
 from app.services.prices import PriceKey
 from app.services.product_plans import Catalogue, ProductPlan, ProductWrite
 
@@ -81,7 +81,7 @@ def upsert_prices(ctx: Context, request: BulkRequest[BulkPrice]) -> list[Outcome
     return _replaced(plans, [Written(price, before is None) for price, before in written])
 
 
-def _decide_prices(writes: Iterable[PriceWrite], named: Named) -> list[PricePlan | ApiDomainError]:
+def _decide_prices(writes: Iterable[PriceWrite], named: NamedResources) -> list[PricePlan | ApiDomainError]:
     """Return for each write, in order, its plan or the error that it would raise."""
     decisions, planned = list[PricePlan | ApiDomainError](), set[PriceKey]()
     for write in writes:

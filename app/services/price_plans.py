@@ -49,15 +49,15 @@ class PricePlan(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """The customers, products and prices that a batch names and the company has."""
+class NamedResources:
+    """The customers, the products and the stored prices that the writes of a batch name. Unknown ones are left out."""
 
     customer_ids: Mapping[CustomerKey, str]
     product_ids: Mapping[ProductKey, str]
     prices: Mapping[PriceKey, StoredPriceRow]
 
 
-def decide(named: Named, write: PriceWrite) -> PricePlan:
+def decide(named: NamedResources, write: PriceWrite) -> PricePlan:
     """Decide what a write does. Raises NotFoundError."""
     if write.customer not in named.customer_ids:
         raise NotFoundError("Customer")

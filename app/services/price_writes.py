@@ -13,17 +13,15 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Table, bindparam
-from sqlalchemy.exc import IntegrityError
 
-from app import db
 from app.context import Context, not_before
 from app.queries import tenant
 from app.queries.rows import Row, Statement
 from app.schemas.customers import CustomerKey
 from app.schemas.prices import PriceOverrideUpsert
 from app.schemas.products import ProductKey
-from app.services import audit, prices
-from app.services.price_plans import Named, PricePlan, PriceWrite, StoredPriceRow, decide
+from app.services import audit, prices, unique_values
+from app.services.price_plans import NamedResources, PricePlan, PriceWrite, StoredPriceRow, decide
 from app.services.prices import CUSTOMERS, PRODUCTS, TABLE, PriceKey, PriceTerms
 from models import new_id
 
@@ -96,8 +94,8 @@ def put(ctx: Context, customer_id: str, product_id: str, draft: PriceOverrideUps
     return written
 
 
-def load(ctx: Context, writes: Sequence[PriceWrite]) -> Named:
-    """Return what the writes name. The products are locked against deletion, and the prices that exist for a change."""
+def load(ctx: Context, writes: Sequence[PriceWrite]) -> NamedResources:
+    """Return what the writes name. It locks the products against deletion, and the stored prices for a change."""
     customer_values = _values(CUSTOMER_KEYS, (write.customer for write in writes))
     customers = SELECT_CUSTOMERS.all(ctx.session, tenant.params(ctx, **customer_values))
     customer_ids = {CustomerKey(name, getattr(row, name)): row.id for row in customers for name in CUSTOMER_KEYS}
@@ -109,7 +107,7 @@ def load(ctx: Context, writes: Sequence[PriceWrite]) -> Named:
         for write in writes
         if write.customer in customer_ids and write.product in product_ids
     }
-    return Named(customer_ids, product_ids, _read(ctx, SELECT_PRICES_FOR_UPDATE, keys))
+    return NamedResources(customer_ids, product_ids, _read(ctx, SELECT_PRICES_FOR_UPDATE, keys))
 
 
 def apply(ctx: Context, plans: Sequence[PricePlan]) -> list[WrittenPrice]:
@@ -120,14 +118,15 @@ def apply(ctx: Context, plans: Sequence[PricePlan]) -> list[WrittenPrice]:
     """
     effective = sorted((plan for plan in plans if plan.has_effect), key=lambda plan: plan.key)
     ctx = not_before(ctx, max((plan.before.updated_at for plan in effective if plan.before), default=ctx.now))
-    _insert(ctx, [plan for plan in effective if plan.before is None])
+    _insert(ctx, effective)
     _update(ctx, effective)
     audit.record_all(ctx, [_entry(plan) for plan in plans if plan.has_effect])
     written = _read(ctx, SELECT_PRICES, [plan.key for plan in effective])
     return [_result(plan, written) for plan in plans]
 
 
-def _insert(ctx: Context, plans: Sequence[PricePlan]) -> None:
+def _insert(ctx: Context, plans: Iterable[PricePlan]) -> None:
+    """Insert the price overrides that are new."""
     inserted = [
         {
             **plan.key._asdict(),
@@ -138,15 +137,11 @@ def _insert(ctx: Context, plans: Sequence[PricePlan]) -> None:
             "updated_at": ctx.now,
         }
         for plan in plans
+        if plan.before is None
     ]
-    if not inserted:
-        return
-    try:
-        ctx.session.connection().execute(TABLE.insert(), inserted)
-    except IntegrityError as error:
-        if not db.is_duplicate(error):
-            raise
-        raise db.ConflictError("Another process has just set the same price.") from error
+    if inserted:
+        with unique_values.duplicates_as_conflicts("price"):
+            ctx.session.connection().execute(TABLE.insert(), inserted)
 
 
 def _update(ctx: Context, plans: Iterable[PricePlan]) -> None:
@@ -181,6 +176,6 @@ def _entry(plan: PricePlan) -> audit.NewEntry:
 
 
 def _result(plan: PricePlan, written: Mapping[PriceKey, StoredPriceRow]) -> WrittenPrice:
-    price: StoredPriceRow | None = written.get(plan.key, plan.before)
-    assert price is not None  # what has no effect is stored
+    price = written.get(plan.key) or plan.before
+    assert price is not None  # a plan without effect has a price before it
     return WrittenPrice(price, plan.terms_before)

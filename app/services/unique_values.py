@@ -56,17 +56,17 @@ def write(ctx: Context, statement: Statement[RowT], parameters: Parameters) -> R
 
 
 @contextmanager
-def duplicates_as_conflicts() -> Iterator[None]:
+def duplicates_as_conflicts(values: str = "sku, external id or email") -> Iterator[None]:
     """Raise ConflictError if a concurrent transaction has set a unique value since it was checked.
 
-    When the whole transaction runs again, it finds that value.
+    When the whole transaction runs again, it finds that value. `values` names in the message what is unique.
     """
     try:
         yield
     except IntegrityError as error:
         if not db.is_duplicate(error):
             raise
-        raise db.ConflictError("Another process has just set the same sku, external id or email.") from error
+        raise db.ConflictError(f"Another process has just set the same {values}.") from error
 
 
 @functools.cache
