@@ -17,7 +17,7 @@ from dotenv import dotenv_values
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from app import address, egress
+from app import address, egress, networks
 from app.errors import StartError
 
 VARIABLE_PREFIX = "DISTRIBU_"
@@ -131,8 +131,8 @@ class Settings:
         "60/minute", rate_limit, "a number of requests per period, like 60/minute"
     )
     rate_limit_storage: str = setting("memory://", _storage, "memory:// or redis://HOST:PORT/NUMBER")
-    webhook_allowed_networks: tuple[egress.Network, ...] = setting(
-        "", egress.parse_networks, "networks in CIDR notation, separated by commas, like 127.0.0.0/8,10.1.0.0/16"
+    webhook_allowed_networks: tuple[networks.Network, ...] = setting(
+        "", networks.parse_networks, "networks in CIDR notation, separated by commas, like 127.0.0.0/8,10.1.0.0/16"
     )
     webhook_allowed_ports: tuple[range, ...] = setting(
         "80,443", egress.parse_ports, "port numbers and ranges, separated by commas, like 80,443,8000-8100"

@@ -9,7 +9,9 @@ from typing import Protocol
 from limits import RateLimitItem
 from sqlalchemy.orm import Session
 
+from app import networks
 from app.egress import EgressPolicy
+from app.networks import Network
 
 
 class ActorType(StrEnum):
@@ -39,6 +41,14 @@ class CallingKey:
     scopes: frozenset[str]
     expires_at: datetime | None
     rate_limit: RateLimitItem
+    allowed_networks: tuple[Network, ...] = ()  # none: it may be used from everywhere
+
+    def may_be_used_from(self, address: str | None) -> bool:
+        """Return True if a client with this address may use the key. An unknown address is in no network."""
+        if not self.allowed_networks:
+            return True
+        parsed = None if address is None else networks.parse_address(address)
+        return parsed is not None and networks.contain(self.allowed_networks, parsed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,15 +20,14 @@ import string
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import quote, urlsplit
 
 import idna
 
 from app.errors import RefusalError
+from app.networks import Address, Network
 
-Network = IPv4Network | IPv6Network
-Address = IPv4Address | IPv6Address
 Origin = tuple[str, str, int]  # scheme, host, port
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
 
@@ -114,11 +113,6 @@ class Target:
         """Return the value of the Host header (RFC 9110, section 7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
-
-
-def parse_networks(text: str) -> tuple[Network, ...]:
-    """Parse networks in CIDR notation, separated by commas; the text may be empty. Raises ValueError."""
-    return tuple(ip_network(network.strip()) for network in text.split(",")) if text.strip() else ()
 
 
 def parse_ports(text: str) -> tuple[range, ...]:

@@ -28,6 +28,7 @@ class KeySchema(Schema):
     expires_at = Timestamp()
     status = fields.Function(lambda key: key.status(context.now()).value)
     rate_limit = fields.Function(lambda key: key.rate_limit and key.rate_limit.replace(" per 1 ", "/"))
+    allowed_networks = fields.List(fields.String())
 
 
 LISTED = KeySchema()
@@ -75,6 +76,14 @@ def key() -> None:
     show_default="DISTRIBU_RATE_LIMIT",
     help="Rate limit of the key, for example 600/minute.",
 )
+@click.option(
+    "--network",
+    "networks",
+    type=options.CIDR,
+    multiple=True,
+    show_default="every address",
+    help="Network from which the key may be used, for example 192.0.2.0/24. Repeat the option for several networks.",
+)
 @options.as_json
 def create(  # noqa: PLR0917 - click passes by keyword
     slug: str,
@@ -82,6 +91,7 @@ def create(  # noqa: PLR0917 - click passes by keyword
     scopes: tuple[str, ...],
     expires_at: datetime | None,
     rate_limit: str | None,
+    networks: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Create an API key.
@@ -90,7 +100,9 @@ def create(  # noqa: PLR0917 - click passes by keyword
     """
     allowed = list(Scope) if ALL in scopes else [Scope(scope) for scope in scopes]
     with runtime.company_context(slug, write=True) as ctx:
-        created, plaintext = keys.create(ctx, name=name, scopes=allowed, expires_at=expires_at, rate_limit=rate_limit)
+        created, plaintext = keys.create(
+            ctx, name=name, scopes=allowed, expires_at=expires_at, rate_limit=rate_limit, allowed_networks=networks
+        )
     _show_created(created, plaintext, as_json=as_json)
 
 
@@ -105,7 +117,7 @@ def list_all(slug: str, as_json: bool) -> None:
     with runtime.company_context(slug) as ctx:
         rows = [LISTED.dump(row) for row in keys.list_all(ctx)]
     empty = f"There are no API keys yet. Create one: distribu key create --company {slug} --name NAME --scope SCOPE"
-    columns = ["id", "name", "prefix", "status", "rateLimit", "scopes", "lastUsedAt", "expiresAt"]
+    columns = ["id", "name", "prefix", "status", "rateLimit", "scopes", "lastUsedAt", "expiresAt", "allowedNetworks"]
     output.records(
         rows if as_json else [_shown(row) for row in rows],
         as_json=as_json,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from app import config
+from app import config, networks
 from app.schemas.base import stored_code
 from app.schemas.times import end_of_day, parse_time
 
@@ -117,6 +117,18 @@ class _OrderItem(click.ParamType[tuple[str, int]]):
         return sku, Count(1, MAX_QUANTITY).convert(quantity, param, ctx)
 
 
+class _Cidr(click.ParamType[str]):
+    name = "cidr"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the network in the form in which it is stored."""
+        try:
+            return str(networks.parse_cidr(value))
+        except ValueError:
+            example = "192.0.2.0/24 or 2001:db8::/32, with zeros after the prefix"
+            self.fail(f"'{value}' is not a network in CIDR notation, like {example}.", param, ctx)
+
+
 class _RateLimit(click.ParamType[str]):
     name = "limit"
 
@@ -142,6 +154,7 @@ TIME = _Time()
 END_TIME = _EndTime()
 ORDER_ITEM = _OrderItem()
 NUMBER = _Number()
+CIDR = _Cidr()
 RATE_LIMIT = _RateLimit()
 RATE_LIMIT_OR_DEFAULT = _RateLimitOrDefault()
 

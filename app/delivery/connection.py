@@ -22,7 +22,8 @@ from typing import cast
 
 import h11
 
-from app.egress import Address, Origin, Target
+from app.egress import Origin, Target
+from app.networks import Address
 
 MAX_HEAD_BYTES = 16_384  # status line and headers; the default limit of h11 and of Node.js
 MAX_BODY_BYTES = 65_536  # as received, and decompressed

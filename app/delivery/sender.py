@@ -22,7 +22,8 @@ import h11
 
 from app import egress
 from app.delivery.connection import Connection, Response, StaleError, UnsolicitedResponseError
-from app.egress import Address, DestinationError, EgressPolicy, Lookup, Origin, Target
+from app.egress import DestinationError, EgressPolicy, Lookup, Origin, Target
+from app.networks import Address
 
 DEADLINE_SECONDS = 10.0  # of an attempt (contract, section 8.2)
 IDLE_SECONDS = 4.0  # many servers close after five

@@ -1,7 +1,7 @@
 """Authentication, rate limit and scope of a request, checked in this order (contract, sections 1 and 2).
 
 Keys are looked up in threads, never on the event loop, and cached for CACHE_SECONDS: a key that another process revokes
-is accepted for that long. Unknown, expired and revoked keys cost the same: one lookup.
+is accepted for that long. Every key that is refused costs one lookup: the time does not reveal whether it exists.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from limits import RateLimitItem
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import models
+from app import networks
 from app.config import rate_limit
 from app.context import CallingKey, now
 from app.db import Database
@@ -61,6 +62,14 @@ class CachedKey(NamedTuple):
     record: ApiKey
     calling_key: CallingKey
 
+    def is_valid(self) -> bool:
+        """Return True if the key is active, according to a recent lookup."""
+        return self.expires >= time.monotonic() and self.is_active()
+
+    def is_active(self) -> bool:
+        """Return True if the key has not expired since it was looked up."""
+        return self.record.status(now()) is KeyStatus.ACTIVE
+
 
 class KeyCache:
     """The active keys of recent requests."""
@@ -73,15 +82,17 @@ class KeyCache:
         self._running: dict[bytes, asyncio.Future[CachedKey | None]] = {}
         self._threads = ThreadPoolExecutor(max_workers=LOOKUP_THREADS, thread_name_prefix="key")
 
-    async def find(self, plaintext: str) -> CallingKey | None:
-        """Return the key with this plaintext, or None if it is not active."""
+    async def find(self, plaintext: str, address: str | None) -> CallingKey | None:
+        """Return the key with this plaintext, or None if it is not active.
+
+        If it may not be used from `address`, it is looked up, as a key that does not exist.
+        """
         digest = keys.digest(plaintext)
-        found = self._cached.get(digest)
-        if found is None or found.expires < time.monotonic():
-            found = await self._look_up(digest)
-        if found is None or found.record.status(now()) is not KeyStatus.ACTIVE:
-            return None
-        return found.calling_key
+        cached = self._cached.get(digest)
+        if cached is not None and cached.is_valid() and cached.calling_key.may_be_used_from(address):
+            return cached.calling_key
+        found = await self._look_up(digest)
+        return found.calling_key if found is not None and found.is_active() else None
 
     async def _look_up(self, digest: bytes) -> CachedKey | None:
         """Look up a key. Concurrent requests with the same key share one lookup."""
@@ -119,6 +130,7 @@ class KeyCache:
             scopes=frozenset(record.scopes),
             expires_at=record.expires_at,
             rate_limit=rate_limit(record.rate_limit) if record.rate_limit else self._default_limit,
+            allowed_networks=tuple(networks.parse_cidr(network) for network in record.allowed_networks),
         )
 
 
@@ -141,8 +153,8 @@ class AuthMiddleware(HttpMiddleware):
         await self.app(scope, receive, send)
 
     async def _admit(self, scope: Scope, state: RequestState, operation: Operation) -> None:
-        state.key = await self._keys.find(_plaintext(scope))
-        if state.key is None:
+        state.key = await self._keys.find(_plaintext(scope), state.address)
+        if state.key is None or not state.key.may_be_used_from(state.address):  # in the access log, with its id
             raise key_invalid()
         weight = self._max_weights.get(operation.id, 1)  # the body, which decides, has not been read
         quota = await self._limiter.hit(state.key.rate_limit, state.key.id, weight=weight)

@@ -24,6 +24,7 @@ from models.base import table
 TABLE = table(ApiKey)
 PREFIX = "dk_"
 DISPLAYED_CHARACTERS = 12  # stored of a key, and shown in lists
+MAX_NETWORKS = 20  # of a key
 
 SELECT_BY_DIGEST = select(ApiKey).where(ApiKey.digest == bindparam("digest"))
 
@@ -40,15 +41,19 @@ def create(
     scopes: Sequence[Scope],
     expires_at: datetime | None = None,
     rate_limit: str | None = None,
+    allowed_networks: Sequence[str] = (),
 ) -> tuple[ApiKey, str]:
     """Create a key for the company. Return its record and its plaintext, which is not available again.
 
-    Raises InvalidValueError if the name is empty or too long, if there is no scope, or if the expiry is in the past.
+    `allowed_networks` are in CIDR notation; without one, every address may use the key. Raises InvalidValueError if the
+    name is empty or too long, if there is no scope, if there are too many networks, or if the expiry is in the past.
     """
     if not 1 <= len(name) <= 100:
         raise InvalidValueError("name must be between 1 and 100 characters.")
     if not scopes:
         raise InvalidValueError("At least one scope is required.")
+    if len(allowed_networks) > MAX_NETWORKS:
+        raise InvalidValueError(f"A key can have at most {MAX_NETWORKS} networks, not {len(allowed_networks)}.")
     if expires_at is not None and expires_at <= ctx.now:
         raise InvalidValueError("The expiry must be in the future.")
     plaintext = PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
@@ -60,6 +65,7 @@ def create(
         digest=digest(plaintext),
         scopes=sorted(set(scopes)),
         rate_limit=rate_limit,
+        allowed_networks=list(allowed_networks),
         created_at=ctx.now,
         created_by=ctx.actor.id,
         expires_at=expires_at,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import egress
-from app.egress import DestinationError, EgressPolicy, check_characters, parse, parse_networks, parse_ports
+from app.egress import DestinationError, EgressPolicy, check_characters, parse, parse_ports
+from app.networks import parse_networks
 
 POLICY = EgressPolicy()
 REFUSED = [

@@ -9,14 +9,14 @@ import pytest
 from app.db import Database
 from app.services import keys
 from models import Scope
-from tests.cli.conftest import Command, dump, entries
+from tests.cli.conftest import Command, dump, entries, listed
 from tests.support import factories
 from tests.support.factories import Tenant
 
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
 LISTED = [
     *("id", "name", "prefix", "scopes", "lastUsedAt", "createdAt", "createdBy", "expiresAt", "status"),
-    "rateLimit",
+    *("rateLimit", "allowedNetworks"),
 ]
 
 
@@ -68,8 +68,10 @@ class TestCreate:
             (("--expires", "tomorrow"), "'tomorrow' is not an ISO 8601 time like"),
             (("--rate-limit", "fast"), "'fast' is not a number of requests per period, like 600/minute."),
             (("--scope", "products:eat"), "'products:eat' is not one of 'products:read'"),
+            (("--network", "192.0.2.1/24"), "'192.0.2.1/24' is not a network in CIDR notation, like 192.0.2.0/24 or"),
+            (("--network", "192.0.2.1"), "'192.0.2.1' is not a network in CIDR notation, like 192.0.2.0/24 or"),
         ],
-        ids=["expires", "rate-limit", "scope"],
+        ids=["expires", "rate-limit", "scope", "network", "address"],
     )
     def test_an_invalid_option_is_rejected(self, bare: Command, option: tuple[str, ...], message: str) -> None:
         outcome = bare("key", "create", "--company", "acme", "--name", "Till", "--scope", "all", *option)
@@ -90,6 +92,18 @@ class TestCreate:
             found = keys.find(session, keys.digest(plaintext))
         assert found is not None
         assert found.rate_limit == "600 per 1 minute"
+
+    def test_a_key_can_have_up_to_20_networks(self, distribu: Command, shop: Tenant) -> None:
+        networks = [f"192.0.2.{number}/32" for number in range(19)] + ["2001:db8::/32"]
+        options = [word for network in networks for word in ("--network", network)]
+
+        created = distribu(*create(shop, *options, "--json")).json
+        refused = distribu(*create(shop, *options, "--network", "10.0.0.0/8"))
+
+        newest, oldest = listed(distribu, "key", shop.slug)
+        assert (newest["id"], newest["allowedNetworks"]) == (created["id"], networks)
+        assert oldest["allowedNetworks"] == []
+        assert refused.error == "A key can have at most 20 networks, not 21."
 
     @pytest.mark.parametrize("name", ["", "x" * 101])
     def test_an_invalid_name_is_rejected(self, distribu: Command, shop: Tenant, name: str) -> None:

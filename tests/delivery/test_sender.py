@@ -18,7 +18,8 @@ import trustme
 from app.context import now
 from app.delivery.connection import Connection, UnsolicitedResponseError
 from app.delivery.sender import Result, Sender, trust
-from app.egress import NOT_REACHABLE, EgressPolicy, Target, parse_networks, parse_ports
+from app.egress import NOT_REACHABLE, EgressPolicy, Target, parse_ports
+from app.networks import parse_networks
 from tests.support import waiting
 
 OPEN = EgressPolicy(networks=parse_networks("127.0.0.0/8"), ports=parse_ports("1-65535"))

@@ -1,5 +1,6 @@
 """Sections 1 and 2 of the contract: keys, scopes, rate limits, and when a key was last used."""
 
+import asyncio
 import hashlib
 import time
 from datetime import datetime, timedelta
@@ -9,10 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 import redis as client_library
+from sqlalchemy import Engine
+from sqlalchemy import event as listener
 
+from app.config import rate_limit
 from app.context import now
 from app.db import Database
-from app.http.auth import CACHE_SECONDS
+from app.http.auth import CACHE_SECONDS, KeyCache
 from app.services import keys
 from models import ApiKey, Scope
 from tests.http.conftest import Probe
@@ -23,6 +27,29 @@ from tests.support.servers import Server, open_database, redis_server
 
 MISSING = "Missing or invalid Authorization header. Use: Bearer <api_key>"
 INVALID = "Invalid, expired, or revoked API key."
+
+
+def lookups(database: Database, *calls: tuple[str, str]) -> list[int]:
+    """Return how often each call, which is a key and the address of its client, reads the table of the keys."""
+    cache = KeyCache(database, rate_limit("60/minute"))
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    async def counts() -> list[int]:
+        found = []
+        for call in calls:
+            statements.clear()
+            await cache.find(*call)
+            found.append(sum("FROM api_keys" in statement for statement in statements))
+        return found
+
+    listener.listen(Engine, "before_cursor_execute", note)
+    try:
+        return asyncio.run(counts())
+    finally:
+        listener.remove(Engine, "before_cursor_execute", note)
 
 
 def revoke(database: Database, key_id: str) -> None:
@@ -106,6 +133,60 @@ class TestAuthentication:
         assert key.prefix == tenant.key[:12]
         assert key.digest == hashlib.sha256(tenant.key.encode()).digest()
         assert not any(tenant.key in str(value) for value in vars(key).values())
+
+
+class TestAllowedNetworks:
+    """The shared server sees every client of the tests at 127.0.0.1."""
+
+    @pytest.mark.parametrize("networks", [[], ["127.0.0.1/32"], ["10.0.0.0/8", "127.0.0.0/8"], ["0.0.0.0/0", "::/0"]])
+    def test_a_client_in_a_network_may_call(
+        self, anonymous: Client, tenant: Tenant, database: Database, networks: list[str]
+    ) -> None:
+        _, key = factories.api_key(database, tenant.company_id, allowed_networks=networks)
+
+        assert anonymous.get("/products", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+
+    @pytest.mark.parametrize("networks", [["127.0.0.2/32"], ["128.0.0.0/1", "::/0"], ["126.0.0.0/8", "128.0.0.0/8"]])
+    def test_a_client_outside_gets_the_response_to_an_unknown_key(
+        self, anonymous: Client, tenant: Tenant, database: Database, networks: list[str]
+    ) -> None:
+        key_id, key = factories.api_key(database, tenant.company_id, allowed_networks=networks, rate_limit="1/minute")
+        request = {"x-request-id": "a", "x-forwarded-for": "127.0.0.2"}
+
+        responses = [
+            anonymous.get("/products", headers={**request, "Authorization": f"Bearer {text}"})
+            for text in (key, key, "dk_unknown")
+        ]
+
+        assert {(response.status_code, response.content) for response in responses} == {
+            (401, b'{"error":"Invalid, expired, or revoked API key.","code":"key_invalid"}')
+        }
+        shown = [{**response.headers, "date": ""} for response in responses]
+        assert shown[0] == shown[1] == shown[2]
+        with database.transaction() as session:
+            assert session.get_one(ApiKey, key_id).last_used_at is None
+
+    def test_a_key_is_refused_before_its_scope_and_the_request_are_checked(
+        self, anonymous: Client, tenant: Tenant, database: Database
+    ) -> None:
+        _, key = factories.api_key(
+            database, tenant.company_id, scopes=[Scope.ORDERS_READ], allowed_networks=["10.0.0.0/8"]
+        )
+
+        response = anonymous.post("/products?x=y", headers={"Authorization": f"Bearer {key}"}, content=b"{")
+
+        assert (response.status_code, response.json()["code"]) == (401, "key_invalid")
+
+    def test_every_key_that_is_refused_costs_one_lookup(self, tenant: Tenant, database: Database) -> None:
+        company_id, inside, outside = tenant.company_id, "10.0.0.1", "127.0.0.1"
+        _, expired = factories.api_key(database, company_id, expires_at=now())
+        _, revoked = factories.api_key(database, company_id, revoked_at=now())
+        _, other = factories.api_key(database, company_id, allowed_networks=["10.0.0.0/8"])
+
+        refused = [(key, outside) for key in ("dk_unknown", expired, revoked, other)]
+
+        assert lookups(database, *refused, *refused) == [1] * 8
+        assert lookups(database, (other, inside), (other, inside), (other, outside), (other, outside)) == [1, 0, 1, 1]
 
 
 class TestScopes:
