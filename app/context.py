@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app import networks
 from app.egress import EgressPolicy
 from app.networks import Network
+from models.base import MILLISECOND
 
 
 class ActorType(StrEnum):
@@ -72,12 +73,19 @@ class Transactions(Protocol):
         """Return a transaction that begins now and commits at the end of a block."""
 
 
-def not_before(ctx: Context, updated_at: datetime) -> Context:
-    """Return the context with a `now` that is not before `updated_at`, the last change of the row to be changed.
+def later_than(ctx: Context, *changes: datetime) -> Context:
+    """Return the context with a `now` after `changes`, the times of the last changes of the rows to be changed.
 
-    A request that waited for the lock of a row may have begun before that change, but its own change comes later.
+    The `updated_at` of a row is its version (contract, section 9.2), so it grows with every change: also in the same
+    millisecond, and for a request that waited for the lock of the row and began before the change that it waited for.
     """
-    return ctx if ctx.now >= updated_at else replace(ctx, now=updated_at)
+    now = max([ctx.now, *(next_time(at) for at in changes)])
+    return ctx if now == ctx.now else replace(ctx, now=now)
+
+
+def next_time(at: datetime) -> datetime:
+    """Return the first time after `at`: the earliest `updated_at` of a row whose last change was at `at`."""
+    return at + MILLISECOND
 
 
 def now() -> datetime:

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import accumulate
 from typing import NamedTuple
 
-from app.context import Context
+from app.context import Context, next_time
 from app.demo.customers import RowValues
 from app.queries import tenant
 from app.services import inventory, products
@@ -82,7 +82,7 @@ def record(ctx: Context, found: Mapping[str, Sequence[Change]]) -> None:
         sequence = product.movement_sequence
         movements += _rows(ctx.company_id, own, stock=product.stock, sequence=sequence + 1)
         stock = product.stock + sum(change.delta for change in own)
-        at = max(ctx.now, product.updated_at)
+        at = max(ctx.now, next_time(product.updated_at))
         values = {"stock": stock, "movement_sequence": sequence + len(own), "updated_at": at}
         updated.append(tenant.params(ctx, row_id=product.id, **values))
     if updated:

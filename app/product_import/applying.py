@@ -14,7 +14,7 @@ from typing import cast
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
-from app.context import Context
+from app.context import Context, next_time
 from app.product_import import comparison, staging, statements
 from app.product_import.comparison import ExistingProductRow, ProductChange
 from app.product_import.lease import REQUEST_TIME, Claim
@@ -35,7 +35,7 @@ HAS_NO_EVENT = ROWS.c.event.is_(None)  # staged by the previous version
 IS_STALE = (
     (PRODUCTS.c.stock != ROWS.c.seen_stock)
     | (PRODUCTS.c.updated_at != ROWS.c.seen_updated_at)
-    | (PRODUCTS.c.updated_at > REQUEST_TIME)  # by a clock that is ahead: the events need that time
+    | (PRODUCTS.c.updated_at >= REQUEST_TIME)  # the time of the change is later, and the events need it
     | HAS_NO_EVENT
 )
 # A subquery for each row: PostgreSQL has no statistics on the products that this transaction has created, and would
@@ -211,5 +211,5 @@ def _corrected(ctx: Context, row: StagedRow, change: ProductChange, locked: Coll
     else:
         product_id, stays = product.id, product.id == row.product_id and row.row_id in locked
     position = row.place if stays else staging.position_after(row.place, row.row_id, is_new=product is None)
-    updated_at = None if product is None or not stays else max(ctx.now, product.updated_at)
+    updated_at = None if product is None or not stays else max(ctx.now, next_time(product.updated_at))
     return staging.content(ctx, change, row.row_id, product_id, position, updated_at=updated_at)

@@ -45,8 +45,9 @@ def _of_product(column: Column[T]) -> ColumnElement[T]:
     return sa.select(column).where(IS_SAME_PRODUCT).correlate(ROWS).scalar_subquery()
 
 
-# A transaction that waited for the lock may have started before the change that it waited for.
-UPDATED_AT = sa.case((PRODUCTS.c.updated_at > REQUEST_TIME, PRODUCTS.c.updated_at), else_=REQUEST_TIME)
+# The `updated_at` of a product is its version: it grows with every change, like that of every row (`app/context.py`).
+LAST_TIME = PRODUCTS.c.updated_at
+UPDATED_AT = sa.case((LAST_TIME >= REQUEST_TIME, NextMillisecond(LAST_TIME)), else_=REQUEST_TIME)
 UPDATED_TIME, COUNTED_AT = _of_product(PRODUCTS.c.updated_at), _of_product(PRODUCTS.c.counted_at)
 # Of the movement before that of the import, which comes later, so that lists have them in the order of their sequence.
 PREVIOUS_TIME = sa.case((ROWS.c.seen_updated_at < COUNTED_AT, COUNTED_AT), else_=ROWS.c.seen_updated_at)

@@ -11,7 +11,7 @@ A single adjustment is a batch of one, whose error is raised. Not in this module
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from app.context import Context, not_before
+from app.context import Context, later_than
 from app.errors import (
     BODY,
     InsufficientStockError,
@@ -99,7 +99,7 @@ def apply(ctx: Context, products: Products, planned: Sequence[NewMovement]) -> l
     """
     if not planned:
         return []
-    ctx = not_before(ctx, max(inventory.earliest_time(products[movement.product_id]) for movement in planned))
+    ctx = later_than(ctx, *(inventory.last_time(products[movement.product_id]) for movement in planned))
     moved = inventory.move(ctx, products, planned)
     audit.record_all(ctx, [_entry(movement) for movement in moved.movements])
     events.publish_all(ctx, _events(ctx, moved))

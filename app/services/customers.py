@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from app.context import Context, not_before
+from app.context import Context, later_than
 from app.errors import EmailTakenError, NotFoundError, RefusalError, refuse
 from app.queries import listing, rows, tenant
 from app.queries.rows import Statement
@@ -83,7 +83,7 @@ def update(ctx: Context, customer_id: str, draft: CustomerUpdate) -> CustomerRow
     Raises NotFoundError, EmailTakenError and ExternalIdTakenError.
     """
     before = _one(ctx, SELECT_ONE_FOR_UPDATE, customer_id)
-    ctx = not_before(ctx, before.updated_at)
+    ctx = later_than(ctx, before.updated_at)
     changed = {name: value for name, value in given(draft).items() if getattr(before, name) != value}
     if not changed:
         return before

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam
 
-from app.context import Context
+from app.context import Context, next_time
 from app.queries import rows, tenant
 from app.queries.rows import Statement
 from app.schemas import events as payloads
@@ -21,7 +21,7 @@ from app.schemas.events import NewEvent
 from app.schemas.products import ProductRow
 from app.services.products import TABLE
 from models import OPENING_SEQUENCE, InventoryMovement, MovementReason, new_id
-from models.base import MILLISECOND, table
+from models.base import table
 
 
 class LockedProductRow(ProductRow):
@@ -134,13 +134,9 @@ def move(ctx: Context, products: Products, plans: Sequence[NewMovement]) -> Move
     return Moved(movements, [event for id_ in last for event in _low_stock(products[id_], last[id_])])
 
 
-def earliest_time(product: LockedProductRow) -> datetime:
-    """Return the earliest time of the next movement of a product, so that lists have them in the order of `sequence`.
-
-    A request that waited for the lock may have begun before the change that it waited for, or in the same millisecond.
-    """
-    previous = product.updated_at if product.counted_at is None else max(product.updated_at, product.counted_at)
-    return previous + MILLISECOND
+def last_time(product: LockedProductRow) -> datetime:
+    """Return a time after which the next movement of a product is made: lists have them in the order of `sequence`."""
+    return product.updated_at if product.counted_at is None else max(product.updated_at, product.counted_at)
 
 
 def open_products(ctx: Context, products: Iterable[NewStock]) -> None:
@@ -164,7 +160,7 @@ def open_products(ctx: Context, products: Iterable[NewStock]) -> None:
 def _movement(ctx: Context, product: LockedProductRow, plan: NewMovement, last: Movement | None) -> Movement:
     """Return the next movement of a product, after the last one of this batch."""
     sequence, before = (product.movement_sequence, product.stock) if last is None else (last.sequence, last.stock_after)
-    at = max(ctx.now, earliest_time(product)) if last is None else last.created_at
+    at = max(ctx.now, next_time(last_time(product))) if last is None else last.created_at
     return Movement(new_id(at), plan, sequence + 1, before, before + plan.delta, at)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam
 
-from app.context import Context, not_before
+from app.context import Context, later_than
 from app.errors import (
     NotFoundError,
     RefusalError,
@@ -119,7 +119,7 @@ def place(ctx: Context, draft: OrderCreate) -> tuple[OrderDetailRow, Items]:
 def change_status(ctx: Context, order_id: str, change: OrderStatusUpdate) -> tuple[OrderDetailRow, Items]:
     """Move an order to its next status. Raises NotFoundError, StatusTransitionError and RestockWithoutCancelError."""
     before, items = _one(ctx, SELECT_ONE_FOR_UPDATE, order_id)
-    ctx = not_before(ctx, before.updated_at)
+    ctx = later_than(ctx, before.updated_at)
     refuse(_status_refusals(before.status, change))
     values = {"previous_status": before.status, "status": change.status, "updated_at": ctx.now}
     after = UPDATE_STATUS.one(ctx.session, tenant.params(ctx, row_id=order_id, **values))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Table, bindparam
 
-from app.context import Context, not_before
+from app.context import Context, later_than
 from app.queries import tenant
 from app.queries.rows import Row, Statement
 from app.schemas.customers import CustomerKey
@@ -117,7 +117,7 @@ def apply(ctx: Context, plans: Sequence[PricePlan]) -> list[WrittenPrice]:
     finds it.
     """
     effective = sorted((plan for plan in plans if plan.has_effect), key=lambda plan: plan.key)
-    ctx = not_before(ctx, max((plan.before.updated_at for plan in effective if plan.before), default=ctx.now))
+    ctx = later_than(ctx, *(plan.before.updated_at for plan in effective if plan.before))
     _insert(ctx, effective)
     _update(ctx, effective)
     audit.record_all(ctx, [_entry(plan) for plan in plans if plan.has_effect])

@@ -6,7 +6,7 @@ A product that has been ordered, or whose stock has moved, stays: orders and mov
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from app.context import Context, not_before
+from app.context import Context, later_than
 from app.errors import NotFoundError, RefusalError
 from app.queries import tenant
 from app.queries.rows import Statement
@@ -48,7 +48,7 @@ def delete(ctx: Context, product_id: str) -> None:
         raise ProductInUseError(f"{product.name} has been ordered")
     if product.movement_sequence > 0:
         raise ProductInUseError(f"{product.name} has stock movements")
-    ctx = not_before(ctx, product.updated_at)
+    ctx = later_than(ctx, product.updated_at)
     prices.delete_of_product(ctx, product_id)
     audit.record(ctx, "product.deleted", "product", product_id, {"before": PRODUCT.render(product)})
     events.publish(ctx, payloads.product_deleted(product))  # before the row is gone, which has the sequence

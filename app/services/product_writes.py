@@ -13,7 +13,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Executable, bindparam
 
-from app.context import Context, not_before
+from app.context import Context, later_than
 from app.queries import tenant
 from app.queries.rows import Parameters, Statement
 from app.schemas import events as payloads
@@ -103,7 +103,7 @@ def apply(ctx: Context, plans: Sequence[ProductPlan]) -> list[WrittenProduct]:
     whole transaction runs again, it finds that product.
     """
     effective = [plan for plan in plans if plan.has_effect]
-    ctx = not_before(ctx, max((plan.before.updated_at for plan in effective if plan.before), default=ctx.now))
+    ctx = later_than(ctx, *(plan.before.updated_at for plan in effective if plan.before))
     _insert(ctx, [plan for plan in effective if plan.before is None])
     _update(ctx, [plan for plan in effective if plan.before is not None])
     written = _read(ctx, [plan.product_id for plan in effective])

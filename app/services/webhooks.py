@@ -14,7 +14,7 @@ from sqlalchemy import bindparam
 from sqlalchemy.orm import Session
 
 from app import egress
-from app.context import Context, not_before
+from app.context import Context, later_than
 from app.egress import DestinationError
 from app.errors import NotFoundError, RefusalError
 from app.queries import rows, tenant
@@ -31,7 +31,7 @@ from app.schemas.webhooks import (
 from app.services import audit, webhook_secrets
 from app.services.webhook_secrets import MAX_EARLIER, EarlierSecret, WebhookSecretsRow
 from models import RETENTION_DAYS, Company, Webhook, new_id
-from models.base import table
+from models.base import NextMillisecond, table
 
 
 class WebhookLimitError(RefusalError):
@@ -95,7 +95,15 @@ SELECT_COMPANY_FOR_UPDATE = (
     sa.select(Company.id).where(Company.id == bindparam("own_id")).with_for_update(key_share=True)
 )
 UPDATE = tenant.update(TABLE)
-UPDATE_DISABLED = UPDATE.where(TABLE.c.is_active).values(is_active=False).returning(TABLE.c.id)
+UPDATED_AT = TABLE.c.updated_at
+UPDATE_DISABLED = (
+    UPDATE.where(TABLE.c.is_active)
+    .values(
+        is_active=False,
+        updated_at=sa.case((UPDATED_AT >= REQUEST_TIME, NextMillisecond(UPDATED_AT)), else_=REQUEST_TIME),
+    )
+    .returning(TABLE.c.id)
+)
 DELETE_EXPIRED = sa.delete(TABLE).where(TABLE.c.deleted_at < REQUEST_TIME)
 
 
@@ -141,7 +149,7 @@ def update(ctx: Context, webhook_id: str, draft: WebhookUpdate) -> WebhookWithSe
     If a webhook is enabled or its URL changes, earlier failures no longer count towards disabling it.
     """
     before = lock(ctx, webhook_id)
-    ctx = not_before(ctx, before.updated_at)
+    ctx = later_than(ctx, before.updated_at)
     if draft.url is not NOT_GIVEN:
         _check_url(ctx, draft.url, before.url)
     changed = {name: value for name, value in given(draft).items() if getattr(before, name) != value}
@@ -172,7 +180,7 @@ def rotate_secret(ctx: Context, webhook_id: str, rotation: WebhookSecretRotate) 
     A grace period of 0 invalidates all of them. Raises NotFoundError, and RotationLimitError if MAX_EARLIER are valid.
     """
     before = lock(ctx, webhook_id)
-    ctx = not_before(ctx, before.updated_at)
+    ctx = later_than(ctx, before.updated_at)
     grace = timedelta(seconds=rotation.grace_seconds)
     kept = _kept_secrets(ctx, before, grace) if grace else []
     after = _write(ctx, webhook_id, {"secret": webhook_secrets.generate(), **webhook_secrets.columns(kept)})
@@ -183,7 +191,7 @@ def rotate_secret(ctx: Context, webhook_id: str, rotation: WebhookSecretRotate) 
 
 def disable(ctx: Context, webhook_id: str, reason: str) -> None:
     """Disable a webhook for `reason`. If it is disabled already, nothing is changed or recorded."""
-    parameters = tenant.params(ctx, row_id=webhook_id, updated_at=ctx.now)
+    parameters = tenant.params(ctx, row_id=webhook_id, now=ctx.now)
     if ctx.session.execute(UPDATE_DISABLED, parameters).one_or_none():
         audit.record(ctx, "webhook.disabled", "webhook", webhook_id, {"reason": reason})
 

@@ -17,6 +17,7 @@ from app.schemas.products import PRODUCT
 from app.schemas.webhooks import WebhookCreate
 from app.services import products, webhooks
 from models import Delivery, Event, Product, ProductImportRow
+from models.base import MILLISECOND
 from tests.product_import.conftest import counts, run, stored
 from tests.support import factories
 from tests.support.client import Contract
@@ -174,7 +175,7 @@ class TestConcurrentChanges:
         assert [event["event"] for event in events] == ["product.updated", "product.low_stock"]
         updated_at = current(fresh_database, shop, "W-1")["updatedAt"]
         assert {event["data"]["updatedAt"] for event in events} == {updated_at}
-        assert stored(fresh_database, shop, "W-1").updated_at == later
+        assert stored(fresh_database, shop, "W-1").updated_at == later + MILLISECOND
 
     def test_rows_that_the_previous_version_staged(
         self, fresh_database: Database, shop: Tenant, contract: Contract

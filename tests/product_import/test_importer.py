@@ -17,6 +17,7 @@ from app.product_import.comparison import ProductChange
 from app.product_import.importer import ImportResult
 from app.product_import.product_csv import ProductCsv, RejectedFileError
 from models import MAX_STOCK, Event, Product, new_id, searchable
+from models.base import MILLISECOND
 from tests.product_import.conftest import audited, count_rows, counts, indexed, moved, movements, run, stored
 from tests.support import factories, waiting
 from tests.support.factories import Tenant
@@ -460,7 +461,7 @@ class TestConcurrentChanges:
 
         run(fresh_database, shop, "sku,name,price\nW-1,Widget,1\n")
 
-        assert stored(fresh_database, shop, "W-1").updated_at == later
+        assert stored(fresh_database, shop, "W-1").updated_at == later + MILLISECOND
 
     @pytest.mark.parametrize("field", ["updated_at", "counted_at"])
     def test_a_movement_is_later_than_the_one_before(self, fresh_database: Database, shop: Tenant, field: str) -> None:
