@@ -1,13 +1,12 @@
-"""The options that describe a CSV file if its content is ambiguous."""
+"""The options that describe a CSV file for an import, if its content is ambiguous."""
 
 import codecs
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import click
 
 from app.product_import import csv_table
 from app.product_import.csv_table import DELIMITERS
-from app.product_import.product_csv import FIELDS
 
 DECIMALS = {"point": ".", "comma": ","}
 WINDOWS_ENCODINGS = tuple(f"windows-{number}" for number in range(1250, 1259))
@@ -65,52 +64,53 @@ class _Encoding(click.ParamType[str]):
 class _ColumnMapping(click.ParamType[tuple[str, str]]):
     name = "map"
 
+    def __init__(self, columns: Collection[str]) -> None:
+        self._known = {csv_table.normalize_name(name): name for name in columns}
+
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
         """Read the name of a column in the file, and the name of our column, joined by an equals sign."""
         theirs, _, ours = value.rpartition("=")
-        known = {csv_table.normalize_name(name): name for name in FIELDS}
-        if not csv_table.normalize_name(theirs) or csv_table.normalize_name(ours) not in known:
-            self.fail(f"'{value}' is not THEIRS=OURS with one of {', '.join(FIELDS)}.", param, ctx)
-        return theirs, known[csv_table.normalize_name(ours)]
+        if not csv_table.normalize_name(theirs) or csv_table.normalize_name(ours) not in self._known:
+            self.fail(f"'{value}' is not THEIRS=OURS with one of {', '.join(self._known.values())}.", param, ctx)
+        return theirs, self._known[csv_table.normalize_name(ours)]
 
 
-OPTIONS = (
-    click.option(
-        "--delimiter",
-        type=_Delimiter(),
-        show_default="detected",
-        help=f"Character between cells: {', '.join(DELIMITERS.values())}, or another one.",
-    ),
-    click.option(
-        "--decimal", type=_Decimal(), metavar="point|comma", show_default="detected", help="Decimal mark of numbers."
-    ),
-    click.option(
-        "--encoding", type=_Encoding(), show_default="detected", help="Encoding of the file, for example windows-1252."
-    ),
-    click.option(
-        "--map",
-        "names",
-        type=_ColumnMapping(),
-        multiple=True,
-        metavar="THEIRS=OURS",
-        help="Read the column THEIRS as OURS, for example Preis=price. Repeat the option for several columns.",
-    ),
-    click.option("--strict", is_flag=True, help="Reject a file that has unknown columns."),
-)
+def add(columns: Collection[str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds the options to the command that imports a file with these columns."""
+    added = (
+        click.option(
+            "--delimiter",
+            type=_Delimiter(),
+            show_default="detected",
+            help=f"Character between cells: {', '.join(DELIMITERS.values())}, or another one.",
+        ),
+        click.option(
+            "--decimal",
+            type=_Decimal(),
+            metavar="point|comma",
+            show_default="detected",
+            help="Decimal mark of numbers.",
+        ),
+        click.option(
+            "--encoding",
+            type=_Encoding(),
+            show_default="detected",
+            help="Encoding of the file, for example windows-1252.",
+        ),
+        click.option(
+            "--map",
+            "names",
+            type=_ColumnMapping(columns),
+            multiple=True,
+            metavar="THEIRS=OURS",
+            help="Read the column THEIRS as OURS, for example Preis=price. Repeat the option for several columns.",
+        ),
+        click.option("--strict", is_flag=True, help="Reject a file that has unknown columns."),
+    )
 
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(added):
+            command = option(command)
+        return command
 
-FORMAT_OPTIONS = OPTIONS[:3]
-
-
-def add(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options to a command."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
-
-
-def add_format(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options for the delimiter, the decimal mark and the encoding to a command."""
-    for option in reversed(FORMAT_OPTIONS):
-        command = option(command)
-    return command
+    return decorate

@@ -1,6 +1,7 @@
 """`distribu price import` and `price export`: price overrides as CSV (contract, section 9.4)."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -10,7 +11,7 @@ from rich.progress import Progress
 from app.cli import csv_export, csv_options, import_results, options, output, progress, runtime
 from app.cli.options import STANDARD_OUTPUT
 from app.db import retrying
-from app.product_import import price_importer
+from app.product_import import price_csv, price_importer
 from app.product_import.csv_table import CsvOptions
 from app.product_import.importer import ImportResult
 from app.product_import.price_csv import PriceCsv
@@ -22,7 +23,7 @@ from app.product_import.product_csv import RejectedFileError
 @click.argument("file", metavar="FILE.csv", type=click.File("rb"))
 @options.company
 @click.option("--clear-empty", is_flag=True, help="Let an empty cell remove the price breaks.")
-@csv_options.add_format
+@csv_options.add(price_csv.COLUMNS)
 @options.as_json
 def import_file(
     file: BinaryIO,
@@ -32,6 +33,8 @@ def import_file(
     delimiter: str | None,
     decimal: str | None,
     encoding: str | None,
+    names: Sequence[tuple[str, str]],
+    strict: bool,
     as_json: bool,
 ) -> None:
     """Set price overrides from a CSV file.
@@ -42,7 +45,7 @@ def import_file(
 
     Either all rows are imported or, if any row is wrong, none. The audit log records every price that changes.
     """
-    csv = CsvOptions(delimiter=delimiter, decimal=decimal, encoding=encoding)
+    csv = CsvOptions(delimiter=delimiter, decimal=decimal, encoding=encoding, names=dict(names), strict=strict)
     with import_results.seekable(file) as stream:
         try:
             result = _import(stream, slug, csv, clear_empty=clear_empty)

@@ -17,7 +17,7 @@ from app.cli.product_export import export
 from app.product_import import importer
 from app.product_import.comparison import ProductChange
 from app.product_import.csv_table import CsvOptions
-from app.product_import.product_csv import ProductCsv, RejectedFileError
+from app.product_import.product_csv import FIELDS, ProductCsv, RejectedFileError
 from app.queries.listing import MAX_LIMIT
 from app.schemas.base import Json
 from app.schemas.products import PRODUCT
@@ -43,7 +43,7 @@ product.add_command(delete)
     "--clear-empty", is_flag=True, help="Let an empty cell clear the stored value, or reset it to the default."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change without changing anything.")
-@csv_options.add
+@csv_options.add(FIELDS)
 @options.as_json
 def import_file(
     file: BinaryIO,

@@ -38,7 +38,9 @@ def _decide(ctx: Context, rows: Sequence[PriceRow], on_progress: Progress) -> li
             if isinstance(decision, str):
                 errors.append(RowError(line=row.line, error=decision))
             elif (first := lines.setdefault(decision.key, row.line)) != row.line:
-                errors.append(RowError(line=row.line, error=f"the price is already on line {first}"))
+                errors.append(
+                    RowError(line=row.line, error=f"line {first} already sets the price of this customer and product")
+                )
             else:
                 plans.append(decision)
         on_progress("Checking", len(plans) + len(errors), len(rows))

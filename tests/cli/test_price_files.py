@@ -133,7 +133,7 @@ class TestImport:
             (3, "customer 'carl@example.com' does not exist"),
             (4, f"customer '{theirs}' does not exist"),
             (5, "product 'NONE' does not exist"),
-            (6, "the price is already on line 2"),
+            (6, "line 2 already sets the price of this customer and product"),
         ]
 
     def test_a_file_without_a_required_column_is_rejected(self, files: Files) -> None:
@@ -142,6 +142,29 @@ class TestImport:
         assert outcome.code == 1
         assert "there is no column for product" in outcome.err
         assert outcome.err.endswith("Nothing was imported. Correct the errors and run the command again.\n")
+
+    def test_columns_with_other_names_are_mapped(self, files: Files) -> None:
+        renamed = "Kunde;Artikel;Preis\nanna@example.com;FLR;8,50\n"
+        options = ("--map", "Kunde=customer", "--map", "Artikel=product", "--map", "Preis=price")
+
+        assert "add --map THEIRS=OURS" in files.run(renamed).err
+        assert files.run(renamed, *options).code == 0
+        assert files.prices() == [("anna@example.com", files.flour, 8.5, [])]
+
+    def test_unknown_columns_are_named_and_with_strict_the_file_is_rejected(self, files: Files) -> None:
+        content = "customer,product,price,Lager\nanna@example.com,FLR,8.50,A3\n"
+
+        strict, lenient = files.run(content, "--strict"), files.run(content)
+
+        assert (strict.code, lenient.code) == (1, 0)
+        assert "unknown columns: 'Lager'" in strict.err
+        assert "Unknown columns were not imported: 'Lager'." in lenient.err
+
+    def test_a_column_is_mapped_to_one_of_a_file_of_prices(self, files: Files) -> None:
+        outcome = files.run("customer,product,price\n", "--map", "Name=name")
+
+        assert outcome.code == 2
+        assert "'Name=name' is not THEIRS=OURS with one of customer, product, price, priceBreaks." in outcome.err
 
     def test_more_rows_than_a_batch_are_imported_and_exported(self, files: Files, fresh_database: Database) -> None:
         products = factories.products(fresh_database, files.shop.company_id, 1001)
