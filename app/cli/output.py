@@ -108,9 +108,10 @@ def cell(value: object) -> str:
         case float():
             return _amount(value)
         case list():
-            return " ".join(cell(item) for item in value)
-        case dict():  # a price break: 10=8.00
-            return "=".join(cell(member) for member in value.values())
+            has_objects = any(isinstance(item, dict) for item in value)
+            return (";" if has_objects else " ").join(map(cell, value))
+        case dict():  # a price break, as --price-breaks takes it: 10=8.00;50=7.50
+            return "=".join(map(cell, value.values()))
     return _printable(str(value))
 
 

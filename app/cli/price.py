@@ -14,10 +14,10 @@ from app.cli import options, output, runtime
 from app.cli.price_files import export, import_file
 from app.db import retrying
 from app.errors import InvalidValueError
-from app.product_import import price_break_cells, product_cells
+from app.product_import import product_cells
 from app.schemas.base import NOT_GIVEN, Amount, Json, Schema
 from app.schemas.customers import CustomerRow
-from app.schemas.price_breaks import PriceBreakList, load, render
+from app.schemas.price_breaks import PriceBreakList, render
 from app.schemas.prices import PriceOverrideUpsert
 from app.schemas.products import ProductRow
 from app.services import customers, price_writes, prices, products
@@ -127,7 +127,7 @@ def set_price(
             result = _result(customer, product, price=amount, before=before)
             return {**result, "priceBreaks": render(written.price.price_breaks)}
 
-    output.record(_shown(retrying(attempt), as_json=as_json), as_json=as_json)
+    output.record(retrying(attempt), as_json=as_json)
 
 
 @price.command(name="list")
@@ -136,7 +136,7 @@ def set_price(
 def list_all(slug: str, as_json: bool) -> None:
     """List the price overrides of a company, by customer and product."""
     with runtime.company_context(slug) as ctx:
-        rows = [_shown(SCHEMA.dump(row), as_json=as_json) for row in prices.list_all(ctx)]
+        rows = [SCHEMA.dump(row) for row in prices.list_all(ctx)]
     columns = ["customer", "sku", "product", "price", "cataloguePrice", "priceBreaks"]
     empty = "There are no price overrides. Catalogue prices apply to every customer."
     output.records(rows, as_json=as_json, columns=columns, empty=empty)
@@ -155,13 +155,6 @@ def remove(slug: str, customer_identifier: str, product_identifier: str, as_json
         customer, product = customers.find(ctx, customer_identifier), products.find(ctx, product_identifier)
         before = prices.delete(ctx, customer.id, product.id).price
     output.record(_result(customer, product, price=None, before=before), as_json=as_json)
-
-
-def _shown(price: Json, *, as_json: bool) -> Json:
-    """Return a price override with its price breaks as text, unless it is printed as JSON."""
-    if as_json:
-        return price
-    return {**price, "priceBreaks": price_break_cells.format_cell(load(price["priceBreaks"]))}
 
 
 def _checked(price: Decimal) -> Decimal:

@@ -83,7 +83,7 @@ class TestSet:
             for _ in range(2)
         )
 
-        assert "10=8.00 50=7.55" in shown.out
+        assert "10=8.00;50=7.55" in shown.out
         assert cleared["priceBreaks"] == []
         assert [cleared[name] for name in ("minOrderQuantity", "orderMultiple", "maxOrderQuantity")] == [None] * 3
         assert same == cleared
