@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Id, Instant
 
+FILTERS = ("action", "actor_type", "actor_id", "entity_type", "entity_id", "request_id")  # each has an index
+
 
 class AuditEntry(Base):
     """An entry: one change. `details` has the values before and after it, if they are relevant."""
@@ -16,6 +18,7 @@ class AuditEntry(Base):
     __table_args__ = (
         CheckConstraint("actor_type IN ('API_KEY', 'USER', 'SYSTEM')", name="actor_type"),
         Index(None, "company_id", "created_at", "id"),
+        *(Index(None, "company_id", name, "created_at", "id", postgresql_concurrently=True) for name in FILTERS),
     )
 
     company_id: Mapped[str] = mapped_column(Id, ForeignKey("companies.id"))

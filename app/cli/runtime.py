@@ -2,6 +2,7 @@
 
 import functools
 import getpass
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -85,9 +86,9 @@ def actor() -> Actor:
 
 
 def user_name() -> str:
-    """Return the name of the user in the operating system."""
+    """Return the name of the user in the operating system, in the normal form NFC, in which it is looked up."""
     try:
         name = getpass.getuser()
     except (ImportError, KeyError, OSError):  # the type depends on the version of Python
         name = "unknown"
-    return name.encode("utf-8", "replace").decode()[:100]
+    return unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())[:100]

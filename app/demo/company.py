@@ -21,7 +21,7 @@ from app.demo.customers import OrderableProduct, RowValues, Scenario
 from app.demo.ledger import History, Opening
 from app.demo.orders import Charges
 from app.queries import tenant
-from app.services import companies, customers, inventory, keys, orders, prices, products
+from app.services import audit, companies, customers, inventory, keys, orders, prices, products
 from app.services.companies import SYSTEM
 from models import Company, KeyStatus, Scope, new_id
 
@@ -39,7 +39,7 @@ def find(session: Session) -> Company | None:
 
 
 def create_company(session: Session, *, now: datetime, actor: Actor = SYSTEM) -> Company:
-    """Create the demo company as if it had existed for a year. The audit log has the true time."""
+    """Create the demo company as if it had existed for a year. The audit entry of this has the true time."""
     company = companies.create(session, NAME, now=now, slug=SLUG, actor=actor)
     company.created_at = now - HISTORY
     return company
@@ -48,7 +48,7 @@ def create_company(session: Session, *, now: datetime, actor: Actor = SYSTEM) ->
 def fill(ctx: Context) -> str:
     """Give the new demo company charges, products, customers, a year of orders, and a key with every scope.
 
-    Returns the key's plaintext. The orders are history: they are not delivered to webhooks.
+    Returns the key's plaintext. The orders are history: they are in the audit log, but not delivered to webhooks.
     """
     companies.update(ctx, tax_rate=CHARGES.tax_rate, shipping=CHARGES.shipping)
     for table, rows in history(ctx.company_id, ctx.now).items():
@@ -77,6 +77,7 @@ def history(company_id: str, now: datetime) -> dict[Table, list[RowValues]]:
         prices.TABLE: overrides,
         orders.TABLE: [order.row for order in placed],
         orders.ITEMS: [item for order in placed for item in order.items],
+        audit.TABLE: [entry for order in placed for entry in order.entries],
     }
 
 

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from app.demo import ledger
+from app.demo import audit_log, ledger
+from app.demo.audit_log import OrderHistory
 from app.demo.customers import DemoCustomer, OrderableProduct, RowValues, Scenario
 from app.demo.ledger import Change
 from app.services import pricing
@@ -32,11 +33,12 @@ class Charges(NamedTuple):
 
 
 class PlacedOrder(NamedTuple):
-    """The rows of an order and of its items, and the changes of stock that it made."""
+    """The rows of an order, of its items and of its audit entries, and the changes of stock that it made."""
 
     row: RowValues
     items: list[RowValues]
     changes: list[Change]
+    entries: list[RowValues]
 
 
 class Item(NamedTuple):
@@ -63,10 +65,21 @@ def generate(
         items = _items(customer, [product for product in products if product.created_at <= created_at], rng)
         rows = item_rows(scenario.company_id, order_id, created_at, items)
         cancelled_at = created_at + delay if status is OrderStatus.CANCELLED else None
+        priced = amounts(customer, items, charges)
+        details = {
+            "id": order_id,
+            "status": OrderStatus.SUBMITTED,
+            "total": float(priced["total"]),
+            "customerId": customer.id,
+            "poNumber": order["po_number"],
+            "itemCount": len(items),
+        }
+        history = OrderHistory(scenario.company_id, order_id, details, created_at, status, created_at + delay)
         yield PlacedOrder(
-            {**order, **amounts(customer, items, charges)},
+            {**order, **priced},
             rows,
             list(ledger.changes(order_id, quantities(items), at=created_at, cancelled_at=cancelled_at)),
+            list(audit_log.entries(history)),
         )
 
 

@@ -183,6 +183,7 @@ FIELDS: Mapping[object, Callable[[], Field]] = {
     Decimal: Amount,
     date: Day,
     datetime: Timestamp,
+    Json: fields.Dict,
 }
 
 

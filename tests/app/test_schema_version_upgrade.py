@@ -17,7 +17,7 @@ from app import schema_version
 from app.context import now
 from app.db import Database
 from app.queries import online_indexes, opening_rows
-from models import InventoryMovement, Product, new_id
+from models import InventoryMovement, Product, audit, new_id
 from models.base import Instant
 from tests.support import factories
 from tests.support.factories import Tenant
@@ -42,6 +42,7 @@ UPDATE_IMPORTED = sa.text(
     " WHERE companies.id = products.company_id AND products.id = :id"
 ).bindparams(sa.bindparam("now", type_=Instant))
 ONLINE_INDEXES = (
+    *(f"ix_audit_entries_company_id_{name}_created_at_id" for name in audit.FILTERS),
     "ix_order_items_product",
     "ix_products_barcode",
     "ix_products_low_stock",
@@ -275,7 +276,7 @@ class TestOnlineIndexes:
 
         assert online_indexes_of(fresh_database) == set(ONLINE_INDEXES)
 
-    @pytest.mark.parametrize(("rows", "is_created"), [(2, True), (3, False)])
+    @pytest.mark.parametrize(("rows", "is_created"), [(4, True), (5, False)])
     @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
     def test_a_large_index_of_sqlite_is_created_on_request(
         self, fresh_database: Database, rows: int, *, is_created: bool
@@ -284,7 +285,7 @@ class TestOnlineIndexes:
         factories.product(fresh_database, factories.tenant(fresh_database).company_id, stock=100)
         drop_online_indexes(fresh_database)
 
-        skipped = online_indexes.create_missing(fresh_database, max_rows=2)
+        skipped = online_indexes.create_missing(fresh_database, max_rows=4)
 
         assert skipped == ["ix_products_low_stock"] * (not is_created)
         assert online_indexes_of(fresh_database) == set(ONLINE_INDEXES) - set(skipped)
@@ -315,5 +316,9 @@ def drop_online_indexes(database: Database) -> None:
 def online_indexes_of(database: Database) -> set[str]:
     with database.connection() as connection:
         inspector = sa.inspect(connection)
-        names = {str(index["name"]) for table in ("order_items", "products") for index in inspector.get_indexes(table)}
+        names = {
+            str(index["name"])
+            for table in ("audit_entries", "order_items", "products")
+            for index in inspector.get_indexes(table)
+        }
     return names & set(ONLINE_INDEXES)

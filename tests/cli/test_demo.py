@@ -85,7 +85,8 @@ class TestFirstRun:
     def test_the_audit_log_names_the_user(self, distribu: Command) -> None:
         distribu("demo")
 
-        assert {entry["actorId"] for entry in entries(distribu, "demo")} == {getpass.getuser()}
+        done = [entry for entry in entries(distribu, "demo") if entry["entityType"] != "order"]
+        assert {entry["actorId"] for entry in done} == {getpass.getuser()}
 
 
 @pytest.mark.usefixtures("key_file")

@@ -1,5 +1,6 @@
 """The demo company is believable, and the same in every installation."""
 
+import itertools
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from app import spec
 from app.db import Database
 from app.demo import company as demo_company
-from models import AuditEntry, Company, Event, InventoryMovement, OrderStatus, new_id, searchable
+from models import NEXT_STATUSES, AuditEntry, Company, Event, InventoryMovement, OrderStatus, new_id, searchable
 from tests.demo.conftest import Demo, verify
 
 
@@ -97,14 +98,40 @@ class TestHistory:
     ) -> None:
         with fresh_database.transaction() as session:
             assert session.scalars(sa.select(Event)).all() == []
-            actions = session.scalars(sa.select(AuditEntry.action)).all()
+            actions = session.scalars(sa.select(AuditEntry.action).where(AuditEntry.entity_type != "order")).all()
         assert sorted(actions) == ["api_key.created", "company.created", "company.updated"]
+
+    def test_the_audit_log_has_the_history_of_every_order(self, demo: Demo, fresh_database: Database) -> None:
+        with fresh_database.transaction() as session:
+            found = session.query(AuditEntry).filter_by(entity_type="order").order_by(AuditEntry.created_at)
+            histories: dict[str, list[AuditEntry]] = {}
+            for entry in found:
+                histories.setdefault(entry.entity_id, []).append(entry)
+
+        assert histories.keys() == {order.id for order in demo.orders}
+        for order in demo.orders:
+            placed, *changes = histories[order.id]
+            assert (placed.action, placed.created_at) == ("order.placed", order.created_at)
+            assert placed.details == {
+                "id": order.id,
+                "status": "SUBMITTED",
+                "total": float(order.total),
+                "customerId": order.customer_id,
+                "poNumber": order.po_number,
+                "itemCount": len(demo.items[order.id]),
+            }
+            path = ["SUBMITTED", *(change.details["after"] for change in changes)]
+            assert [change.details["before"] for change in changes] == path[:-1]
+            assert path[-1] == order.status
+            assert [placed, *changes][-1].created_at == order.updated_at
+            for before, after in itertools.pairwise(path):
+                assert after in NEXT_STATUSES[OrderStatus(before)]
 
     def test_is_the_same_in_every_installation(self) -> None:
         def values(now: datetime) -> list[Any]:
             """Return the history without ids, and ages instead of times."""
             tables: list[list[dict[str, Any]]] = list(demo_company.history(new_id(now), now).values())
-            _, products, customers, overrides, orders, items = tables
+            _, products, customers, overrides, orders, items, _ = tables
             names = "sku", "price", "stock", "is_active"
             return [
                 [([product[name] for name in names], now - product["created_at"]) for product in products],

@@ -22,7 +22,17 @@ from app.schemas.customers import CustomerKey
 from app.schemas.prices import PriceOverrideUpsert
 from app.schemas.products import ProductKey
 from app.schemas.reports import ReportRange
-from app.services import customers, movements, orders, price_writes, prices, product_writes, products, unique_values
+from app.services import (
+    audit,
+    customers,
+    movements,
+    orders,
+    price_writes,
+    prices,
+    product_writes,
+    products,
+    unique_values,
+)
 from app.services.price_plans import PriceWrite
 from app.services.product_plans import ProductWrite
 from models import CustomerStatus, MovementReason, OrderStatus
@@ -33,6 +43,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 RECENTLY = START + (ROWS - 100) * MINUTE
 AFTERWARDS = START + ROWS * MINUTE  # when some rows were updated, after the last one was created
+KINDS = (*["common"] * 96, *"ABCD")
+ACTOR_TYPES = ("API_KEY", "USER", "SYSTEM")
 Run = Callable[[Context], object]
 
 
@@ -91,6 +103,7 @@ def fill(database: Database, company_id: str) -> str:
             rows = [functools.reduce(operator.or_, fields) for fields in zip(common, *parts, strict=True)]
             session.connection().execute(table.insert(), rows)
         session.connection().execute(movements.TABLE.insert(), movement_rows(company_id, times, chance))
+        session.connection().execute(audit.TABLE.insert(), audit_rows(company_id, times, chance))
         session.connection().execute(prices.TABLE.insert(), price_rows(company_id, customer_ids, common))
     return customer_ids[0]
 
@@ -126,6 +139,25 @@ def movement_rows(company_id: str, times: Sequence[datetime], chance: random.Ran
             "order_id": None if number % 2 else f"c{number // 10 * 10:024}",
             "actor_type": "USER",
             "actor_id": "tester",
+            "created_at": at,
+        }
+        for number, at in enumerate(times)
+    ]
+
+
+def audit_rows(company_id: str, times: Sequence[datetime], chance: random.Random) -> list[dict[str, Any]]:
+    """Return entries of three requests each. One in a hundred is of each kind that is not common."""
+    return [
+        {
+            "id": f"c{number:024}",
+            "company_id": company_id,
+            "action": f"order.{chance.choice(KINDS)}",
+            "actor_type": chance.choices(ACTOR_TYPES, (98, 1, 1))[0],
+            "actor_id": f"key-{chance.choice(KINDS)}",
+            "entity_type": f"type-{chance.choice(KINDS)}",
+            "entity_id": f"c{number % 4000:024}",
+            "details": {},
+            "request_id": f"request-{number // 3}",
             "created_at": at,
         }
         for number, at in enumerate(times)
@@ -173,6 +205,7 @@ LOOKED_UP = {
     "orders": re.compile("ix_orders_company_id_po_number_created_at_id|uq_orders_company_id_external_id"),
     "products": re.compile(r"uq_products_company_id|\(company_id=\? AND (sku|external_id)=\?\)|ix_products_barcode"),
     "customers": re.compile(r"uq_customers_company_id|\(company_id=\? AND (email|external_id)=\?\)"),
+    "audit_entries": re.compile("ix_audit_entries_company_id_(entity|request)_id_created_at_id"),
     "inventory_movements": re.compile("ix_inventory_movements_(order|reference)"),
 }
 SEARCHED = {"products", "customers"}
@@ -196,6 +229,7 @@ def test_an_index_serves_every_combination_of_filters(fresh_database: Database) 
     vacuum(fresh_database)
     since = {"updated_since": AFTERWARDS}
     reference, order = {"reference": "DN-78"}, {"order_id": f"c{70:024}"}
+    entity, request = {"entity_id": f"c{77:024}"}, {"request_id": "request-7"}
     lists: Sequence[tuple[str, Callable[..., object], dict[str, Any], dict[str, Any]]] = [
         *(
             (
@@ -223,6 +257,22 @@ def test_an_index_serves_every_combination_of_filters(fresh_database: Database) 
                 lookup,
             )
             for lookup in (reference, order, {**reference, **order})
+        ),
+        *(
+            (
+                "audit_entries",
+                audit.page,
+                {
+                    "action": "order.A",
+                    "actor_type": "USER",
+                    "actor_id": "key-B",
+                    "entity_type": "type-C",
+                    "since": START,
+                    "until": RECENTLY,
+                },
+                lookup,
+            )
+            for lookup in (entity, request, {**entity, **request})
         ),
     ]
     bad = {}

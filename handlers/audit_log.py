@@ -1,0 +1,20 @@
+"""Operations tagged Audit log (contract, section 9.8)."""
+
+from typing import Any
+
+from app.context import Context
+from app.schemas.audit import AUDIT_ENTRY
+from app.schemas.base import Json
+from app.schemas.times import load_times
+from app.services import audit
+
+
+def list_audit_entries(ctx: Context, **query: Any) -> Json:
+    """Return a page of entries."""
+    page = audit.page(ctx, **load_times(query))
+    return AUDIT_ENTRY.page(page.rows, page.next_cursor)
+
+
+def get_audit_entry(ctx: Context, entry_id: str) -> Json:
+    """Return one entry."""
+    return AUDIT_ENTRY.one(audit.get(ctx, entry_id))
