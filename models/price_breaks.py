@@ -1,4 +1,4 @@
-"""Price breaks: other prices from a quantity on, of a product or a price override (contract, section 9.4)."""
+"""Price breaks: unit prices for larger quantities, of a product or a price override (contract, section 9.4)."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -11,7 +11,7 @@ MAX_PRICE_BREAKS = 20
 
 
 class PriceBreak(NamedTuple):
-    """The price of every unit from this quantity on."""
+    """The price of every unit, if an order has at least this quantity of the product."""
 
     min_quantity: int
     price: Decimal

@@ -99,7 +99,7 @@ price.add_command(export)
     "--price-breaks",
     type=_PriceBreaks(),
     metavar="BREAKS",
-    help="Prices from a quantity on, as in '10=8.00;50=7.50'. An empty text removes them.",
+    help="Unit prices for larger quantities, as in '10=8.00;50=7.50'. An empty text removes them.",
 )
 @options.as_json
 def set_price(

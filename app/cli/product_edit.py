@@ -77,7 +77,7 @@ class _Field(click.ParamType[GivenValue]):
     "--price-breaks",
     type=_Field("priceBreaks"),
     metavar="BREAKS",
-    help="Prices from a quantity on, as in '10=8.00;50=7.50'.",
+    help="Unit prices for larger quantities, as in '10=8.00;50=7.50'.",
 )
 @click.option(
     "--min-order-quantity", type=_Field("minOrderQuantity"), metavar="N", help="The smallest quantity in an order."

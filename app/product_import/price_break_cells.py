@@ -1,4 +1,4 @@
-"""Price breaks in a cell: `10=8.00;50=7.50`, each a quantity and the price from it on (contract, section 9.4).
+"""Price breaks in a cell: `10=8.00;50=7.50`, quantities and the unit prices from them on (contract, section 9.4).
 
 An equals sign, because spreadsheet programs read `10:8.50` as a time.
 """

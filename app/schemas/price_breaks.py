@@ -51,7 +51,7 @@ def render(breaks: Sequence[PriceBreak]) -> list[Json]:
 
 
 class PriceBreakList(Converted):
-    """Price breaks; null is none of them. Loading raises InvalidParameterError if they are out of order."""
+    """Price breaks. Null means none. Loading raises InvalidParameterError if they are out of order."""
 
     to_json = staticmethod(render)
 
