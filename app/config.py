@@ -126,6 +126,11 @@ class Settings:
         address.parse_public,
         "the http or https address of the server without /api/v1, like https://shop.example/shop",
     )
+    trusted_proxies: tuple[networks.Network, ...] = setting(
+        "",
+        networks.parse_networks,
+        "addresses and networks in CIDR notation, separated by commas, like 10.0.0.5,192.168.7.0/24",
+    )
     workers: int = setting("1", _whole_number(1, 64), "a number of processes from 1 to 64")
     rate_limit: limits.RateLimitItem = setting(
         "60/minute", rate_limit, "a number of requests per period, like 60/minute"

@@ -8,9 +8,10 @@ import re
 import secrets
 import time
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http import metrics
+from app.http.client_address import ClientAddresses
 from app.http.middleware import HttpMiddleware
 from app.http.request_state import STATE_KEY, RequestState
 
@@ -22,10 +23,15 @@ MAX_LOGGED_PATH = 200
 class AccessMiddleware(HttpMiddleware):
     """Create the RequestState that the next middlewares complete. Record the request when it ends."""
 
+    def __init__(self, app: ASGIApp, *, addresses: ClientAddresses) -> None:
+        """Initialize with what finds the addresses of clients, for the access log and everything that follows."""
+        super().__init__(app)
+        self._addresses = addresses
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request with a RequestState in its scope. Add the request id to the response."""
-        client = scope.get("client") or (None,)
-        state = RequestState(request_id=_request_id(scope), address=client[0], server=tuple(scope["server"]))
+        address = self._addresses.find(scope)
+        state = RequestState(request_id=_request_id(scope), address=address, server=tuple(scope["server"]))
         scope[STATE_KEY] = state
         status = 0
 

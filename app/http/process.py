@@ -88,6 +88,7 @@ def run(settings: Settings, database: Database, companion: AbstractContextManage
         settings.site_url,
     )
     _warn_of_separate_counters(settings)
+    _warn_of_forged_addresses(settings)
     signal.signal(signal.SIGTERM, _exit)  # uvicorn repeats the signal when it has stopped
     with listening, _metrics_served(settings, database), companion:
         if settings.workers > 1:
@@ -139,4 +140,12 @@ def _warn_of_separate_counters(settings: Settings) -> None:
             "Each process counts requests separately, so a key may send up to %s times its rate limit. "
             "Set DISTRIBU_RATE_LIMIT_STORAGE=redis://… to share the counter.",
             settings.workers,
+        )
+
+
+def _warn_of_forged_addresses(settings: Settings) -> None:
+    if any(network.prefixlen == 0 for network in settings.trusted_proxies):
+        LOG.warning(
+            "DISTRIBU_TRUSTED_PROXIES contains every address, so clients can choose the address that is compared with "
+            "the allowed networks of their keys. List only the addresses of your proxies."
         )

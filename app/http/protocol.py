@@ -15,10 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.http.access import AccessMiddleware
+from app.http.client_address import ClientAddresses
 from app.http.errors import ApiError, ErrorMiddleware, malformed_request
 from app.http.lingering import LingeringTransport
 from app.http.request_state import BODY_ERROR, Headers
 
+PEERS = ClientAddresses()  # of a request that cannot be parsed, nothing but its connection is certain
 MAX_HEAD_BYTES = 65_536  # Node.js accepts 16 KiB, nginx 32 KiB
 MAX_URL_BYTES = 65_535  # httptools parses URLs with 16-bit offsets
 MAX_HEAD_SECONDS = 10.0  # Apache allows 20 s, nginx 60 s
@@ -146,7 +148,7 @@ class EdgeProtocol(HttpToolsProtocol):
         method = self.parser.get_method().decode() if self.url or is_method_known else "-"
         path = self.url.decode("latin-1")
         request_id = [header for header in self.headers if header[0] == b"x-request-id"]
-        self.app = AccessMiddleware(ErrorMiddleware(_failing(error)))
+        self.app = AccessMiddleware(ErrorMiddleware(_failing(error)), addresses=PEERS)
         self._parse_head(b"GET / HTTP/1.1", [(b"connection", b"close"), *request_id])
         self.scope["method"], self.scope["path"] = method, path
 

@@ -22,6 +22,7 @@ from app.http import dispatch, housekeeping, weight
 from app.http.access import AccessMiddleware
 from app.http.auth import AuthMiddleware, KeyCache
 from app.http.bridge import Bridge
+from app.http.client_address import ClientAddresses
 from app.http.dispatch import Dispatcher
 from app.http.errors import ErrorMiddleware
 from app.http.expect import ExpectMiddleware
@@ -71,8 +72,9 @@ def _middlewares(
     keys = KeyCache(database, settings.rate_limit)
     limiter = RateLimiter(settings.rate_limit_storage)
     weights = weight.weights(operations, document)
+    addresses = ClientAddresses(settings.trusted_proxies)
     return [
-        AccessMiddleware,  # request id, metrics, access log
+        partial(AccessMiddleware, addresses=addresses),  # request id, address, metrics, access log
         ExpectMiddleware,  # closes the connection after a response that did not wait for the body
         ErrorMiddleware,  # renders every exception of the middlewares below
         GuardMiddleware,  # malformed HTTP: 400, 404
