@@ -73,6 +73,12 @@ def document() -> Document:
     return load()
 
 
+def example(name: str) -> Document:
+    """Return the value of one example of the project's own document, without loading the others."""
+    value: Document = _read(SOURCE / "components" / "examples" / f"{name}.yaml")["value"]
+    return value
+
+
 def served(site_url: str) -> Document:
     """Return the project's own document as a server at an address serves it, with the absolute URL of the server."""
     (server,) = document()["servers"]

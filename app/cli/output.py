@@ -36,6 +36,11 @@ def document(content: Record | Sequence[Record]) -> None:
     text(C1.sub(_escape, json.dumps(content, ensure_ascii=False, indent=2)))
 
 
+def line(content: Record) -> None:
+    """Print one JSON object in one line: one of many, each of which is printed when it is known."""
+    text(C1.sub(_escape, json.dumps(content, ensure_ascii=False, separators=(",", ":"))))
+
+
 def text(content: str) -> None:
     """Print text unchanged, in UTF-8."""
     sys.stdout.buffer.write(content.rstrip("\n").encode() + b"\n")

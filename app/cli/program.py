@@ -32,7 +32,7 @@ COMMANDS = {  # name: (module of this package, summary); a test compares the sum
     "customer": ("customer", "List customers."),
     "price": ("price", "Set, list, remove, import and export price overrides."),
     "order": ("order", "List and show orders, and preview new ones."),
-    "webhook": ("webhook", "Inspect and test webhooks, and rotate their secrets."),
+    "webhook": ("webhook", "Create, list, change, test and delete webhooks, and develop receivers."),
     "report": ("report", "Report on sales, customers and inventory."),
     "audit": ("audit", "Read the audit log."),
     "verify": ("verify", "Check that stock, orders and events are consistent."),

@@ -77,7 +77,15 @@ def company_transactions(slug: str) -> Iterator[Transactions]:
 def context_for(session: Session, company_id: str) -> Context:
     """Return the context of a change by the current user, at the time of the transaction."""
     now = clock.time_of(session)
-    return Context(session=session, actor=actor(), company_id=company_id, request_id=new_id(now), now=now)
+    policy = settings().egress_policy
+    return Context(
+        session=session,
+        actor=actor(),
+        company_id=company_id,
+        request_id=new_id(now),
+        now=now,
+        egress_policy=policy,
+    )
 
 
 def actor() -> Actor:

@@ -1,25 +1,35 @@
-"""`distribu webhook`: the webhooks of a company and their deliveries (contract, section 8)."""
+"""`distribu webhook`: the webhooks of a company and their deliveries (contract, section 8).
+
+Not in this module: `webhook create`, `update` and `delete` (`app/cli/webhook_edit.py`), and the commands for the
+development of receivers, `webhook listen` and `webhook trigger` (`app/cli/webhook_listen.py`, `webhook_trigger.py`).
+"""
 
 import click
 
 from app.cli import listing, options, output, runtime
+from app.cli.webhook_edit import SECRET_NOTE, create, delete, update
+from app.cli.webhook_listen import listen
+from app.cli.webhook_trigger import QUEUED, trigger
 from app.queries.listing import MAX_LIMIT
 from app.schemas.base import Json
 from app.schemas.webhooks import DAY_SECONDS, WEBHOOK, WebhookSecretRotate, webhook_delivery, webhook_with_secret
 from app.services import deliveries, events, webhooks
 
 ATTEMPT_COLUMNS = ["createdAt", "id", "event", "attempt", "outcome", "statusCode", "durationMs", "nextAttemptAt"]
-QUEUED = "Queued. To see the outcome, run: distribu webhook deliveries {id} --company {slug}"
 
 webhook_id = click.argument("webhook_id", metavar="WEBHOOK_ID", type=options.TEXT)
 
 
 @click.group()
 def webhook() -> None:
-    """Inspect and test webhooks, and rotate their secrets.
+    """Create, list, change, test and delete webhooks, and develop receivers."""
 
-    Webhooks are created, changed and deleted through the API.
-    """
+
+webhook.add_command(create)
+webhook.add_command(update)
+webhook.add_command(delete)
+webhook.add_command(listen)
+webhook.add_command(trigger)
 
 
 @webhook.command(name="list")
@@ -29,8 +39,9 @@ def list_all(slug: str, as_json: bool) -> None:
     """List the webhooks of a company."""
     with runtime.company_context(slug) as ctx:
         rows = [WEBHOOK.render(row) for row in webhooks.list_all(ctx)]
-    empty = "The company has no webhooks. The API creates them: POST /webhooks."
-    output.records(rows, as_json=as_json, columns=["id", "url", "isActive", "events", "createdAt"], empty=empty)
+    empty = f"There are no webhooks yet. Create one: distribu webhook create --company {slug} --url URL --event EVENT"
+    columns = ["id", "url", "isActive", "events", "description", "createdAt"]
+    output.records(rows, as_json=as_json, columns=columns, empty=empty)
 
 
 @webhook.command(name="deliveries")
@@ -40,7 +51,10 @@ def list_all(slug: str, as_json: bool) -> None:
 @options.limit
 @options.as_json
 def list_deliveries(webhook_id: str, slug: str, failed: bool, limit: int, as_json: bool) -> None:
-    """List the delivery attempts of a webhook, newest first."""
+    """List the delivery attempts of a webhook, newest first.
+
+    With --json, they include the payload that was sent.
+    """
     outcome = "FAILED" if failed else None
     with runtime.company_context(slug) as ctx:
 
@@ -112,7 +126,7 @@ def _show_rotated(row: Json, *, as_json: bool) -> None:
         return
     ends = row["secretRotationGraceExpiresAt"]
     output.note(f"Earlier secrets are valid until {ends}." if ends else "Earlier secrets are no longer valid.")
-    output.note("This is the only time the secret is shown. Store it where no one else can read it:")
+    output.note(SECRET_NOTE)
     output.text(row["secret"])
 
 

@@ -7,7 +7,7 @@ Standard Webhooks 1.0.0: HMAC-SHA256 of id, timestamp and body, keyed with the b
 
 import base64
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from app.services import webhook_secrets
 
@@ -30,6 +30,17 @@ def headers(*, message_id: str, event: str, timestamp: int, body: bytes, secrets
     if earlier:
         result["X-Webhook-Signature-Previous"] = _published_signature(earlier[0], body)
     return result
+
+
+def is_genuine(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Return True if the Standard Webhooks headers of a delivery contain a signature with `secret`.
+
+    `headers` finds them by their lower-case names.
+    """
+    content = f"{headers.get('webhook-id')}.{headers.get('webhook-timestamp')}.".encode() + body
+    expected = _standard_signature(secret, content).encode()
+    given = headers.get("webhook-signature", "").encode().split()
+    return any(hmac.compare_digest(signature, expected) for signature in given)
 
 
 def _published_signature(secret: str, body: bytes) -> str:

@@ -33,11 +33,20 @@ class WebhookEventRow(Row):
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to be published: its type, and the row of the entity that it is about."""
+    """An event to be published: its type, and the row of the entity that it is about.
+
+    A test event can be a sample of another type, which receivers get as its type.
+    """
 
     type: EventType
     entity_id: str
     data: Json
+    sample_of: EventType | None = None
+
+    @property
+    def sent_type(self) -> EventType:
+        """The type that receivers get."""
+        return self.sample_of or self.type
 
 
 def order_created(order: OrderRow, items: Sequence[OrderItemRow]) -> NewEvent:
@@ -106,7 +115,9 @@ def render(row: WebhookEventRow) -> Json:
 
 
 def _payload(event: NewEvent, event_id: str, sequence: int, time: str) -> str:
-    body = {"event": event.type, "timestamp": time, "data": event.data, "id": event_id, "sequence": sequence}
+    marker = {} if event.sample_of is None else {"test": True}
+    body = {"event": event.sent_type, "timestamp": time, "data": event.data, **marker, "id": event_id}
+    body["sequence"] = sequence
     return orjson.dumps(body).decode()
 
 

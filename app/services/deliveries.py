@@ -113,6 +113,12 @@ def fan_out_all(ctx: Context, events: Iterable[StoredEvent]) -> None:
     enqueue(ctx, attempts)
 
 
+def subscriber_ids(ctx: Context, event: EventType) -> list[str]:
+    """Return the ids of the active webhooks that subscribe to an event type."""
+    active = SELECT_SUBSCRIBERS.all(ctx.session, tenant.params(ctx))
+    return [webhook.id for webhook in active if subscriptions.includes(webhook.events, event)]
+
+
 def enqueue(ctx: Context, attempts: Iterable[FirstAttempt]) -> list[str]:
     """Queue first attempts and return the ids of their deliveries."""
     deliveries = [

@@ -21,6 +21,7 @@ from app.queries import listing, rows, tenant
 from app.queries.rows import Row, Statement
 from app.schemas import events as payloads
 from app.schemas.events import NewEvent, WebhookEventRow
+from app.schemas.sample_events import sample_event
 from app.schemas.webhooks import WebhookDeliveryRow
 from app.services import deliveries, webhooks
 from app.services.deliveries import FirstAttempt, StoredEvent
@@ -85,10 +86,22 @@ def publish_all(ctx: Context, events: Sequence[NewEvent]) -> None:
 
 def test(ctx: Context, webhook_id: str) -> WebhookDeliveryRow:
     """Queue a test event for one webhook and return its delivery. Raises NotFoundError."""
-    webhooks.lock(ctx, webhook_id)
-    (stored,) = _insert_all(ctx, [payloads.webhook_test(webhook_id)])
-    (delivery_id,) = deliveries.enqueue(ctx, [FirstAttempt(webhook_id, stored.id, stored.type)])
-    return deliveries.get(ctx, webhook_id, delivery_id)
+    (delivery,) = send_samples(ctx, EventType.WEBHOOK_TEST, [webhook_id])
+    return delivery
+
+
+def send_samples(ctx: Context, event: EventType, webhook_ids: Sequence[str]) -> list[WebhookDeliveryRow]:
+    """Queue a sample of an event type for each webhook, regardless of its subscriptions. Return the deliveries.
+
+    Samples are test events: they report no change, and lists of events do not contain them. Raises NotFoundError.
+    """
+    ids = sorted(webhook_ids)
+    for webhook_id in ids:
+        webhooks.lock(ctx, webhook_id)
+    stored = _insert_all(ctx, [sample_event(event, webhook_id) for webhook_id in ids])
+    attempts = [FirstAttempt(webhook_id, sample.id, event) for webhook_id, sample in zip(ids, stored, strict=True)]
+    queued = deliveries.enqueue(ctx, attempts)
+    return [deliveries.get(ctx, webhook_id, delivery) for webhook_id, delivery in zip(ids, queued, strict=True)]
 
 
 def page(
@@ -135,7 +148,7 @@ def _insert_all(ctx: Context, events: Sequence[NewEvent]) -> list[StoredEvent]:
         }
         inserted.append(row)
     ctx.session.connection().execute(TABLE.insert(), inserted)
-    return [StoredEvent(str(row["id"]), event.type) for row, event in zip(inserted, events, strict=True)]
+    return [StoredEvent(str(row["id"]), event.sent_type) for row, event in zip(inserted, events, strict=True)]
 
 
 def _sequences(ctx: Context, events: Sequence[NewEvent]) -> list[int]:

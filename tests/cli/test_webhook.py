@@ -38,11 +38,11 @@ class TestList:
         assert webhook in table.out
         assert "whsec_" not in asked.out + table.out
 
-    def test_an_empty_list_names_the_operation_to_create_one(self, distribu: Command, shop: Tenant) -> None:
+    def test_an_empty_list_names_the_command_to_create_one(self, distribu: Command, shop: Tenant) -> None:
         outcome = distribu("webhook", "list", "--company", shop.slug)
 
         assert outcome.out == ""
-        assert "POST /webhooks" in outcome.err
+        assert f"distribu webhook create --company {shop.slug}" in outcome.err
 
 
 class TestDeliveries:

@@ -10,6 +10,7 @@ import pytest
 
 from app import spec
 from app.schemas import events as payloads
+from app.schemas.sample_events import component_name as component
 from app.services.events import ENTITY_TABLES
 from models import RESERVED, SUBSCRIBABLE, EventType
 from tests.support.servers import ROOT
@@ -17,11 +18,6 @@ from tests.support.servers import ROOT
 DOCUMENT = spec.document()
 SCHEMAS, EXAMPLES = DOCUMENT["components"]["schemas"], DOCUMENT["components"]["examples"]
 PUBLISHED = [event for event in EventType if event not in RESERVED]
-
-
-def component(event: EventType) -> str:
-    """Return the name of an event's schema and example: `OrderCreatedEvent` for `order.created`."""
-    return "".join(word.capitalize() for word in re.split("[._]", event)) + "Event"
 
 
 @pytest.mark.parametrize("event", EventType)

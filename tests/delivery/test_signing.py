@@ -7,7 +7,7 @@ import time
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from app.delivery.signing import headers
+from app.delivery.signing import headers, is_genuine
 from app.services.webhook_secrets import generate
 
 BODY = '{"event":"order.created","data":{"name":"Müller"}}'.encode()
@@ -39,6 +39,20 @@ def test_a_wrong_secret_or_a_changed_body_does_not_verify() -> None:
         Webhook(generate()).verify(BODY, signed(secret))
     with pytest.raises(WebhookVerificationError):
         Webhook(secret).verify(BODY + b" ", signed(secret))
+
+
+def test_a_delivery_is_genuine_for_each_secret_that_signed_it() -> None:
+    secrets = [generate() for _ in range(4)]
+    made = {name.lower(): value for name, value in signed(*secrets).items()}
+
+    for secret in secrets:
+        assert is_genuine(secret, made, BODY)
+        assert not is_genuine(secret, made, BODY + b" ")
+        assert not is_genuine(secret, {**made, "webhook-id": "c2"}, BODY)
+        assert not is_genuine(secret, {**made, "webhook-timestamp": "1"}, BODY)
+    assert not is_genuine(generate(), made, BODY)
+    for forged in ({}, {**made, "webhook-signature": ""}, {**made, "webhook-signature": "v1,ü v1a v1,"}):
+        assert not is_genuine(secrets[0], forged, BODY)
 
 
 def test_earlier_secrets_sign_in_addition_to_the_newest() -> None:

@@ -29,7 +29,8 @@ from models import Product
 from tests.support import factories, waiting
 from tests.support.debian import program
 from tests.support.factories import Tenant
-from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, settings
+from tests.support.receiver import Receiver
+from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database, settings
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 README = (ROOT / "README.md").read_text()
@@ -278,6 +279,33 @@ class TestWebhookPage:
         first, second = ({"id": f"c{n}", "sequence": n, "data": {"id": "o"}} for n in (1, 2))
 
         assert [inbox.accepts(event) for event in (second, second, first)] == [True, False, False]
+
+    def test_the_commands_forward_a_sample_event_to_a_program(
+        self, store: SqliteStore | PostgresqlStore, tmp_path: Path
+    ) -> None:
+        values = dict(re.findall(r"^DISTRIBU_(\w+)=(.+)$", blocks(self.PAGE, "sh")[0], re.MULTILINE))
+        opened = {name.lower(): value for name, value in values.items()}
+        listen, trigger = [line.removeprefix("$ distribu ") for line in blocks(self.PAGE, "console")[0].splitlines()]
+        url = store.create("documented")
+        database = open_database(url)
+        slug = factories.tenant(database).slug
+        database.dispose()
+        with Receiver() as receiver, Server(url, tmp_path / "log", **opened) as server:
+            listen = listen.replace("localhost:3000", f"localhost:{receiver.port}").replace("acme-foods", slug)
+            command = [sys.executable, "-m", "app.cli"]
+            options: dict[str, Any] = {"cwd": tmp_path, "env": server.environment | {"PYTHONPATH": str(ROOT)}}
+            with waiting.process([*command, *shlex.split(listen)], stderr=subprocess.PIPE, **options) as listener:
+                assert listener.stderr is not None
+                lines = iter(listener.stderr.readline, b"")
+                secret = next(line.split()[-1].decode() for line in lines if b"signing secret" in line)
+                assert any(b"Ready" in line for line in lines)
+                subprocess.run([*command, *shlex.split(trigger.replace("acme-foods", slug))], check=True, **options)
+                (received,) = receiver.wait("/webhooks")
+                assert waiting.end(listener) == 0
+        store.drop(url)
+
+        assert samples(self.PAGE)["receive"](secret, received.body, received.headers) == received.content
+        assert (received.content["event"], received.content["test"]) == ("order.created", True)
 
     def test_the_retry_schedule_is_the_default(self) -> None:
         waits = settings("sqlite:///x").webhook_retry_schedule

@@ -190,8 +190,10 @@ class TestDelivery:
         events = {
             event["id"]: event for event in deployment.client.get("/events", params={"limit": 100}).json()["data"]
         }
+        payloads = {delivery["eventId"]: delivery["payload"] for delivery in deliveries}
         for request in received:
             verify(request, webhook["secret"])
+            assert request.content == payloads[request.id]
             assert request.headers["content-type"] == "application/json"
             assert request.content["event"] == request.headers["x-webhook-event"]
             assert request.content == events[request.id]
