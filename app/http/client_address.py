@@ -19,6 +19,7 @@ from app.http.request_state import Headers
 from app.networks import Network
 
 HEADER = b"x-forwarded-for"
+SPACES, SEPARATORS = b" \t", b" \t,"
 MAX_PROXIES = 100  # between a client and this server; each costs a few microseconds
 MAX_MEMBER_BYTES = 100  # an IPv6 address with zone and port has fewer than 70
 MAX_CACHED_ADDRESSES = 1_000
@@ -54,15 +55,14 @@ class ClientAddresses:
 def _members_from_last(headers: Headers) -> Iterator[bytes]:
     """Yield the members of all `X-Forwarded-For` lines, which are one list, from the last to the first.
 
-    Empty members are ignored (RFC 9110, section 5.6.1.2). They are not split at once: there may be thousands.
+    Empty members are ignored (RFC 9110, section 5.6.1.2). The list is not split at once: it may have thousands.
     """
     for value in (value for name, value in reversed(headers) if name == HEADER):
-        end = len(value)
-        while end >= 0:
-            start = value.rfind(b",", 0, end)
-            if member := value[start + 1 : end].strip(b" \t"):
-                yield member
-            end = start
+        rest = value.rstrip(SEPARATORS)
+        while rest:
+            rest, _, member = rest.rpartition(b",")
+            yield member.lstrip(SPACES)
+            rest = rest.rstrip(SEPARATORS)
 
 
 def _read(member: bytes) -> str | None:
