@@ -11,7 +11,7 @@ from app.schemas.base import Json
 from app.schemas.customers import CustomerRow
 from app.schemas.order_previews import order_preview
 from app.schemas.orders import OrderCreate, OrderItemCreate, OrderItemRow, order_detail, order_with_items
-from app.services import customers, order_previews, orders, pricing
+from app.services import companies, customers, order_previews, orders, pricing
 from models import OrderStatus
 
 AMOUNTS = ("subtotal", "tax", "shipping", "total")
@@ -83,11 +83,12 @@ def show(order_id: str, slug: str, as_json: bool) -> None:
     with runtime.company_context(slug) as ctx:
         row, items = orders.get(ctx, order_id)
         customer = None if row.customer_id is None else customers.get(ctx, row.customer_id)
+        currency = companies.find(ctx.session, slug).currency
     detail = order_detail(row, items)
     if as_json:
         output.document(detail)
         return
-    output.details(_header(detail, customer))
+    output.details(_header(detail, customer, currency))
     columns = ["sku", "product", "quantity", "unitPrice", "amount"]
     output.records([_item(item) for item in items], as_json=False, columns=columns, empty="No items.")
     output.details({name: detail[name] for name in AMOUNTS})
@@ -107,11 +108,13 @@ def preview(items: Sequence[tuple[str, int]], slug: str, customer: str, as_json:
     """
     named = [OrderItemCreate(sku=sku, quantity=quantity) for sku, quantity in items]
     with runtime.company_context(slug) as ctx:
-        draft = OrderCreate(customer_id=customers.find(ctx, customer).id, items=named)
-        content = order_preview(order_previews.preview(ctx, draft))
+        found = customers.find(ctx, customer)
+        content = order_preview(order_previews.preview(ctx, OrderCreate(customer_id=found.id, items=named)))
+        currency = companies.find(ctx.session, slug).currency
     if as_json:
         output.document(content)
         return
+    output.details({"customer": _joined((found.name, found.email)), "currency": currency})
     columns = ["sku", "productName", "quantity", "unitPrice", "listPrice", "available", "lineTotal"]
     output.records(content["items"], as_json=False, columns=columns, empty="No items.")
     output.details({name: content[name] for name in AMOUNTS})
@@ -119,7 +122,7 @@ def preview(items: Sequence[tuple[str, int]], slug: str, customer: str, as_json:
     output.records(content["problems"], as_json=False, columns=["pointer", "message"], empty=empty)
 
 
-def _header(detail: Json, customer: CustomerRow | None) -> Json:
+def _header(detail: Json, customer: CustomerRow | None, currency: str) -> Json:
     header = {
         "order": detail["id"],
         "status": detail["status"],
@@ -129,6 +132,7 @@ def _header(detail: Json, customer: CustomerRow | None) -> Json:
         "poNumber": detail["poNumber"],
         "externalId": detail["externalId"],
         "shipTo": detail["shippingAddress"] and _address(detail["shippingAddress"]),
+        "currency": currency,
         "notes": " ".join((detail["notes"] or "").split()),
     }
     return {name: value for name, value in header.items() if value}

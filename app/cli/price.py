@@ -20,7 +20,7 @@ from app.schemas.customers import CustomerRow
 from app.schemas.price_breaks import PriceBreakList, render
 from app.schemas.prices import PriceOverrideUpsert
 from app.schemas.products import ProductRow
-from app.services import customers, price_writes, prices, products
+from app.services import companies, customers, price_writes, prices, products
 from app.services.pricing import MAX_PRICE
 from models import CENT, PriceBreak
 
@@ -137,7 +137,10 @@ def list_all(slug: str, as_json: bool) -> None:
     """List the price overrides of a company, by customer and product."""
     with runtime.company_context(slug) as ctx:
         rows = [SCHEMA.dump(row) for row in prices.list_all(ctx)]
-    columns = ["customer", "sku", "product", "price", "cataloguePrice", "priceBreaks"]
+        currency = companies.find(ctx.session, slug).currency
+    if not as_json:
+        rows = [{**row, "currency": currency} for row in rows]
+    columns = ["customer", "sku", "product", "price", "cataloguePrice", "currency", "priceBreaks"]
     empty = "There are no price overrides. Catalogue prices apply to every customer."
     output.records(rows, as_json=as_json, columns=columns, empty=empty)
 

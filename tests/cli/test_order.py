@@ -132,6 +132,7 @@ class TestShow:
         assert "Status SUBMITTED" in lines
         assert "External ID S-1" in lines
         assert "Customer Acme Restaurants, orders@acme.com" in lines
+        assert "Currency USD" in lines
         assert "Ship to Acme, Dock 1, 10115 Berlin, DE" in lines
         assert "Notes Before 11am. \N{REPLACEMENT CHARACTER}[31m" in lines
         assert "W-1 Widget 200 8.50 1700.00" in lines
@@ -189,6 +190,8 @@ class TestPreview:
         assert (outcome.code, outcome.err) == (0, "The order can be placed.\n")
         assert "Widget" in outcome.out
         assert "17.00" in outcome.out
+        lines = [" ".join(line.split()) for line in outcome.out.splitlines()]
+        assert lines[:2] == ["Customer Acme Restaurants, orders@acme.com", "Currency USD"]
 
         outcome = distribu("order", "preview", "G-1=3", *options)
         assert outcome.code == 0

@@ -168,6 +168,16 @@ class TestList:
         assert only == expected
         assert list(only) == list(expected)
 
+    def test_the_table_has_the_currency_of_the_company(
+        self, distribu: Command, shop: Tenant, price: Command, pair: Pair
+    ) -> None:
+        distribu("company", "update", shop.slug, "--currency", "EUR")
+        price("set", "8.5")
+
+        lines = distribu("price", "list", "--company", shop.slug).out.splitlines()
+
+        assert any(line.split() == ["orders@acme.com", "W-1", "Widget", "8.50", "9.00", "EUR"] for line in lines)
+
     def test_an_empty_list_is_a_message(self, distribu: Command, shop: Tenant) -> None:
         outcome = distribu("price", "list", "--company", shop.slug)
 
