@@ -12,9 +12,9 @@ from marshmallow import fields
 
 from app.cli import options, output, runtime
 from app.cli.price_files import export, import_file
+from app.cli.product_fields import GivenValue, ProductField
 from app.db import retrying
 from app.errors import InvalidValueError
-from app.product_import import product_cells
 from app.schemas.base import NOT_GIVEN, Amount, Json, Schema
 from app.schemas.customers import CustomerRow
 from app.schemas.price_breaks import PriceBreakList, render
@@ -62,23 +62,6 @@ def _customer_and_product(command: Callable[..., None]) -> Callable[..., None]:
     return customer(product(command))
 
 
-class _PriceBreaks(click.ParamType[tuple[PriceBreak, ...]]):
-    """Price breaks as in a cell of a CSV file. An empty text is none of them."""
-
-    name = "breaks"
-
-    def convert(
-        self, value: str | tuple[PriceBreak, ...], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[PriceBreak, ...]:
-        """Read the price breaks."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return cast("tuple[PriceBreak, ...]", product_cells.parser("priceBreaks", ".")(value.strip()) or ())
-        except ValueError as error:
-            self.fail(f"{error}.", param, ctx)
-
-
 @click.group()
 def price() -> None:
     """Set, list, remove, import and export price overrides.
@@ -97,7 +80,7 @@ price.add_command(export)
 @click.argument("amount", metavar="PRICE", type=options.NUMBER)
 @click.option(
     "--price-breaks",
-    type=_PriceBreaks(),
+    type=ProductField("priceBreaks"),
     metavar="BREAKS",
     help="Unit prices for larger quantities, as in '10=8.00;50=7.50'. An empty text removes them.",
 )
@@ -108,7 +91,7 @@ def set_price(
     customer_identifier: str,
     product_identifier: str,
     amount: Decimal,
-    price_breaks: tuple[PriceBreak, ...] | None,
+    price_breaks: GivenValue | None,
     as_json: bool,
 ) -> None:
     """Set the price of a product for a customer.
@@ -116,7 +99,7 @@ def set_price(
     New orders of this customer use PRICE and its price breaks instead of those of the product. Without --price-breaks,
     the price breaks do not change.
     """
-    breaks = NOT_GIVEN if price_breaks is None else price_breaks
+    breaks = NOT_GIVEN if price_breaks is None else cast("tuple[PriceBreak, ...]", price_breaks.value)
     draft = PriceOverrideUpsert(price=_checked(amount), price_breaks=breaks)
 
     def attempt() -> Json:

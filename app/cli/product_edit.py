@@ -1,92 +1,56 @@
 """`distribu product set` and `product delete`: write single products (contract, section 9.3)."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
 from app.cli import options, output, runtime
+from app.cli.product_fields import GivenValue, ProductField
 from app.db import retrying
-from app.product_import import product_cells
-from app.product_import.comparison import DEFAULTS
-from app.product_import.product_cells import Value
-from app.product_import.product_csv import FIELDS
 from app.schemas.base import Json
 from app.schemas.products import PRODUCT, ProductKey, ProductUpsert
 from app.services import product_deletion, product_writes, products
 
-CLEARABLE = {
-    "externalId",
-    "barcode",
-    "description",
-    "category",
-    "imageUrl",
-    "priceBreaks",
-    "minOrderQuantity",
-    "orderMultiple",
-    "maxOrderQuantity",
-}
-
-
-class GivenValue(NamedTuple):
-    """The value of an option that is given: None clears the field."""
-
-    value: Value
-
-
-class _Field(click.ParamType[GivenValue]):
-    """A field of a product, with the rules of a CSV import. An empty text clears a field that can be empty."""
-
-    name = "text"
-
-    def __init__(self, column: str) -> None:
-        self._column = column
-
-    def convert(self, value: str | GivenValue, param: click.Parameter | None, ctx: click.Context | None) -> GivenValue:
-        """Read the value."""
-        if isinstance(value, GivenValue):
-            return value
-        try:
-            found = GivenValue(product_cells.parser(self._column, ".")(value.strip()))
-        except ValueError as error:
-            self.fail(f"{error}.", param, ctx)
-        if found.value is not None:
-            return found
-        if self._column not in CLEARABLE:
-            self.fail("must not be empty.", param, ctx)
-        return GivenValue(DEFAULTS[FIELDS[self._column]])
-
 
 @click.command(name="set")
 @options.company
-@click.option("--sku", type=_Field("sku"), help="The sku of the product.")
+@click.option("--sku", type=ProductField("sku"), help="The sku of the product.")
 @click.option(
     "--external-id",
-    type=_Field("externalId"),
+    type=ProductField("externalId"),
     help="The id of the product in another system. With --sku, it is stored with the product.",
 )
-@click.option("--name", type=_Field("name"), help="The name. Required for a new product.")
-@click.option("--price", type=_Field("price"), metavar="PRICE", help="The price. Required for a new product.")
-@click.option("--stock", type=_Field("stock"), metavar="N", help="The stock of a new product.")
-@click.option("--barcode", type=_Field("barcode"), help="The barcode: a GTIN with 8, 12, 13 or 14 digits.")
-@click.option("--description", type=_Field("description"), help="The description.")
-@click.option("--category", type=_Field("category"), help="The category.")
-@click.option("--unit", type=_Field("unit"), help="The unit, such as each, case or kg.")
-@click.option("--low-stock-threshold", type=_Field("lowStockThreshold"), metavar="N", help="The low-stock threshold.")
-@click.option("--image-url", type=_Field("imageUrl"), help="The URL of an image.")
+@click.option("--name", type=ProductField("name"), help="The name. Required for a new product.")
+@click.option("--price", type=ProductField("price"), metavar="PRICE", help="The price. Required for a new product.")
+@click.option("--stock", type=ProductField("stock"), metavar="N", help="The stock of a new product.")
+@click.option("--barcode", type=ProductField("barcode"), help="The barcode: a GTIN with 8, 12, 13 or 14 digits.")
+@click.option("--description", type=ProductField("description"), help="The description.")
+@click.option("--category", type=ProductField("category"), help="The category.")
+@click.option("--unit", type=ProductField("unit"), help="The unit, such as each, case or kg.")
+@click.option(
+    "--low-stock-threshold", type=ProductField("lowStockThreshold"), metavar="N", help="The low-stock threshold."
+)
+@click.option("--image-url", type=ProductField("imageUrl"), help="The URL of an image.")
 @click.option(
     "--price-breaks",
-    type=_Field("priceBreaks"),
+    type=ProductField("priceBreaks"),
     metavar="BREAKS",
     help="Unit prices for larger quantities, as in '10=8.00;50=7.50'.",
 )
 @click.option(
-    "--min-order-quantity", type=_Field("minOrderQuantity"), metavar="N", help="The smallest quantity in an order."
+    "--min-order-quantity",
+    type=ProductField("minOrderQuantity"),
+    metavar="N",
+    help="The smallest quantity in an order.",
 )
 @click.option(
-    "--order-multiple", type=_Field("orderMultiple"), metavar="N", help="The quantity in an order is a multiple of N."
+    "--order-multiple",
+    type=ProductField("orderMultiple"),
+    metavar="N",
+    help="The quantity in an order is a multiple of N.",
 )
 @click.option(
-    "--max-order-quantity", type=_Field("maxOrderQuantity"), metavar="N", help="The largest quantity in an order."
+    "--max-order-quantity", type=ProductField("maxOrderQuantity"), metavar="N", help="The largest quantity in an order."
 )
 @click.option("--active/--inactive", "is_active", default=None, help="Whether the product can be ordered.")
 @options.as_json
