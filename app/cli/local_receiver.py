@@ -6,6 +6,7 @@ The worker gets the response of the program that a delivery was forwarded to, so
 
 import http.client
 import json
+import re
 import secrets
 import socket
 import sys
@@ -153,7 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes | None:
         """Return the body, or None if its length is unknown or too large."""
         length = self.headers.get("Content-Length", "")
-        return self.rfile.read(int(length)) if length.isdigit() and int(length) <= MAX_BODY_BYTES else None
+        is_number = re.fullmatch("[0-9]{1,9}", length) is not None
+        return self.rfile.read(int(length)) if is_number and int(length) <= MAX_BODY_BYTES else None
 
     def _respond(self, status: int, headers: Headers = (), body: bytes = b"") -> None:
         self.send_response(status)
@@ -199,7 +201,9 @@ def forward(url: SplitResult, headers: Headers, body: bytes) -> Forwarded:
         return Forwarded(duration_ms=duration_ms(), error=_error_text(url, error))
     finally:
         connection.close()
-    returned = [(name, value) for name in RETURNED if (value := response.headers.get(name)) is not None]
+    if response.status < HTTPStatus.OK:
+        return Forwarded(duration_ms=duration_ms(), error=f"{url.netloc} did not send a final response.")
+    returned = [(name, " ".join(response.headers[name].split())) for name in RETURNED if name in response.headers]
     return Forwarded(status=response.status, headers=returned, body=content, duration_ms=duration_ms())
 
 

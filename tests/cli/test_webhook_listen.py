@@ -3,12 +3,14 @@
 import contextlib
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -22,6 +24,7 @@ from app.services.webhooks import MAX_WEBHOOKS
 from tests.cli.conftest import Command, environment
 from tests.support import factories, waiting
 from tests.support.factories import Tenant
+from tests.support.held_write import held_write
 from tests.support.receiver import Receiver
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, free_port, open_database, settings
 
@@ -51,6 +54,14 @@ class ListenerProcess:
         """Send a signal, and return the exit code."""
         self.process.send_signal(number)
         return self.process.wait(waiting.SECONDS)
+
+
+def raw_status(url: str, header: str) -> int:
+    """Return the status of the response to a POST with one header and no body."""
+    parts = urlsplit(url)
+    with socket.create_connection((str(parts.hostname), int(parts.port or 0)), timeout=waiting.SECONDS) as connection:
+        connection.sendall(f"POST {parts.path} HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode("latin-1"))
+        return int(connection.recv(65_536).split()[1])
 
 
 class WebhookDevelopment:
@@ -199,6 +210,18 @@ class TestListen:
         assert all(f"127.0.0.1:{port} cannot be reached: Connection refused." in line for line in lines)
         assert {status for status, _ in attempts} == {502}
 
+    def test_a_response_that_is_not_valid_is_a_failure(self, development: WebhookDevelopment) -> None:
+        development.receiver.responses["/"] = [(103, {}), (204, {"Content-Type": "text/plain"})]
+
+        with development.listening("--forward-to", development.receiver.url(), "--json") as listener:
+            event_id = development.add_customer()
+            first, second = (json.loads(line) for line in listener.lines(2))
+            attempts = development.attempts(event_id)
+
+        assert (first["statusCode"], second["statusCode"]) == (None, 204)
+        assert first["error"] == f"127.0.0.1:{development.receiver.port} did not send a final response."
+        assert attempts == [(502, first["error"]), (204, "")]
+
     def test_a_program_that_responds_with_410_ends_it(self, development: WebhookDevelopment) -> None:
         development.receiver.responses["/"] = [(410, {})]
 
@@ -223,6 +246,10 @@ class TestListen:
             assert httpx.post(webhook.url, json={"id": "c1"}).status_code == 401
             assert httpx.post(webhook.url.rpartition("/")[0] + "/", json={}).status_code == 404
             assert httpx.post(webhook.url, content=iter([b"{}"])).status_code == 404
+            for length in ("²", "x", "64000001", "9" * 5000, "-1"):
+                assert raw_status(webhook.url, f"Content-Length: {length}") == 404
+            assert httpx.get(webhook.url).status_code == 204
+            assert httpx.get(webhook.url + "/").status_code == 404
             assert "without a valid signature was rejected" in listener.says("rejected")
             development.add_customer()
             listener.lines(1)
@@ -242,6 +269,20 @@ class TestListen:
             development.add_customer()
             assert process.wait(waiting.SECONDS) == 1
 
+        assert development.webhooks() == []
+
+    def test_a_webhook_that_cannot_be_deleted_now_is_deleted_by_the_next_run(
+        self, development: WebhookDevelopment
+    ) -> None:
+        with development.listening() as listener:
+            (webhook,) = development.webhooks()
+            with held_write(development.server.database_url, "UPDATE webhooks SET updated_at = :now") as held:
+                assert listener.end() == 0
+                held.kill()
+            assert f"The temporary webhook {webhook.id} is not deleted" in listener.err.read_text()
+
+        with development.listening() as listener:
+            assert listener.end() == 0
         assert development.webhooks() == []
 
 
