@@ -86,7 +86,7 @@ class Instant(TypeDecorator[datetime]):
         """Return an aware datetime in UTC."""
         if value is None or dialect.name == "postgresql":
             return value  # type: ignore[no-any-return]  # psycopg gives a datetime
-        return datetime.fromtimestamp(value / 1000, UTC)
+        return EPOCH + value * MILLISECOND  # type: ignore[no-any-return]
 
 
 class NextMillisecond(FunctionElement[datetime]):
