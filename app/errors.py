@@ -16,6 +16,7 @@
         · ExternalIdTakenError       app/services/unique_values.py
         · ProductInUseError          app/services/product_deletion.py
         · WebhookLimitError, RotationLimitError    app/services/webhooks.py
+        · ScopeTooWideError, ExpiryTooLateError, NetworkTooWideError, KeyLimitError    app/services/key_grants.py
         · DestinationError           app/egress.py
         · IdempotencyKeyReusedError  app/http/idempotency.py
         · BulkRefusedError           app/schemas/errors.py
@@ -23,6 +24,7 @@
         · TooLargeError
       + InvalidValueError            the command line only
       + RejectedFileError            app/product_import/product_csv.py, the command line only
+    InactiveKeyError                 401
     StartError
     DatabaseUnavailableError         503
       + ConflictError                app/db.py
@@ -225,6 +227,10 @@ class TooLargeError(RefusalError):
     def __init__(self) -> None:
         """Set the message."""
         super().__init__("The totals are too large to be represented.")
+
+
+class InactiveKeyError(Exception):
+    """The calling key was revoked or has expired since its request was authenticated."""
 
 
 class StartError(Exception):

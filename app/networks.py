@@ -7,7 +7,7 @@ network. The zone of an IPv6 address is ignored: it has a meaning on one machine
 import functools
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -15,6 +15,7 @@ Network = IPv4Network | IPv6Network
 CIDR = re.compile(r"[0-9A-Fa-f:.]+/[0-9]{1,3}")
 MAPPED_BITS = 96  # of the prefix ::ffff:0:0/96
 MAX_CACHED_NETWORKS = 10_000
+EXPECTED = "must be a network in CIDR notation, such as 203.0.113.0/24"
 
 
 def parse_address(text: str) -> Address | None:
@@ -36,6 +37,21 @@ def parse_cidr(text: str) -> Network:
     return _unmapped(ip_network(text))
 
 
+def violation(text: str) -> str | None:
+    """Return the rule that a network in CIDR notation violates, to follow its name in a message, or None."""
+    try:
+        network = _unmapped(ip_network(text, strict=False)) if CIDR.fullmatch(text) else None
+    except ValueError:
+        network = None
+    if network is None:
+        return EXPECTED
+    try:
+        parse_cidr(text)
+    except ValueError:
+        return f"must not have host bits: use {network}"
+    return None
+
+
 def parse_networks(text: str) -> tuple[Network, ...]:
     """Return networks and single addresses, separated by commas; the text may be empty. Raises ValueError."""
     return tuple(_unmapped(ip_network(network.strip())) for network in text.split(",")) if text.strip() else ()
@@ -44,6 +60,12 @@ def parse_networks(text: str) -> tuple[Network, ...]:
 def contain(networks: Iterable[Network], address: Address) -> bool:
     """Return True if one of the networks contains `address`."""
     return any(address in network for network in networks)
+
+
+def cover(networks: Iterable[Network], other: Network) -> bool:
+    """Return True if some of the networks, together, contain every address of `other`."""
+    same_version = [network for network in networks if network.version == other.version]
+    return any(other.subnet_of(network) for network in collapse_addresses(same_version))  # type: ignore[type-var, arg-type]  # all of one version
 
 
 def _unmapped(network: Network) -> Network:

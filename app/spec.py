@@ -36,6 +36,7 @@ class Operation:
     """One operation of the document. `scope` is None if it is public, or if every valid API key may call it.
 
     An operation that is read-only runs in a read transaction: every GET, and others that the document marks.
+    `secret_members` are the paths to the members of its successful responses that must not be stored (`x-secret`).
     """
 
     id: str
@@ -45,6 +46,7 @@ class Operation:
     is_public: bool
     is_read_only: bool
     scope: Scope | None
+    secret_members: tuple[tuple[str, ...], ...]
     definition: Document
 
 
@@ -93,7 +95,7 @@ def operations(document: Document) -> Iterator[Operation]:
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
-                yield _operation(path, method, item[method])
+                yield _operation(document, path, method, item[method])
 
 
 def resolve(document: Document, node: Document) -> Document:
@@ -118,7 +120,7 @@ def snake_case(name: str) -> str:
     return WORD_BOUNDARY.sub("_", name).lower()
 
 
-def _operation(path: str, method: str, definition: Document) -> Operation:
+def _operation(document: Document, path: str, method: str, definition: Document) -> Operation:
     where = f"{method.upper()} {path}"
     for key in ("operationId", "tags"):
         if not definition.get(key):
@@ -131,6 +133,7 @@ def _operation(path: str, method: str, definition: Document) -> Operation:
         is_public=definition.get("security") == [],
         is_read_only=method == "get" or definition.get("x-read-only", False),
         scope=_scope(where, definition),
+        secret_members=tuple(_secret_members(document, definition)),
         definition=definition,
     )
 
@@ -148,6 +151,24 @@ def _scope(where: str, definition: Document) -> Scope | None:
         problem = "no scope" if name is None else f"the unknown scope '{name}'"
         raise SpecError(f"{where} has {problem}. {SCOPE_CHOICES}")
     return Scope(name)
+
+
+def _secret_members(document: Document, definition: Document) -> Iterator[tuple[str, ...]]:
+    """Yield the path to each member with `x-secret` in the successful responses of an operation."""
+    for status, reference in definition.get("responses", {}).items():
+        content = resolve(document, reference).get("content", {}) if status.startswith("2") else {}
+        if "application/json" in content:
+            yield from _secrets(document, content["application/json"].get("schema", {}), ())
+
+
+def _secrets(document: Document, node: Document, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    schema = resolve(document, node)
+    if schema.get("x-secret"):
+        yield path
+    for part in schema.get("allOf", []):
+        yield from _secrets(document, part, path)
+    for name, member in schema.get("properties", {}).items():
+        yield from _secrets(document, member, (*path, name))
 
 
 def _url(file: Path) -> str:

@@ -1,11 +1,37 @@
 """Operations tagged API keys (contract, section 9.6)."""
 
+from typing import Any
+
 from app.context import Context
 from app.schemas import callers as schemas
-from app.schemas.base import Json
-from app.services import callers
+from app.schemas.api_keys import API_KEY_CREATE, api_key, api_key_with_plaintext
+from app.schemas.base import Json, StatusResponse, created, envelope
+from app.services import callers, key_grants, keys
 
 
 def get_me(ctx: Context) -> Json:
     """Return the calling key and its company."""
     return {"data": schemas.caller_identity(callers.identify(ctx))}
+
+
+def list_api_keys(ctx: Context, **query: Any) -> Json:
+    """Return a page of API keys."""
+    page = keys.page(ctx, **query)
+    return envelope([api_key(row, ctx.now) for row in page.rows], page.next_cursor)
+
+
+def get_api_key(ctx: Context, key_id: str) -> Json:
+    """Return one API key."""
+    return {"data": api_key(keys.get(ctx, key_id), ctx.now)}
+
+
+def create_api_key(ctx: Context, body: Json) -> StatusResponse:
+    """Create an API key and return it with its plaintext."""
+    key, plaintext = key_grants.create(ctx, API_KEY_CREATE.load(body))
+    return created({"data": api_key_with_plaintext(key, plaintext, ctx.now)}, f"/api-keys/{key.id}")
+
+
+def revoke_api_key(ctx: Context, key_id: str) -> Json:
+    """Revoke an API key and return it."""
+    keys.revoke_key(ctx, keys.lock(ctx, key_id))
+    return {"data": api_key(keys.get(ctx, key_id), ctx.now)}

@@ -3,7 +3,7 @@
 Tables enforce, services decide: constraints reject data that must never be stored, and no class here changes a row.
 """
 
-from models.api_key import ApiKey, KeyStatus, Scope
+from models.api_key import ApiKey, KeyStatus, Scope, key_status
 from models.audit import AuditEntry, AuditSeal
 from models.base import CENT, MAX_AMOUNT, Base, id_before, new_id
 from models.company import Company
@@ -69,6 +69,7 @@ __all__ = [
     "StoredResponse",
     "Webhook",
     "id_before",
+    "key_status",
     "new_id",
     "searchable",
 ]

@@ -68,9 +68,14 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
 
     def status(self, now: datetime) -> KeyStatus:
-        """Return the status at `now`. A revoked key stays revoked after it expires."""
-        if self.revoked_at is not None:
-            return KeyStatus.REVOKED
-        if self.expires_at is not None and self.expires_at <= now:
-            return KeyStatus.EXPIRED
-        return KeyStatus.ACTIVE
+        """Return the status at `now`."""
+        return key_status(self.revoked_at, self.expires_at, now)
+
+
+def key_status(revoked_at: datetime | None, expires_at: datetime | None, now: datetime) -> KeyStatus:
+    """Return the status of a key at `now`. A revoked key stays revoked after it expires."""
+    if revoked_at is not None:
+        return KeyStatus.REVOKED
+    if expires_at is not None and expires_at <= now:
+        return KeyStatus.EXPIRED
+    return KeyStatus.ACTIVE

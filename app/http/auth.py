@@ -1,13 +1,15 @@
 """Authentication, rate limit and scope of a request, checked in this order (contract, sections 1 and 2).
 
 Keys are looked up in threads, never on the event loop, and cached for CACHE_SECONDS: a key that another process revokes
-is accepted for that long. Every key that is refused costs one lookup: the time does not reveal whether it exists.
+is accepted for that long, and one that this process revokes is not. Every key that is refused costs one lookup: the
+time does not reveal whether it exists.
 """
 
 import asyncio
 import re
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import NamedTuple
@@ -21,7 +23,7 @@ from app.config import rate_limit
 from app.context import CallingKey, now
 from app.db import Database
 from app.errors import DatabaseUnavailableError
-from app.http.errors import ApiError
+from app.http.errors import CHALLENGE, ApiError, key_invalid
 from app.http.middleware import HttpMiddleware
 from app.http.ratelimit import RateLimiter
 from app.http.request_state import RequestState, state_of
@@ -35,18 +37,12 @@ MAX_CACHED_KEYS = 10_000
 LOOKUP_THREADS = 2
 LOOKUP_SECONDS = 5.0  # including the wait for a thread
 BEARER = re.compile(rb"bearer +(\S+) *", re.IGNORECASE)
-CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 def authorization_missing() -> ApiError:
     """Return the 401 for an Authorization header that is absent, repeated, or not Bearer."""
     message = "Missing or invalid Authorization header. Use: Bearer <api_key>"
     return ApiError(HTTPStatus.UNAUTHORIZED, "authorization_missing", message, headers=CHALLENGE)
-
-
-def key_invalid() -> ApiError:
-    """Return the 401 for a key that is not active, regardless of the reason."""
-    return ApiError(HTTPStatus.UNAUTHORIZED, "key_invalid", "Invalid, expired, or revoked API key.", headers=CHALLENGE)
 
 
 def scope_missing(scope: models.Scope) -> ApiError:
@@ -80,6 +76,7 @@ class KeyCache:
         self._default_limit = default_limit
         self._cached: dict[bytes, CachedKey] = {}
         self._running: dict[bytes, asyncio.Future[CachedKey | None]] = {}
+        self._lock = threading.Lock()  # of what is cached and running, for `forget`
         self._threads = ThreadPoolExecutor(max_workers=LOOKUP_THREADS, thread_name_prefix="key")
 
     async def find(self, plaintext: str, address: str | None) -> CallingKey | None:
@@ -94,12 +91,18 @@ class KeyCache:
         found = await self._look_up(digest)
         return found.calling_key if found is not None and found.is_active() else None
 
+    def forget(self, digests: Iterable[bytes]) -> None:
+        """Look up keys again that were changed, also if a lookup is running. Any thread may call this."""
+        with self._lock:
+            for digest in digests:
+                self._cached.pop(digest, None)
+                self._running.pop(digest, None)
+
     async def _look_up(self, digest: bytes) -> CachedKey | None:
         """Look up a key. Concurrent requests with the same key share one lookup."""
         running = self._running.get(digest)
         if running is None:
             running = self._running[digest] = asyncio.ensure_future(self._read(digest))
-            running.add_done_callback(lambda _: self._running.pop(digest))
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
                 return await asyncio.shield(running)
@@ -107,15 +110,25 @@ class KeyCache:
             raise DatabaseUnavailableError(f"an API key was not found within {LOOKUP_SECONDS:.0f} s") from None
 
     async def _read(self, digest: bytes) -> CachedKey | None:
+        found: CachedKey | None = None  # not cached: looked up again with the next request
         expires = time.monotonic() + CACHE_SECONDS  # from before the read, however long it takes
-        record = await asyncio.get_running_loop().run_in_executor(self._threads, self._select, digest)
-        if record is None or record.status(now()) is not KeyStatus.ACTIVE:
-            return None  # not cached: looked up again with the next request
-        found = CachedKey(expires, record, self._calling_key(record))
-        if len(self._cached) >= MAX_CACHED_KEYS:
-            self._cached.clear()
-        self._cached[digest] = found
-        return found
+        try:
+            record = await asyncio.get_running_loop().run_in_executor(self._threads, self._select, digest)
+            if record is not None and record.status(now()) is KeyStatus.ACTIVE:
+                found = CachedKey(expires, record, self._calling_key(record))
+            return found
+        finally:
+            self._end_lookup(digest, found)
+
+    def _end_lookup(self, digest: bytes, found: CachedKey | None) -> None:
+        """Cache what a lookup has found, unless the key was changed while it ran."""
+        with self._lock:
+            if self._running.get(digest) is asyncio.current_task():
+                del self._running[digest]
+                if found is not None:
+                    if len(self._cached) >= MAX_CACHED_KEYS:
+                        self._cached.clear()
+                    self._cached[digest] = found
 
     def _select(self, digest: bytes) -> ApiKey | None:
         with self._database.transaction() as session:

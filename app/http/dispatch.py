@@ -18,8 +18,10 @@ from app.context import Actor, ActorType, Context
 from app.db import Database, retrying
 from app.errors import StartError
 from app.http import idempotency, links, response
+from app.http.auth import KeyCache
 from app.http.request_state import STATE_KEY, RequestState
 from app.http.response import Response
+from app.services import keys
 from app.spec import Operation
 
 Handler = Callable[..., Any]
@@ -57,9 +59,10 @@ def _find_handler(operation: Operation, package: str) -> Handler:
 class Dispatcher:
     """Runs handlers and converts their results to responses."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
-        """Initialize with the database, and the settings that handlers and responses depend on."""
+    def __init__(self, database: Database, settings: Settings, key_cache: KeyCache) -> None:
+        """Initialize with the database, the settings that handlers and responses depend on, and the cache of keys."""
         self._database = database
+        self._key_cache = key_cache
         self._egress_policy = settings.egress_policy
         self._public_url = settings.public_url
         self._prefix = address.prefix(settings.public_url)  # of the paths that clients see
@@ -108,8 +111,11 @@ class Dispatcher:
                     return response.from_result(handler(ctx, **arguments))
 
                 if key is None:
-                    return run()
-                return idempotency.replay_or_run(ctx, operation.id, idempotency.unquote(key), fingerprint, run)
+                    found = run()
+                else:
+                    found = idempotency.replay_or_run(ctx, operation, idempotency.unquote(key), fingerprint, run)
+            self._key_cache.forget(keys.changed_digests(session))
+            return found
 
         return self._flask_response(retrying(attempt))
 

@@ -22,6 +22,7 @@ LOG = logging.getLogger(__name__)
 MAX_ECHO = 100
 MAX_DETAILS = 100  # in one response
 RETRY_AFTER_SECONDS = 2  # in a 503
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 JSON_TYPE = (b"content-type", b"application/json")
 
@@ -82,6 +83,11 @@ def validation_failed(details: Sequence[ErrorDetail]) -> ApiError:
     return _response(invalid(details))
 
 
+def key_invalid() -> ApiError:
+    """Return the 401 for a key that is not active, regardless of the reason."""
+    return ApiError(HTTPStatus.UNAUTHORIZED, "key_invalid", "Invalid, expired, or revoked API key.", headers=CHALLENGE)
+
+
 def not_found() -> ApiError:
     """Return the 404 for a path that is not in the document."""
     return ApiError(HTTPStatus.NOT_FOUND, "not_found", "Not found.")
@@ -102,6 +108,8 @@ def translate(error: Exception) -> ApiError:
     """Return the response for any exception. An unexpected exception is logged with its traceback."""
     if isinstance(error, API_ERRORS):
         return _response(rejection(error))
+    if isinstance(error, errors.InactiveKeyError):
+        return key_invalid()
     if isinstance(error, errors.DatabaseUnavailableError):
         LOG.warning("database unavailable: %s", error)
         return database_unavailable()

@@ -5,21 +5,24 @@
    elsewhere and never stored.
 3. A duplicate has the same company, operation and key. Other arguments are a 422; the same key for another operation
    is independent.
-4. While the first request runs, a duplicate gets a 409 on PostgreSQL. SQLite has only one writer, so the duplicate
+4. A secret is not stored: its member, which the document marks with `x-secret`, is null in the response to a duplicate.
+5. While the first request runs, a duplicate gets a 409 on PostgreSQL. SQLite has only one writer, so the duplicate
    waits.
 
 The rules are in section 9.1 of the contract. Not in this module: the table (`app/services/stored_responses.py`).
 """
 
 import decimal
+import functools
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 from sqlalchemy.orm import Session
 
 from app import db
@@ -30,6 +33,7 @@ from app.http.errors import ApiError, translate
 from app.http.response import JSON, Response
 from app.schemas.errors import InvalidItemError
 from app.services import stored_responses
+from app.spec import Operation
 
 ARGUMENT = "idempotency_key"  # the header, among the arguments of a handler
 EXACT_CONTEXT = decimal.Context(prec=2 * MAX_DIGITS)  # enough digits for every number in a body
@@ -76,32 +80,45 @@ def _normalized(value: Decimal | InvalidItemError) -> object:
     return value.item if isinstance(value, InvalidItemError) else str(EXACT_CONTEXT.normalize(value))
 
 
+def without_secrets(body: bytes, members: Sequence[Sequence[str]]) -> bytes:
+    """Return the JSON of a response in which each of `members`, which are paths, is null if it is present."""
+    if not members:
+        return body
+    content = orjson.loads(body)
+    for *parents, name in members:
+        parent = functools.reduce(lambda node, step: node.get(step, {}), parents, content)
+        if name in parent:
+            parent[name] = None
+    return orjson.dumps(content)
+
+
 def replay_or_run(
-    ctx: Context, operation: str, key: str, request_fingerprint: bytes, run: Callable[[], Response]
+    ctx: Context, operation: Operation, key: str, request_fingerprint: bytes, run: Callable[[], Response]
 ) -> Response:
     """Return the stored response to the first request with this key; if there is none, `run` and store the response.
 
     Raises IdempotencyKeyReusedError when the key belongs to another request, ApiError 409 while the first one runs.
     """
-    if not db.try_lock(ctx.session, f"{ctx.company_id} {operation} {key}"):
+    if not db.try_lock(ctx.session, f"{ctx.company_id} {operation.id} {key}"):
         raise idempotency_key_in_use()
-    stored = stored_responses.find(ctx, operation, key)
+    stored = stored_responses.find(ctx, operation.id, key)
     if stored is None:
         response = _run_or_refuse(ctx.session, run)
         stored_responses.store(
             ctx,
-            operation,
+            operation.id,
             key,
             fingerprint=request_fingerprint,
             status=response.status,
             headers=response.headers,
-            body=response.body,
+            body=without_secrets(response.body, operation.secret_members),
         )
         return response
     if stored.fingerprint != request_fingerprint:
         raise IdempotencyKeyReusedError
     headers = {**stored.headers, "Idempotency-Replayed": "true"}
-    return Response(status=stored.status, headers=headers, body=stored.body)
+    body = without_secrets(stored.body, operation.secret_members)  # the previous version stored them
+    return Response(status=stored.status, headers=headers, body=body)
 
 
 def _run_or_refuse(session: Session, run: Callable[[], Response]) -> Response:

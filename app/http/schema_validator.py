@@ -10,14 +10,17 @@ from typing import Any
 
 import jsonschema_rs
 
-from app import gtin
+from app import gtin, networks
 from app.http.errors import MAX_DETAILS, Path, pointer
 from app.http.validation_messages import EXACTLY_ONE_OF, problems
 from app.schemas.errors import ErrorDetail
 from app.spec import Document
 
 # Formats that JSON Schema does not define.
-FORMATS = {"gtin": lambda text: gtin.violation(text) is None}
+FORMATS = {
+    "gtin": lambda text: gtin.violation(text) is None,
+    "cidr": lambda text: networks.violation(text) is None,
+}
 
 
 class SchemaValidator:

@@ -49,16 +49,16 @@ def create_app(
     except spec.SpecError as error:
         raise StartError(f"The OpenAPI document cannot be served: {error}") from error
     functions = dispatch.find_handlers(operations, handlers)
-    usage = KeyUsage(database)
+    usage, keys = KeyUsage(database), KeyCache(database, settings.rate_limit)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        Dispatcher(database, settings).install(app.app, operations, functions)  # Connexion has registered its views
+        Dispatcher(database, settings, keys).install(app.app, operations, functions)  # Connexion has registered views
         async with usage.writing(), housekeeping.running(database):
             yield
         database.dispose()
 
-    middlewares = _middlewares(settings, database, document, operations, usage)
+    middlewares = _middlewares(settings, database, document, operations, keys=keys, usage=usage)
     app = connexion.FlaskApp(__name__, lifespan=lifespan, middlewares=middlewares)
     app.add_api(document, base_path=BASE_PATH, resolver=dispatch.HandlerResolver(functions))
     _replace_bridge(app, database)
@@ -66,10 +66,15 @@ def create_app(
 
 
 def _middlewares(
-    settings: Settings, database: Database, document: Document, operations: list[Operation], usage: KeyUsage
+    settings: Settings,
+    database: Database,
+    document: Document,
+    operations: list[Operation],
+    *,
+    keys: KeyCache,
+    usage: KeyUsage,
 ) -> list[Any]:
     """Return the middlewares in the order in which they check a request (contract, section 1)."""
-    keys = KeyCache(database, settings.rate_limit)
     limiter = RateLimiter(settings.rate_limit_storage)
     weights = weight.weights(operations, document)
     addresses = ClientAddresses(settings.trusted_proxies)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import jsonschema_rs
 
-from app import gtin
+from app import gtin, networks
 from app.http.errors import Path, truncated
 from app.spec import Document
 
@@ -24,6 +24,7 @@ TYPES = {
     "array": "must be a list",
     "object": "must be an object",
 }
+VIOLATIONS = {"gtin": gtin.violation, "cidr": networks.violation}  # of the formats of `schema_validator.py`
 FORMATS = {"date-time": "a date or a time in ISO 8601", "date": "a date", "uri": "a URL", "email": "an email address"}
 
 
@@ -111,8 +112,8 @@ RULES: dict[str, Callable[[Any], str]] = {
 def _rule(keyword: str, facts: Any, instance: Any, schema: Document) -> str:
     if keyword == "type":
         return _type_rule(instance, schema)
-    if keyword == "format" and facts.format == "gtin":
-        return gtin.violation(instance) or "is not valid"
+    if keyword == "format" and facts.format in VIOLATIONS:
+        return VIOLATIONS[facts.format](instance) or "is not valid"
     if keyword == "enum":
         return "must be one of " + ", ".join(str(value) for value in schema["enum"] if value is not None)
     return RULES[keyword](facts) if keyword in RULES else "is not valid"

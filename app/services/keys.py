@@ -1,7 +1,7 @@
-"""API keys: create, find, list, revoke (contract, section 1). The plaintext is returned only once.
+"""API keys: create, find, list, get, revoke (contract, sections 1 and 9.6). The plaintext is returned only once.
 
-Keys are ORM objects and not typed rows: operators read and change one at a time, and `ApiKey.status` is derived in
-Python.
+Keys to be changed are ORM objects and not typed rows: one is changed at a time, and `ApiKey.status` is derived in
+Python. Not in this module: what a key may grant to another one (`app/services/key_grants.py`).
 """
 
 import base64
@@ -10,23 +10,50 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.context import Actor, Context
 from app.errors import InvalidValueError, NotFoundError
-from app.queries import tenant
+from app.queries import rows, tenant
+from app.queries.listing import Listing, Page
+from app.queries.rows import Statement
+from app.schemas.api_keys import ApiKeyRow
+from app.schemas.base import timestamp
 from app.services import audit
 from app.services.companies import SYSTEM
-from models import ApiKey, Scope, new_id
+from models import ApiKey, KeyStatus, Scope, new_id
 from models.base import table
 
 TABLE = table(ApiKey)
 PREFIX = "dk_"
 DISPLAYED_CHARACTERS = 12  # stored of a key, and shown in lists
 MAX_NETWORKS = 20  # of a key
+CHANGED = "changed_keys"  # in the `info` of a session: the digests of the keys that its transaction changed
 
+
+def is_not_expired(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Return the condition that a key has not expired at `now`."""
+    return TABLE.c.expires_at.is_(None) | (TABLE.c.expires_at > now)
+
+
+IS_NOT_REVOKED = TABLE.c.revoked_at.is_(None)
+ACTIVE_AT, EXPIRED_AT = (bindparam(name, type_=TABLE.c.expires_at.type) for name in ("active_at", "expired_at"))
+LISTING = Listing(
+    ApiKeyRow,
+    TABLE,
+    filters={
+        "active_at": IS_NOT_REVOKED & is_not_expired(ACTIVE_AT),
+        "expired_at": IS_NOT_REVOKED & (TABLE.c.expires_at <= EXPIRED_AT),
+        "revoked": TABLE.c.revoked_at.is_not(None),
+    },
+)
+STATUS_FILTERS = {KeyStatus.ACTIVE: "active_at", KeyStatus.EXPIRED: "expired_at", KeyStatus.REVOKED: "revoked"}
 SELECT_BY_DIGEST = select(ApiKey).where(ApiKey.digest == bindparam("digest"))
+SELECT_ONE = Statement(ApiKeyRow, tenant.select(*rows.columns(ApiKeyRow, TABLE)).where(TABLE.c.id == bindparam("id")))
+SELECT_FOR_UPDATE = (
+    select(ApiKey).where(tenant.where(TABLE), TABLE.c.id == bindparam("id")).with_for_update(key_share=True)
+)
 
 
 def digest(plaintext: str) -> bytes:
@@ -56,28 +83,59 @@ def create(
         raise InvalidValueError(f"A key can have at most {MAX_NETWORKS} networks, not {len(allowed_networks)}.")
     if expires_at is not None and expires_at <= ctx.now:
         raise InvalidValueError("The expiry must be in the future.")
+    key, plaintext = generate(
+        ctx,
+        name=name,
+        scopes=sorted(set(scopes)),
+        rate_limit=rate_limit,
+        allowed_networks=list(dict.fromkeys(allowed_networks)),
+        expires_at=expires_at,
+    )
+    audit.record(ctx, "api_key.created", "api_key", key.id, details(key))
+    return key, plaintext
+
+
+def generate(ctx: Context, **fields: object) -> tuple[ApiKey, str]:
+    """Add a key with these columns to the transaction. Return its record and its plaintext."""
     plaintext = PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
     key = ApiKey(
         id=new_id(ctx.now),
         company_id=ctx.company_id,
-        name=name,
         prefix=plaintext[:DISPLAYED_CHARACTERS],
         digest=digest(plaintext),
-        scopes=sorted(set(scopes)),
-        rate_limit=rate_limit,
-        allowed_networks=list(allowed_networks),
         created_at=ctx.now,
         created_by=ctx.actor.id,
-        expires_at=expires_at,
+        **fields,
     )
     ctx.session.add(key)
-    audit.record(ctx, "api_key.created", "api_key", key.id, _details(key))
     return key, plaintext
 
 
 def find(session: Session, key_digest: bytes) -> ApiKey | None:
     """Return the key with this digest, regardless of its status: timing must not reveal whether a key is revoked."""
     return session.scalars(SELECT_BY_DIGEST, {"digest": key_digest}).one_or_none()
+
+
+def page(ctx: Context, *, limit: int = 50, cursor: str | None = None, status: str | None = None) -> Page[ApiKeyRow]:
+    """Return a page of keys, newest first, that have `status` now."""
+    filters = {} if status is None else {STATUS_FILTERS[KeyStatus(status)]: ctx.now}
+    return LISTING.page(ctx, limit=limit, cursor=cursor, **filters)
+
+
+def get(ctx: Context, key_id: str) -> ApiKeyRow:
+    """Return one key, regardless of its status. Raises NotFoundError if the company has no such key."""
+    key = SELECT_ONE.one_or_none(ctx.session, tenant.params(ctx, id=key_id))
+    if key is None:
+        raise NotFoundError("API key")
+    return key
+
+
+def lock(ctx: Context, key_id: str) -> ApiKey:
+    """Return one key to be changed, locked until the transaction ends. Raises NotFoundError."""
+    key = ctx.session.scalars(SELECT_FOR_UPDATE, tenant.params(ctx, id=key_id)).one_or_none()
+    if key is None:
+        raise NotFoundError("API key")
+    return key
 
 
 def list_all(ctx: Context) -> Sequence[ApiKey]:
@@ -125,7 +183,18 @@ def revoke_key(ctx: Context, key: ApiKey) -> None:
     """Revoke a key of the company. If it is revoked already, nothing is changed or recorded."""
     if key.revoked_at is None:
         key.revoked_at = ctx.now
-        audit.record(ctx, "api_key.revoked", "api_key", key.id, _details(key))
+        note_change(ctx.session, key)
+        audit.record(ctx, "api_key.revoked", "api_key", key.id, details(key))
+
+
+def note_change(session: Session, key: ApiKey) -> None:
+    """Note that a transaction changes a key, so that the process stops using what it has in memory of it."""
+    session.info.setdefault(CHANGED, set()).add(key.digest)
+
+
+def changed_digests(session: Session) -> frozenset[bytes]:
+    """Return the digests of the keys that a transaction has changed."""
+    return frozenset(session.info.get(CHANGED, ()))
 
 
 def _identified(session: Session, identifier: str, company_id: str | None) -> ApiKey:
@@ -140,9 +209,18 @@ def _identified(session: Session, identifier: str, company_id: str | None) -> Ap
     return matches[0]
 
 
-def _details(key: ApiKey) -> audit.Details:
+def details(key: ApiKey) -> audit.Details:
     """Return what the audit log records of a key, never its plaintext."""
-    return {"name": key.name, "prefix": key.prefix, "scopes": list(key.scopes)}
+    limited = {
+        "expiresAt": key.expires_at and timestamp(key.expires_at),
+        "allowedNetworks": key.allowed_networks,
+    }
+    return {
+        "name": key.name,
+        "prefix": key.prefix,
+        "scopes": list(key.scopes),
+        **{name: value for name, value in limited.items() if value},
+    }
 
 
 def record_use(session: Session, used: dict[str, datetime]) -> None:

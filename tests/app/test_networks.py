@@ -87,3 +87,56 @@ class TestContain:
 
     def test_no_network_contains_nothing(self) -> None:
         assert not networks.contain([], ip_address("192.0.2.1"))
+
+
+class TestViolation:
+    @pytest.mark.parametrize("text", ["0.0.0.0/0", "192.0.2.1/32", "::/0", "2001:0DB8:0::/32", "::ffff:10.0.0.0/104"])
+    def test_a_network_without_host_bits_is_valid(self, text: str) -> None:
+        assert networks.violation(text) is None
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("", "/", "x", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0/8", "010.0.0.0/8", "10.0.0.0/8/8"),
+            *("10.0.0.0/255.0.0.0", "10.0.0.0/8\n", "2001:db8::", "2001:db8::/129", "fe80::%eth0/64", "example.com/8"),
+        ],
+    )
+    def test_another_notation_is_not_a_network(self, text: str) -> None:
+        assert networks.violation(text) == "must be a network in CIDR notation, such as 203.0.113.0/24"
+
+    @pytest.mark.parametrize(
+        ("text", "correct"),
+        [
+            ("10.0.0.1/8", "10.0.0.0/8"),
+            ("192.0.2.1/31", "192.0.2.0/31"),
+            ("128.0.0.0/0", "0.0.0.0/0"),
+            ("2001:db8::1/32", "2001:db8::/32"),
+            ("::1/127", "::/127"),
+            ("::ffff:10.0.0.1/104", "10.0.0.0/8"),
+        ],
+    )
+    def test_host_bits_are_a_violation_that_names_the_network(self, text: str, correct: str) -> None:
+        assert networks.violation(text) == f"must not have host bits: use {correct}"
+
+
+class TestCover:
+    @pytest.mark.parametrize(
+        ("allowed", "other", "expected"),
+        [
+            (["10.0.0.0/8"], "10.0.0.0/8", True),
+            (["10.0.0.0/8"], "10.255.255.255/32", True),
+            (["10.0.0.0/8"], "11.0.0.0/32", False),
+            (["10.0.0.0/8"], "10.0.0.0/7", False),
+            (["10.0.0.0/9", "10.128.0.0/9"], "10.0.0.0/8", True),
+            (["10.0.0.0/9", "10.192.0.0/10"], "10.0.0.0/8", False),
+            (["0.0.0.0/1", "::/0", "128.0.0.0/1"], "0.0.0.0/0", True),
+            (["0.0.0.0/0"], "::/128", False),
+            (["::/0"], "192.0.2.0/24", False),
+            (["2001:db8::/33", "2001:db8:8000::/33"], "2001:db8::/32", True),
+            ([], "192.0.2.1/32", False),
+        ],
+    )
+    def test_networks_cover_what_they_contain_together(self, allowed: list[str], other: str, *, expected: bool) -> None:
+        found = networks.cover([networks.parse_cidr(text) for text in allowed], networks.parse_cidr(other))
+
+        assert found is expected

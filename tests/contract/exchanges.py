@@ -32,6 +32,8 @@ RECENT = r"20(?:2[5-9]|[3-9]\d)"  # the fixed dates in requests are earlier
 PLACEHOLDERS = {
     "start": rf'(?<="from":"){RECENT}[^"]+',  # one day may begin a week, a month and a year, and another day only one
     "label": rf'(?<="label":")[^"]*{RECENT}[^"]*',
+    "used": r'(?<="lastUsedAt":)(?:null|"[^"]+")',  # it is written in the background
+    "user": r'(?<="createdBy":")(?!c[0-9a-z]{24}")[^"]+',
     "synced": r'(?<="syncedUntil":")[^"]+',
     "time": rf"\b{RECENT}-\d\d-\d\dT\d\d(?::|%3A)\d\d(?::|%3A)\d\d\.\d{{3}}Z",
     "day": rf"\b{RECENT}-\d\d-\d\d\b",
@@ -51,7 +53,9 @@ PLACEHOLDERS = {
 }
 NUMBERED = {"time", "day", "key", "secret", "id", "request", "port"}
 ANY_PLACEHOLDER = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in PLACEHOLDERS.items()))
-VARIABLE_LENGTH = re.compile("|".join(PLACEHOLDERS[kind] for kind in ("label", "milliseconds", "seconds", "version")))
+VARIABLE_LENGTH = re.compile(
+    "|".join(PLACEHOLDERS[kind] for kind in ("label", "used", "user", "milliseconds", "seconds", "version"))
+)
 
 
 class Recorder:

@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from inspect import getsource
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.context import now
 from app.db import Database
 from models import MAX_STOCK, Scope
 from tests.http import test_bulk_products, test_edge, test_idempotency, test_system
@@ -116,6 +118,18 @@ def rotate_a_secret_four_times(company: ErrorSource) -> httpx.Response:
     return [company.post(path) for _ in range(4)][-1]
 
 
+def create_a_key(company: ErrorSource, caller: str, **fields: Any) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {caller}"}
+    body = {"name": "New", "scopes": ["keys:write"], **fields}
+    return company.anonymous.post("/api-keys", json=body, headers=headers)
+
+
+def create_a_key_too_many(company: ErrorSource) -> httpx.Response:
+    for _ in range(99):
+        company.key()
+    return create_a_key(company, company.tenant.key)
+
+
 def sum_beyond_64_bits(company: ErrorSource) -> httpx.Response:
     factories.products(company.database, company.tenant.company_id, 1025, stock=2**53 - 1)
     return company.get("/reports/inventory")
@@ -155,6 +169,12 @@ PROVOCATIONS: dict[str, Callable[[ErrorSource], httpx.Response]] = {
     "webhook_limit_reached": create_eleven_webhooks,
     "rotation_limit_reached": rotate_a_secret_four_times,
     "destination_not_allowed": lambda company: company.webhook("https://127.0.0.1/"),
+    "scope_too_wide": lambda company: create_a_key(
+        company, company.key(scopes=[Scope.KEYS_WRITE]), scopes=["keys:read"]
+    ),
+    "expiry_too_late": lambda company: create_a_key(company, company.key(expires_at=now() + timedelta(hours=1))),
+    "network_too_wide": lambda company: create_a_key(company, company.key(allowed_networks=["127.0.0.0/8"])),
+    "key_limit_reached": create_a_key_too_many,
     "figures_too_large": sum_beyond_64_bits,
     "rate_limited": exceed_the_rate_limit,
     "bulk_refused": lambda company: company.post("/bulk/products", {"items": [{}]}, "bulk"),

@@ -15,7 +15,7 @@ from app.queries.rows import Statement
 from app.schemas.webhooks import WebhookCreate
 from app.services import deliveries, events, subscriptions, webhook_secrets, webhooks
 from app.services.webhook_secrets import WebhookSecretsRow
-from models import AuditEntry, Event, EventType, Scope, Webhook
+from models import AuditEntry, Event, EventType, Scope, StoredResponse, Webhook
 from tests.support import factories, waiting
 from tests.support.client import Client, Contract, refusals
 from tests.support.factories import Tenant
@@ -214,11 +214,11 @@ class TestCreate:
         assert "url" in response.json()["error"].lower() or "destination" in response.json()["error"].lower()
         assert client.get("/webhooks").json()["data"] == []
 
-    def test_a_duplicate_request_gets_the_same_secret(self, client: Client) -> None:
+    def test_a_duplicate_request_gets_the_webhook_without_its_secret(self, client: Client) -> None:
         body = {"url": URL, "events": ["order.created"]}
         first, second = (client.post("/webhooks", json=body, headers={"Idempotency-Key": "one"}) for _ in range(2))
 
-        assert first.json() == second.json()
+        assert second.json()["data"] == {**first.json()["data"], "secret": None}
         assert second.headers["idempotency-replayed"] == "true"
         assert len(client.get("/webhooks").json()["data"]) == 1
 
@@ -341,6 +341,17 @@ class TestRotate:
         assert timedelta(hours=23) < ends - datetime.now(UTC) < timedelta(hours=25)
         shown = client.get(f"/webhooks/{webhook['id']}").json()["data"]
         assert shown["secretRotationGraceExpiresAt"] == data["secretRotationGraceExpiresAt"]
+
+    def test_a_duplicate_request_gets_no_secret(self, client: Client, database: Database, tenant: Tenant) -> None:
+        path, headers = f"/webhooks/{make(client)['id']}/rotate-secret", {"Idempotency-Key": "one"}
+
+        first, second = (client.post(path, headers=headers) for _ in range(2))
+
+        assert second.json()["data"] == {**first.json()["data"], "secret": None}
+        assert second.headers["idempotency-replayed"] == "true"
+        with database.transaction() as session:
+            (stored,) = session.query(StoredResponse).filter_by(company_id=tenant.company_id)
+        assert b"whsec_" not in stored.body
 
     def rotate(self, client: Client, webhook: str, grace: int) -> dict[str, Any]:
         response = client.post(f"/webhooks/{webhook}/rotate-secret", json={"graceSeconds": grace})

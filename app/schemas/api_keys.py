@@ -1,0 +1,84 @@
+"""API keys as JSON, in responses and requests (contract, section 9.6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import limits
+from marshmallow import fields
+
+from app import networks
+from app.queries.rows import Row
+from app.schemas.base import DraftSchema, Json, TrimmedText, row_schema
+from app.schemas.callers import caller_rate_limit
+from app.schemas.webhooks import Time
+from models import Scope, key_status
+
+
+class ApiKeyRow(Row):
+    """An API key without its digest. Its status depends on the time, and `rate_limit` is a text."""
+
+    id: str
+    name: str
+    prefix: str
+    scopes: list[str]
+    rate_limit: str | None
+    allowed_networks: list[str]
+    last_used_at: datetime | None
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    replaced_by: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApiKeyCreate:
+    """An API key to be created. Without `allowed_networks`, every address can use it."""
+
+    name: str
+    scopes: Sequence[Scope]
+    expires_at: datetime | None = None
+    allowed_networks: Sequence[str] = ()
+
+
+class Expiry(Time):
+    """A time to the millisecond, as it is stored. Loading raises InvalidTimeError."""
+
+    def _deserialize(self, value: str, attr: str | None, data: object, **kwargs: object) -> datetime:
+        at = super()._deserialize(value, attr, data, **kwargs)
+        return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+class Cidr(fields.String):
+    """A network in its usual form: `2001:db8::/32` for `2001:0DB8::/32`."""
+
+    def _deserialize(self, value: str, attr: str | None, data: object, **kwargs: object) -> str:
+        return str(networks.parse_cidr(value))
+
+
+class ApiKeyCreateSchema(DraftSchema[ApiKeyCreate]):
+    """The body that creates an API key."""
+
+    name = TrimmedText()
+    scopes = fields.List(fields.Enum(Scope, by_value=True))
+    expires_at = Expiry(allow_none=True)
+    allowed_networks = fields.List(Cidr())
+
+
+API_KEY = row_schema(ApiKeyRow)
+API_KEY_CREATE = ApiKeyCreateSchema()
+
+
+def api_key(row: ApiKeyRow, now: datetime) -> Json:
+    """Return the JSON object of an API key, with its status at `now`."""
+    return {
+        **API_KEY.render(row),
+        "rateLimit": row.rate_limit and caller_rate_limit(limits.parse(row.rate_limit)),
+        "status": key_status(row.revoked_at, row.expires_at, now),
+    }
+
+
+def api_key_with_plaintext(row: ApiKeyRow, plaintext: str, now: datetime) -> Json:
+    """Return the JSON object of an API key and its plaintext, which is returned only when it is generated."""
+    return {**api_key(row, now), "key": plaintext}

@@ -1,0 +1,139 @@
+"""What a calling key may grant to a key that it creates: no more than it has (contract, section 9.6)."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam, select
+
+from app import networks
+from app.context import Context
+from app.errors import BODY, InactiveKeyError, InvalidParameterError, RefusalError, refuse
+from app.queries import tenant
+from app.schemas.api_keys import ApiKeyCreate, ApiKeyRow
+from app.schemas.base import timestamp
+from app.services import keys, webhooks
+from app.services.keys import TABLE
+from models import ApiKey, KeyStatus
+
+
+class ScopeTooWideError(RefusalError):
+    """A key would have a scope that the calling key does not have."""
+
+    code = "scope_too_wide"
+
+    def __init__(self, pointer: str, scope: str) -> None:
+        """Initialize with the pointer to the scope, and the scope."""
+        message = f"The calling key does not have the scope {scope}, so the new key cannot have it."
+        super().__init__(message, pointer=pointer)
+
+
+class ExpiryTooLateError(RefusalError):
+    """A key would be valid after the calling key expires."""
+
+    code = "expiry_too_late"
+
+    def __init__(self, pointer: str, latest: datetime) -> None:
+        """Initialize with the pointer to the expiry, and the time when the calling key expires."""
+        at = timestamp(latest)
+        message = f"The new key must expire at or before {at}, when the calling key expires."
+        super().__init__(message, pointer=pointer, callerExpiresAt=at)
+
+
+class NetworkTooWideError(RefusalError):
+    """A key would be open to an address from which the calling key cannot be used."""
+
+    code = "network_too_wide"
+
+    def __init__(self, pointer: str, network: str) -> None:
+        """Initialize with the pointer to the network, and the network or `every address`."""
+        message = f"The new key must not be open to {network}, which is outside the networks of the calling key."
+        super().__init__(message, pointer=pointer)
+
+
+class KeyLimitError(RefusalError):
+    """The company has the maximum number of active keys."""
+
+    code = "key_limit_reached"
+
+    def __init__(self, maximum: int) -> None:
+        """Initialize with the maximum number."""
+        super().__init__(f"API key limit reached. A company can have at most {maximum} active keys. Revoke one first.")
+
+
+MAX_ACTIVE_KEYS = 100
+NOW = bindparam("now", type_=TABLE.c.created_at.type)
+# Keys in the grace period of a rotation are not counted: their replacements are.
+IS_COUNTED = TABLE.c.revoked_at.is_(None), TABLE.c.replaced_by.is_(None), keys.is_not_expired(NOW)
+SELECT_COUNT = select(sa.func.count()).select_from(TABLE).where(tenant.where(TABLE), *IS_COUNTED)
+# In the order of the ids, as `keys.record_use` updates them, so that no two transactions wait for each other.
+SELECT_FOR_UPDATE = (
+    select(ApiKey)
+    .where(tenant.where(TABLE), TABLE.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(TABLE.c.id)
+    .with_for_update(key_share=True)
+)
+
+
+def create(ctx: Context, draft: ApiKeyCreate) -> tuple[ApiKeyRow, str]:
+    """Create a key that has no more than the calling key. Return it and its plaintext.
+
+    Raises InvalidParameterError for an expiry in the past, InactiveKeyError, and the refusals of this module.
+    """
+    if draft.expires_at is not None and draft.expires_at <= ctx.now:
+        raise InvalidParameterError("expiresAt", "expiresAt must be in the future", parent=BODY)
+    ctx.session.execute(webhooks.SELECT_COMPANY_FOR_UPDATE, {"own_id": ctx.company_id})
+    caller = lock_with_caller(ctx)[calling_key_id(ctx)]
+    refuse([*excesses(caller, draft), *_excess_keys(ctx)])
+    key, plaintext = keys.create(
+        ctx,
+        name=draft.name,
+        scopes=draft.scopes,
+        expires_at=draft.expires_at,
+        allowed_networks=draft.allowed_networks,
+    )
+    return keys.get(ctx, key.id), plaintext
+
+
+def calling_key_id(ctx: Context) -> str:
+    """Return the id of the key that sent the request."""
+    assert ctx.key is not None  # only requests have a caller
+    return ctx.key.id
+
+
+def lock_with_caller(ctx: Context, *key_ids: str) -> dict[str, ApiKey]:
+    """Lock keys of the company, and the calling key, until the transaction ends. Return those that exist by their ids.
+
+    Raises InactiveKeyError if the calling key has been revoked, or has expired, since this process looked it up.
+    """
+    parameters = tenant.params(ctx, ids=[calling_key_id(ctx), *key_ids])
+    locked = {key.id: key for key in ctx.session.scalars(SELECT_FOR_UPDATE, parameters)}
+    if locked[calling_key_id(ctx)].status(ctx.now) is not KeyStatus.ACTIVE:
+        raise InactiveKeyError
+    return locked
+
+
+def excesses(caller: ApiKey, granted: ApiKeyCreate | ApiKey) -> Iterator[RefusalError]:
+    """Yield a refusal for each property of a key that exceeds the calling key."""
+    scopes = list(granted.scopes)
+    for index, scope in enumerate(scopes):
+        if scope not in {*caller.scopes, *scopes[:index]}:
+            yield ScopeTooWideError(f"/scopes/{index}", scope)
+    if caller.expires_at is not None and (granted.expires_at is None or granted.expires_at > caller.expires_at):
+        yield ExpiryTooLateError("/expiresAt", caller.expires_at)
+    if caller.allowed_networks:
+        yield from _excess_networks(caller.allowed_networks, granted.allowed_networks)
+
+
+def _excess_networks(allowed: Sequence[str], granted: Sequence[str]) -> Iterator[RefusalError]:
+    allowed_networks = [networks.parse_cidr(text) for text in allowed]
+    if not granted:
+        yield NetworkTooWideError("/allowedNetworks", "every address")
+    for index, network in enumerate(granted):
+        if network not in granted[:index] and not networks.cover(allowed_networks, networks.parse_cidr(network)):
+            yield NetworkTooWideError(f"/allowedNetworks/{index}", network)
+
+
+def _excess_keys(ctx: Context) -> Iterator[RefusalError]:
+    if ctx.session.execute(SELECT_COUNT, tenant.params(ctx, now=ctx.now)).scalar_one() >= MAX_ACTIVE_KEYS:
+        yield KeyLimitError(MAX_ACTIVE_KEYS)
