@@ -41,7 +41,7 @@ class PriceCsv:
         With `clear_empty`, an empty cell of the price breaks removes them; otherwise they do not change.
         """
         self.errors: list[RowError] = []
-        self._empty = () if clear_empty else NOT_GIVEN
+        self._empty_price_breaks = () if clear_empty else NOT_GIVEN
         try:
             self._table = CsvTable(TextFile(stream, options.encoding), options, known=COLUMNS, required=REQUIRED)
             detector = self._detect_decimal_mark()
@@ -50,8 +50,8 @@ class PriceCsv:
             raise RejectedFileError([RowError(line=error.line, error=str(error))]) from None
         self._table.set_decimal_mark_certainty(is_certain=detector.is_certain)
         self._parsers: dict[str, Parser] = {
-            "customer": _parse_name,
-            "product": _parse_name,
+            "customer": _parse_key,
+            "product": _parse_key,
             "price": product_cells.parser("price", decimal),
             "priceBreaks": product_cells.parser("priceBreaks", decimal),
         }
@@ -100,7 +100,7 @@ class PriceCsv:
     def _row(self, line: int, values: dict[str, object]) -> PriceRow:
         customer, breaks = str(values["customer"]), values.get("priceBreaks")
         key = CustomerKey("email", stored_email(customer)) if "@" in customer else CustomerKey("id", customer)
-        price_breaks = self._empty if breaks is None else cast("tuple[PriceBreak, ...]", breaks)
+        price_breaks = self._empty_price_breaks if breaks is None else cast("tuple[PriceBreak, ...]", breaks)
         draft = PriceOverrideUpsert(price=cast("Decimal", values["price"]), price_breaks=price_breaks)
         return PriceRow(line, key, str(values["product"]), draft)
 
@@ -108,7 +108,7 @@ class PriceCsv:
         self.errors.append(RowError(line=line, error=error))
 
 
-def _parse_name(cell: str) -> str:
+def _parse_key(cell: str) -> str:
     """Return an email, sku or id. Raises ValueError if it is empty."""
     if not cell:
         raise ValueError("is required")

@@ -50,8 +50,8 @@ def _decide(ctx: Context, rows: Sequence[PriceRow], on_progress: Progress) -> li
 
 
 def _decide_batch(ctx: Context, rows: Sequence[PriceRow]) -> Iterable[PricePlan | str]:
-    """Yield for each row what it does, or its error."""
-    by_sku, by_id = ([_write(row, column) for row in rows] for column in ("sku", "id"))
+    """Yield for each row what it does, or its error. A product is named by its sku or, if no product has it, its id."""
+    by_sku, by_id = ([_price_write(row, column) for row in rows] for column in ("sku", "id"))
     named = price_writes.load(ctx, [*by_sku, *by_id])
     for row, *writes in zip(rows, by_sku, by_id, strict=True):
         write = next((write for write in writes if write.product in named.product_ids), writes[0])
@@ -64,7 +64,7 @@ def _decide_batch(ctx: Context, rows: Sequence[PriceRow]) -> Iterable[PricePlan 
                 yield f"customer {quoted(row.customer.value)} does not exist"
 
 
-def _write(row: PriceRow, column: str) -> PriceWrite:
+def _price_write(row: PriceRow, column: str) -> PriceWrite:
     return PriceWrite(row.customer, ProductKey(column, row.product), row.draft)
 
 

@@ -1,4 +1,4 @@
-"""The members with which an item of a bulk request names a product or a customer (contract, section 9.3)."""
+"""The members by which an item of a bulk request names its product or customer (contract, section 9.3)."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ CUSTOMER_NAMES = ("customerId", "email", "customerExternalId")
 
 
 def check(item: Json, names: Sequence[str]) -> None:
-    """Raise InvalidParameterError unless an item has exactly one of three members."""
+    """Raise InvalidParameterError, with the pointer to a member, unless an item has exactly one of the three names."""
     given = [name for name in names if name in item]
     if not given:
         first, second, third = names

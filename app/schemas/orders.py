@@ -95,8 +95,8 @@ class OrderStatusUpdate:
     restock: bool = False
 
 
-class Sku(fields.String):
-    """A sku as it is stored."""
+class OrderedSku(fields.String):
+    """A sku as it is stored. One whose normal form is too long is not rejected, because no product has it."""
 
     def _deserialize(self, value: str, attr: str | None, data: object, **kwargs: object) -> str:
         return stored_code(value)
@@ -106,7 +106,7 @@ class OrderItemCreateSchema(DraftSchema[OrderItemCreate]):
     """An item in the body that places an order."""
 
     product_id = fields.String()
-    sku = Sku()
+    sku = OrderedSku()
     quantity = fields.Integer()
 
 

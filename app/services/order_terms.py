@@ -71,7 +71,7 @@ class PricedItem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderTerms:
-    """The items whose product exists, their sums, and the problems, without which the order can be placed.
+    """The items whose product exists, their sums, and the problems: the order can be placed if there are none.
 
     `products` and `quantities` are by the id of the product; a quantity is the sum of all items of the product.
     """
@@ -104,6 +104,7 @@ def _keys(draft: OrderCreate) -> list[ProductKey]:
 
 
 def _terms(ctx: Context, draft: OrderCreate, charges: ChargesRow, named: NamedProducts) -> OrderTerms:
+    """Calculate the terms of an order, and check them."""
     known = [(named[item.key], item.quantity) for item in draft.items if item.key in named]
     products, quantities = dict[str, OrderedProductRow](), Counter[str]()
     for product, quantity in known:

@@ -14,14 +14,14 @@ from app.context import Context
 from app.queries import tenant
 from app.queries.rows import Statement
 from app.schemas.products import ProductKey
-from app.services.inventory import LOCKED_COLUMNS, LockedProductRow
+from app.services.inventory import HAS_ID, LOCKED_COLUMNS, LockedProductRow
 from app.services.products import TABLE
 from models import PriceBreak, PriceOverride
 from models.base import table
 
 
 class OrderedProductRow(LockedProductRow):
-    """A product with the price override of a customer, if there is one. For a preview, it is not locked."""
+    """A product with the price override of a customer, if there is one. `read` returns it without a lock."""
 
     override_price: Decimal | None
     override_price_breaks: tuple[PriceBreak, ...]
@@ -42,7 +42,6 @@ SELECT = (
     .outerjoin(OVERRIDES, IS_OVERRIDE_OF_CUSTOMER)
     .order_by(TABLE.c.id)
 )
-HAS_ID = TABLE.c.id.in_(bindparam("ids", expanding=True))
 HAS_SKU = TABLE.c.sku.in_(bindparam("skus", expanding=True))
 # A subquery for each key: with OR, SQLite would read all products of the company. Most orders have only ids. A join, so
 # that PostgreSQL finds the products that a concurrent transaction is changing (`product_writes.py`).

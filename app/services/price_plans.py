@@ -31,7 +31,7 @@ class PriceWrite(NamedTuple):
 
 
 class PricePlan(NamedTuple):
-    """What a write does: the price override before it, or None for a new one, and what it says after it."""
+    """What a write does to a price override: the row before it, or None for a new one, and its terms after it."""
 
     key: PriceKey
     before: StoredPriceRow | None
@@ -39,7 +39,7 @@ class PricePlan(NamedTuple):
 
     @property
     def terms_before(self) -> PriceTerms | None:
-        """What the price override says before the write, None if it is new."""
+        """The terms before the write, None if the price override is new."""
         return None if self.before is None else PriceTerms(self.before.price, self.before.price_breaks)
 
     @property

@@ -2,7 +2,7 @@
 
     named = load(ctx, writes)                  # the customers, the products and the prices that the writes name
     plans = [decide(named, write), …]          # what each write does, or the reason why not
-    prices = apply(ctx, plans)
+    written = apply(ctx, plans)                # the prices after the writes
 
 The number of statements does not depend on the number of writes. A batch writes each price at most once. The products
 are locked against deletion only: an order does not wait for a price, and a price does not wait for an order.
@@ -43,7 +43,7 @@ class ProductKeysRow(Row):
 
 
 class WrittenPrice(NamedTuple):
-    """A price override after a write, and what it said before: None if it is new."""
+    """A price override after a write, and its terms before: None if it is new."""
 
     price: StoredPriceRow
     before: PriceTerms | None

@@ -31,7 +31,7 @@ class PriceKey(NamedTuple):
 
 
 class PriceTerms(NamedTuple):
-    """What a price override says: the part of it that a write changes."""
+    """The terms of a price override: what a write of it sets."""
 
     price: Decimal
     price_breaks: tuple[PriceBreak, ...]
