@@ -14,7 +14,7 @@ from app.product_import.csv_table import Cells, CsvOptions, CsvTable, quoted_lis
 from app.product_import.product_cells import Parser
 from app.product_import.product_csv import RejectedFileError, RowError
 from app.product_import.text_file import TextFile, UnreadableFileError, quoted
-from app.schemas.base import NOT_GIVEN, stored_code, stored_email
+from app.schemas.base import NOT_GIVEN, NotGiven, stored_code, stored_email
 from app.schemas.customers import CustomerKey
 from app.schemas.prices import PriceOverrideUpsert
 from models import PriceBreak
@@ -98,9 +98,9 @@ class PriceCsv:
         return values
 
     def _row(self, line: int, values: dict[str, object]) -> PriceRow:
-        customer, breaks = str(values["customer"]), values.get("priceBreaks")
+        customer, breaks = str(values["customer"]), values.get("priceBreaks", NOT_GIVEN)  # there may be no such column
         key = CustomerKey("email", stored_email(customer)) if "@" in customer else CustomerKey("id", customer)
-        price_breaks = self._empty_price_breaks if breaks is None else cast("tuple[PriceBreak, ...]", breaks)
+        price_breaks = self._empty_price_breaks if breaks is None else cast("tuple[PriceBreak, ...] | NotGiven", breaks)
         draft = PriceOverrideUpsert(price=cast("Decimal", values["price"]), price_breaks=price_breaks)
         return PriceRow(line, key, str(values["product"]), draft)
 

@@ -92,6 +92,14 @@ class TestImport:
         assert (kept["unchanged"], cleared["updated"]) == (1, 1)
         assert files.prices() == [("anna@example.com", files.flour, 8.5, [])]
 
+    def test_without_their_column_price_breaks_are_never_cleared(self, files: Files) -> None:
+        files.run("customer,product,price,priceBreaks\nanna@example.com,FLR,8.50,10=8.00\n")
+
+        result = files.run("customer,product,price\nanna@example.com,FLR,8.50\n", "--clear-empty", "--json").json
+
+        assert result["unchanged"] == 1
+        assert files.prices() == [("anna@example.com", files.flour, 8.5, [(10, 8.0)])]
+
     def test_the_format_of_a_spreadsheet_is_detected(self, files: Files) -> None:
         outcome = files.run('Customer;Product;Price;Price breaks\nanna@example.com;FLR;8,50 €;"10=8,00;50=7,5"\n')
 
