@@ -122,11 +122,9 @@ class _Cidr(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the network in the form in which it is stored."""
-        try:
-            return str(networks.parse_cidr(value))
-        except ValueError:
-            example = "192.0.2.0/24 or 2001:db8::/32, with zeros after the prefix"
-            self.fail(f"'{value}' is not a network in CIDR notation, like {example}.", param, ctx)
+        if violation := networks.violation(value):
+            self.fail(f"'{value}' {violation}.", param, ctx)
+        return str(networks.parse_cidr(value))
 
 
 class _RateLimit(click.ParamType[str]):

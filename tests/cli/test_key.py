@@ -68,8 +68,8 @@ class TestCreate:
             (("--expires", "tomorrow"), "'tomorrow' is not an ISO 8601 time like"),
             (("--rate-limit", "fast"), "'fast' is not a number of requests per period, like 600/minute."),
             (("--scope", "products:eat"), "'products:eat' is not one of 'products:read'"),
-            (("--network", "192.0.2.1/24"), "'192.0.2.1/24' is not a network in CIDR notation, like 192.0.2.0/24 or"),
-            (("--network", "192.0.2.1"), "'192.0.2.1' is not a network in CIDR notation, like 192.0.2.0/24 or"),
+            (("--network", "192.0.2.1/24"), "'192.0.2.1/24' must not have host bits: use 192.0.2.0/24."),
+            (("--network", "192.0.2.1"), "'192.0.2.1' must be a network in CIDR notation, such as"),
         ],
         ids=["expires", "rate-limit", "scope", "network", "address"],
     )
