@@ -71,7 +71,7 @@ class Listing(Generic[RowT]):
         parent: Mapping[str, Condition] | None = None,
         key: str = "id",
         columns: Sequence[AnyColumn] | None = None,
-        find_deleted: Callable[[Context, str], datetime | None] | None = None,
+        find_deleted: Callable[[Context, Parameters], datetime | None] | None = None,
     ) -> None:
         """List the columns of `table` that the row type has. Raises TypeError when it does not fit them.
 
@@ -81,7 +81,7 @@ class Listing(Generic[RowT]):
 
         `parent` has filters that are always given. Among the rows that pass them, `key` identifies a row: it is the
         cursor. `columns` replaces the columns of the table with expressions. `find_deleted` returns the `created_at` of
-        a row that has been deleted, so that a client can continue from it.
+        the row that was deleted last with the key CURSOR of its parameters, so that a client can continue from it.
         """
         self._row_type = row_type
         self._table = table
@@ -128,7 +128,7 @@ class Listing(Generic[RowT]):
         """Return the other half of a cursor's position in the list."""
         created_at: datetime | None = ctx.session.execute(self._select_created_at, parameters).scalar_one_or_none()
         if created_at is None and self._find_deleted is not None:
-            created_at = self._find_deleted(ctx, str(parameters[CURSOR]))
+            created_at = self._find_deleted(ctx, parameters)
         if created_at is None:
             raise InvalidCursorError
         return created_at

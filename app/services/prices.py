@@ -5,6 +5,7 @@ Not in this module: setting prices (`app/services/price_writes.py`), and what an
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, NoReturn
 
@@ -14,9 +15,11 @@ from sqlalchemy import bindparam
 from app.context import Context
 from app.errors import NotFoundError
 from app.queries import listing, rows, tenant
-from app.queries.rows import AnyColumn, Row, Statement
+from app.queries.rows import AnyColumn, Parameters, Row, Statement
 from app.schemas import price_breaks
+from app.schemas.base import timestamp
 from app.schemas.prices import PriceOverrideRow
+from app.schemas.times import parse_time
 from app.services import audit, customers, products
 from app.services.audit import NewEntry
 from models import Customer, PriceBreak, PriceOverride, Product
@@ -57,6 +60,7 @@ class DeletedPriceOverrideRow(Row):
     product_id: str
     price: Decimal
     price_breaks: tuple[PriceBreak, ...]
+    created_at: datetime
 
 
 TABLE = table(PriceOverride)
@@ -69,6 +73,27 @@ COLUMNS: Sequence[AnyColumn] = [
 IS_OF_CUSTOMER = TABLE.c.customer_id == bindparam("customer_id")
 IS_OF_PRODUCT = TABLE.c.product_id == bindparam("product_id")
 SELECT_ONE = Statement(PriceOverrideRow, tenant.select(*COLUMNS).where(IS_OF_CUSTOMER, IS_OF_PRODUCT))
+REMOVED = "price.removed"
+ENTRIES = audit.TABLE
+# The newest entry first. The index of the customer finds it: a customer has few entries, an action may have many.
+SELECT_REMOVAL = (
+    tenant.select(ENTRIES.c.details)
+    .where(
+        ENTRIES.c.entity_id == bindparam("customer_id"),
+        listing.without_index(ENTRIES.c.action) == REMOVED,
+        ENTRIES.c.details["productId"].as_string() == bindparam(listing.CURSOR),
+    )
+    .order_by(ENTRIES.c.created_at.desc(), ENTRIES.c.id.desc())
+    .limit(1)
+)
+
+
+def _find_removed(ctx: Context, parameters: Parameters) -> datetime | None:
+    """Return when the price that was removed last, of this customer and product, had been created."""
+    details = ctx.session.execute(SELECT_REMOVAL, parameters).scalar_one_or_none() or {}
+    return parse_time(details["createdAt"]) if "createdAt" in details else None
+
+
 LISTING = listing.Listing(
     PriceOverrideRow,
     TABLE,
@@ -76,6 +101,7 @@ LISTING = listing.Listing(
     parent={"customer_id": IS_OF_CUSTOMER},
     key="product_id",
     columns=COLUMNS,
+    find_deleted=_find_removed,
 )
 SELECT_NAMED = (
     tenant.select(
@@ -165,8 +191,10 @@ def audit_entry(
 
 
 def _removal(deleted: DeletedPriceOverrideRow) -> NewEntry:
+    """Return the audit entry of a removal, with the position of the price in its list for `_find_removed`."""
     before = PriceTerms(deleted.price, deleted.price_breaks)
-    return audit_entry("price.removed", deleted.customer_id, deleted.product_id, before, None)
+    entry = audit_entry(REMOVED, deleted.customer_id, deleted.product_id, before, None)
+    return entry._replace(details={**entry.details, "createdAt": timestamp(deleted.created_at)})
 
 
 def _not_found(ctx: Context, customer_id: str, product_id: str) -> NoReturn:

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam
 from app.context import Context
 from app.errors import NotFoundError
 from app.queries import listing, rows, tenant
-from app.queries.rows import Statement
+from app.queries.rows import Parameters, Statement
 from app.schemas.base import stored_code
 from app.schemas.products import ProductRow
 from app.schemas.times import parse_time
@@ -21,14 +21,14 @@ SELECT_ONE = Statement(ProductRow, tenant.select(*COLUMNS).where(TABLE.c.id == b
 SELECT_ID_BY_SKU = tenant.select(TABLE.c.id).where(TABLE.c.sku == bindparam("sku"))
 EVENTS = table(Event)
 SELECT_DELETED_PAYLOAD = tenant.select(EVENTS.c.payload).where(
-    EVENTS.c.entity_id == bindparam("id"), EVENTS.c.type == EventType.PRODUCT_DELETED
+    EVENTS.c.entity_id == bindparam(listing.CURSOR), EVENTS.c.type == EventType.PRODUCT_DELETED
 )
 IS_LOW_STOCK = TABLE.c.stock <= TABLE.c.low_stock_threshold
 
 
-def _find_deleted(ctx: Context, product_id: str) -> datetime | None:
+def _find_deleted(ctx: Context, parameters: Parameters) -> datetime | None:
     """Return when a product was created that has been deleted since, as long as the event of its deletion is stored."""
-    payload = ctx.session.execute(SELECT_DELETED_PAYLOAD, tenant.params(ctx, id=product_id)).scalar_one_or_none()
+    payload = ctx.session.execute(SELECT_DELETED_PAYLOAD, parameters).scalar_one_or_none()
     return None if payload is None else parse_time(orjson.loads(payload)["data"]["createdAt"])
 
 

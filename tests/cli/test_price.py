@@ -196,6 +196,8 @@ class TestRemove:
         assert listed(distribu, "price", shop.slug) == []
         entry = entries(distribu, shop.slug)[0]
         assert (entry["action"], entry["entityId"]) == ("price.removed", pair.customer_id)
+        created_at = entry["metadata"].pop("createdAt")
+        assert created_at < entry["createdAt"]
         assert entry["metadata"] == {"productId": pair.product_id, "before": "8.50", "after": None}
 
     def test_a_price_override_that_does_not_exist_is_not_found(self, price: Command, pair: Pair) -> None:

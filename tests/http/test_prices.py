@@ -20,6 +20,24 @@ BREAKS = [{"minQuantity": 10, "price": 7.5}, {"minQuantity": 50, "price": 7}]
 OUT_OF_ORDER = "priceBreaks must be in ascending order of minQuantity: "
 
 
+class PriceWalk:
+    """The list of the prices of a customer, and the ids of its products with the newest price first."""
+
+    def __init__(self, client: Client, path: str, newest_first: list[str]) -> None:
+        self.client = client
+        self.path = path
+        self.newest_first = newest_first
+
+    def path_of(self, product_id: str) -> str:
+        return f"{self.path}/{product_id}"
+
+    def page(self, **parameters: Any) -> list[str]:
+        """Return the ids of the products on a page."""
+        response = self.client.get(self.path, params=parameters)
+        assert response.status_code == 200, response.text
+        return [price["productId"] for price in response.json()["data"]]
+
+
 class Prices:
     """A company with a customer and a product, and methods that set and read the price between them."""
 
@@ -41,6 +59,14 @@ class Prices:
         response = self.put({"price": 8.5, **fields})
         assert response.status_code in {200, 201}, response.text
         return dict(response.json()["data"])
+
+    def listed(self, count: int) -> "PriceWalk":
+        """Set the prices of new products, and return the list of them."""
+        products = [self.product() for _ in range(count)]
+        walk = PriceWalk(self.client, f"/customers/{self.customer_id}/prices", products[::-1])
+        for product_id in products:
+            assert self.client.put(walk.path_of(product_id), json={"price": 1}).status_code == 201
+        return walk
 
     def entries(self) -> list[tuple[str, Any]]:
         """Return the action and the details of each audit entry of the customer."""
@@ -306,6 +332,46 @@ class TestList:
 
             assert (response.status_code, response.json()["error"]) == (400, "Invalid cursor.")
 
+    def test_a_removed_price_is_still_a_cursor(self, prices: Prices) -> None:
+        walk = prices.listed(6)
+        first = walk.page(limit=2)
+        removed = first[-1]
+        prices.client.delete(walk.path_of(removed))
+
+        rest = walk.page(limit=4, cursor=removed)
+
+        assert first + rest == walk.newest_first
+
+    def test_the_price_of_a_deleted_product_is_still_a_cursor(self, prices: Prices) -> None:
+        walk = prices.listed(5)
+        removed = walk.newest_first[1]
+        assert prices.client.delete(f"/products/{removed}").status_code == 200
+
+        assert walk.page(limit=3, cursor=removed) == walk.newest_first[2:]
+
+    def test_a_removed_price_is_no_cursor_of_another_customer(self, prices: Prices) -> None:
+        walk = prices.listed(2)
+        other = factories.customer(prices.database, prices.tenant.company_id)
+        prices.client.delete(walk.path_of(walk.newest_first[0]))
+
+        response = prices.client.get(f"/customers/{other}/prices", params={"cursor": walk.newest_first[0]})
+
+        assert (response.status_code, response.json()["error"]) == (400, "Invalid cursor.")
+
+    def test_a_price_that_was_set_again_is_a_cursor_at_its_new_position(self, prices: Prices) -> None:
+        walk = prices.listed(4)
+        again = walk.newest_first[2]
+        prices.client.delete(walk.path_of(again))
+        prices.client.put(walk.path_of(again), json={"price": 2})
+        others = [product_id for product_id in walk.newest_first if product_id != again]
+
+        assert walk.page(limit=9) == [again, *others]
+        assert walk.page(limit=9, cursor=again) == others
+
+        prices.client.delete(walk.path_of(again))
+
+        assert walk.page(limit=9, cursor=again) == others  # the position of the price that was removed last
+
     def test_a_customer_without_prices_has_an_empty_list(self, prices: Prices, theirs: tuple[str, str]) -> None:
         response = prices.client.get(f"/customers/{prices.customer_id}/prices")
 
@@ -335,11 +401,11 @@ class TestDelete:
         assert order["data"]["items"][0]["unitPrice"] == 9
 
     def test_it_is_audited_and_sends_no_event(self, prices: Prices) -> None:
-        prices.set(priceBreaks=BREAKS)
+        created_at = prices.set(priceBreaks=BREAKS)["createdAt"]
 
         prices.client.delete(prices.path)
 
-        details = {"productId": prices.product_id, "before": "8.50", "after": None}
+        details = {"productId": prices.product_id, "before": "8.50", "after": None, "createdAt": created_at}
         assert prices.entries()[1:] == [("price.removed", {**details, "priceBreaks": {"before": BREAKS, "after": []}})]
         assert factories.count(prices.database, Event, prices.tenant.company_id) == 0
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from app.context import Context
 from app.db import Database
+from app.errors import InvalidCursorError
 from app.reports import customers as customers_report
 from app.reports import inventory, sales
 from app.schemas.customers import CustomerKey
@@ -332,6 +333,20 @@ def test_an_index_serves_the_prices_of_a_customer(fresh_database: Database) -> N
         assert "ix_price_overrides_customer" in page, page
         assert not is_sorted(page), page
         assert not any(is_scan(plan, "price_overrides") for plan in positions), positions
+
+
+def test_an_index_finds_a_price_that_was_removed(fresh_database: Database) -> None:
+    tenant = factories.tenant(fresh_database)
+    customer_id = fill(fresh_database, tenant.company_id)
+    vacuum(fresh_database)
+
+    def run(ctx: Context) -> None:
+        with pytest.raises(InvalidCursorError):
+            prices.page(ctx, customer_id, cursor="unknown")
+
+    *_, removal = plans(fresh_database, tenant.company_id, run)
+    assert "ix_audit_entries_company_id_entity_id_created_at_id" in removal, removal
+    assert not is_sorted(removal), removal
 
 
 def test_an_index_serves_each_price_of_a_write(fresh_database: Database) -> None:
