@@ -43,8 +43,9 @@ exchanges: .venv/tested ## Record the v1 exchanges again, after a deliberate cha
 	@$(BIN)/python -m tests.contract.exchanges
 
 .PHONY: docs
-docs: .venv/tested ## Write docs/cli.md, the reference of the command line, from its help texts
+docs: .venv/tested ## Write the generated parts of docs/cli.md and docs/operations.md
 	@$(BIN)/python -m app.cli.reference
+	@$(BIN)/python -m tests.contract.operation_matrix
 
 .PHONY: bench
 bench: .venv/tested ## Run the benchmarks on both databases
