@@ -22,9 +22,12 @@ from models.inventory_movement import (
     MovementReason,
 )
 from models.order import NEXT_STATUSES, Order, OrderItem, OrderStatus
+from models.order_return import NEXT_RETURN_STATUSES, Return, ReturnItem, ReturnReason, ReturnStatus
 from models.price_breaks import MAX_PRICE_BREAKS, PriceBreak, PriceBreaks
 from models.product import Product
 from models.product_import import ImportState, ProductImport, ProductImportRow
+from models.refund import CreditNoteStatus, Refund, RefundMethod
+from models.shipment import Shipment, ShipmentItem
 from models.webhook import AttemptCount, Delivery, Webhook
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "MAX_AMOUNT",
     "MAX_PRICE_BREAKS",
     "MAX_STOCK",
+    "NEXT_RETURN_STATUSES",
     "NEXT_STATUSES",
     "OPENING_SEQUENCE",
     "RESERVED",
@@ -47,6 +51,7 @@ __all__ = [
     "AuditSeal",
     "Base",
     "Company",
+    "CreditNoteStatus",
     "Customer",
     "CustomerStatus",
     "Delivery",
@@ -65,7 +70,15 @@ __all__ = [
     "Product",
     "ProductImport",
     "ProductImportRow",
+    "Refund",
+    "RefundMethod",
+    "Return",
+    "ReturnItem",
+    "ReturnReason",
+    "ReturnStatus",
     "Scope",
+    "Shipment",
+    "ShipmentItem",
     "StoredResponse",
     "Webhook",
     "id_before",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import BigInteger, CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Instant, Money, Rate
@@ -25,4 +25,5 @@ class Company(Base):
     tax_rate: Mapped[Decimal] = mapped_column(Rate, default=Decimal(0))
     shipping: Mapped[Decimal] = mapped_column(Money, default=Decimal(0))
     currency: Mapped[str] = mapped_column(String(3), default="USD", server_default="USD")  # ISO 4217
+    credit_note_number: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # the last one
     created_at: Mapped[datetime] = mapped_column(Instant)

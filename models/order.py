@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     String,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -89,6 +90,7 @@ class Order(Base):
     total: Mapped[Decimal] = mapped_column(Money)
     event_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
     has_movements: Mapped[bool | None] = mapped_column(Boolean)  # null: placed before the ledger existed
+    has_shipments: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
 
