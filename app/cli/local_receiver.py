@@ -195,8 +195,9 @@ def forward(url: SplitResult, headers: Headers, body: bytes) -> Forwarded:
     connection = _connection(url)
     try:
         _send(connection, url, headers, body)
+        stream = connection.sock  # the connection forgets it if the response is the last one
         response = connection.getresponse()
-        content = response.read(MAX_RESPONSE_BYTES)
+        content = _content(response, stream, started + FORWARD_SECONDS)
     except (OSError, http.client.HTTPException) as error:
         return Forwarded(duration_ms=duration_ms(), error=_error_text(url, error))
     finally:
@@ -222,6 +223,20 @@ def _send(connection: http.client.HTTPConnection, url: SplitResult, headers: Hea
         if name.lower() not in NOT_FORWARDED:
             connection.putheader(name, value)
     connection.endheaders(body)
+
+
+def _content(response: http.client.HTTPResponse, stream: socket.socket, deadline: float) -> bytes:
+    """Return the first MAX_RESPONSE_BYTES of the body. Raises TimeoutError, and IncompleteRead if it is cut off."""
+    content = bytearray()
+    while len(content) < MAX_RESPONSE_BYTES and (part := response.read1(MAX_RESPONSE_BYTES - len(content))):
+        content += part
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError
+        stream.settimeout(remaining)
+    if response.length and len(content) < MAX_RESPONSE_BYTES:
+        raise http.client.IncompleteRead(bytes(content), response.length)
+    return bytes(content)
 
 
 def _error_text(url: SplitResult, error: Exception) -> str:

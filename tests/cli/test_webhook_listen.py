@@ -222,6 +222,24 @@ class TestListen:
         assert first["error"] == f"127.0.0.1:{development.receiver.port} did not send a final response."
         assert attempts == [(502, first["error"]), (204, "")]
 
+    @pytest.mark.parametrize("path", ["/hang", "/drip"])
+    def test_a_program_that_is_too_slow_is_named(self, development: WebhookDevelopment, path: str) -> None:
+        with development.listening("--forward-to", development.receiver.url(path)) as listener:
+            development.add_customer()
+            (line,) = listener.lines(1)
+
+        assert f"127.0.0.1:{development.receiver.port} did not respond within 9 seconds." in line
+
+    @pytest.mark.parametrize("path", ["/endless", "/bomb"])
+    def test_a_long_response_is_cut(self, development: WebhookDevelopment, path: str) -> None:
+        with development.listening("--forward-to", development.receiver.url(path)) as listener:
+            event_id = development.add_customer()
+            (line,) = listener.lines(1)
+            ((status, _),) = development.attempts(event_id)
+
+        assert " 200 in " in line
+        assert status == 200
+
     def test_a_program_that_responds_with_410_ends_it(self, development: WebhookDevelopment) -> None:
         development.receiver.responses["/"] = [(410, {})]
 
