@@ -40,7 +40,7 @@ GONE = 410
 
 NOT_ALLOWED = "Webhooks may not be sent to this machine. Set {} for the server, the worker and this command."
 NO_WORKER = "The test event has not been sent yet. Is 'distribu serve' or 'distribu worker' running on this database?"
-NOT_REACHED = "The worker could not send the test event here. It needs the same settings as this command. Its error: {}"
+NOT_REACHED = "The worker could not send the test event here. It must run on this machine, with the same settings. {}"
 DISABLED = "The receiver responded with 410, which disables a webhook. Listening has ended."
 
 

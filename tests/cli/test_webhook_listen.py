@@ -367,8 +367,8 @@ class TestWorker:
         with development.started(webhook_allowed_ports="10000-19999") as listener:
             said = listener.says("could not send")
 
-        assert "It needs the same settings as this command." in said
-        assert "Its error: The destination is not allowed or cannot be reached." in said
+        assert "It must run on this machine, with the same settings." in said
+        assert "The destination is not allowed or cannot be reached." in said
 
 
 class TestRefusals:
