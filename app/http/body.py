@@ -7,7 +7,7 @@ nesting, characters that a database cannot store. This module rejects each of th
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from http import HTTPStatus
 from itertools import islice
@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope
 
 from app.http.errors import (
     MAX_DETAILS,
+    MAX_ITEM_DETAILS,
     ApiError,
     Path,
     malformed_request,
@@ -26,7 +27,8 @@ from app.http.errors import (
 )
 from app.http.guard import header
 from app.http.request_state import BODY_ERROR
-from app.schemas.errors import ErrorDetail
+from app.http.validation_messages import field_name
+from app.schemas.errors import ErrorDetail, InvalidItemError
 
 MAX_BYTES = 1_000_000  # nginx's client_max_body_size is 1 MiB
 LARGE_BYTES = 50_000  # a longer body is parsed in a thread: on the event loop it would delay other requests
@@ -47,8 +49,13 @@ def has_body(scope: Scope) -> bool:
     return header(scope, b"transfer-encoding") is not None or length not in {None, b"0"}
 
 
-async def read_json(scope: Scope, receive: Receive, max_bytes: int = MAX_BYTES) -> Any:
+async def read_json(
+    scope: Scope, receive: Receive, max_bytes: int = MAX_BYTES, item_lists: Collection[str] = ()
+) -> Any:
     """Return the JSON body of a request. A number is an int when it is whole, a Decimal otherwise.
+
+    `item_lists` names lists of the body whose items may be invalid: an InvalidItemError takes the place of an item with
+    text that cannot be stored.
 
     Raises ApiError: 415 for another media type, 413 beyond `max_bytes`, 408 after MAX_SECONDS, 400 for anything else.
     """
@@ -59,11 +66,11 @@ async def read_json(scope: Scope, receive: Receive, max_bytes: int = MAX_BYTES) 
     except TimeoutError:
         message = f"The request body did not arrive within {MAX_SECONDS:.0f} seconds."
         raise ApiError(HTTPStatus.REQUEST_TIMEOUT, "body_timeout", message, headers={"Connection": "close"}) from None
-    return await asyncio.to_thread(parse, raw) if len(raw) > LARGE_BYTES else parse(raw)
+    return await asyncio.to_thread(parse, raw, item_lists) if len(raw) > LARGE_BYTES else parse(raw, item_lists)
 
 
-def parse(raw: bytes) -> Any:
-    """Return the value of strict JSON text in UTF-8. Raises ApiError."""
+def parse(raw: bytes, item_lists: Collection[str] = ()) -> Any:
+    """Return the value of strict JSON text in UTF-8. Raises ApiError. `item_lists` are those of `read_json`."""
     try:
         _check_depth(raw)
         body = json.loads(
@@ -75,9 +82,7 @@ def parse(raw: bytes) -> Any:
         )
     except (ValueError, ArithmeticError):  # ArithmeticError: the exponent is too large for Decimal
         raise ApiError(HTTPStatus.BAD_REQUEST, "invalid_json", "Invalid JSON body.") from None
-    if b"\\u" in raw and (details := list(islice(_unstorable(body, ()), MAX_DETAILS))):
-        raise validation_failed(details)
-    return body
+    return _with_storable_text(body, item_lists) if b"\\u" in raw else body  # only an escape can be unstorable
 
 
 def _check_media_type(scope: Scope) -> None:
@@ -160,10 +165,30 @@ def _no_constant(_name: str) -> Never:
     raise ValueError("not JSON")
 
 
-def _unstorable(value: Any, path: Path) -> Iterator[ErrorDetail]:
-    """Find NUL characters and unpaired surrogates, which can only come from an escape."""
+def _with_storable_text(body: Any, item_lists: Collection[str]) -> Any:
+    """Return the body with an InvalidItemError in the place of each item that cannot be stored.
+
+    Raises ApiError 400 if anything else in the body cannot be stored.
+    """
+    members = body if isinstance(body, dict) else {}
+    lists = {name: members[name] for name in item_lists if isinstance(members.get(name), list)}
+    others = {name: value for name, value in members.items() if name not in lists} if lists else body
+    if details := list(islice(_unstorable(others, ()), MAX_DETAILS)):
+        raise validation_failed(details)
+    checked = {name: [_storable_item(item) for item in items] for name, items in lists.items()}
+    return {**members, **checked} if checked else body
+
+
+def _storable_item(item: Any) -> Any:
+    """Return an item, or an InvalidItemError if it cannot be stored."""
+    details = list(islice(_unstorable(item, (), noun="The item"), MAX_ITEM_DETAILS))
+    return InvalidItemError(item, details) if details else item
+
+
+def _unstorable(value: Any, path: Path, noun: str = "The body") -> Iterator[ErrorDetail]:
+    """Find NUL characters and unpaired surrogates. `noun` is what messages call the outermost value."""
     if isinstance(value, str) and UNSTORABLE.search(value):
-        name = truncated(str(path[-1])) if path else "The body"
+        name = truncated(field_name(path, noun))
         yield ErrorDetail(pointer=pointer(path), message=f"{name} contains NUL or an unpaired surrogate")
     elif isinstance(value, list):
         for index, item in enumerate(value):

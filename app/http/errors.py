@@ -21,6 +21,7 @@ from app.schemas.errors import API_ERRORS, ErrorDetail, Rejection, invalid, reje
 LOG = logging.getLogger(__name__)
 MAX_ECHO = 100
 MAX_DETAILS = 100  # in one response
+MAX_ITEM_DETAILS = 20  # of one item of a bulk request, which has up to 1,000 of them
 RETRY_AFTER_SECONDS = 2  # in a 503
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 

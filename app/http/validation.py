@@ -5,7 +5,7 @@ for every request, stops at the first error and accepts several kinds of malform
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -56,17 +56,20 @@ class RequestValidator:
     async def validate(self, scope: Scope, receive: Receive, state: RequestState) -> None:
         """Store the handler's arguments in `state`. Raises ApiError 400, 406, 408, 413 or 415."""
         self._check_accept(scope)
-        body = await self._read_body(scope, receive) if self._body_validator else None
+        validator = self._body_validator
+        body = await self._read_body(scope, receive, validator.item_lists) if validator else None
         details = self._read_parameters(scope, state)
-        if self._body_validator:
-            state.arguments["body"], errors = await self._body_validator.validate(body)
+        if validator:
+            state.arguments["body"], errors = await validator.validate(body)
             details += errors
         if details:
             raise validation_failed(details)
 
-    async def _read_body(self, scope: Scope, receive: Receive) -> Any:
+    async def _read_body(self, scope: Scope, receive: Receive, item_lists: Collection[str]) -> Any:
         """Return the body, or an empty object if an optional body is absent."""
-        return await read_json(scope, receive, self._max_bytes) if self._requires_body or has_body(scope) else {}
+        if not self._requires_body and not has_body(scope):
+            return {}
+        return await read_json(scope, receive, self._max_bytes, item_lists)
 
     def _read_parameters(self, scope: Scope, state: RequestState) -> list[ErrorDetail]:
         values: dict[str, Any] = {}

@@ -55,7 +55,7 @@ def problems(error: jsonschema_rs.ValidationError, schema: Document, noun: str) 
         yield _not_exactly_one(path, schema[EXACTLY_ONE_OF], error.instance)
     else:
         own = _own_message(schema, keyword)
-        message = own or f"{_field(path, noun)} {_rule(keyword, facts, error.instance, schema)}"
+        message = own or f"{field_name(path, noun)} {_rule(keyword, facts, error.instance, schema)}"
         yield Problem(path, message, _own_code(schema, keyword))
 
 
@@ -77,7 +77,7 @@ def _own_code(schema: Document, keyword: str) -> str | None:
     return codes.get(keyword)
 
 
-def _field(path: Path, noun: str) -> str:
+def field_name(path: Path, noun: str) -> str:
     """Return the name of a field as a client would write it: `quantity`, `events[2]`."""
     if not path:
         return noun

@@ -53,6 +53,56 @@ class TestItems:
 
         assert found["details"] == [{"pointer": "", "message": "The item must be an object"}]
 
+    @pytest.mark.parametrize(
+        ("item", "pointer", "name"),
+        [
+            ({"price": 1, "tags": ["a", "b\x00"]}, "/tags/1", "tags[1]"),
+            ({"price": 1, "name": "\ud800"}, "/name", "name"),
+            ({"price": 1, "\udfff": 1}, "", "A name"),
+            ("\x00", "", "The item"),
+        ],
+    )
+    def test_text_that_cannot_be_stored_is_an_error_of_its_item(
+        self, probe: Probe, item: Any, pointer: str, name: str
+    ) -> None:
+        found = items_of(send(probe, {"items": [GOOD, item, {"price": -1}]}))
+
+        message = f"{name} contains NUL or an unpaired surrogate"
+        assert found[0] == SHOWN
+        assert found[1] == {
+            "error": message,
+            "code": "validation_failed",
+            "details": [{"pointer": pointer, "message": message}],
+        }
+        assert found[2]["error"] == "price must be at least 0"
+
+    @pytest.mark.parametrize(
+        "body", [{"items": [GOOD], "mode": "\x00"}, {"items": "\x00"}, {"items": [GOOD], "\x00": 1}]
+    )
+    def test_text_around_the_items_that_cannot_be_stored_is_an_error_of_the_request(
+        self, probe: Probe, body: Any
+    ) -> None:
+        response = send(probe, body)
+
+        assert response.status_code == 400
+        assert response.json()["error"].endswith("contains NUL or an unpaired surrogate")
+
+    def test_at_most_twenty_texts_of_an_item_are_listed(self, probe: Probe) -> None:
+        (found,) = items_of(send(probe, {"items": [{"price": 1, "tags": ["\x00"] * 50}]}))
+
+        assert len(found["details"]) == 20
+
+    def test_a_list_of_invalid_text_that_is_too_long_is_one_error(self, probe: Probe) -> None:
+        response = send(probe, {"items": ["\x00"] * 1001})
+
+        assert response.json()["error"] == "items must have at most 1000 items"
+
+    def test_a_duplicate_request_with_invalid_text_is_replayed(self, probe: Probe) -> None:
+        key = str(uuid.uuid4())
+        first, second = (send(probe, {"items": [GOOD, "\ud800"]}, **{"Idempotency-Key": key}) for _ in "12")
+
+        assert (second.content, second.headers["idempotency-replayed"]) == (first.content, "true")
+
     def test_pointers_into_an_item_start_at_the_item(self, probe: Probe) -> None:
         (found,) = items_of(send(probe, {"items": [{"price": 1, "tags": ["a", "x" * 11]}]}))
 
