@@ -50,9 +50,15 @@ class NotFoundError(DomainError):
 
     code = "not_found"
 
-    def __init__(self, noun: str) -> None:
-        """Initialize with the noun of the message: 'Product' for 'Product not found.'."""
+    def __init__(self, noun: str, *, pointer: str | None = None) -> None:
+        """Initialize with the noun of the message: 'Product' for 'Product not found.'.
+
+        `pointer` is the location of its name in an item of a bulk request. `missing` has all that the item names and
+        that does not exist.
+        """
         super().__init__(f"{noun} not found.")
+        self.pointer = pointer
+        self.missing: tuple[NotFoundError, ...] = (self,)
 
 
 class InvalidValueError(DomainError):

@@ -4,7 +4,7 @@ Not in this module: the error messages (`validation_messages.py`).
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -12,7 +12,7 @@ import jsonschema_rs
 
 from app import gtin, networks
 from app.http.errors import MAX_DETAILS, Path, pointer
-from app.http.validation_messages import EXACTLY_ONE_OF, problems
+from app.http.validation_messages import AT_LEAST_ONE_OF, EXACTLY_ONE_OF, problems
 from app.schemas.errors import ErrorDetail
 from app.spec import Document
 
@@ -92,7 +92,7 @@ def _member_schema(schema: Document, step: str | int) -> Document:
 
 
 def to_json_schema(node: Any) -> Any:
-    """Rewrite `nullable` of OpenAPI 3.0 as the null type of JSON Schema, and `x-exactly-one-of` as its `oneOf`."""
+    """Rewrite `nullable` of OpenAPI 3.0 as the null type of JSON Schema, and groups of fields as its `allOf`."""
     if isinstance(node, list):
         return [to_json_schema(child) for child in node]
     if not isinstance(node, dict):
@@ -102,6 +102,18 @@ def to_json_schema(node: Any) -> Any:
         schema["type"] = [schema["type"], "null"]
         if "enum" in schema:
             schema["enum"] = [*schema["enum"], None]
-    if EXACTLY_ONE_OF in schema:
-        schema["oneOf"] = [{"required": [name]} for name in schema[EXACTLY_ONE_OF]]
+    if rules := [*_exactly_one(node.get(EXACTLY_ONE_OF, [])), *_at_least_one(node.get(AT_LEAST_ONE_OF, []))]:
+        schema["allOf"] = [*schema.get("allOf", []), *rules]
     return schema
+
+
+def _exactly_one(groups: Iterable[Sequence[str]]) -> Iterator[Document]:
+    """Yield for each group the rule that exactly one of its fields is present."""
+    for names in groups:
+        yield {"oneOf": [{"required": [name]} for name in names]}
+
+
+def _at_least_one(groups: Iterable[Sequence[str]]) -> Iterator[Document]:
+    """Yield for each group the rule that at least one of its fields is present and not null."""
+    for names in groups:
+        yield {"anyOf": [{"required": [name], "properties": {name: {"not": {"enum": [None]}}}} for name in names]}

@@ -2,10 +2,11 @@
 
 A schema can have its own messages. `x-errors` maps a keyword, or `*` for every keyword, to the exact message, and
 `x-error-codes` a keyword to the `code` of the response. `x-unknown-fields` of an object maps the name of a field that
-it does not have to the message that says what to use instead. `x-exactly-one-of` lists fields that exclude each other.
+it does not have to the message that says what to use instead. `x-exactly-one-of` lists groups of fields that exclude
+each other, and `x-at-least-one-of` groups of fields that must not all be absent or null.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from app.http.errors import Path, truncated
 from app.spec import Document
 
 EXACTLY_ONE_OF = "x-exactly-one-of"
+AT_LEAST_ONE_OF = "x-at-least-one-of"
 TYPES = {
     "string": "must be a string",
     "number": "must be a number",
@@ -51,20 +53,30 @@ def problems(error: jsonschema_rs.ValidationError, schema: Document, noun: str) 
         for name in facts.unexpected:
             message = schema.get("x-unknown-fields", {}).get(name)
             yield Problem((*path, name), message or f"{truncated(name)} is not a known field")
-    elif keyword == "oneOf":
-        yield _not_exactly_one(path, schema[EXACTLY_ONE_OF], error.instance)
+    elif keyword in {"oneOf", "anyOf"} and not schema.keys().isdisjoint({EXACTLY_ONE_OF, AT_LEAST_ONE_OF}):
+        yield from _wrong_groups(path, schema, error.instance)
     else:
         own = _own_message(schema, keyword)
         message = own or f"{field_name(path, noun)} {_rule(keyword, facts, error.instance, schema)}"
         yield Problem(path, message, _own_code(schema, keyword))
 
 
-def _not_exactly_one(path: Path, names: list[str], instance: Any) -> Problem:
-    """Return the problem of an object that has none, or several, of the fields of which it needs one."""
-    given = [name for name in names if name in instance]
-    if not given:
-        return Problem((*path, names[0]), f"{names[0]} is required")
-    return Problem((*path, given[1]), f"{given[1]} is not allowed together with {given[0]}")
+def _wrong_groups(path: Path, schema: Document, instance: Any) -> Iterator[Problem]:
+    """Yield every problem of the groups of fields of an object, whichever of them the library has found."""
+    for names in schema.get(EXACTLY_ONE_OF, []):
+        first, *others = [name for name in names if name in instance] or [None]
+        if first is None:
+            yield Problem((*path, names[0]), _own_message(schema, EXACTLY_ONE_OF) or _one_is_required(names))
+        for name in others:
+            yield Problem((*path, name), f"{name} is not allowed together with {first}")
+    for names in schema.get(AT_LEAST_ONE_OF, []):
+        if all(instance.get(name) is None for name in names):
+            yield Problem((*path, names[0]), _one_is_required(names))
+
+
+def _one_is_required(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last} is required"
 
 
 def _own_message(schema: Document, keyword: str) -> str | None:

@@ -4,14 +4,23 @@ An outcome belongs to one item: what was written, or the error that the operatio
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Generic, TypeAlias, TypeVar
 
+from app.errors import NotFoundError
 from app.queries.rows import Row
 from app.schemas.base import DraftSchema, Json
-from app.schemas.errors import API_ERRORS, ApiDomainError, BulkRefusedError, InvalidItemError, rejection
+from app.schemas.errors import (
+    API_ERRORS,
+    ApiDomainError,
+    BulkRefusedError,
+    ErrorDetail,
+    InvalidItemError,
+    Rejection,
+    rejection,
+)
 
 DraftT = TypeVar("DraftT")
 RowT = TypeVar("RowT", bound=Row)
@@ -70,7 +79,7 @@ def refuse_if(mode: BulkMode, outcomes: Sequence[object]) -> None:
     if mode is BulkMode.EACH or not errors:
         return
     index, first = errors[0]
-    found = rejection(first)
+    found = _rejection(first)
     pointer = found.details[0].pointer if found.details else ""
     results = [
         _error(index, outcome) if isinstance(outcome, API_ERRORS) else _not_done(index)
@@ -81,8 +90,17 @@ def refuse_if(mode: BulkMode, outcomes: Sequence[object]) -> None:
 
 def _error(index: int, error: ApiDomainError) -> Json:
     """Return the result of an item with an error."""
-    found = rejection(error)
+    found = _rejection(error)
     return {"index": index, "status": int(found.status), **found.content()}
+
+
+def _rejection(error: ApiDomainError) -> Rejection:
+    """Return what is wrong with an item. It may name several resources, so the details have those that do not exist."""
+    found = rejection(error)
+    if not isinstance(error, NotFoundError):
+        return found
+    named = [(missing.pointer, str(missing)) for missing in error.missing if missing.pointer is not None]
+    return replace(found, details=[ErrorDetail(pointer=pointer, message=message) for pointer, message in named])
 
 
 def _written(index: int, written: Written[RowT], render: Callable[[RowT], Json]) -> Json:

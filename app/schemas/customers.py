@@ -44,6 +44,11 @@ class CustomerKey(NamedTuple):
     column: str
     value: str
 
+    @property
+    def pointer(self) -> str:
+        """The pointer to the member that names the customer in an item of a bulk request."""
+        return {"id": "/customerId", "email": "/email", "external_id": "/customerExternalId"}[self.column]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CustomerCreate:

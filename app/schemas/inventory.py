@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from marshmallow import fields
 
 from app.errors import BODY, InvalidParameterError
 from app.queries.rows import Row
-from app.schemas import item_keys
-from app.schemas.base import DraftSchema, Json, NormalizedText, Schema, row_schema, stored_code
+from app.schemas.base import DraftSchema, NormalizedText, Schema, row_schema, stored_code
 from app.schemas.products import ProductKey, max_length
 from models import MovementReason
 
@@ -94,11 +92,6 @@ class BulkInventoryAdjustmentSchema(InventoryAdjustmentFields, DraftSchema[BulkI
     product_id = fields.String()
     sku = NormalizedText(max_length("sku"))
     product_external_id = NormalizedText(max_length("external_id"))
-
-    def load(self, data: Json, **options: Any) -> BulkInventoryAdjustment:  # type: ignore[override]  # one object
-        """Return the draft of an item. Raises InvalidParameterError unless it names its product exactly once."""
-        item_keys.check(data, item_keys.PRODUCT_NAMES)
-        return super().load(data, **options)
 
 
 INVENTORY_MOVEMENT = row_schema(InventoryMovementRow)

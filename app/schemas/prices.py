@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from marshmallow import fields
 
 from app.queries.rows import Row
-from app.schemas import item_keys
 from app.schemas.base import (
     NOT_GIVEN,
     Amount,
@@ -88,12 +86,6 @@ class BulkPriceSchema(PriceOverrideFields, DraftSchema[BulkPrice]):
     product_id = fields.String()
     sku = NormalizedText(max_length("sku"))
     product_external_id = NormalizedText(max_length("external_id"))
-
-    def load(self, data: Json, **options: Any) -> BulkPrice:  # type: ignore[override]  # one object
-        """Return the draft of an item. Raises InvalidParameterError unless it names one customer and one product."""
-        item_keys.check(data, item_keys.CUSTOMER_NAMES)
-        item_keys.check(data, item_keys.PRODUCT_NAMES)
-        return super().load(data, **options)
 
 
 PRICE_OVERRIDE = row_schema(PriceOverrideRow)

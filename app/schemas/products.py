@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from marshmallow import fields
 
@@ -14,7 +14,6 @@ from app.schemas.base import (
     NOT_GIVEN,
     Amount,
     DraftSchema,
-    Json,
     NormalizedText,
     NotGiven,
     Schema,
@@ -91,6 +90,11 @@ class ProductKey(NamedTuple):
     column: str
     value: str
 
+    @property
+    def pointer(self) -> str:
+        """The pointer to the member that names the product of a price or an adjustment in a bulk request."""
+        return {"id": "/productId", "sku": "/sku", "external_id": "/productExternalId"}[self.column]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BulkProduct(ProductUpsert):
@@ -163,12 +167,6 @@ class BulkProductSchema(ProductFields, DraftSchema[BulkProduct]):
     """An item of a bulk request that creates and updates products."""
 
     id = fields.String()
-
-    def load(self, data: Json, **options: Any) -> BulkProduct:  # type: ignore[override]  # one object
-        """Return the draft of an item. Raises InvalidParameterError if it has no key."""
-        if all(data.get(name) is None for name in ("id", "sku", "externalId")):
-            raise InvalidParameterError("id", "id, sku or externalId is required", parent=BODY)
-        return super().load(data, **options)
 
 
 PRODUCT = row_schema(ProductRow)

@@ -117,12 +117,9 @@ def check(draft: InventoryAdjustmentCreate) -> None:
 def _form_error(draft: InventoryAdjustmentCreate) -> str | None:
     """Return what is wrong with the fields of an adjustment together, None if they are valid."""
     if draft.counted_stock is not None:
-        if draft.delta is not None:
-            return "countedStock is not allowed together with delta"
         is_count = draft.reason in COUNT_REASONS
         return None if is_count else "countedStock is allowed only with the reasons COUNT and CORRECTION"
-    if draft.delta is None:
-        return "delta or countedStock is required"
+    assert draft.delta is not None  # the document requires one of the two
     if draft.reason in INCREASING_REASONS and draft.delta < 0:
         return f"delta must be positive for the reason {draft.reason}"
     if draft.reason in DECREASING_REASONS and draft.delta > 0:

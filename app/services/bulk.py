@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from app.context import Context
-from app.errors import RefusalError
+from app.errors import NotFoundError, RefusalError
 from app.schemas.bulk import BulkRequest, Outcome, Written, refuse_if
 from app.schemas.errors import API_ERRORS, ApiDomainError
 from app.schemas.inventory import BulkInventoryAdjustment, InventoryMovementRow
@@ -16,6 +16,7 @@ from app.schemas.prices import BulkPrice, PriceOverrideRow
 from app.schemas.products import BulkProduct, ProductRow
 from app.services import adjustments, price_plans, price_writes, product_plans, product_writes
 from app.services.adjustments import Adjustment
+from app.services.inventory import NewMovement
 from app.services.price_plans import NamedResources, PricePlan, PriceWrite
 from app.services.prices import PriceKey
 from app.services.product_plans import Catalogue, ProductPlan, ProductWrite
@@ -63,7 +64,8 @@ def adjust_inventory(
         Adjustment(UNKNOWN_ID if product is None else product.id, item)
         for product, item in zip(found, items, strict=True)
     ]
-    plans = _replaced(request.items, adjustments.decide(products, named))
+    decisions = [_pointed(found, item) for found, item in zip(adjustments.decide(products, named), items, strict=True)]
+    plans = _replaced(request.items, decisions)
     refuse_if(request.mode, plans)
     written = adjustments.apply(ctx, products, _without_errors(plans))
     return _replaced(plans, [Written(movement, is_new=True) for movement in written])
@@ -79,6 +81,11 @@ def upsert_prices(ctx: Context, request: BulkRequest[BulkPrice]) -> list[Outcome
     refuse_if(request.mode, plans)
     written = price_writes.apply(ctx, _without_errors(plans))
     return _replaced(plans, [Written(price, before is None) for price, before in written])
+
+
+def _pointed(decision: NewMovement | ApiDomainError, item: BulkInventoryAdjustment) -> NewMovement | ApiDomainError:
+    """Return a decision. If the product does not exist, the error has the pointer to its name in the item."""
+    return NotFoundError("Product", pointer=item.key.pointer) if isinstance(decision, NotFoundError) else decision
 
 
 def _decide_prices(writes: Iterable[PriceWrite], named: NamedResources) -> list[PricePlan | ApiDomainError]:

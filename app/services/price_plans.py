@@ -3,7 +3,7 @@
 Not in this module: the database (`app/services/price_writes.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -58,12 +58,20 @@ class NamedResources:
 
 
 def decide(named: NamedResources, write: PriceWrite) -> PricePlan:
-    """Decide what a write does. Raises NotFoundError."""
-    if write.customer not in named.customer_ids:
-        raise NotFoundError("Customer")
-    if write.product not in named.product_ids:
-        raise NotFoundError("Product")
+    """Decide what a write does. Raises NotFoundError with everything that does not exist."""
+    missing = tuple(_missing(named, write))
+    if missing:
+        missing[0].missing = missing
+        raise missing[0]
     key = PriceKey(named.customer_ids[write.customer], named.product_ids[write.product])
     before = named.prices.get(key)
     price_breaks = given_or(write.draft.price_breaks, before.price_breaks if before else ())
     return PricePlan(key, before, PriceTerms(write.draft.price, price_breaks))
+
+
+def _missing(named: NamedResources, write: PriceWrite) -> Iterator[NotFoundError]:
+    """Yield an error for the customer and for the product, if they do not exist."""
+    if write.customer not in named.customer_ids:
+        yield NotFoundError("Customer", pointer=write.customer.pointer)
+    if write.product not in named.product_ids:
+        yield NotFoundError("Product", pointer=write.product.pointer)

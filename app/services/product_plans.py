@@ -113,7 +113,7 @@ def decide(ctx: Context, write: ProductWrite, catalogue: Catalogue) -> ProductPl
 
 def _creation(ctx: Context, write: ProductWrite) -> ProductPlan:
     if write.key is not None and write.key.column == "id":
-        raise NotFoundError("Product")
+        raise NotFoundError("Product", pointer="/id")
     missing = [name for name in REQUIRED if name not in write.fields]
     reject(InvalidParameterError(name, f"{name} is required", parent=BODY) for name in missing)
     key = {} if write.key is None else {write.key.column: write.key.value}

@@ -48,6 +48,10 @@ def damaged(product_id: str, delta: int = -5, **fields: Any) -> dict[str, Any]:
     return {"productId": product_id, "delta": delta, "reason": "DAMAGED", **fields}
 
 
+def product_not_found(name: str) -> dict[str, Any]:
+    return {"details": [{"pointer": f"/{name}", "message": "Product not found."}]}
+
+
 class TestResults:
     def test_each_item_has_a_result_in_the_order_of_the_request(self, stock: Stock) -> None:
         one, other = stock.product(), stock.product(stock=3)
@@ -82,7 +86,9 @@ class TestResults:
     def test_an_item_of_invalid_form_is_a_result(self, stock: Stock) -> None:
         product = stock.product()
 
-        results = stock.results("x", {"productId": product, "reason": "SALE", "colour": 1}, received(product))
+        results = stock.results(
+            "x", {"productId": product, "delta": 1, "reason": "SALE", "colour": 1}, received(product)
+        )
 
         assert [result["status"] for result in results] == [400, 400, 201]
         assert results[0]["details"] == [{"pointer": "", "message": "The item must be an object"}]
@@ -94,7 +100,8 @@ class TestResults:
 
         results = stock.results(received("unknown"), received(foreign), {"sku": "F-1", "delta": 1, "reason": "OTHER"})
 
-        assert results == [{"index": index, **NOT_FOUND} for index in range(3)]
+        names = ("productId", "productId", "sku")
+        assert results == [{"index": index, **NOT_FOUND, **product_not_found(name)} for index, name in enumerate(names)]
 
 
 class TestNames:
@@ -212,11 +219,11 @@ class TestAll:
         assert (data["mode"], data["succeeded"], data["failed"]) == ("all", 3, 0)
         assert [stock.stock(product) for product in products] == [15, 15, 15]
 
-    def test_the_pointer_of_an_error_without_details_is_the_item(self, stock: Stock) -> None:
+    def test_the_pointer_of_an_error_is_that_in_the_item(self, stock: Stock) -> None:
         response = stock.adjust(received("unknown"))
 
         assert response.json()["details"] == [
-            {"pointer": "/items/0", "code": "bulk_refused", "message": "Product not found."}
+            {"pointer": "/items/0/productId", "code": "bulk_refused", "message": "Product not found."}
         ]
 
 

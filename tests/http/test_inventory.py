@@ -318,7 +318,7 @@ class TestCreateInventoryAdjustment:
     @pytest.mark.parametrize(
         ("body", "message"),
         [
-            ({}, "reason is required"),
+            ({"delta": 1}, "reason is required"),
             ({"reason": "OTHER"}, "delta or countedStock is required"),
             ({"reason": "COUNT", "delta": None}, "delta must be a number"),
             ({"reason": "COUNT", "countedStock": None}, "countedStock must be a number"),
