@@ -51,14 +51,10 @@ class NotFoundError(DomainError):
     code = "not_found"
 
     def __init__(self, noun: str, *, pointer: str | None = None) -> None:
-        """Initialize with the noun of the message: 'Product' for 'Product not found.'.
-
-        `pointer` is the location of its name in an item of a bulk request. `missing` has all that the item names and
-        that does not exist.
-        """
+        """Initialize with the noun of the message, and the pointer to the name in an item of a bulk request."""
         super().__init__(f"{noun} not found.")
         self.pointer = pointer
-        self.missing: tuple[NotFoundError, ...] = (self,)
+        self.missing: tuple[NotFoundError, ...] = (self,)  # all that the same item names and that does not exist
 
 
 class InvalidValueError(DomainError):
