@@ -1,5 +1,7 @@
 """Run a worker: on its own, or alongside the server, which restarts it if it exits unexpectedly.
 
+It delivers webhooks (`worker.py`) and seals the audit log (`sealer.py`).
+
 It is a process and not a thread of the server, because requests would wait for the CPU time of signing and sending.
 """
 
@@ -16,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from app import __version__
 from app.config import Settings
 from app.db import Database
+from app.delivery.sealer import Sealer
 from app.delivery.worker import Worker
 from app.logs import configure
 
@@ -27,9 +30,9 @@ CHECK_SECONDS = 0.2
 
 
 def run(settings: Settings, database: Database) -> None:
-    """Deliver until SIGTERM, SIGINT or the end of the parent process, then finish the deliveries in flight."""
+    """Deliver and seal until SIGTERM, SIGINT or the end of the parent process, then finish what is in flight."""
     configure(settings.log_level)
-    asyncio.run(work(Worker(settings, database)))
+    asyncio.run(work(Worker(settings, database), Sealer(database)))
 
 
 @contextlib.contextmanager
@@ -45,8 +48,8 @@ def alongside_server() -> Iterator[None]:
         supervisor.join()
 
 
-async def work(worker: Worker) -> None:
-    """Run a worker until a signal arrives or the parent process ends."""
+async def work(worker: Worker, sealer: Sealer) -> None:
+    """Run a worker and a sealer until a signal arrives or the parent process ends."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -54,8 +57,10 @@ async def work(worker: Worker) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:  # a parent that is killed does not send a signal
         loop.add_reader(parent.sentinel, stop.set)
-    LOG.info("Distribu %s delivers webhooks until a signal stops it", __version__)
-    await worker.run(stop)
+    LOG.info("Distribu %s delivers webhooks and seals the audit log until a signal stops it", __version__)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(sealer.run(stop))
+        tasks.create_task(worker.run(stop))
 
 
 def _supervise(stop: threading.Event) -> None:

@@ -1,10 +1,11 @@
-"""The metrics that are read for every scrape: the version, and the state of webhook delivery from the database."""
+"""The metrics that are read for every scrape: the version, and from the database the state of what the workers do."""
 
 import logging
 import platform
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -14,16 +15,24 @@ from app import __version__
 from app.context import now
 from app.db import Database
 from app.services import backlog as backlogs
+from app.services import unsealed_entries
 from app.services.backlog import Backlog
 
 LOG = logging.getLogger(__name__)
 READ_SECONDS = 1.0  # for the database to respond; Prometheus allows 10 s for a scrape
 
 
+class WorkLeft(NamedTuple):
+    """What the workers have yet to do."""
+
+    backlog: Backlog
+    oldest_unsealed_seconds: float
+
+
 class MetricsCollector(Collector):
     """Reads metrics when they are scraped.
 
-    Every process of every server returns the same values for webhooks, no matter where the workers run.
+    Every process of every server returns the same values for the work of the workers, no matter where they run.
     """
 
     def __init__(self, database: Database) -> None:
@@ -31,21 +40,26 @@ class MetricsCollector(Collector):
         self._database = database
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="metrics")
         self._lock = threading.Lock()
-        self._reading: Future[Backlog] | None = None
+        self._reading: Future[WorkLeft] | None = None
 
     def describe(self) -> Iterable[Metric]:
         """Return no names in advance, so that registering does not read the database."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics; those of webhooks are absent while the database does not respond."""
+        """Yield the metrics; those from the database are absent while it does not respond."""
         labels = {"version": __version__, "python": platform.python_version()}
         yield _gauge("distribu_build_info", "The running version.", (labels, 1))
-        backlog = self._read()
-        if backlog is not None:
-            yield from _webhook_metrics(backlog)
+        left = self._read()
+        if left is not None:
+            yield from _webhook_metrics(left.backlog)
+            yield _gauge(
+                "distribu_audit_oldest_unsealed_seconds",
+                "How long the oldest unsealed entry of the audit log has been waiting for a worker.",
+                ({}, left.oldest_unsealed_seconds),
+            )
 
-    def _read(self) -> Backlog | None:
+    def _read(self) -> WorkLeft | None:
         """Return what the database returns within READ_SECONDS. If a read takes longer, no second read is started."""
         with self._lock:
             if self._reading is None or self._reading.done():
@@ -54,12 +68,13 @@ class MetricsCollector(Collector):
         try:
             return reading.result(READ_SECONDS)
         except Exception as error:  # noqa: BLE001 - the other metrics do not depend on the database
-            LOG.warning("the metrics of webhooks cannot be read: %s", str(error) or type(error).__name__)
+            LOG.warning("the metrics of the database cannot be read: %s", str(error) or type(error).__name__)
             return None
 
-    def _query(self) -> Backlog:
+    def _query(self) -> WorkLeft:
+        at = now()
         with self._database.transaction() as session:
-            return backlogs.read(session, now())
+            return WorkLeft(backlogs.read(session, at), unsealed_entries.oldest_seconds(session, at))
 
 
 def _webhook_metrics(backlog: Backlog) -> Iterator[Metric]:

@@ -13,16 +13,19 @@ from prometheus_client.parser import text_string_to_metric_families
 import app
 from app.context import now
 from app.db import Database
-from app.services import backlog
+from app.services import backlog, unsealed_entries
+from app.services.audit_seals import ENTRIES
 from models import Delivery
 from models.base import table
 from tests.failures.test_deliveries import LEASE, OPEN, WebhookDeployment
 from tests.support import waiting
 from tests.support.receiver import Receiver
+from tests.support.sealed_log import SealedLog, seal_all
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
 
 PENDING, OLDEST = "distribu_webhook_deliveries_pending", "distribu_webhook_oldest_pending_seconds"
 DISABLED, ATTEMPTS = "distribu_webhooks_disabled", "distribu_webhook_attempts_total"
+UNSEALED = "distribu_audit_oldest_unsealed_seconds"
 READING_WAITS = sa.text(
     "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%webhooks.is_active%' AND wait_event_type = 'Lock'"
 )
@@ -121,6 +124,29 @@ class TestWebhooks:
             seen = backlog.read(session, now(), max_counted=2)
 
         assert (seen.due, seen.scheduled) == (2, 0)
+
+
+class TestAuditLog:
+    def test_without_a_worker_the_oldest_unsealed_entry_grows_older(self, site: WebhookDeployment) -> None:
+        first, second = scrape(site.server), scrape(site.server)
+
+        assert 0 < first[UNSEALED, ""] < second[UNSEALED, ""]
+
+    def test_it_is_zero_once_every_entry_is_sealed(self, site: WebhookDeployment) -> None:
+        site.customers(3)
+        seal_all(site.database)
+
+        assert scrape(site.server)[UNSEALED, ""] == 0
+
+    def test_it_is_the_oldest_of_all_companies(self, site: WebhookDeployment) -> None:
+        sealed = SealedLog(site.database)
+        assert scrape(site.server)[UNSEALED, ""] == 0
+
+        sealed.append()
+        site.customers(1)
+        at = max(sealed.value(ENTRIES, entry_id, "created_at") for entry_id in sealed.entry_ids())
+        with site.database.transaction() as session:
+            assert unsealed_entries.oldest_seconds(session, at + timedelta(seconds=90)) == 90
 
 
 class TestUnavailableDatabase:

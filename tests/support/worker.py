@@ -8,10 +8,12 @@ from app import logs
 from app.config import Settings
 from app.db import Database
 from app.delivery import process
+from app.delivery.sealer import Sealer
 from app.delivery.worker import Worker
 
 settings = Settings.from_environment()
 lease, deadline = (float(argument) for argument in sys.argv[1:])
 logs.configure(settings.log_level)
-worker = Worker(settings, Database(settings), lease=timedelta(seconds=lease), deadline_seconds=deadline)
-asyncio.run(process.work(worker))
+database = Database(settings)
+worker = Worker(settings, database, lease=timedelta(seconds=lease), deadline_seconds=deadline)
+asyncio.run(process.work(worker, Sealer(database)))
