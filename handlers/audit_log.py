@@ -4,9 +4,10 @@ from typing import Any
 
 from app.context import Context
 from app.schemas.audit import AUDIT_ENTRY
+from app.schemas.audit_seals import audit_seal
 from app.schemas.base import Json
 from app.schemas.times import load_times
-from app.services import audit
+from app.services import audit, audit_seals
 
 
 def list_audit_entries(ctx: Context, **query: Any) -> Json:
@@ -18,3 +19,8 @@ def list_audit_entries(ctx: Context, **query: Any) -> Json:
 def get_audit_entry(ctx: Context, entry_id: str) -> Json:
     """Return one entry."""
     return AUDIT_ENTRY.one(audit.get(ctx, entry_id))
+
+
+def get_audit_seal(ctx: Context) -> Json:
+    """Return the last seal of the audit log."""
+    return {"data": audit_seal(audit_seals.latest(ctx))}

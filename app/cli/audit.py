@@ -8,7 +8,9 @@ from app.cli import listing, options, output, runtime
 from app.context import ActorType
 from app.queries.listing import MAX_LIMIT
 from app.schemas.audit import AUDIT_ENTRY
+from app.schemas.audit_seals import audit_seal
 from app.services import audit as audit_log
+from app.services import audit_seals
 
 
 @click.group()
@@ -49,3 +51,17 @@ def list_all(slug: str, limit: int, as_json: bool, **filters: Any) -> None:
         rows = listing.rows(fetch, limit)
     columns = ["createdAt", "action", "actorType", "actorId", "entityType", "entityId"]
     output.listing(rows, limit, as_json=as_json, columns=columns, empty="No changes found.")
+
+
+@audit.command()
+@options.company
+@options.as_json
+def seal(slug: str, as_json: bool) -> None:
+    """Show the last seal of a company's audit log.
+
+    Keep it outside of this server. `distribu verify --company SLUG --seal HEX` proves later that the entries up to it
+    were neither changed nor removed. The fields are null, and empty in the table, until the first entry is sealed.
+    """
+    with runtime.company_context(slug) as ctx:
+        row = audit_seal(audit_seals.latest(ctx))
+    output.record(row, as_json=as_json)

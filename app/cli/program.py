@@ -22,8 +22,8 @@ from app import __version__
 from app.cli import INTERRUPTED, UNUSABLE
 
 COMMANDS = {  # name: (module of this package, summary); a test compares the summaries with those of the commands
-    "serve": ("serve", "Start the API server and a webhook worker."),
-    "worker": ("serve", "Start a webhook worker."),
+    "serve": ("serve", "Start the API server and a worker."),
+    "worker": ("serve", "Start a worker."),
     "db": ("db", "Create and upgrade the database."),
     "company": ("company", "Create, list and change companies."),
     "key": ("key", "Create, list, change and revoke API keys."),
@@ -35,7 +35,7 @@ COMMANDS = {  # name: (module of this package, summary); a test compares the sum
     "webhook": ("webhook", "Create, list, change, test and delete webhooks, and develop receivers."),
     "report": ("report", "Report on sales, customers and inventory."),
     "audit": ("audit", "Read the audit log."),
-    "verify": ("verify", "Check that stock, orders and events are consistent."),
+    "verify": ("verify", "Check that stock, orders, events and the audit log are consistent."),
     "demo": ("demo", "Create a demo company with sample data and an API key."),
     "openapi": ("openapi", "Print the OpenAPI document."),
 }

@@ -1,4 +1,4 @@
-"""`distribu serve` and `distribu worker`: start the API server and the webhook worker."""
+"""`distribu serve` and `distribu worker`: start the API server and the worker."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ LOG = getLogger(__name__)
 
 
 @click.command()
-@click.option("--no-worker", is_flag=True, help="Do not deliver webhooks. Run `distribu worker` to deliver them.")
+@click.option("--no-worker", is_flag=True, help="Start no worker. Run `distribu worker` elsewhere.")
 def serve(no_worker: bool) -> None:
-    """Start the API server and a webhook worker.
+    """Start the API server and a worker.
 
     The command runs until it receives SIGINT (Ctrl-C) or SIGTERM.
     """
@@ -29,7 +29,9 @@ def serve(no_worker: bool) -> None:
 
 @click.command()
 def worker() -> None:
-    """Start a webhook worker.
+    """Start a worker.
+
+    It delivers webhooks, and seals the audit log.
 
     The command runs until it receives SIGINT (Ctrl-C) or SIGTERM. Any number of workers can run at the same time, on
     any number of machines.

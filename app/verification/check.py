@@ -8,9 +8,9 @@ Ranges of two tables are combined with UNION ALL and GROUP BY and not with a joi
 statistics, which PostgreSQL does not have yet of a table that was just filled.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Column, ColumnElement
@@ -27,12 +27,16 @@ T = TypeVar("T")
 
 
 class Problem(NamedTuple):
-    """What is wrong with one row, and what to do. People know the row by its `label`, for example its sku."""
+    """What is wrong with one row, and what to do. People know the row by its `label`, for example its sku.
+
+    `separator` is between the row and the text: a space if both are one sentence.
+    """
 
     entity: str
     id: str
     label: str | None
     text: str
+    separator: str = ": "
 
 
 class Findings(NamedTuple):
@@ -47,6 +51,28 @@ class CountRow(Row):
     """The number of rows in a range."""
 
     number: int
+
+
+class CompanyRanges(Protocol):
+    """Ranges of the rows of a company, in the order in which they are checked."""
+
+    def of_company(self, ctx: Context) -> Iterator[IdRange]:
+        """Yield ranges that together include every row. The first begins at FIRST, and the last ends at LAST."""
+
+
+class AnyCheck(Protocol):
+    """A check: `Check` has one statement, and others have more to do. `Check` describes the attributes."""
+
+    name: str
+    subject: str
+    rule: str
+
+    @property
+    def ranges(self) -> CompanyRanges:
+        """Return the ranges of what is checked."""
+
+    def run(self, ctx: Context, ids: IdRange) -> Findings:
+        """Check the rows of a range."""
 
 
 class Check(Generic[RowT]):

@@ -1,11 +1,9 @@
 """Every check, in the order in which they run."""
 
-from typing import Any
+from app.verification import audit_chain, event_sequences, movements, order_amounts, order_movements, stock
+from app.verification.check import AnyCheck
 
-from app.verification import event_sequences, movements, order_amounts, order_movements, stock
-from app.verification.check import Check
-
-CHECKS: tuple[Check[Any], ...] = (
+CHECKS: tuple[AnyCheck, ...] = (
     stock.CHECK,
     movements.CHAIN,
     movements.DELETED_PRODUCTS,
@@ -15,4 +13,5 @@ CHECKS: tuple[Check[Any], ...] = (
     order_amounts.CHECK,
     event_sequences.GAPS,
     event_sequences.LAST_EVENTS,
+    audit_chain.CHECK,
 )

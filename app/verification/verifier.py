@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from app.context import Context
-from app.verification.check import Check, Findings, Problem
-from app.verification.ranges import IdRange, Ranges
+from app.verification.check import AnyCheck, CompanyRanges, Findings, Problem
+from app.verification.ranges import IdRange
 
-Checks = Sequence[Check[Any]]
+Checks = Sequence[AnyCheck]
 Transaction = Callable[[str], AbstractContextManager[Context]]  # opens one for the company with this id
 OnProgress = Callable[[int, int], None]  # called with the number of ranges that are done, and of all
 
@@ -37,7 +37,7 @@ class Result(NamedTuple):
 
 def groups(checks: Checks) -> Sequence[Checks]:
     """Return the checks in groups that share their ranges, in the order of the first check of each."""
-    found: dict[Ranges, list[Check[Any]]] = {}
+    found: dict[CompanyRanges, list[AnyCheck]] = {}
     for check in checks:
         found.setdefault(check.ranges, []).append(check)
     return list(found.values())

@@ -11,6 +11,7 @@ from app.services import audit
 from tests.cli.conftest import Command, entries
 from tests.support import factories
 from tests.support.factories import Tenant
+from tests.support.sealed_log import seal_all
 
 MEMBERS = ["action", "actorType", "actorId", "entityType", "entityId", "requestId", "createdAt", "metadata"]
 
@@ -109,3 +110,24 @@ class TestList:
         self, distribu: Command, shop: Tenant, options: tuple[str, ...], message: str
     ) -> None:
         assert message in distribu("audit", "list", "--company", shop.slug, *options).error
+
+
+class TestSeal:
+    def test_all_members_are_null_before_the_first_seal(self, distribu: Command, shop: Tenant) -> None:
+        seal = distribu("audit", "seal", "--company", shop.slug, "--json").json
+
+        assert seal == {"seal": None, "entryId": None, "entries": None, "sealedAt": None}
+
+    def test_prints_the_last_seal(self, distribu: Command, shop: Tenant, fresh_database: Database) -> None:
+        seal_all(fresh_database)
+
+        seal = distribu("audit", "seal", "--company", shop.slug, "--json").json
+        table = distribu("audit", "seal", "--company", shop.slug).out
+
+        assert (len(seal["seal"]), seal["entries"]) == (64, 2)
+        assert all(str(value) in table for value in seal.values())
+
+    def test_an_unknown_company_is_an_error(self, distribu: Command, shop: Tenant) -> None:
+        outcome = distribu("audit", "seal", "--company", "unknown")
+
+        assert (outcome.code, outcome.error) == (1, "Company 'unknown' not found.")

@@ -4,13 +4,17 @@ Every kind of problem is tested in tests/verification/.
 """
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from app.db import Database
+from app.services.audit_seals import ENTRIES
+from app.services.audit_seals import TABLE as SEALS
 from app.verification.checks import CHECKS
 from tests.cli.conftest import Command, dump
 from tests.support import factories
+from tests.support.sealed_log import ADVICE, SealedLog
 from tests.support.verified_shop import CORRECT, ORDERS, PRODUCTS, VerifiedShop
 
 
@@ -54,8 +58,8 @@ class TestVerify:
             "✗ 2 products: stock equals the ledger (problems: 2)",
             f"  {slug}: product WDG-001 ({verified.one}): stock is 42, its movements add up to 40.{CORRECT}",
         ]
-        assert lines[-2].startswith("✗ 5 orders, customers, products and webhooks: ")
-        assert lines[-1] == f"  {slug}: order {verified.first}: event_sequence is 1, but it has no events.{CORRECT}"
+        assert lines[-3].startswith("✗ 5 orders, customers, products and webhooks: ")
+        assert lines[-2] == f"  {slug}: order {verified.first}: event_sequence is 1, but it has no events.{CORRECT}"
         assert len(lines) == len(CHECKS) + 2
 
     def test_json_has_every_check_and_its_first_problem(self, distribu: Command, verified: VerifiedShop) -> None:
@@ -75,7 +79,7 @@ class TestVerify:
         checks = distribu("verify", "--json").json["checks"]
 
         assert {check["problems"] for check in checks} == {0}
-        assert [check["checked"] for check in checks] == [2, 8, 8, 8, 2, 6, 2, 0, 5]
+        assert [check["checked"] for check in checks] == [2, 8, 8, 8, 2, 6, 2, 0, 5, 2]
 
     def test_only_the_given_company_is_checked(self, distribu: Command, verified: VerifiedShop) -> None:
         other = VerifiedShop(verified.database)
@@ -119,3 +123,64 @@ class TestVerify:
         distribu("verify")
 
         assert dump(verified.database) == before
+
+
+class TestAuditLog:
+    def test_the_changed_entry_is_named(self, distribu: Command, fresh_database: Database) -> None:
+        log = SealedLog(fresh_database)
+        log.update(ENTRIES, log.ids[2], action="order.placed")
+
+        outcome = distribu("verify", "--company", log.tenant.slug)
+
+        assert outcome.code == 1
+        assert outcome.out.splitlines()[-2:] == [
+            "✗ 8 audit entries: the seals prove that they are unchanged (problems: 1)",
+            f"  {log.tenant.slug}: audit entry {log.ids[2]} was changed: it does not match its seal{ADVICE}",
+        ]
+
+    def test_json_names_it_too(self, distribu: Command, fresh_database: Database) -> None:
+        log = SealedLog(fresh_database)
+        log.delete(ENTRIES, log.ids[2])
+
+        *_, check = json.loads(distribu("verify", "--json").out)["checks"]
+
+        row = {"company": log.tenant.slug, "entity": "audit entry", "id": log.ids[2], "problem": f"was removed{ADVICE}"}
+        assert check == {"name": "auditChain", "checked": 7, "problems": 1, "first": row}
+
+    @pytest.mark.parametrize("spell", [str.lower, str.upper])
+    def test_a_kept_seal_is_found(
+        self, distribu: Command, fresh_database: Database, spell: Callable[[str], str]
+    ) -> None:
+        log = SealedLog(fresh_database)
+        kept = log.latest().hex()
+        log.append()
+        log.seal()
+
+        outcome = distribu("verify", "--company", log.tenant.slug, "--seal", spell(kept))
+
+        assert (outcome.code, outcome.out.splitlines()[-1]) == (0, "✓ 1 kept seal: the audit log contains it")
+
+    def test_a_removed_end_is_seen_with_a_kept_seal_only(self, distribu: Command, fresh_database: Database) -> None:
+        log = SealedLog(fresh_database)
+        kept = log.latest().hex()
+        log.delete(SEALS, *log.ids[5:])
+        log.delete(ENTRIES, *log.ids[5:])
+
+        assert distribu("verify", "--company", log.tenant.slug).code == 0
+        outcome = distribu("verify", "--company", log.tenant.slug, "--seal", kept)
+        assert outcome.code == 1
+        assert outcome.out.splitlines()[-2] == "✗ 1 kept seal: the audit log contains it (problems: 1)"
+        assert outcome.out.splitlines()[-1].startswith(f"  {log.tenant.slug}: seal {kept} is not in the audit log: ")
+
+    @pytest.mark.parametrize("seal", ["", "0" * 63, "0" * 65, "g" * 64])
+    def test_an_invalid_seal_is_an_error(self, distribu: Command, verified: VerifiedShop, seal: str) -> None:
+        outcome = distribu("verify", "--company", verified.tenant.slug, "--seal", seal)
+
+        assert outcome.code == 2
+        assert f"'{seal}' is not a seal. A seal has 64 hexadecimal digits." in outcome.err
+
+    def test_a_seal_needs_its_company(self, distribu: Command) -> None:
+        outcome = distribu("verify", "--seal", "0" * 64)
+
+        assert outcome.code == 2
+        assert "--seal needs --company: each company has its own seals." in outcome.err

@@ -35,6 +35,7 @@ PLACEHOLDERS = {
     "used": r'(?<="lastUsedAt":)(?:null|"[^"]+")',  # it is written in the background
     "user": r'(?<="createdBy":")(?!c[0-9a-z]{24}")[^"]+',
     "synced": r'(?<="syncedUntil":")[^"]+',
+    "seal": r'(?<="data":)\{"seal":[^}]+\}',  # the worker seals in the background
     "time": rf"\b{RECENT}-\d\d-\d\dT\d\d(?::|%3A)\d\d(?::|%3A)\d\d\.\d{{3}}Z",
     "day": rf"\b{RECENT}-\d\d-\d\d\b",
     "date": r"(?<=date: )\w+, .+ GMT",
@@ -54,7 +55,7 @@ PLACEHOLDERS = {
 NUMBERED = {"time", "day", "key", "secret", "id", "request", "port"}
 ANY_PLACEHOLDER = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in PLACEHOLDERS.items()))
 VARIABLE_LENGTH = re.compile(
-    "|".join(PLACEHOLDERS[kind] for kind in ("label", "used", "user", "milliseconds", "seconds", "version"))
+    "|".join(PLACEHOLDERS[kind] for kind in ("label", "used", "user", "seal", "milliseconds", "seconds", "version"))
 )
 
 

@@ -30,6 +30,7 @@ from tests.support import factories, waiting
 from tests.support.debian import program
 from tests.support.factories import Tenant
 from tests.support.receiver import Receiver
+from tests.support.sealed_log import SealedLog
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database, settings
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -223,6 +224,51 @@ class TestReadme:
     @pytest.mark.parametrize("target", sorted({*re.findall(r"`?make ([a-z]+)", README)}))
     def test_make_targets_exist(self, target: str) -> None:
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+class TestSealOfTheAuditLog:
+    """The commands and the sample of docs/deployment.md, section The seal of the audit log."""
+
+    SECTION = (
+        (ROOT / "docs/deployment.md").read_text().partition("## The seal of the audit log")[2].partition("\n## ")[0]
+    )
+
+    def test_the_commands_return_and_prove_the_seal(self, server: Server, database: Database, tmp_path: Path) -> None:
+        log = SealedLog(database)
+        command = f"{sys.executable} -m app.cli "
+        names = {"distribu ": command, "acme-foods": log.tenant.slug, "http://127.0.0.1:8000": server.url}
+        lines = [block.strip() for block in blocks(self.SECTION, "sh")]
+        for name, value in names.items():
+            lines = [line.replace(name, value) for line in lines]
+        environment = os.environ | server.environment | {"KEY": log.tenant.key, "SEAL": log.latest().hex()}
+
+        printed = [
+            subprocess.run(["sh", "-c", line], env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+            for line in lines
+        ]
+
+        assert json.loads(printed[0].stdout) == json.loads(printed[1].stdout)["data"]
+        assert json.loads(printed[0].stdout)["seal"] == log.latest().hex()
+        assert "✓ 1 kept seal" in printed[2].stdout
+
+    def test_the_sample_computes_the_seals_of_the_log_over_http(self, server: Server, database: Database) -> None:
+        log = SealedLog(database)
+        log.append(150)
+        log.seal()
+
+        headers = {"Authorization": f"Bearer {log.tenant.key}"}
+        entries: list[dict[str, Any]] = []
+        query: dict[str, str] | None = {"limit": "100"}
+        with httpx.Client(base_url=server.url + "/api/v1", headers=headers) as api:
+            while query is not None:
+                page = api.get("/audit-log", params=query).raise_for_status().json()
+                entries += page["data"]
+                cursor = page["pagination"]["nextCursor"]
+                query = {"limit": "100", "cursor": cursor} if cursor else None
+            seal = api.get("/audit-seal").raise_for_status().json()["data"]
+
+        computed = list(samples(self.SECTION)["seals"](reversed(entries)))
+        assert (len(computed), computed[-1], entries[0]["id"]) == (seal["entries"], seal["seal"], seal["entryId"])
 
 
 class TestWebhookPage:

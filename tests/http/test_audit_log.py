@@ -1,22 +1,26 @@
 """The audit log (contract, section 9.8), over HTTP on both databases."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from app.context import now
 from app.db import Database
+from app.schemas.times import parse_time
 from app.services import audit
 from models import Scope, new_id
 from tests.support import factories
 from tests.support.client import Client, Contract
 from tests.support.company import Company
 from tests.support.factories import Tenant
+from tests.support.sealed_log import seal_all
 from tests.support.servers import Server
 
 AT = datetime(2026, 4, 16, 14, 22, tzinfo=UTC)
-PATH = "/audit-log"
+PATH, SEAL_PATH = "/audit-log", "/audit-seal"
 DONE = {"since": "2026-04-16", "until": "2026-04-17"}  # the entries that a test inserts
 
 
@@ -48,6 +52,11 @@ class AuditLog(Company):
     def listed(self, **query: Any) -> list[dict[str, Any]]:
         """Return the first page of the entries that the filters select."""
         return list(self.client.get(PATH, params=query).raise_for_status().json()["data"])
+
+    def sealed(self) -> dict[str, Any]:
+        """Seal every entry; return what the operation returns."""
+        seal_all(self.database)
+        return dict(self.client.get(SEAL_PATH).raise_for_status().json()["data"])
 
     def ids(self, **query: Any) -> list[str]:
         """Return the ids of `listed`."""
@@ -239,3 +248,48 @@ class TestListAuditEntries:
             assert '"audit:read"' in error(refused, 403)
         for path in (PATH, f"{PATH}/{entry}"):
             assert anonymous.get(path, headers={"Authorization": f"Bearer {sufficient}"}).status_code == 200
+
+
+class TestGetAuditSeal:
+    def test_all_members_are_null_before_the_first_seal(self, log: AuditLog) -> None:
+        response = log.client.get(SEAL_PATH)
+
+        assert (response.status_code, "ETag" in response.headers) == (200, False)
+        assert response.json() == {"data": {"seal": None, "entryId": None, "entries": None, "sealedAt": None}}
+
+    def test_returns_the_last_seal(self, log: AuditLog) -> None:
+        before = now()
+        log.insert({}, {})
+        first, second = (log.sealed() for _ in range(2))
+        log.client.post("/customers", json={"email": "later@example.com"}).raise_for_status()
+        third = log.sealed()
+
+        newest = log.listed()[0]
+        assert first == second
+        assert re.fullmatch("[0-9a-f]{64}", first["seal"])
+        assert (first["entries"], third["entries"], third["entryId"]) == (4, 5, newest["id"])
+        assert first["seal"] != third["seal"]
+        assert before <= parse_time(first["sealedAt"]) <= parse_time(third["sealedAt"])
+
+    def test_each_company_has_its_own(
+        self, log: AuditLog, database: Database, server: Server, contract: Contract
+    ) -> None:
+        other = factories.tenant(database)
+
+        mine = log.sealed()
+        with Client(server.url, other.key, contract) as client:
+            theirs = client.get(SEAL_PATH).json()["data"]
+        assert (mine["entries"], theirs["entries"]) == (2, 2)
+        assert mine["seal"] != theirs["seal"]
+
+    def test_the_scope_is_required(self, log: AuditLog, server: Server, database: Database, contract: Contract) -> None:
+        others = [scope for scope in Scope if scope is not Scope.AUDIT_READ]
+        _, key = factories.api_key(database, log.tenant.company_id, scopes=others)
+
+        with Client(server.url, key, contract) as client:
+            response = client.get(SEAL_PATH)
+        assert response.status_code == 403
+        assert response.json()["error"] == 'Insufficient permissions. This key lacks the "audit:read" scope.'
+
+    def test_query_parameters_are_refused(self, log: AuditLog) -> None:
+        assert log.client.get(SEAL_PATH, params={"limit": 1}).status_code == 400
