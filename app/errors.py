@@ -17,6 +17,7 @@
         · ProductInUseError          app/services/product_deletion.py
         · WebhookLimitError, RotationLimitError    app/services/webhooks.py
         · ScopeTooWideError, ExpiryTooLateError, NetworkTooWideError, KeyLimitError    app/services/key_grants.py
+        · KeyNotActiveError          app/services/key_rotation.py
         · DestinationError           app/egress.py
         · IdempotencyKeyReusedError  app/http/idempotency.py
         · BulkRefusedError           app/schemas/errors.py

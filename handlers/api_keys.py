@@ -4,9 +4,9 @@ from typing import Any
 
 from app.context import Context
 from app.schemas import callers as schemas
-from app.schemas.api_keys import API_KEY_CREATE, api_key, api_key_with_plaintext
+from app.schemas.api_keys import API_KEY_CREATE, API_KEY_ROTATE, api_key, api_key_with_plaintext
 from app.schemas.base import Json, StatusResponse, created, envelope
-from app.services import callers, key_grants, keys
+from app.services import callers, key_grants, key_rotation, keys
 
 
 def get_me(ctx: Context) -> Json:
@@ -28,6 +28,12 @@ def get_api_key(ctx: Context, key_id: str) -> Json:
 def create_api_key(ctx: Context, body: Json) -> StatusResponse:
     """Create an API key and return it with its plaintext."""
     key, plaintext = key_grants.create(ctx, API_KEY_CREATE.load(body))
+    return created({"data": api_key_with_plaintext(key, plaintext, ctx.now)}, f"/api-keys/{key.id}")
+
+
+def rotate_api_key(ctx: Context, key_id: str, body: Json) -> StatusResponse:
+    """Replace an API key and return the new one with its plaintext."""
+    key, plaintext = key_rotation.rotate(ctx, key_id, API_KEY_ROTATE.load(body))
     return created({"data": api_key_with_plaintext(key, plaintext, ctx.now)}, f"/api-keys/{key.id}")
 
 

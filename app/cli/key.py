@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session
 
 from app import clock, context
 from app.cli import options, output, runtime
+from app.schemas.api_keys import ApiKeyRotate
 from app.schemas.base import Json, Schema, Timestamp
-from app.services import companies, keys
+from app.schemas.webhooks import DAY_SECONDS
+from app.services import companies, key_rotation, keys
 from models import ApiKey, Scope
 
 ALL = "all"
@@ -29,9 +31,12 @@ class KeySchema(Schema):
     status = fields.Function(lambda key: key.status(context.now()).value)
     rate_limit = fields.Function(lambda key: key.rate_limit and key.rate_limit.replace(" per 1 ", "/"))
     allowed_networks = fields.List(fields.String())
+    revoked_at = Timestamp()
+    replaced_by = fields.String()
 
 
-LISTED = KeySchema()
+SHOWN = KeySchema()
+LISTED = KeySchema(exclude=("revoked_at", "replaced_by"))
 CREATED = KeySchema(only=("id", "name", "prefix", "scopes", "expires_at"))
 REVOKED = KeySchema(only=("id", "name", "prefix", "status"))
 UPDATED = KeySchema(only=("id", "name", "prefix", "rate_limit"))
@@ -48,7 +53,7 @@ company = click.option(
 
 @click.group()
 def key() -> None:
-    """Create, list, change and revoke API keys."""
+    """Create, list, show, change, rotate and revoke API keys."""
 
 
 @key.command()
@@ -103,7 +108,8 @@ def create(  # noqa: PLR0917 - click passes by keyword
         created, plaintext = keys.create(
             ctx, name=name, scopes=allowed, expires_at=expires_at, rate_limit=rate_limit, allowed_networks=networks
         )
-    _show_created(created, plaintext, as_json=as_json)
+    message = f"Created the API key '{created.name}' with the scopes {', '.join(created.scopes)}."
+    _show_plaintext(created, plaintext, message, as_json=as_json)
 
 
 @key.command(name="list")
@@ -124,6 +130,43 @@ def list_all(slug: str, as_json: bool) -> None:
         columns=[*columns, "createdAt", "createdBy"],
         empty=empty,
     )
+
+
+@key.command()
+@identifier
+@company
+@options.as_json
+def show(identifier: str, slug: str | None, as_json: bool) -> None:
+    """Show one API key, without the key itself."""
+    with runtime.transaction() as session:
+        row = SHOWN.dump(keys.identified(session, identifier, _company_id(session, slug)))
+    output.record(row if as_json else _shown(row), as_json=as_json)
+
+
+@key.command()
+@identifier
+@company
+@click.option(
+    "--grace-seconds",
+    metavar="SECONDS",
+    type=options.Count(0, key_rotation.MAX_GRACE_SECONDS),
+    default=DAY_SECONDS,
+    show_default=True,
+    help=f"How long the old key stays valid, up to {key_rotation.MAX_GRACE_SECONDS}. 0 invalidates it now.",
+)
+@options.as_json
+def rotate(identifier: str, slug: str | None, grace_seconds: int, as_json: bool) -> None:
+    """Replace an API key.
+
+    The new key has the same name, scopes, networks, rate limit and expiry. It is printed once. The old key stays valid
+    for the grace period.
+    """
+    with runtime.transaction(write=True) as session:
+        old = keys.identified(session, identifier, _company_id(session, slug))
+        rotation = ApiKeyRotate(grace_seconds=grace_seconds)
+        ctx = keys.after_lock(runtime.context_for(session, old.company_id))
+        new, plaintext = key_rotation.replace(ctx, old, rotation)
+    _show_plaintext(new, plaintext, f"Replaced the API key {old.prefix}….", as_json=as_json)
 
 
 @key.command()
@@ -179,10 +222,10 @@ def _shown(row: Json) -> Json:
     return {**row, "rateLimit": row["rateLimit"] or options.DEFAULT_RATE_LIMIT}
 
 
-def _show_created(created: ApiKey, plaintext: str, *, as_json: bool) -> None:
+def _show_plaintext(created: ApiKey, plaintext: str, message: str, *, as_json: bool) -> None:
     if as_json:
         output.document({**CREATED.dump(created), "key": plaintext})
         return
-    output.note(f"Created the API key '{created.name}' with the scopes {', '.join(created.scopes)}.")
+    output.note(message)
     output.note("This is the only time the key is shown. Store it where no one else can read it:")
     output.text(plaintext)

@@ -11,7 +11,7 @@ from app import networks
 from app.queries.rows import Row
 from app.schemas.base import DraftSchema, Json, TrimmedText, row_schema
 from app.schemas.callers import caller_rate_limit
-from app.schemas.webhooks import Time
+from app.schemas.webhooks import DAY_SECONDS, Time
 from models import Scope, key_status
 
 
@@ -42,6 +42,13 @@ class ApiKeyCreate:
     allowed_networks: Sequence[str] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApiKeyRotate:
+    """The options of a rotation. `grace_seconds` is how long the replaced key stays valid."""
+
+    grace_seconds: int = DAY_SECONDS
+
+
 class Expiry(Time):
     """A time to the millisecond, as it is stored. Loading raises InvalidTimeError."""
 
@@ -66,8 +73,15 @@ class ApiKeyCreateSchema(DraftSchema[ApiKeyCreate]):
     allowed_networks = fields.List(Cidr())
 
 
+class ApiKeyRotateSchema(DraftSchema[ApiKeyRotate]):
+    """The body that rotates an API key."""
+
+    grace_seconds = fields.Integer()
+
+
 API_KEY = row_schema(ApiKeyRow)
 API_KEY_CREATE = ApiKeyCreateSchema()
+API_KEY_ROTATE = ApiKeyRotateSchema()
 
 
 def api_key(row: ApiKeyRow, now: datetime) -> Json:

@@ -80,10 +80,11 @@ def create(ctx: Context, draft: ApiKeyCreate) -> tuple[ApiKeyRow, str]:
 
     Raises InvalidParameterError for an expiry in the past, InactiveKeyError, and the refusals of this module.
     """
+    ctx.session.execute(webhooks.SELECT_COMPANY_FOR_UPDATE, {"own_id": ctx.company_id})
+    ctx, locked = lock_with_caller(ctx)
+    caller = locked[calling_key_id(ctx)]
     if draft.expires_at is not None and draft.expires_at <= ctx.now:
         raise InvalidParameterError("expiresAt", "expiresAt must be in the future", parent=BODY)
-    ctx.session.execute(webhooks.SELECT_COMPANY_FOR_UPDATE, {"own_id": ctx.company_id})
-    caller = lock_with_caller(ctx)[calling_key_id(ctx)]
     refuse([*excesses(caller, draft), *_excess_keys(ctx)])
     key, plaintext = keys.create(
         ctx,
@@ -101,16 +102,18 @@ def calling_key_id(ctx: Context) -> str:
     return ctx.key.id
 
 
-def lock_with_caller(ctx: Context, *key_ids: str) -> dict[str, ApiKey]:
-    """Lock keys of the company, and the calling key, until the transaction ends. Return those that exist by their ids.
+def lock_with_caller(ctx: Context, *key_ids: str) -> tuple[Context, dict[str, ApiKey]]:
+    """Lock keys of the company, and the calling key, until the transaction ends.
 
-    Raises InactiveKeyError if the calling key has been revoked, or has expired, since this process looked it up.
+    Return the context with the time at which they were locked, and those that exist by their ids. Raises
+    InactiveKeyError if the calling key has been revoked, or has expired, since this process looked it up.
     """
     parameters = tenant.params(ctx, ids=[calling_key_id(ctx), *key_ids])
     locked = {key.id: key for key in ctx.session.scalars(SELECT_FOR_UPDATE, parameters)}
+    ctx = keys.after_lock(ctx)
     if locked[calling_key_id(ctx)].status(ctx.now) is not KeyStatus.ACTIVE:
         raise InactiveKeyError
-    return locked
+    return ctx, locked
 
 
 def excesses(caller: ApiKey, granted: ApiKeyCreate | ApiKey) -> Iterator[RefusalError]:

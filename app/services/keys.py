@@ -8,11 +8,13 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.context import Actor, Context
 from app.errors import InvalidValueError, NotFoundError
 from app.queries import rows, tenant
@@ -138,6 +140,14 @@ def lock(ctx: Context, key_id: str) -> ApiKey:
     return key
 
 
+def after_lock(ctx: Context) -> Context:
+    """Return the context with the current time, for a decision about a key that has just been locked.
+
+    A request that waited for the lock began before the change that it waited for, at which the key may have ended.
+    """
+    return replace(ctx, now=max(ctx.now, clock.current_time(ctx.session)))
+
+
 def list_all(ctx: Context) -> Sequence[ApiKey]:
     """Return every key of the company, including revoked and expired keys, newest first."""
     statement = select(ApiKey).where(tenant.where(TABLE)).order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
@@ -151,7 +161,7 @@ def revoke(
 
     Raises NotFoundError if there is no such key, and InvalidValueError if several keys have the prefix.
     """
-    key = _identified(session, identifier, company_id)
+    key = identified(session, identifier, company_id)
     ctx = Context(session=session, actor=actor, company_id=key.company_id, request_id=new_id(now), now=now)
     revoke_key(ctx, key)
     return key
@@ -170,7 +180,7 @@ def set_rate_limit(
 
     A change to the same limit is not recorded. Raises the same errors as `revoke`.
     """
-    key = _identified(session, identifier, company_id)
+    key = identified(session, identifier, company_id)
     if key.rate_limit != rate_limit:
         ctx = Context(session=session, actor=actor, company_id=key.company_id, request_id=new_id(now), now=now)
         details = audit.changes({"rateLimit": key.rate_limit}, {"rateLimit": rate_limit})
@@ -180,8 +190,9 @@ def set_rate_limit(
 
 
 def revoke_key(ctx: Context, key: ApiKey) -> None:
-    """Revoke a key of the company. If it is revoked already, nothing is changed or recorded."""
+    """Revoke a key of the company, which is locked. If it is revoked already, nothing is changed or recorded."""
     if key.revoked_at is None:
+        ctx = after_lock(ctx)
         key.revoked_at = ctx.now
         note_change(ctx.session, key)
         audit.record(ctx, "api_key.revoked", "api_key", key.id, details(key))
@@ -197,7 +208,8 @@ def changed_digests(session: Session) -> frozenset[bytes]:
     return frozenset(session.info.get(CHANGED, ()))
 
 
-def _identified(session: Session, identifier: str, company_id: str | None) -> ApiKey:
+def identified(session: Session, identifier: str, company_id: str | None) -> ApiKey:
+    """Return the key with this id or prefix, locked until the transaction ends. Raises the same errors as `revoke`."""
     statement = select(ApiKey).where((ApiKey.id == identifier) | (ApiKey.prefix == identifier))
     if company_id is not None:
         statement = statement.where(ApiKey.company_id == company_id)

@@ -211,6 +211,99 @@ class TestUpdate:
         assert distribu(*command).error == "Key not found."
 
 
+class TestShow:
+    @pytest.mark.parametrize("by", ["prefix", "id"])
+    def test_prints_the_record(self, distribu: Command, shop: Tenant, by: str) -> None:
+        created = distribu(*create(shop, "--expires", "2100-01-01", "--network", "10.0.0.0/8", "--json")).json
+        (listed, _) = distribu("key", "list", "--company", shop.slug, "--json").json
+
+        shown = distribu("key", "show", created[by], "--json").json
+
+        assert shown == {**listed, "revokedAt": None, "replacedBy": None}
+        assert created["key"] not in distribu("key", "show", created[by]).out
+
+    def test_a_revoked_and_a_replaced_key_are_shown(self, distribu: Command, shop: Tenant) -> None:
+        revoked = distribu(*create(shop, "--json")).json["id"]
+        distribu("key", "revoke", revoked)
+        new = distribu("key", "rotate", shop.key_id, "--json").json["id"]
+
+        shown = [distribu("key", "show", key_id, "--json").json for key_id in (revoked, shop.key_id)]
+
+        assert TIME.fullmatch(shown[0]["revokedAt"])
+        assert (shown[0]["status"], shown[1]["replacedBy"]) == ("Revoked", new)
+
+    def test_an_unknown_key_and_one_of_another_company_are_not_found(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
+        other = factories.tenant(fresh_database)
+
+        assert distribu("key", "show", "dk_123456789").error == "Key not found."
+        assert distribu("key", "show", other.key_id, "--company", shop.slug).error == "Key not found."
+
+
+class TestRotate:
+    def test_json_has_the_record_and_a_working_key(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
+        options = ("--expires", "2100-01-01", "--rate-limit", "600/minute", "--network", "10.0.0.0/8")
+        old = distribu(*create(shop, *options, "--json")).json
+
+        new = distribu("key", "rotate", old["prefix"], "--grace-seconds", "60", "--json").json
+
+        assert list(new) == ["id", "name", "prefix", "scopes", "expiresAt", "key"]
+        assert new["id"] != old["id"]
+        assert new["prefix"] == new["key"][:12]
+        shown = [distribu("key", "show", key["id"], "--json").json for key in (new, old)]
+        same = ("name", "scopes", "rateLimit", "allowedNetworks")
+        assert [shown[0][name] for name in same] == [shown[1][name] for name in same]
+        assert (shown[0]["expiresAt"], shown[1]["replacedBy"]) == (old["expiresAt"], new["id"])
+        end = datetime.fromisoformat(shown[0]["createdAt"]) + timedelta(seconds=60)
+        assert datetime.fromisoformat(shown[1]["expiresAt"]) == end
+        with fresh_database.transaction() as session:
+            found = keys.find(session, keys.digest(new["key"]))
+        assert found is not None
+        assert found.id == new["id"]
+
+    def test_prints_the_key_once_with_a_message(self, distribu: Command, shop: Tenant) -> None:
+        outcome = distribu("key", "rotate", shop.key_id)
+
+        assert re.fullmatch(r"dk_[A-Za-z0-9_-]{43}\n", outcome.out)
+        assert outcome.err.startswith(f"Replaced the API key {shop.key[:12]}….")
+        assert outcome.out.strip() not in outcome.err
+
+    def test_is_audited_as_a_change_of_the_old_key(self, distribu: Command, shop: Tenant) -> None:
+        new = distribu("key", "rotate", shop.key_id, "--grace-seconds", "0", "--json").json
+
+        entry = entries(distribu, shop.slug)[0]
+        assert (entry["action"], entry["entityId"], entry["actorId"]) == (
+            "api_key.rotated",
+            shop.key_id,
+            getpass.getuser(),
+        )
+        assert entry["metadata"]["after"]["replacedBy"] == new["id"]
+        assert new["key"] not in str(entry)
+
+    def test_a_key_that_is_not_active_is_refused(self, distribu: Command, shop: Tenant) -> None:
+        distribu("key", "revoke", shop.key_id)
+
+        outcome = distribu("key", "rotate", shop.key_id)
+
+        assert outcome.error == "The API key is Revoked. Only an active key can be rotated."
+        assert outcome.code == 1
+
+    @pytest.mark.parametrize("seconds", ["-1", "604801", "soon"])
+    def test_an_invalid_grace_period_is_rejected(self, bare: Command, seconds: str) -> None:
+        assert bare("key", "rotate", "dk_123456789", "--grace-seconds", seconds).code == 2
+
+    def test_an_unknown_key_and_one_of_another_company_are_not_found(
+        self, distribu: Command, shop: Tenant, fresh_database: Database
+    ) -> None:
+        other = factories.tenant(fresh_database)
+
+        assert distribu("key", "rotate", "dk_123456789").error == "Key not found."
+        assert distribu("key", "rotate", other.key_id, "--company", shop.slug).error == "Key not found."
+
+
 class TestRevoke:
     @pytest.mark.parametrize("by", ["prefix", "id"])
     def test_prints_the_revoked_key(self, distribu: Command, shop: Tenant, by: str) -> None:

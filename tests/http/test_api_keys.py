@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from app import __version__
@@ -14,49 +13,18 @@ from app.schemas.base import timestamp
 from app.schemas.times import parse_time
 from app.services import companies
 from app.services.key_grants import MAX_ACTIVE_KEYS
-from models import ApiKey, AuditEntry, Scope, StoredResponse
+from models import ApiKey, Scope, StoredResponse
 from tests.support import factories
 from tests.support.client import Client, Contract, refusals
 from tests.support.factories import Tenant
+from tests.support.key_company import NEW, KeyCompany
 from tests.support.servers import Server
 
 Describe = Callable[..., dict[str, Any]]
 MILLISECOND = timedelta(milliseconds=1)
-NEW = {"name": "Web shop", "scopes": ["products:read"]}
 CONTROL = "name must not be empty, and must not contain control characters"
 CIDR = "must be a network in CIDR notation, such as 203.0.113.0/24"
 TIME = "expiresAt must be a date or a time in ISO 8601"
-
-
-class KeyCompany:
-    """A company, and requests with keys of it."""
-
-    def __init__(self, anonymous: Client, tenant: Tenant, database: Database) -> None:
-        self.anonymous, self.tenant, self.database = anonymous, tenant, database
-
-    def key(self, *scopes: Scope, **fields: Any) -> tuple[str, str]:
-        """Create a key, by default with every scope; return its id and its plaintext."""
-        return factories.api_key(self.database, self.tenant.company_id, scopes=scopes or tuple(Scope), **fields)
-
-    def send(self, method: str, path: str, key: str | None = None, **options: Any) -> httpx.Response:
-        """Send a request with a key, by default the one with every scope."""
-        headers = {"Authorization": f"Bearer {key or self.tenant.key}", **options.pop("headers", {})}
-        return self.anonymous.request(method, path, headers=headers, **options)
-
-    def create(self, caller: str | None = None, /, **fields: Any) -> httpx.Response:
-        """Create a key with another key."""
-        return self.send("POST", "/api-keys", caller, json={**NEW, **fields})
-
-    def data(self, response: httpx.Response) -> dict[str, Any]:
-        """Return the resource of a successful response."""
-        assert response.status_code < 300, response.text
-        return dict(response.json()["data"])
-
-    def audited(self, action: str) -> list[AuditEntry]:
-        """Return the entries of an action by API keys, oldest first."""
-        with self.database.transaction() as session:
-            entries = session.query(AuditEntry).filter_by(company_id=self.tenant.company_id, action=action)
-            return entries.filter_by(actor_type="API_KEY").order_by(AuditEntry.id).all()
 
 
 @pytest.fixture

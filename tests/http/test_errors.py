@@ -130,6 +130,11 @@ def create_a_key_too_many(company: ErrorSource) -> httpx.Response:
     return create_a_key(company, company.tenant.key)
 
 
+def rotate_a_revoked_key(company: ErrorSource) -> httpx.Response:
+    key_id, _ = factories.api_key(company.database, company.tenant.company_id, revoked_at=now())
+    return company.post(f"/api-keys/{key_id}/rotate")
+
+
 def sum_beyond_64_bits(company: ErrorSource) -> httpx.Response:
     factories.products(company.database, company.tenant.company_id, 1025, stock=2**53 - 1)
     return company.get("/reports/inventory")
@@ -175,6 +180,7 @@ PROVOCATIONS: dict[str, Callable[[ErrorSource], httpx.Response]] = {
     "expiry_too_late": lambda company: create_a_key(company, company.key(expires_at=now() + timedelta(hours=1))),
     "network_too_wide": lambda company: create_a_key(company, company.key(allowed_networks=["127.0.0.0/8"])),
     "key_limit_reached": create_a_key_too_many,
+    "key_not_active": rotate_a_revoked_key,
     "figures_too_large": sum_beyond_64_bits,
     "rate_limited": exceed_the_rate_limit,
     "bulk_refused": lambda company: company.post("/bulk/products", {"items": [{}]}, "bulk"),

@@ -164,7 +164,7 @@ def resources(client: Client, tenant: Tenant, database: Database) -> dict[str, s
         "deliveryId": _first(client, f"/webhooks/{webhook}/deliveries"),
         "eventId": _first(client, "/events"),
         "entryId": _first(client, "/audit-log"),
-        "keyId": factories.api_key(database, tenant.company_id)[0],
+        "keyId": factories.api_key(database, tenant.company_id, scopes=[Scope.KEYS_WRITE])[0],
         "callingKeyId": tenant.key_id,
     }
 

@@ -56,6 +56,11 @@ class SqliteStore:
         shutil.copy(self._template, file)  # with its permissions
         return f"sqlite:///{file}"
 
+    def files(self, database: Database) -> Iterator[Path]:
+        """Yield the file of a database, and its write-ahead log."""
+        assert database.file is not None
+        yield from self._directory.glob(database.file.name + "*")
+
     def drop(self, url: str) -> None:
         """Remove a database."""
         for file in self._directory.glob(Path(urlsplit(url).path).name + "*"):
@@ -128,6 +133,15 @@ class PostgresqlStore:
                 sa.text("SELECT pid FROM pg_stat_activity WHERE datname = :name"), {"name": name}
             )
             return set(process_ids)
+
+    def files(self, database: Database) -> Iterator[Path]:
+        """Yield the files of a database, of the write-ahead log, and of the log of the server."""
+        with database.transaction() as session:
+            number = session.scalar(sa.text("SELECT oid FROM pg_database WHERE datname = current_database()"))
+        self._execute("CHECKPOINT")
+        data = self._directory / "data"
+        for pattern in (f"base/{number}/*", "pg_wal/*", "log", "log/*"):
+            yield from (path for path in data.glob(pattern) if path.is_file())
 
     def drop(self, url: str) -> None:
         """Remove a database, and disconnect its clients."""
