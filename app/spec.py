@@ -90,7 +90,8 @@ def served(site_url: str) -> Document:
 def operations(document: Document) -> Iterator[Operation]:
     """Yield every operation of `document`.
 
-    Raises SpecError for an operation without an id, a tag, or a declaration of who may call it.
+    Raises SpecError for an operation without an id, a tag, or a declaration of who may call it, and for a secret in a
+    list.
     """
     for path, item in document["paths"].items():
         for method in METHODS:
@@ -165,6 +166,8 @@ def _secrets(document: Document, node: Document, path: tuple[str, ...]) -> Itera
     schema = resolve(document, node)
     if schema.get("x-secret"):
         yield path
+    if "items" in schema and any(_secrets(document, schema["items"], path)):
+        raise SpecError(f"An item of {'.'.join(path)} has x-secret, which only members of objects can have.")
     for part in schema.get("allOf", []):
         yield from _secrets(document, part, path)
     for name, member in schema.get("properties", {}).items():

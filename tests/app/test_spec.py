@@ -82,3 +82,22 @@ class TestOperations:
         message = start_error(changed(operationId="listNothing"), tmp_path)
 
         assert "The operation listNothing has no handler handlers.products.list_nothing" in message
+
+
+class TestSecrets:
+    def test_every_operation_that_shows_a_secret_says_where(self) -> None:
+        found = {operation.id: operation.secret_members for operation in spec.operations(spec.document())}
+
+        assert {name: members for name, members in found.items() if members} == {
+            "createApiKey": (("data", "key"),),
+            "rotateApiKey": (("data", "key"),),
+            "createWebhook": (("data", "secret"),),
+            "rotateWebhookSecret": (("data", "secret"),),
+        }
+
+    def test_a_secret_in_a_list_stops_the_start(self, tmp_path: Path) -> None:
+        document = changed()
+        product = document["components"]["schemas"]["Product"]
+        product["properties"]["sku"] = {**product["properties"]["sku"], "x-secret": True}
+
+        assert "An item of data.results has x-secret" in start_error(document, tmp_path)
