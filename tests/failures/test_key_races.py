@@ -126,3 +126,19 @@ def test_a_key_that_is_revoked_creates_none_afterwards(client: Client, database:
         assert len(made) == sum(response.status_code == 201 for response in created)
         assert ended is not None
         assert all(new.created_at <= ended for new in made)
+
+
+def test_no_request_after_a_revocation_is_accepted(client: Client, database: Database, tenant: Tenant) -> None:
+    """Not even if a lookup of the key was running when it was revoked."""
+    for _ in range(20):
+        key_id, key = factories.api_key(database, tenant.company_id)
+        call = as_key(client, key, "GET", "/me")  # the key is not cached yet
+
+        def revoke_and_call(path: str, call: partial[httpx.Response]) -> httpx.Response:
+            assert client.delete(path).status_code == 200
+            return call()
+
+        *_, last = waiting.concurrently(*[call] * 4, partial(revoke_and_call, f"/api-keys/{key_id}", call))
+
+        assert last.status_code == 401
+        assert call().status_code == 401

@@ -26,6 +26,7 @@ from app.schemas.reports import ReportRange
 from app.services import (
     audit,
     customers,
+    keys,
     movements,
     orders,
     price_writes,
@@ -36,7 +37,7 @@ from app.services import (
 )
 from app.services.price_plans import PriceWrite
 from app.services.product_plans import ProductWrite
-from models import CustomerStatus, MovementReason, OrderStatus
+from models import CustomerStatus, KeyStatus, MovementReason, OrderStatus
 from tests.support import factories
 
 ROWS = 20_000  # enough that PostgreSQL does not scan the whole table for a page
@@ -453,3 +454,35 @@ def test_an_inventory_report_takes_two_statements(fresh_database: Database) -> N
     tenant = factories.tenant(fresh_database)
 
     assert len(plans(fresh_database, tenant.company_id, inventory.build)) == 2
+
+
+def test_an_index_serves_the_keys_with_each_status(fresh_database: Database) -> None:
+    tenant = factories.tenant(fresh_database)
+    ends: Sequence[dict[str, Any]] = [{}, {"revoked_at": START}, {"expires_at": START}]
+    rows = [
+        {
+            "id": f"c{number:024}",
+            "company_id": tenant.company_id,
+            "name": "Key",
+            "prefix": f"dk_{number:09}",
+            "digest": number.to_bytes(32, "big"),
+            "scopes": [],
+            "created_at": START + number * MINUTE,
+            "created_by": "tester",
+            "revoked_at": None,
+            "expires_at": None,
+            **ends[number % 3],
+        }
+        for number in range(ROWS)
+    ]
+    with fresh_database.transaction(write=True) as session:
+        session.connection().execute(keys.TABLE.insert(), rows)
+    vacuum(fresh_database)
+
+    for status in (None, *KeyStatus):
+        for cursor in (None, f"c{ROWS // 2:024}"):
+            run = partial(run_page, keys.page, {"status": status, "cursor": cursor})
+            plan = plans(fresh_database, tenant.company_id, run)[-1]
+
+            assert is_indexed(plan, "api_keys"), plan
+            assert not is_sorted(plan), plan
