@@ -78,12 +78,10 @@ def _import(stream: BinaryIO, slug: str, csv: CsvOptions, *, clear_empty: bool) 
     with progress.bars() as bars:
         price_csv_file = _open(stream, csv, bars, clear_empty=clear_empty)
         rows = list(price_csv_file.rows())
-        if price_csv_file.errors:
-            raise RejectedFileError(price_csv_file.errors)
 
         def attempt() -> ImportResult:
             with runtime.company_context(slug, write=True) as ctx:
-                return price_importer.run(ctx, rows, progress.updating(bars))
+                return price_importer.run(ctx, rows, price_csv_file.errors, progress.updating(bars))
 
         return retrying(attempt)
 

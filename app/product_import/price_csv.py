@@ -24,16 +24,16 @@ COLUMNS = (*REQUIRED, "priceBreaks")
 
 
 class PriceRow(NamedTuple):
-    """A row of a file, and the line on which it starts."""
+    """A row of a file, and the line on which it starts. A name is None if its cell is invalid."""
 
     line: int
-    customer: CustomerKey
-    product: str  # its sku or id
-    draft: PriceOverrideUpsert
+    customer: CustomerKey | None
+    product: str | None  # its sku or id
+    draft: PriceOverrideUpsert | None  # None if any cell is invalid
 
 
 class PriceCsv:
-    """A CSV file of price overrides: its valid rows, and the errors of the others."""
+    """A CSV file of price overrides: its rows, and the errors of their cells."""
 
     def __init__(self, stream: IO[bytes], options: CsvOptions, *, clear_empty: bool) -> None:
         """Scan the seekable file. Raises RejectedFileError if it cannot be read as a table of prices.
@@ -63,13 +63,13 @@ class PriceCsv:
         return [f"Unknown columns were not imported: {quoted_list(ignored)}."] if ignored else []
 
     def rows(self) -> Iterator[PriceRow]:
-        """Yield each valid row, and collect the errors of the others in `errors`."""
+        """Yield each row that has cells, and collect the errors in `errors`."""
         self.errors.clear()
         for line, cells in self._table.rows():
-            error_count = len(self.errors)
-            values = self._parse(line, cells)
-            if len(self.errors) == error_count:
-                yield self._row(line, values)
+            if isinstance(cells, str):
+                self._add_error(line, cells)
+            else:
+                yield self._row(line, cells)
 
     def _detect_decimal_mark(self) -> DecimalMarkDetector:
         detector = DecimalMarkDetector()
@@ -85,10 +85,17 @@ class PriceCsv:
             if column is not None:
                 yield column, cell.strip()
 
-    def _parse(self, line: int, cells: Cells | str) -> dict[str, object]:
-        if isinstance(cells, str):
-            self._add_error(line, cells)
-            return {}
+    def _row(self, line: int, cells: Cells) -> PriceRow:
+        error_count = len(self.errors)
+        values = self._parse(line, cells)
+        return PriceRow(
+            line,
+            customer=_customer_key(str(values["customer"])) if "customer" in values else None,
+            product=str(values["product"]) if "product" in values else None,
+            draft=self._draft(values) if len(self.errors) == error_count else None,
+        )
+
+    def _parse(self, line: int, cells: Cells) -> dict[str, object]:
         values: dict[str, object] = {}
         for column, cell in self._known(cells):
             try:
@@ -97,19 +104,24 @@ class PriceCsv:
                 self._add_error(line, f"{column} {quoted(cell)} {error}" if cell else f"{column} {error}")
         return values
 
-    def _row(self, line: int, values: dict[str, object]) -> PriceRow:
-        customer, breaks = str(values["customer"]), values.get("priceBreaks", NOT_GIVEN)  # there may be no such column
-        key = CustomerKey("email", stored_email(customer)) if "@" in customer else CustomerKey("id", customer)
+    def _draft(self, values: dict[str, object]) -> PriceOverrideUpsert:
+        breaks = values.get("priceBreaks", NOT_GIVEN)  # there may be no such column
         price_breaks = self._empty_price_breaks if breaks is None else cast("tuple[PriceBreak, ...] | NotGiven", breaks)
-        draft = PriceOverrideUpsert(price=cast("Decimal", values["price"]), price_breaks=price_breaks)
-        return PriceRow(line, key, str(values["product"]), draft)
+        return PriceOverrideUpsert(price=cast("Decimal", values["price"]), price_breaks=price_breaks)
 
     def _add_error(self, line: int, error: str) -> None:
         self.errors.append(RowError(line=line, error=error))
 
 
+def _customer_key(text: str) -> CustomerKey:
+    return CustomerKey("email", stored_email(text)) if "@" in text else CustomerKey("id", text)
+
+
 def _parse_key(cell: str) -> str:
-    """Return an email, sku or id. Raises ValueError if it is empty."""
+    """Return an email, sku or id. Raises ValueError if it is empty or cannot be one."""
     if not cell:
         raise ValueError("is required")
-    return stored_code(formulas.unescape(cell))
+    key = stored_code(formulas.unescape(cell))
+    if product_cells.CONTROL.search(key):
+        raise ValueError("must not contain control characters")
+    return key

@@ -5,7 +5,7 @@ Not in this module: the database (`app/services/price_writes.py`).
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from app.errors import NotFoundError
 from app.schemas.base import given_or
@@ -20,6 +20,18 @@ class StoredPriceRow(PriceOverrideRow):
 
     id: str
     customer_id: str
+
+
+class PriceNames(Protocol):
+    """Whatever names a customer and a product."""
+
+    @property
+    def customer(self) -> CustomerKey:
+        """The key of the customer."""
+
+    @property
+    def product(self) -> ProductKey:
+        """The key of the product."""
 
 
 class PriceWrite(NamedTuple):

@@ -21,7 +21,7 @@ from app.schemas.customers import CustomerKey
 from app.schemas.prices import PriceOverrideUpsert
 from app.schemas.products import ProductKey
 from app.services import audit, prices, unique_values
-from app.services.price_plans import NamedResources, PricePlan, PriceWrite, StoredPriceRow, decide
+from app.services.price_plans import NamedResources, PriceNames, PricePlan, PriceWrite, StoredPriceRow, decide
 from app.services.prices import CUSTOMERS, PRODUCTS, TABLE, PriceKey, PriceTerms
 from models import new_id
 
@@ -94,7 +94,7 @@ def put(ctx: Context, customer_id: str, product_id: str, draft: PriceOverrideUps
     return written
 
 
-def load(ctx: Context, writes: Sequence[PriceWrite]) -> NamedResources:
+def load(ctx: Context, writes: Sequence[PriceNames]) -> NamedResources:
     """Return what the writes name. It locks the products against deletion, and the stored prices for a change."""
     customer_values = _values(CUSTOMER_KEYS, (write.customer for write in writes))
     customers = SELECT_CUSTOMERS.all(ctx.session, tenant.params(ctx, **customer_values))
