@@ -16,7 +16,7 @@ import pickle
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -61,6 +61,7 @@ class StoredRows:
 
     file: IO[bytes]
     count: int
+    errors: Sequence[RowError]  # of the cells of other rows
 
     def batches(self) -> Iterator[list[NumberedRow]]:
         """Yield the rows in the order of the file."""
@@ -85,9 +86,12 @@ def run(
     An empty cell leaves the field of the product unchanged or, with `clear_empty`, clears it. `on_wait` is called once
     if another import of the company has to finish first. Raises RejectedFileError if rows have errors.
     """
-    with _read(product_csv, clear_empty=clear_empty) as rows, _claimed(transactions, on_wait) as claim:
-        _stage(transactions, claim, rows, on_progress)
-        return _apply(transactions, claim)
+    with _read(product_csv, clear_empty=clear_empty) as rows:
+        if rows.errors:
+            return _preview(transactions, rows, lambda _: None)  # it raises, and does not wait for another import
+        with _claimed(transactions, on_wait) as claim:
+            _stage(transactions, claim, rows, on_progress)
+            return _apply(transactions, claim)
 
 
 def preview(
@@ -98,22 +102,25 @@ def preview(
     on_change: Callable[[ProductChange], None],
 ) -> ImportResult:
     """Call `on_change` with each change that an import would make. Nothing is written."""
-    result = ImportResult()
-    errors = list[RowError]()
     with _read(product_csv, clear_empty=clear_empty) as rows:
-        for batch in rows.batches():
-            with transactions() as ctx:
-                compared = comparison.compare_rows(ctx, batch)
-                errors += comparison.check(ctx, compared)
-            changes = [change for _, change in compared]
-            created = sum(change.existing is None for change in changes)
-            result.created += created
-            result.updated += len(changes) - created
-            result.unchanged += len(batch) - len(changes)
-            for change in changes:
-                on_change(change)
+        return _preview(transactions, rows, on_change)
+
+
+def _preview(transactions: Transactions, rows: StoredRows, on_change: Callable[[ProductChange], None]) -> ImportResult:
+    result, errors = ImportResult(), list(rows.errors)
+    for batch in rows.batches():
+        with transactions() as ctx:
+            compared = comparison.compare_rows(ctx, batch)
+            errors += comparison.check(ctx, compared)
+        changes = [change for _, change in compared]
+        created = sum(change.existing is None for change in changes)
+        result.created += created
+        result.updated += len(changes) - created
+        result.unchanged += len(batch) - len(changes)
+        for change in [] if rows.errors else changes:
+            on_change(change)
     if errors:
-        raise RejectedFileError(errors)
+        raise RejectedFileError(sorted(errors, key=lambda error: error.line))
     return result
 
 
@@ -136,9 +143,7 @@ def _read(product_csv: ProductCsv, *, clear_empty: bool) -> Iterator[StoredRows]
             resolve = partial(comparison.resolve_empty_cells, clear=clear_empty)
             pickle.dump([NumberedRow(row.line, resolve(row.fields)) for row in batch], file)
             count += len(batch)
-        if product_csv.errors:
-            raise RejectedFileError(product_csv.errors)
-        yield StoredRows(file=file, count=count)
+        yield StoredRows(file=file, count=count, errors=product_csv.errors)
 
 
 def _batches(rows: Iterable[NumberedRow]) -> Iterator[list[NumberedRow]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -254,6 +255,24 @@ class TestAdditionalColumns:
         assert count_rows(fresh_database) == 0
         assert indexed(fresh_database).keys() == {"W-1", None, stored_sku(fresh_database, other)}
 
+    def test_errors_of_cells_hide_no_other_error(self, fresh_database: Database, shop: Tenant) -> None:
+        factories.product(fresh_database, shop.company_id, sku="W-1", external_id="E-1", max_order_quantity=5)
+        content = "sku,name,price,externalId,minOrderQuantity\nA,New,1,E-1,\nB,New,free,E-2,\nW-1,Own,1,,6\n,,1,,\n"
+
+        changes = list[ProductChange]()
+        for act in (run, partial(preview, on_change=changes.append)):
+            with pytest.raises(RejectedFileError) as caught:
+                act(fresh_database, shop, content)
+            assert [(error.line, error.error) for error in caught.value.errors] == [
+                (2, "externalId 'E-1' already belongs to the product with the sku 'W-1'"),
+                (3, "price 'free' must be a number like 12.50"),
+                (4, "minOrderQuantity (6) must be at most maxOrderQuantity (5)"),
+                (5, "sku is required"),
+                (5, "name is required"),
+            ]
+        assert changes == []
+        assert count_rows(fresh_database) == 0
+
     def test_a_stock_has_a_maximum(self, fresh_database: Database, shop: Tenant) -> None:
         more = MAX_STOCK + 1
         factories.product(fresh_database, shop.company_id, sku="W-1", name="Widget")
@@ -481,10 +500,12 @@ def is_waiting(database: Database) -> bool:
         return bool(session.scalar(sa.text(query)))
 
 
-def preview(database: Database, shop: Tenant, content: str) -> ImportResult:
-    """Preview an import and ignore the changes."""
+def preview(
+    database: Database, shop: Tenant, content: str, on_change: Callable[[ProductChange], None] = lambda _: None
+) -> ImportResult:
+    """Preview an import. By default, ignore the changes."""
     product_csv = ProductCsv(io.BytesIO(content.encode()))
-    return importer.preview(factories.transactions(database, shop.company_id), product_csv, on_change=lambda _: None)
+    return importer.preview(factories.transactions(database, shop.company_id), product_csv, on_change=on_change)
 
 
 def stored_sku(database: Database, shop: Tenant) -> str | None:
