@@ -1,8 +1,10 @@
 """What the exports of products and of prices have in common: how they write a file."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -16,6 +18,16 @@ def check_output(file: Path, *, as_json: bool) -> None:
         raise click.UsageError("--json needs --output FILE.csv, because the CSV is written to standard output.")
 
 
+@contextmanager
+def _opened(file: Path) -> Iterator[IO[bytes]]:
+    """Open a file that is replaced at the end, or standard output. An OSError names it, not the temporary file."""
+    try:
+        with click.open_file(str(file), "wb", atomic=file != STANDARD_OUTPUT) as stream:
+            yield stream
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from error
+
+
 def write(chunks: Iterable[tuple[int, str]], file: Path, *, expected: int) -> int:
     """Write the parts of a file, each with its number of rows, and return the number of all rows.
 
@@ -23,7 +35,7 @@ def write(chunks: Iterable[tuple[int, str]], file: Path, *, expected: int) -> in
     """
     exported, has_file = 0, file != STANDARD_OUTPUT
     with (
-        click.open_file(str(file), "wb", atomic=has_file) as stream,
+        _opened(file) as stream,
         progress.bars(hidden=not has_file and sys.stdout.isatty()) as bars,
     ):
         task = bars.add_task("Exporting", total=expected)

@@ -14,6 +14,7 @@ from app.schemas.times import end_of_day, parse_time
 
 MAX_COUNT = 1_000_000_000
 MAX_QUANTITY = 1_000_000  # of an item of an order
+MAX_ORDER_ITEMS = 200
 MAX_INTEGER = 2**53 - 1  # the largest number of the document
 
 
@@ -77,7 +78,8 @@ class _Number(click.ParamType[Decimal]):
         """Read a decimal number in plain digits. The services decide which numbers they accept."""
         if not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,30})?", str(value)):
             self.fail(f"'{value}' is not a number like 12.50.", param, ctx)
-        return Decimal(value)
+        number = Decimal(value)
+        return number.copy_abs() if number.is_zero() else number  # -0 is 0
 
 
 class Count(click.ParamType[int]):
@@ -92,10 +94,9 @@ class Count(click.ParamType[int]):
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read a whole number within the range."""
-        try:
-            number = int(value)
-        except ValueError:
+        if not re.fullmatch(r"-?[0-9]{1,30}", str(value)):
             self.fail(f"'{value}' is not a whole number.", param, ctx)
+        number = int(value)
         if not self._least <= number <= self._most:
             self.fail(f"{number} is not between {self._least} and {self._most}.", param, ctx)
         return number

@@ -106,6 +106,8 @@ def preview(items: Sequence[tuple[str, int]], slug: str, customer: str, as_json:
 
     Nothing is stored or reserved. Prices are those of the customer.
     """
+    if len(items) > options.MAX_ORDER_ITEMS:
+        raise click.UsageError(f"An order has at most {options.MAX_ORDER_ITEMS} items. These are {len(items)}.")
     named = [OrderItemCreate(sku=sku, quantity=quantity) for sku, quantity in items]
     with runtime.company_context(slug) as ctx:
         found = customers.find(ctx, customer)

@@ -48,7 +48,8 @@ def parse(text: str, decimal: str) -> Decimal | None:
     if PATTERNS[decimal].fullmatch(text) is None:
         return None
     whole, mark, fraction = text.partition(decimal)
-    return Decimal(re.sub(r"[^0-9-]", "", whole) + (mark and f".{fraction}"))
+    number = Decimal(re.sub(r"[^0-9-]", "", whole) + (mark and f".{fraction}"))
+    return number.copy_abs() if number.is_zero() else number  # -0 is 0
 
 
 def split_currency(text: str) -> tuple[str, str]:

@@ -107,6 +107,7 @@ class TestUpdate:
         distribu("company", "update", shop.slug, "--tax-rate", "0.3", "--shipping", "1")
 
         assert distribu("company", "update", shop.slug, "--shipping", "0", "--json").json["taxRate"] == 0.3
+        assert '"taxRate": 0.0' in distribu("company", "update", shop.slug, "--tax-rate=-0", "--json").out
 
     def test_the_table_shows_all_decimals_of_a_rate(self, distribu: Command, shop: Tenant) -> None:
         outcome = distribu("company", "update", shop.slug, "--tax-rate", "0.081255", "--shipping", "9.5")

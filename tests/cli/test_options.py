@@ -46,6 +46,26 @@ class TestNumber:
         with pytest.raises(click.BadParameter, match="is not a number like"):
             options.NUMBER.convert(given, None, None)
 
+    @pytest.mark.parametrize("given", ["-0", "-0.00"])
+    def test_minus_zero_is_zero(self, given: str) -> None:
+        assert not options.NUMBER.convert(given, None, None).is_signed()
+
+
+class TestCount:
+    @pytest.mark.parametrize(("given", "expected"), [("0", 0), ("007", 7), ("10", 10), ("-3", -3)])
+    def test_is_a_whole_number(self, given: str, expected: int) -> None:
+        assert options.Count(-3, 10).convert(given, None, None) == expected
+
+    @pytest.mark.parametrize("given", ["", "x", "1.0", "1_0", " 1", "+1", "\uff11", "\u0663", "9" * 31])
+    def test_anything_else_is_rejected(self, given: str) -> None:
+        with pytest.raises(click.BadParameter, match="is not a whole number"):
+            options.Count(-3, 10).convert(given, None, None)
+
+    @pytest.mark.parametrize("given", ["-4", "11"])
+    def test_it_has_a_range(self, given: str) -> None:
+        with pytest.raises(click.BadParameter, match="is not between -3 and 10"):
+            options.Count(-3, 10).convert(given, None, None)
+
 
 class TestRateLimit:
     @pytest.mark.parametrize("given", ["600/minute", "600 per minute", "600/1minute"])

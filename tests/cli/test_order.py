@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app import spec
 from app.db import Database
 from app.schemas.order_previews import order_preview
 from app.schemas.orders import ORDER_CREATE, OrderStatusUpdate, order_detail, order_with_items
@@ -203,6 +204,7 @@ class TestPreview:
             ("W-1", "'W-1' is not a SKU and a quantity like WDG-1=12."),
             ("=1", "'=1' is not a SKU and a quantity like WDG-1=12."),
             ("W-1=x", "'x' is not a whole number."),
+            ("W-1=\uff11", "'\uff11' is not a whole number."),
             ("W-1=0", "0 is not between 1 and 1000000."),
             ("W-1=1000001", "1000001 is not between 1 and 1000000."),
         ],
@@ -212,6 +214,15 @@ class TestPreview:
 
         assert outcome.code == 2
         assert message in outcome.err
+
+    def test_it_has_as_many_items_as_an_order(self, distribu: Command, shop: Tenant, customer_id: str) -> None:
+        options = ["--company", shop.slug, "--customer", customer_id]
+        most = spec.document()["components"]["schemas"]["OrderCreate"]["properties"]["items"]["maxItems"]
+
+        assert distribu("order", "preview", *["W=1=1"] * most, *options).code == 0
+        outcome = distribu("order", "preview", *["W=1=1"] * (most + 1), *options)
+
+        assert (outcome.code, outcome.error) == (2, "An order has at most 200 items. These are 201.")
 
     def test_an_unknown_customer_is_rejected(self, distribu: Command, shop: Tenant) -> None:
         outcome = distribu("order", "preview", "W=1=1", "--company", shop.slug, "--customer", "unknown@example.com")

@@ -112,7 +112,7 @@ class TestImport:
             "anna@example.com,FLR,8.50,\n"
             ",FLR,free,\n"
             "anna@example.com,,-1.00,50=7;10=8\n"
-            "anna@example.com,FLR,1.0050,10\n"
+            "ben@example.com,FLR,1.0050,10\n"
         )
 
         assert [line for line, _ in found] == [3, 3, 4, 4, 4, 5, 5]
@@ -143,6 +143,47 @@ class TestImport:
             (5, "product 'NONE' does not exist"),
             (6, "line 2 already sets the price of this customer and product"),
         ]
+
+    def test_errors_of_cells_hide_no_other_error(self, files: Files) -> None:
+        found = files.errors(
+            "customer,product,price\n"
+            "none@example.com,NONE,8\n"
+            "anna@example.com,FLR,free\n"
+            "none@example.com,,8\n"
+            f"{files.anna},{files.flour},7\n"
+            ",NONE,-1\n"
+            "anna@example.com,FLR,8,7\n"
+            "ben@example.com,FLR,8\n"
+        )
+
+        assert found == [
+            (2, "customer 'none@example.com' does not exist"),
+            (2, "product 'NONE' does not exist"),
+            (3, "price 'free' must be a number like 12.50"),
+            (4, "product is required"),
+            (4, "customer 'none@example.com' does not exist"),
+            (5, "line 3 already sets the price of this customer and product"),
+            (6, "customer is required"),
+            (6, "price '-1' must be at least 0"),
+            (6, "product 'NONE' does not exist"),
+            (7, "there are 4 cells, but the header names 3 columns"),
+        ]
+
+    @pytest.mark.parametrize("character", ["\x00", "\x1b", "\x85"])
+    def test_names_with_control_characters_are_errors_of_their_line(self, files: Files, character: str) -> None:
+        found = files.errors(
+            f"customer,product,price\nanna{character}@example.com,FLR,8\n{files.ben},F{character}R,8\nx@x.xx,FLR,8\n"
+        )
+
+        assert found == [
+            (2, f"customer 'anna{character}@example.com' must not contain control characters"),
+            (3, f"product 'F{character}R' must not contain control characters"),
+            (4, "customer 'x@x.xx' does not exist"),
+        ]
+
+    def test_a_price_of_minus_zero_is_zero(self, files: Files) -> None:
+        assert files.run('customer,product,price,priceBreaks\nanna@example.com,FLR,-0.00,"2=-0"\n').code == 0
+        assert str(files.prices()) == str([("anna@example.com", files.flour, 0.0, [(2, 0.0)])])
 
     def test_a_file_without_a_required_column_is_rejected(self, files: Files) -> None:
         outcome = files.run("customer,price\nanna@example.com,8\n")
@@ -211,6 +252,11 @@ class TestExport:
         header, row = outcome.out.splitlines()
         assert header == '\ufeff"customer","product","price","priceBreaks"'
         assert row == '"anna@example.com","FLR",8.50,"10=8.00;50=7.50"'
+
+    def test_a_file_that_cannot_be_written_is_named(self, files: Files) -> None:
+        outcome = files.distribu("price", "export", "--company", files.shop.slug, "-o", "none/prices.csv")
+
+        assert (outcome.code, outcome.error) == (1, "none/prices.csv: No such file or directory.")
 
     def test_json_needs_a_file(self, files: Files) -> None:
         outcome = files.distribu("price", "export", "--company", files.shop.slug, "--json")
