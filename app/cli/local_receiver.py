@@ -109,7 +109,7 @@ class LocalReceiver(ThreadingTCPServer):
         self.server_close()
 
     def handle_error(self, *_: object) -> None:
-        """Report a bug to the command. That a client has disconnected is none."""
+        """Report a bug to the command. A client that disconnects is not one."""
         error = sys.exception()
         if not isinstance(error, OSError):
             self.queue.put(error)

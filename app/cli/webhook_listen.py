@@ -103,7 +103,7 @@ def allowed_ports(policy: EgressPolicy) -> list[int]:
         networks = [*(str(network) for network in policy.networks), "127.0.0.0/8"]
         missing.append(f"DISTRIBU_WEBHOOK_ALLOWED_NETWORKS={','.join(networks)}")
     if not ports:
-        ranges = [_range_text(ports) for ports in (*policy.ports, PREFERRED_PORTS)]
+        ranges = [_range_text(given) for given in (*policy.ports, PREFERRED_PORTS)]
         missing.append(f"DISTRIBU_WEBHOOK_ALLOWED_PORTS={','.join(ranges)}")
     if missing:
         raise StartError(NOT_ALLOWED.format(" and ".join(missing)))
@@ -170,7 +170,7 @@ def _delete(transactions: Transactions, webhook_id: str) -> None:
         with contextlib.suppress(NotFoundError), transactions(write=True) as ctx:
             webhooks.delete(ctx, webhook_id)
     except DatabaseUnavailableError as error:
-        output.warning(f"The temporary webhook {webhook_id} is not deleted; the next run deletes it. {error}")
+        output.warning(f"The temporary webhook {webhook_id} was not deleted. The next run deletes it. {error}")
 
 
 def _print_until_end(transactions: Transactions, listener: LocalReceiver, delivery: Json, *, as_json: bool) -> None:

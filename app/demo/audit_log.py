@@ -19,7 +19,7 @@ STEPS: Mapping[OrderStatus, tuple[OrderStatus, ...]] = {
 
 
 class OrderHistory(NamedTuple):
-    """What the audit log says about an order. `details` are those of the entry that it was placed."""
+    """What the audit log records of an order. `details` are those of the entry `order.placed`."""
 
     company_id: str
     order_id: str
@@ -30,7 +30,7 @@ class OrderHistory(NamedTuple):
 
 
 def entries(order: OrderHistory) -> Iterator[RowValues]:
-    """Yield the entries of an order: it was placed, and its status changed until it became the present one."""
+    """Yield the entries of an order: that it was placed, and each change of its status until the current one."""
     yield _entry(order, "order.placed", order.placed_at, order.details)
     before, steps = OrderStatus.SUBMITTED, STEPS[order.status]
     for number, status in enumerate(steps, 1):

@@ -39,7 +39,7 @@ def find(session: Session) -> Company | None:
 
 
 def create_company(session: Session, *, now: datetime, actor: Actor = SYSTEM) -> Company:
-    """Create the demo company as if it had existed for a year. The audit entry of this has the true time."""
+    """Create the demo company as if it had existed for a year. Its audit entry has the actual time."""
     company = companies.create(session, NAME, now=now, slug=SLUG, actor=actor)
     company.created_at = now - HISTORY
     return company

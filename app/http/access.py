@@ -24,7 +24,7 @@ class AccessMiddleware(HttpMiddleware):
     """Create the RequestState that the next middlewares complete. Record the request when it ends."""
 
     def __init__(self, app: ASGIApp, *, addresses: ClientAddresses) -> None:
-        """Initialize with what finds the addresses of clients, for the access log and everything that follows."""
+        """Initialize with what finds the address of a client, which later middlewares use too."""
         super().__init__(app)
         self._addresses = addresses
 

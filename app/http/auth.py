@@ -82,7 +82,8 @@ class KeyCache:
     async def find(self, plaintext: str, address: str | None) -> CallingKey | None:
         """Return the key with this plaintext, or None if it is not active.
 
-        If it may not be used from `address`, it is looked up, as a key that does not exist.
+        The caller decides whether it may be used from `address`. If not, the key is looked up even if it is cached:
+        refusing it must cost as much as refusing an unknown key.
         """
         digest = keys.digest(plaintext)
         cached = self._cached.get(digest)
@@ -92,7 +93,7 @@ class KeyCache:
         return found.calling_key if found is not None and found.is_active() else None
 
     def forget(self, digests: Iterable[bytes]) -> None:
-        """Look up keys again that were changed, also if a lookup is running. Any thread may call this."""
+        """Forget keys that were changed, also what a running lookup will find. Any thread may call this."""
         with self._lock:
             for digest in digests:
                 self._cached.pop(digest, None)
@@ -166,8 +167,8 @@ class AuthMiddleware(HttpMiddleware):
         await self.app(scope, receive, send)
 
     async def _admit(self, scope: Scope, state: RequestState, operation: Operation) -> None:
-        state.key = await self._keys.find(_plaintext(scope), state.address)
-        if state.key is None or not state.key.may_be_used_from(state.address):  # in the access log, with its id
+        state.key = await self._keys.find(_plaintext(scope), state.address)  # in the access log, even if it is refused
+        if state.key is None or not state.key.may_be_used_from(state.address):
             raise key_invalid()
         weight = self._max_weights.get(operation.id, 1)  # the body, which decides, has not been read
         quota = await self._limiter.hit(state.key.rate_limit, state.key.id, weight=weight)

@@ -81,7 +81,7 @@ def _normalized(value: Decimal | InvalidItemError) -> object:
 
 
 def without_secrets(body: bytes, members: Sequence[Sequence[str]]) -> bytes:
-    """Return the JSON of a response in which each of `members`, which are paths, is null if it is present."""
+    """Return the JSON of a response with null for each of `members`, which are paths. Absent ones stay absent."""
     if not members:
         return body
     content = orjson.loads(body)

@@ -115,10 +115,11 @@ def render(row: WebhookEventRow) -> Json:
 
 
 def _payload(event: NewEvent, event_id: str, sequence: int, time: str) -> str:
-    marker = {} if event.sample_of is None else {"test": True}
-    body = {"event": event.sent_type, "timestamp": time, "data": event.data, **marker, "id": event_id}
-    body["sequence"] = sequence
-    return orjson.dumps(body).decode()
+    """Return the JSON of an event. `sequence` is the last member, as `template` requires."""
+    body: Json = {"event": event.sent_type, "timestamp": time, "data": event.data}
+    if event.sample_of is not None:
+        body["test"] = True
+    return orjson.dumps({**body, "id": event_id, "sequence": sequence}).decode()
 
 
 def _order_summary(order: OrderRow) -> Json:

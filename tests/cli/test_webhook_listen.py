@@ -298,7 +298,7 @@ class TestListen:
             with held_write(development.server.database_url, "UPDATE webhooks SET updated_at = :now") as held:
                 assert listener.end() == 0
                 held.kill()
-            assert f"The temporary webhook {webhook.id} is not deleted" in listener.err.read_text()
+            assert f"The temporary webhook {webhook.id} was not deleted" in listener.err.read_text()
 
         with development.listening() as listener:
             assert listener.end() == 0
