@@ -14,10 +14,12 @@ from app.http import metrics
 from app.http.client_address import ClientAddresses
 from app.http.middleware import HttpMiddleware
 from app.http.request_state import STATE_KEY, RequestState
+from app.services import keys
 
 LOG = logging.getLogger("distribu.access")
 REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 MAX_LOGGED_PATH = 200
+KEY = re.compile(rf"({keys.PREFIX}[\w-]{{{keys.DISPLAYED_CHARACTERS - len(keys.PREFIX)}}})[\w-]+", re.ASCII)
 
 
 class AccessMiddleware(HttpMiddleware):
@@ -62,7 +64,7 @@ def _record(scope: Scope, state: RequestState, status: int) -> None:
     if LOG.isEnabledFor(logging.INFO):
         fields = {
             "method": scope["method"],
-            "path": scope["path"][:MAX_LOGGED_PATH],
+            "path": KEY.sub(r"\1…", scope["path"])[:MAX_LOGGED_PATH],  # a client may send a key instead of its id
             "status": status,
             "ms": round(seconds * 1000, 2),
             "operation": operation,

@@ -41,6 +41,8 @@ class SecretUser:
     def misuse(self) -> None:
         """Send the key where it does not belong, and requests that fail."""
         header = {"Authorization": f"Bearer {self.key}"}
+        self.http.get(f"/api-keys/{self.key}", headers=header)
+        self.http.get(f"/products?search={self.key}", headers=header)
         self.http.get("/products", headers={"Authorization": self.key})
         self.http.get("/products", headers={"Authorization": f"Bearer {self.key}x"})
         self.http.post("/api-keys", json={"key": self.key, "name": 1, "scopes": [self.key]}, headers=header)
