@@ -1,4 +1,4 @@
-"""Rotation of API keys: a new key with the same properties replaces one, which remains valid for a while (section 9.6).
+"""Rotation of API keys: a new key replaces one, which remains valid for a grace period (contract, section 9.6).
 
 Not in this module: what a key may grant to another one (`app/services/key_grants.py`).
 """
