@@ -431,6 +431,22 @@ class TestErrorPage:
         assert listed == in_source
 
 
+class TestAuditEntry:
+    def test_the_document_lists_exactly_the_actions_of_the_source(self) -> None:
+        """Every dotted name in the services is an action. Imports and the demo company record two more."""
+        in_services = {
+            action
+            for file in (ROOT / "app/services").glob("*.py")
+            for action in re.findall(r'"([a-z_]+\.[a-z_]+)"', file.read_text())
+        }
+        description = spec.document()["components"]["schemas"]["AuditEntry"]["properties"]["action"]["description"]
+
+        assert set(re.findall(r"`([a-z_]+\.[a-z_]+)`", description)) == in_services | {
+            "product.imported",
+            "demo.orders_added",
+        }, "Update the list in openapi/components/schemas/AuditEntry.yaml."
+
+
 class TestSettingsExample:
     def test_explains_every_setting_with_its_default(self) -> None:
         text = (ROOT / ".env.example").read_text()
