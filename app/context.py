@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app import networks
 from app.egress import EgressPolicy
 from app.networks import Network
+from app.preconditions import NO_PRECONDITION, Precondition
 from models.base import MILLISECOND
 
 
@@ -64,6 +65,7 @@ class Context:
     egress_policy: EgressPolicy = field(default_factory=EgressPolicy)  # where webhooks may go
     address: str | None = None  # where the request came from; None on the command line
     key: CallingKey | None = None  # None on the command line and in background work
+    precondition: Precondition = NO_PRECONDITION  # of the resource that the request writes
 
 
 class Transactions(Protocol):

@@ -69,12 +69,12 @@ class Database:
             synchronous = settings.sqlite_synchronous
             self.readers, self.writers = SQLITE_READERS, SQLITE_WRITERS
             self._writer = _sqlite(self.url, synchronous, "BEGIN IMMEDIATE", pool_size=self.writers)
-            self._reader = _sqlite(self.url, synchronous, "BEGIN", pool_size=self.readers + SPARE_CONNECTIONS)
+            self.reader = _sqlite(self.url, synchronous, "BEGIN", pool_size=self.readers + SPARE_CONNECTIONS)
             probe = _sqlite(self.url, synchronous, "BEGIN IMMEDIATE", pool_size=1, busy_seconds=0)
             self._clock: clock.Clock = clock.SqliteClock(Path(self.url.database or ""), probe)
         else:
             self.readers, self.writers = POSTGRESQL_READERS, POSTGRESQL_WRITERS
-            self._writer = self._reader = _postgresql(self.url)
+            self._writer = self.reader = _postgresql(self.url)
             self._clock = clock.PostgresqlClock()
 
     @property
@@ -94,7 +94,7 @@ class Database:
         A transaction that writes has begun, and `clock.time_of` is its time. Raises DatabaseUnavailableError when the
         database is unavailable, or busy for longer than BUSY_SECONDS.
         """
-        engine, info = self._writer if write else self._reader, {clock.CLOCK: self._clock}
+        engine, info = self._writer if write else self.reader, {clock.CLOCK: self._clock}
         with unavailability(), Session(engine, expire_on_commit=False, info=info) as session:
             if write:
                 session.info[clock.STARTED_AT] = self._clock.start_write(session.connection())
@@ -129,7 +129,7 @@ class Database:
     def dispose(self) -> None:
         """Close every idle connection."""
         self._writer.dispose()
-        self._reader.dispose()
+        self.reader.dispose()
         self._clock.dispose()
 
 

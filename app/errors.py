@@ -6,6 +6,7 @@
         · InvalidCursorError
         · InvalidTimeError
       + InvalidItemError             app/schemas/errors.py, the 400 of an item
+      + PreconditionFailedError      412, app/preconditions.py
       + RefusalError                 422, each class with its code
         · CustomerNotFoundError, CustomerBlockedError, EmailTakenError
         · ProductNotFoundError, ProductInactiveError, InsufficientStockError, OrderTotalError

@@ -4,9 +4,11 @@ from typing import Any
 
 from app.context import Context
 from app.schemas import callers as schemas
-from app.schemas.api_keys import API_KEY_CREATE, API_KEY_ROTATE, api_key, api_key_with_plaintext
-from app.schemas.base import Json, StatusResponse, created, envelope
+from app.schemas.api_keys import API_KEY_CREATE, API_KEY_ROTATE, api_key, api_key_response, plaintext_response
+from app.schemas.base import Json, StatusResponse, envelope
+from app.schemas.responses import created
 from app.services import callers, key_grants, key_rotation, keys
+from app.services.versions import versioned
 
 
 def get_me(ctx: Context) -> Json:
@@ -20,24 +22,25 @@ def list_api_keys(ctx: Context, **query: Any) -> Json:
     return envelope([api_key(row, ctx.now) for row in page.rows], page.next_cursor)
 
 
-def get_api_key(ctx: Context, key_id: str) -> Json:
+@versioned(keys.VERSION, id="key_id")
+def get_api_key(ctx: Context, key_id: str) -> StatusResponse:
     """Return one API key."""
-    return {"data": api_key(keys.get(ctx, key_id), ctx.now)}
+    return api_key_response(keys.get(ctx, key_id), ctx.now)
 
 
 def create_api_key(ctx: Context, body: Json) -> StatusResponse:
     """Create an API key and return it with its plaintext."""
     key, plaintext = key_grants.create(ctx, API_KEY_CREATE.load(body))
-    return created({"data": api_key_with_plaintext(key, plaintext, ctx.now)}, f"/api-keys/{key.id}")
+    return created(plaintext_response(key, plaintext, ctx.now), f"/api-keys/{key.id}")
 
 
 def rotate_api_key(ctx: Context, key_id: str, body: Json) -> StatusResponse:
     """Replace an API key and return the new one with its plaintext."""
     key, plaintext = key_rotation.rotate(ctx, key_id, API_KEY_ROTATE.load(body))
-    return created({"data": api_key_with_plaintext(key, plaintext, ctx.now)}, f"/api-keys/{key.id}")
+    return created(plaintext_response(key, plaintext, ctx.now), f"/api-keys/{key.id}")
 
 
-def revoke_api_key(ctx: Context, key_id: str) -> Json:
+def revoke_api_key(ctx: Context, key_id: str) -> StatusResponse:
     """Revoke an API key and return it."""
     keys.revoke_key(ctx, keys.lock(ctx, key_id))
-    return {"data": api_key(keys.get(ctx, key_id), ctx.now)}
+    return api_key_response(keys.get(ctx, key_id), ctx.now)

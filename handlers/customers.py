@@ -3,10 +3,12 @@
 from typing import Any
 
 from app.context import Context
-from app.schemas.base import Json, StatusResponse, created
+from app.schemas.base import Json, StatusResponse
 from app.schemas.customers import CUSTOMER, CUSTOMER_CREATE, CUSTOMER_UPDATE
+from app.schemas.responses import created
 from app.schemas.times import load_times
 from app.services import customers
+from app.services.versions import Version, versioned
 
 
 def list_customers(ctx: Context, **query: Any) -> Json:
@@ -15,7 +17,8 @@ def list_customers(ctx: Context, **query: Any) -> Json:
     return CUSTOMER.page(page.rows, page.next_cursor, page.synced_until)
 
 
-def get_customer(ctx: Context, customer_id: str) -> Json:
+@versioned(Version.of(CUSTOMER, customers.SELECT_ONE), id="customer_id")
+def get_customer(ctx: Context, customer_id: str) -> StatusResponse:
     """Return one customer."""
     return CUSTOMER.one(customers.get(ctx, customer_id))
 
@@ -26,6 +29,6 @@ def create_customer(ctx: Context, body: Json) -> StatusResponse:
     return created(CUSTOMER.one(customer), f"/customers/{customer.id}")
 
 
-def update_customer(ctx: Context, customer_id: str, body: Json) -> Json:
+def update_customer(ctx: Context, customer_id: str, body: Json) -> StatusResponse:
     """Update a customer and return it."""
     return CUSTOMER.one(customers.update(ctx, customer_id, CUSTOMER_UPDATE.load(body)))

@@ -4,9 +4,10 @@ from typing import Any
 
 from app.context import Context
 from app.schemas import events as payloads
-from app.schemas.base import Json, envelope
+from app.schemas.base import Json, StatusResponse, envelope
 from app.schemas.times import load_times
 from app.services import events
+from app.services.versions import Version, versioned
 
 
 def list_events(ctx: Context, **query: Any) -> Json:
@@ -15,6 +16,7 @@ def list_events(ctx: Context, **query: Any) -> Json:
     return envelope([payloads.render(event) for event in found.rows], found.next_cursor)
 
 
-def get_event(ctx: Context, event_id: str) -> Json:
+@versioned(Version.of(payloads.EVENT, events.SELECT_ONE), id="event_id")
+def get_event(ctx: Context, event_id: str) -> StatusResponse:
     """Return one event."""
-    return {"data": payloads.render(events.get(ctx, event_id))}
+    return payloads.event_response(events.get(ctx, event_id))

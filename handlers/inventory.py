@@ -3,10 +3,12 @@
 from typing import Any
 
 from app.context import Context
-from app.schemas.base import Json, StatusResponse, created
+from app.schemas.base import Json, StatusResponse
 from app.schemas.inventory import INVENTORY_ADJUSTMENT_CREATE, INVENTORY_MOVEMENT
+from app.schemas.responses import created
 from app.schemas.times import load_times
 from app.services import adjustments, movements, products
+from app.services.versions import Version, versioned
 
 
 def list_inventory_movements(ctx: Context, **query: Any) -> Json:
@@ -22,7 +24,8 @@ def list_product_inventory_movements(ctx: Context, product_id: str, **query: Any
     return INVENTORY_MOVEMENT.page(page.rows, page.next_cursor)
 
 
-def get_inventory_movement(ctx: Context, movement_id: str) -> Json:
+@versioned(Version.of(INVENTORY_MOVEMENT, movements.SELECT_ONE), id="movement_id")
+def get_inventory_movement(ctx: Context, movement_id: str) -> StatusResponse:
     """Return one movement."""
     return INVENTORY_MOVEMENT.one(movements.get(ctx, movement_id))
 

@@ -3,11 +3,13 @@
 from typing import Any
 
 from app.context import Context
-from app.schemas.base import Json, StatusResponse, created, envelope
+from app.schemas.base import Json, StatusResponse, envelope
 from app.schemas.order_previews import order_preview
-from app.schemas.orders import ORDER_CREATE, ORDER_STATUS_UPDATE, order_detail, order_with_items
+from app.schemas.orders import ORDER_CREATE, ORDER_STATUS_UPDATE, order_response, order_with_items
+from app.schemas.responses import created
 from app.schemas.times import load_times
 from app.services import order_previews, orders
+from app.services.versions import versioned
 
 
 def list_orders(ctx: Context, **query: Any) -> Json:
@@ -17,15 +19,16 @@ def list_orders(ctx: Context, **query: Any) -> Json:
     return envelope(data, found.page.next_cursor, found.page.synced_until)
 
 
-def get_order(ctx: Context, order_id: str) -> Json:
+@versioned(orders.VERSION, id="order_id")
+def get_order(ctx: Context, order_id: str) -> StatusResponse:
     """Return one order."""
-    return {"data": order_detail(*orders.get(ctx, order_id))}
+    return order_response(*orders.get(ctx, order_id))
 
 
 def create_order(ctx: Context, body: Json) -> StatusResponse:
     """Place an order and return it."""
     order, items = orders.place(ctx, ORDER_CREATE.load(body))
-    return created({"data": order_detail(order, items)}, f"/orders/{order.id}")
+    return created(order_response(order, items), f"/orders/{order.id}")
 
 
 def preview_order(ctx: Context, body: Json) -> Json:
@@ -33,6 +36,6 @@ def preview_order(ctx: Context, body: Json) -> Json:
     return {"data": order_preview(order_previews.preview(ctx, ORDER_CREATE.load(body)))}
 
 
-def update_order_status(ctx: Context, order_id: str, body: Json) -> Json:
+def update_order_status(ctx: Context, order_id: str, body: Json) -> StatusResponse:
     """Change the status of an order and return it."""
-    return {"data": order_detail(*orders.change_status(ctx, order_id, ORDER_STATUS_UPDATE.load(body)))}
+    return order_response(*orders.change_status(ctx, order_id, ORDER_STATUS_UPDATE.load(body)))

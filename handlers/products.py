@@ -3,10 +3,12 @@
 from typing import Any
 
 from app.context import Context
-from app.schemas.base import Json, StatusResponse, created
+from app.schemas.base import Json, StatusResponse
 from app.schemas.products import PRODUCT, PRODUCT_CREATE, PRODUCT_UPDATE, PRODUCT_UPSERT, upsert_key
+from app.schemas.responses import created
 from app.schemas.times import load_times
 from app.services import product_deletion, product_writes, products
+from app.services.versions import Version, versioned
 
 
 def list_products(ctx: Context, **query: Any) -> Json:
@@ -15,7 +17,8 @@ def list_products(ctx: Context, **query: Any) -> Json:
     return PRODUCT.page(page.rows, page.next_cursor, page.synced_until)
 
 
-def get_product(ctx: Context, product_id: str) -> Json:
+@versioned(Version.of(PRODUCT, products.SELECT_ONE), id="product_id")
+def get_product(ctx: Context, product_id: str) -> StatusResponse:
     """Return one product."""
     return PRODUCT.one(products.get(ctx, product_id))
 
@@ -26,9 +29,7 @@ def create_product(ctx: Context, body: Json) -> StatusResponse:
     return created(PRODUCT.one(product), f"/products/{product.id}")
 
 
-def upsert_product(
-    ctx: Context, body: Json, sku: str | None = None, external_id: str | None = None
-) -> Json | StatusResponse:
+def upsert_product(ctx: Context, body: Json, sku: str | None = None, external_id: str | None = None) -> StatusResponse:
     """Create or update the product with an sku or external id, and return it."""
     draft = PRODUCT_UPSERT.load(body)
     product, is_new = product_writes.upsert(ctx, upsert_key(sku, external_id, draft), draft)
@@ -36,7 +37,7 @@ def upsert_product(
     return created(response, f"/products/{product.id}") if is_new else response
 
 
-def update_product(ctx: Context, product_id: str, body: Json) -> Json:
+def update_product(ctx: Context, product_id: str, body: Json) -> StatusResponse:
     """Update a product and return it."""
     return PRODUCT.one(product_writes.update(ctx, product_id, PRODUCT_UPDATE.load(body)))
 

@@ -3,17 +3,21 @@
 from typing import Any
 
 from app.context import Context
-from app.schemas.base import Json, StatusResponse, accepted, created, envelope
+from app.schemas.base import Json, StatusResponse, envelope
+from app.schemas.responses import accepted, created
 from app.schemas.webhooks import (
+    DELIVERY,
     WEBHOOK,
     WEBHOOK_CREATE,
     WEBHOOK_RECOVER,
     WEBHOOK_SECRET_ROTATE,
     WEBHOOK_UPDATE,
+    delivery_response,
+    secret_response,
     webhook_delivery,
-    webhook_with_secret,
 )
 from app.services import deliveries, events, webhooks
+from app.services.versions import Version, versioned
 
 
 def list_webhooks(ctx: Context) -> Json:
@@ -21,7 +25,8 @@ def list_webhooks(ctx: Context) -> Json:
     return envelope([WEBHOOK.render(webhook) for webhook in webhooks.list_all(ctx)], None)
 
 
-def get_webhook(ctx: Context, webhook_id: str) -> Json:
+@versioned(Version.of(WEBHOOK, webhooks.SELECT_ONE), id="webhook_id")
+def get_webhook(ctx: Context, webhook_id: str) -> StatusResponse:
     """Return one webhook."""
     return WEBHOOK.one(webhooks.get(ctx, webhook_id))
 
@@ -29,10 +34,10 @@ def get_webhook(ctx: Context, webhook_id: str) -> Json:
 def create_webhook(ctx: Context, body: Json) -> StatusResponse:
     """Create a webhook and return it with its secret."""
     webhook = webhooks.create(ctx, WEBHOOK_CREATE.load(body))
-    return created({"data": webhook_with_secret(webhook)}, f"/webhooks/{webhook.id}")
+    return created(secret_response(webhook), f"/webhooks/{webhook.id}")
 
 
-def update_webhook(ctx: Context, webhook_id: str, body: Json) -> Json:
+def update_webhook(ctx: Context, webhook_id: str, body: Json) -> StatusResponse:
     """Update a webhook and return it."""
     return WEBHOOK.one(webhooks.update(ctx, webhook_id, WEBHOOK_UPDATE.load(body)))
 
@@ -43,21 +48,21 @@ def delete_webhook(ctx: Context, webhook_id: str) -> Json:
     return {"data": {"id": webhook_id, "deleted": True}}
 
 
-def rotate_webhook_secret(ctx: Context, webhook_id: str, body: Json) -> Json:
+def rotate_webhook_secret(ctx: Context, webhook_id: str, body: Json) -> StatusResponse:
     """Rotate the secret of a webhook and return both."""
     webhook = webhooks.rotate_secret(ctx, webhook_id, WEBHOOK_SECRET_ROTATE.load(body))
-    return {"data": webhook_with_secret(webhook)}
+    return secret_response(webhook)
 
 
 def test_webhook(ctx: Context, webhook_id: str) -> StatusResponse:
     """Queue a test event and return its delivery."""
-    return accepted({"data": webhook_delivery(events.test(ctx, webhook_id))})
+    return accepted(delivery_response(events.test(ctx, webhook_id)))
 
 
 def recover_webhook(ctx: Context, webhook_id: str, body: Json) -> StatusResponse:
     """Queue missed events and return how many."""
     result = deliveries.recover(ctx, webhook_id, WEBHOOK_RECOVER.load(body))
-    return accepted({"data": {"count": result.count, "hasMore": result.has_more}})
+    return accepted(({"data": {"count": result.count, "hasMore": result.has_more}}, 200, {}))
 
 
 def list_webhook_deliveries(ctx: Context, webhook_id: str, **query: Any) -> Json:
@@ -66,11 +71,12 @@ def list_webhook_deliveries(ctx: Context, webhook_id: str, **query: Any) -> Json
     return envelope([webhook_delivery(row) for row in found.rows], found.next_cursor)
 
 
-def get_webhook_delivery(ctx: Context, webhook_id: str, delivery_id: str) -> Json:
+@versioned(Version.of(DELIVERY, deliveries.SELECT_ONE), webhook_id="webhook_id", id="delivery_id")
+def get_webhook_delivery(ctx: Context, webhook_id: str, delivery_id: str) -> StatusResponse:
     """Return one delivery."""
-    return {"data": webhook_delivery(deliveries.get(ctx, webhook_id, delivery_id))}
+    return delivery_response(deliveries.get(ctx, webhook_id, delivery_id))
 
 
 def redeliver_webhook_delivery(ctx: Context, webhook_id: str, delivery_id: str) -> StatusResponse:
     """Queue the event of a delivery again and return the new delivery."""
-    return accepted({"data": webhook_delivery(deliveries.redeliver(ctx, webhook_id, delivery_id))})
+    return accepted(delivery_response(deliveries.redeliver(ctx, webhook_id, delivery_id)))

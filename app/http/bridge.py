@@ -15,6 +15,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from app.errors import DatabaseUnavailableError
+from app.http.conditions import VersionReader
 from app.http.request_state import STATE_KEY, Headers, state_of
 
 REPORT_THREADS = 2  # separate threads, so that reports do not block shorter requests
@@ -29,13 +30,16 @@ Response = tuple[int, Headers, bytes]
 class Bridge:
     """An ASGI application around a WSGI one."""
 
-    def __init__(self, app: WsgiApp, *, readers: int, writers: int) -> None:
+    def __init__(self, app: WsgiApp, *, versions: VersionReader, readers: int, writers: int) -> None:
         """Initialize with the WSGI application, and the number of requests that may read and write at the same time.
+
+        `versions` responds to requests that do not need the application.
 
         Reads, writes and reports have separate pools, so that waiting writes do not block reads. The threads for
         reports are taken from those for reads.
         """
         self.app = app
+        self._versions = versions
         self._report_threads = ThreadPoolExecutor(REPORT_THREADS, thread_name_prefix="report")
         self._read_threads = ThreadPoolExecutor(max_workers=readers - REPORT_THREADS, thread_name_prefix="read")
         self._write_threads = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="write")
@@ -44,7 +48,7 @@ class Bridge:
         """Run the request in a thread and send its response. Raises DatabaseUnavailableError after RESPONSE_SECONDS."""
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._threads(scope), context.run, self._respond, _environ(scope))
+        running = loop.run_in_executor(self._threads(scope), context.run, self._respond, scope)
         try:
             async with asyncio.timeout(RESPONSE_SECONDS):
                 status, headers, body = await running
@@ -61,7 +65,10 @@ class Bridge:
             return self._write_threads
         return self._report_threads if operation.tag == REPORT_TAG else self._read_threads
 
-    def _respond(self, environ: Environ) -> Response:
+    def _respond(self, scope: Scope) -> Response:
+        return self._versions.not_modified(state_of(scope)) or self._run(_environ(scope))
+
+    def _run(self, environ: Environ) -> Response:
         started: list[tuple[int, Headers]] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:

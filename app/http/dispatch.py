@@ -17,10 +17,11 @@ from app.config import Settings
 from app.context import Actor, ActorType, Context
 from app.db import Database, retrying
 from app.errors import StartError
-from app.http import idempotency, links, response
+from app.http import conditions, idempotency, links, response
 from app.http.auth import KeyCache
 from app.http.request_state import STATE_KEY, RequestState
 from app.http.response import Response
+from app.preconditions import NO_PRECONDITION, Precondition
 from app.services import keys
 from app.spec import Operation
 
@@ -92,20 +93,24 @@ class Dispatcher:
 
     def _read(self, handler: Handler, state: RequestState) -> flask.Response:
         with self._database.transaction() as session:
-            result = handler(self._context(state, session), **state.arguments)
+            result = handler(self._context(state, session), **conditions.without_headers(state.arguments))
         found = response.from_result(result)
+        tag = found.headers.get("ETag")
+        if conditions.matches(state.arguments.get(conditions.IF_NONE_MATCH), tag):
+            return flask.Response(status=conditions.NOT_MODIFIED, headers={"ETag": str(tag)})
         found.headers.update(links.to_next_page(self._prefix + flask.request.path, state.query, result))
         return self._flask_response(found)
 
     def _write(self, operation: Operation, handler: Handler, state: RequestState) -> flask.Response:
         """Run a handler that writes, in one transaction that also stores the response for duplicate requests."""
-        arguments = dict(state.arguments)
+        arguments = conditions.without_headers(state.arguments)
+        precondition = conditions.precondition(state.arguments)
         key = arguments.pop(idempotency.ARGUMENT, None)
         fingerprint = idempotency.fingerprint(arguments) if key else b""
 
         def attempt() -> Response:
             with self._database.transaction(write=True) as session:
-                ctx = self._context(state, session)
+                ctx = self._context(state, session, precondition)
 
                 def run() -> Response:
                     return response.from_result(handler(ctx, **arguments))
@@ -126,7 +131,7 @@ class Dispatcher:
             headers["Location"] = self._prefix + headers["Location"]
         return flask.Response(found.body, status=found.status, headers=headers)
 
-    def _context(self, state: RequestState, session: Session) -> Context:
+    def _context(self, state: RequestState, session: Session, precondition: Precondition = NO_PRECONDITION) -> Context:
         assert state.key is not None  # AuthMiddleware rejects requests without a key
         return Context(
             session=session,
@@ -137,6 +142,7 @@ class Dispatcher:
             egress_policy=self._egress_policy,
             address=state.address,
             key=state.key,
+            precondition=precondition,
         )
 
 

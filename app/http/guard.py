@@ -21,9 +21,7 @@ MAX_PATH = 2_000
 MAX_QUERY = 8_000  # RFC 9110, section 4.1 recommends accepting URLs of 8,000 bytes
 MAX_PARAMETERS = 50
 MAX_HEADERS_BYTES = 32_000  # in total; nginx accepts four lines of 8 KiB
-SINGLE_HEADERS = frozenset(
-    {b"content-type", b"content-length", b"host", b"if-match", b"if-none-match", b"idempotency-key"}
-)
+SINGLE_HEADERS = frozenset({b"content-type", b"content-length", b"host", b"idempotency-key"})
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 ENCODED_DOT_OR_SLASH = re.compile(rb"%(?:2[ef]|5c)", re.IGNORECASE)
 

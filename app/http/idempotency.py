@@ -1,10 +1,10 @@
 """Idempotency-Key: the first request with a key is processed, and a duplicate gets the same response.
 
 1. The response is stored in the transaction of the effect, so that one never exists without the other.
-2. A refusal by a business rule is a response too, and is stored. Validation errors, 401, 403, 429 and 5xx are raised
-   elsewhere and never stored.
+2. A refusal by a business rule is a response too, and is stored. Validation errors, 401, 403, 412, 429 and 5xx are
+   never stored.
 3. A duplicate has the same company, operation and key. Other arguments are a 422; the same key for another operation
-   is independent.
+   is independent. A condition is not an argument: a duplicate that has read the resource again names its new tag.
 4. A secret is not stored: its member, which the document marks with `x-secret`, is null in the response to a duplicate.
 5. While the first request runs, a duplicate gets a 409 on PostgreSQL. SQLite has only one writer, so the duplicate
    waits.
@@ -31,6 +31,7 @@ from app.errors import DomainError, InvalidParameterError, RefusalError
 from app.http.body import MAX_DIGITS
 from app.http.errors import ApiError, translate
 from app.http.response import JSON, Response
+from app.preconditions import PreconditionFailedError
 from app.schemas.errors import InvalidItemError
 from app.services import stored_responses
 from app.spec import Operation
@@ -124,12 +125,13 @@ def replay_or_run(
 def _run_or_refuse(session: Session, run: Callable[[], Response]) -> Response:
     """Call `run`. If a business rule refuses the request, undo everything and return the refusal.
 
-    Raises InvalidParameterError: a validation error is not stored.
+    Raises InvalidParameterError and PreconditionFailedError, which are not stored: a client that reads the resource
+    again repeats its request with the same key.
     """
     try:
         with session.begin_nested():
             return run()
-    except InvalidParameterError:
+    except (InvalidParameterError, PreconditionFailedError):
         raise
     except DomainError as error:
         refusal = translate(error)

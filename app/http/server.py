@@ -23,6 +23,7 @@ from app.http.access import AccessMiddleware
 from app.http.auth import AuthMiddleware, KeyCache
 from app.http.bridge import Bridge
 from app.http.client_address import ClientAddresses
+from app.http.conditions import VersionReader
 from app.http.dispatch import Dispatcher
 from app.http.errors import ErrorMiddleware
 from app.http.expect import ExpectMiddleware
@@ -61,7 +62,7 @@ def create_app(
     middlewares = _middlewares(settings, database, document, operations, keys=keys, usage=usage)
     app = connexion.FlaskApp(__name__, lifespan=lifespan, middlewares=middlewares)
     app.add_api(document, base_path=BASE_PATH, resolver=dispatch.HandlerResolver(functions))
-    _replace_bridge(app, database)
+    _replace_bridge(app, database, VersionReader(database, functions))
     return app
 
 
@@ -95,9 +96,10 @@ def _middlewares(
     ]
 
 
-def _replace_bridge(app: connexion.FlaskApp, database: Database) -> None:
+def _replace_bridge(app: connexion.FlaskApp, database: Database, versions: VersionReader) -> None:
     """Replace the a2wsgi of FlaskApp. The attribute is private, so this checks that it is there."""
     wrapped = app._middleware_app  # noqa: SLF001 - FlaskApp has no public way
     if not isinstance(wrapped.asgi_app, a2wsgi.WSGIMiddleware):
         raise StartError("This version of Connexion is not the one that Distribu requires. Run: make install")
-    wrapped.asgi_app = Bridge(app.app.wsgi_app, readers=database.readers, writers=database.writers)
+    sizes = {"readers": database.readers, "writers": database.writers}
+    wrapped.asgi_app = Bridge(app.app.wsgi_app, versions=versions, **sizes)

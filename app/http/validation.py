@@ -35,6 +35,7 @@ class Parameter:
     kind: str  # query, path or header
     argument: str
     schema: Document
+    is_list: bool  # several lines of the header are one list (RFC 9110, section 5.3)
 
 
 class RequestValidator:
@@ -77,6 +78,8 @@ class RequestValidator:
         for parameter in self._parameters:
             name, kind, schema = parameter.name, parameter.kind, parameter.schema
             given = _given(scope, state, name, kind)
+            if parameter.is_list and given:
+                given = [", ".join(given)]
             if len(given) > 1:
                 details.append(ErrorDetail(pointer=f"/{kind}/{name}", message=f"{name} must be given only once"))
             if given:
@@ -117,7 +120,8 @@ class ValidationMiddleware(HttpMiddleware):
 
 def _parameter(definition: Document) -> Parameter:
     name = definition["name"]
-    return Parameter(name, definition["in"], spec.snake_case(name), definition["schema"])
+    is_list = definition.get("x-list", False)
+    return Parameter(name, definition["in"], spec.snake_case(name), definition["schema"], is_list)
 
 
 def _parameter_validator(parameters: list[Document]) -> SchemaValidator:

@@ -9,10 +9,10 @@ from marshmallow import fields
 
 from app import networks
 from app.queries.rows import Row
-from app.schemas.base import DraftSchema, Json, TrimmedText, row_schema
+from app.schemas.base import DraftSchema, Json, StatusResponse, TrimmedText, row_schema, tagged
 from app.schemas.callers import caller_rate_limit
 from app.schemas.webhooks import DAY_SECONDS, Time
-from models import Scope, key_status
+from models import ApiKey, KeyStatus, Scope, key_status
 
 
 class ApiKeyRow(Row):
@@ -79,7 +79,9 @@ class ApiKeyRotateSchema(DraftSchema[ApiKeyRotate]):
     grace_seconds = fields.Integer()
 
 
-API_KEY = row_schema(ApiKeyRow)
+# The name, the scopes and the networks of a key do not change.
+VERSION = ("id", "rate_limit", "last_used_at", "expires_at", "revoked_at", "replaced_by")
+API_KEY = row_schema(ApiKeyRow, version=VERSION)
 API_KEY_CREATE = ApiKeyCreateSchema()
 API_KEY_ROTATE = ApiKeyRotateSchema()
 
@@ -91,6 +93,22 @@ def api_key(row: ApiKeyRow, now: datetime) -> Json:
         "rateLimit": row.rate_limit and caller_rate_limit(limits.parse(row.rate_limit)),
         "status": key_status(row.revoked_at, row.expires_at, now),
     }
+
+
+def api_key_tag(key: ApiKeyRow | ApiKey, now: datetime) -> str:
+    """Return the entity tag of an API key. Its status changes with the time, without its row."""
+    has_expired = key_status(key.revoked_at, key.expires_at, now) is KeyStatus.EXPIRED
+    return API_KEY.tag_of([*(getattr(key, name) for name in VERSION), has_expired])
+
+
+def api_key_response(row: ApiKeyRow, now: datetime) -> StatusResponse:
+    """Return the response 200 with an API key and its entity tag."""
+    return tagged(api_key(row, now), api_key_tag(row, now))
+
+
+def plaintext_response(row: ApiKeyRow, plaintext: str, now: datetime) -> StatusResponse:
+    """Return the response 200 with an API key and its plaintext. The entity tag is that of the key without it."""
+    return tagged(api_key_with_plaintext(row, plaintext, now), api_key_tag(row, now))
 
 
 def api_key_with_plaintext(row: ApiKeyRow, plaintext: str, now: datetime) -> Json:

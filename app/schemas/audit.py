@@ -21,4 +21,4 @@ class AuditEntryRow(Row):
     metadata: Json
 
 
-AUDIT_ENTRY = row_schema(AuditEntryRow)
+AUDIT_ENTRY = row_schema(AuditEntryRow, version=["id"])

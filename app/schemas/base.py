@@ -9,7 +9,7 @@ by their position in the row, and is eight times as fast. The fields are those o
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -21,10 +21,10 @@ from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_
 import marshmallow
 from marshmallow import fields
 
-from app.address import BASE_PATH
 from app.errors import BODY, InvalidParameterError
 from app.schemas.converted import Converted, Field
 from app.schemas.price_breaks import PriceBreakList
+from app.schemas.tags import entity_tag
 from models import PriceBreak
 
 Json = dict[str, Any]
@@ -122,14 +122,9 @@ def envelope(data: list[Json], next_cursor: str | None, synced_until: datetime |
     return {"data": data, "pagination": pagination}
 
 
-def created(body: Json, path: str) -> StatusResponse:
-    """Return the response 201 to a request that created the resource at `path`."""
-    return body, 201, {"Location": BASE_PATH + path}
-
-
-def accepted(body: Json) -> StatusResponse:
-    """Return the response 202 to a request that queued something."""
-    return body, 202, {}
+def tagged(data: Json, tag: str) -> StatusResponse:
+    """Return the response 200 with a single resource and its entity tag."""
+    return {"data": data}, 200, {"ETag": tag}
 
 
 class Schema(marshmallow.Schema):
@@ -149,10 +144,13 @@ ValueT = TypeVar("ValueT")
 class RowSchema(Schema, Generic[RowT]):
     """Renders rows of one type by position. Made by `row_schema`."""
 
+    version: Sequence[str] = ()  # the columns from which entity tags are made
+
     def __init__(self, **options: Any) -> None:
         """Prepare `render`."""
         super().__init__(**options)
         self._keys = [str(field.data_key) for field in self.fields.values()]
+        self.shape = " ".join(self._keys)
         self._converters = [
             (str(field.data_key), type(field).to_json) for field in self.fields.values() if isinstance(field, Converted)
         ]
@@ -165,9 +163,17 @@ class RowSchema(Schema, Generic[RowT]):
                 body[key] = to_json(body[key])
         return body
 
-    def one(self, row: RowT) -> Json:
-        """Return the envelope of a single resource."""
-        return {"data": self.render(row)}
+    def one(self, row: RowT) -> StatusResponse:
+        """Return the response 200 with a single resource and its entity tag."""
+        return tagged(self.render(row), self.tag(row))
+
+    def tag(self, row: RowT) -> str:
+        """Return the entity tag of a row."""
+        return self.tag_of(getattr(row, name) for name in self.version)
+
+    def tag_of(self, values: Iterable[object]) -> str:
+        """Return the entity tag of a row that has these values in the columns of its version."""
+        return entity_tag(self.shape, values)
 
     def page(self, page_rows: Iterable[RowT], next_cursor: str | None, synced_until: datetime | None = None) -> Json:
         """Return the envelope of a page of rows."""
@@ -187,13 +193,17 @@ FIELDS: Mapping[object, Callable[[], Field]] = {
 }
 
 
-def row_schema(row_type: type[RowT]) -> RowSchema[RowT]:
-    """Make the schema of a row type, with a field for each name in the same order."""
+def row_schema(row_type: type[RowT], *, version: Sequence[str] = ("id", "updated_at")) -> RowSchema[RowT]:
+    """Make the schema of a row type, with a field for each name in the same order.
+
+    `version` are the columns of which at least one changes when the representation does.
+    """
     declared: dict[str, Field] = {}
     for name, hint in get_type_hints(row_type).items():
         (kind,) = {*(get_args(hint) if isinstance(hint, UnionType) else [hint])} - {NoneType}
         declared[name] = FIELDS[str if isinstance(kind, EnumType) else kind]()
     schema: RowSchema[RowT] = RowSchema.from_dict(declared, name=f"{row_type.__name__}Schema")()  # type: ignore[assignment]
+    schema.version = version
     return schema
 
 

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from app.errors import DomainError, InvalidParameterError, NotFoundError, RefusalError
+from app.preconditions import PreconditionFailedError
 from app.schemas.base import Json
 
 
@@ -57,8 +58,8 @@ class BulkRefusedError(RefusalError):
 
 
 # Every other error of the domain occurs on the command line only.
-API_ERRORS = (NotFoundError, InvalidParameterError, RefusalError, InvalidItemError)
-ApiDomainError = NotFoundError | InvalidParameterError | RefusalError | InvalidItemError
+API_ERRORS = (NotFoundError, InvalidParameterError, PreconditionFailedError, RefusalError, InvalidItemError)
+ApiDomainError = NotFoundError | InvalidParameterError | PreconditionFailedError | RefusalError | InvalidItemError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +86,9 @@ def rejection(error: ApiDomainError) -> Rejection:
         return Rejection(status=HTTPStatus.NOT_FOUND, code=error.code, message=message)
     if isinstance(error, RefusalError):
         return _refusal(error)
+    if isinstance(error, PreconditionFailedError):
+        details = [ErrorDetail(pointer=error.pointer, code=error.code, message=message)]
+        return Rejection(status=HTTPStatus.PRECONDITION_FAILED, code=error.code, message=message, details=details)
     if isinstance(error, InvalidItemError):
         return invalid(error.details)
     return invalid([ErrorDetail(pointer=found.pointer, message=str(found)) for found in error.violations])

@@ -10,7 +10,7 @@ from datetime import datetime
 import orjson
 
 from app.queries.rows import Row
-from app.schemas.base import Json, timestamp
+from app.schemas.base import Json, StatusResponse, row_schema, tagged, timestamp
 from app.schemas.customers import CUSTOMER, CustomerRow
 from app.schemas.orders import ITEM, ORDER, OrderItemRow, OrderRow
 from app.schemas.products import PRODUCT, ProductRow
@@ -112,6 +112,14 @@ def render(row: WebhookEventRow) -> Json:
     """Return a stored event as its receivers get it."""
     body: Json = orjson.loads(row.payload)
     return body
+
+
+EVENT = row_schema(WebhookEventRow, version=["id"])
+
+
+def event_response(row: WebhookEventRow) -> StatusResponse:
+    """Return the response 200 with a stored event and its entity tag."""
+    return tagged(render(row), EVENT.tag(row))
 
 
 def _payload(event: NewEvent, event_id: str, sequence: int, time: str) -> str:

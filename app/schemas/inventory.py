@@ -94,6 +94,6 @@ class BulkInventoryAdjustmentSchema(InventoryAdjustmentFields, DraftSchema[BulkI
     product_external_id = NormalizedText(max_length("external_id"))
 
 
-INVENTORY_MOVEMENT = row_schema(InventoryMovementRow)
+INVENTORY_MOVEMENT = row_schema(InventoryMovementRow, version=["id"])
 INVENTORY_ADJUSTMENT_CREATE = InventoryAdjustmentCreateSchema()
 BULK_INVENTORY_ADJUSTMENT = BulkInventoryAdjustmentSchema()

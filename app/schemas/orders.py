@@ -4,12 +4,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 
 from marshmallow import fields
 
 from app.queries.rows import Row
-from app.schemas.base import EXTERNAL_ID_LENGTH, DraftSchema, Json, NormalizedText, row_schema, stored_code
+from app.schemas.base import (
+    EXTERNAL_ID_LENGTH,
+    DraftSchema,
+    Json,
+    NormalizedText,
+    StatusResponse,
+    row_schema,
+    stored_code,
+    tagged,
+)
 from app.schemas.products import ProductKey
+from app.schemas.tags import entity_tag
 from models import OrderStatus
 
 ADDRESS = ("name", "street", "street2", "city", "region", "postalCode", "country")
@@ -130,8 +141,19 @@ class OrderStatusUpdateSchema(DraftSchema[OrderStatusUpdate]):
 
 ORDER = row_schema(OrderRow)
 ITEM = row_schema(OrderItemRow)
+SHAPE = f"{ORDER.shape} {ITEM.shape} {ADDRESS}"
 ORDER_CREATE = OrderCreateSchema()
 ORDER_STATUS_UPDATE = OrderStatusUpdateSchema()
+
+
+def order_tag(order: OrderRow, items: Iterable[OrderItemRow]) -> str:
+    """Return the entity tag of an order. The names and skus of its products change without the order."""
+    return version_tag(order.id, order.updated_at, ((item.product_name, item.product_sku) for item in items))
+
+
+def version_tag(order_id: object, updated_at: object, products: Iterable[tuple[object, object]]) -> str:
+    """Return the entity tag of the order with this id, `updated_at` and current names and skus of its products."""
+    return entity_tag(SHAPE, (order_id, updated_at, *chain.from_iterable(products)))
 
 
 def order_with_items(order: OrderRow, items: Iterable[OrderItemRow]) -> Json:
@@ -144,3 +166,8 @@ def order_detail(order: OrderDetailRow, items: Iterable[OrderItemRow]) -> Json:
     address = order.shipping_address
     shipping_address = None if address is None else {name: address.get(name) for name in ADDRESS}
     return {**order_with_items(order, items), "shippingAddress": shipping_address}
+
+
+def order_response(order: OrderDetailRow, items: Sequence[OrderItemRow]) -> StatusResponse:
+    """Return the response 200 with a single order and its entity tag."""
+    return tagged(order_detail(order, items), order_tag(order, items))

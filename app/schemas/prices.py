@@ -88,7 +88,8 @@ class BulkPriceSchema(PriceOverrideFields, DraftSchema[BulkPrice]):
     product_external_id = NormalizedText(max_length("external_id"))
 
 
-PRICE_OVERRIDE = row_schema(PriceOverrideRow)
+# A price that is deleted and set again is another row, perhaps in the same millisecond.
+PRICE_OVERRIDE = row_schema(PriceOverrideRow, version=("id", "updated_at"))
 PRICE_OVERRIDE_UPSERT = PriceOverrideUpsertSchema()
 BULK_PRICE = BulkPriceSchema()
 

@@ -13,7 +13,17 @@ from marshmallow import fields
 
 from app.errors import BODY
 from app.queries.rows import Row
-from app.schemas.base import NOT_GIVEN, DraftSchema, Json, NotGiven, Schema, TrimmedText, row_schema
+from app.schemas.base import (
+    NOT_GIVEN,
+    DraftSchema,
+    Json,
+    NotGiven,
+    Schema,
+    StatusResponse,
+    TrimmedText,
+    row_schema,
+    tagged,
+)
 from app.schemas.times import load_time
 
 DAY_SECONDS = 86_400
@@ -136,8 +146,9 @@ class WebhookRecoverSchema(DraftSchema[WebhookRecover]):
     until = Time()
 
 
-WEBHOOK = row_schema(WebhookRow)
-DELIVERY = row_schema(WebhookDeliveryRow)
+# The end of the grace period is shown until it has passed, which does not change the row.
+WEBHOOK = row_schema(WebhookRow, version=("id", "updated_at", "secret_rotation_grace_expires_at"))
+DELIVERY = row_schema(WebhookDeliveryRow, version=("id", "success"))  # written once, when the attempt has ended
 WEBHOOK_CREATE = WebhookCreateSchema()
 WEBHOOK_UPDATE = WebhookUpdateSchema()
 WEBHOOK_SECRET_ROTATE = WebhookSecretRotateSchema()
@@ -152,3 +163,13 @@ def webhook_with_secret(webhook: WebhookWithSecretRow) -> Json:
 def webhook_delivery(row: WebhookDeliveryRow) -> Json:
     """Return the JSON object of a delivery, with its outcome in one word and its payload as an object."""
     return {**DELIVERY.render(row), "outcome": OUTCOMES[row.success], "payload": orjson.loads(row.payload)}
+
+
+def secret_response(webhook: WebhookWithSecretRow) -> StatusResponse:
+    """Return the response 200 with a webhook and its secret. The entity tag is that of the webhook without it."""
+    return tagged(webhook_with_secret(webhook), WEBHOOK.tag(webhook))
+
+
+def delivery_response(row: WebhookDeliveryRow) -> StatusResponse:
+    """Return the response 200 with a delivery and its entity tag."""
+    return tagged(webhook_delivery(row), DELIVERY.tag(row))

@@ -80,9 +80,10 @@ def create(ctx: Context, draft: CustomerCreate) -> CustomerRow:
 def update(ctx: Context, customer_id: str, draft: CustomerUpdate) -> CustomerRow:
     """Update a customer. An update that changes nothing is not recorded.
 
-    Raises NotFoundError, EmailTakenError and ExternalIdTakenError.
+    Raises NotFoundError, PreconditionFailedError, EmailTakenError and ExternalIdTakenError.
     """
     before = _one(ctx, SELECT_ONE_FOR_UPDATE, customer_id)
+    ctx.precondition.check(before, CUSTOMER.tag)
     ctx = later_than(ctx, before.updated_at)
     changed = {name: value for name, value in given(draft).items() if getattr(before, name) != value}
     if not changed:

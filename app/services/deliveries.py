@@ -66,9 +66,12 @@ MAX_RECOVERED = 10_000
 # Events and their deliveries are deleted together, so every delivery has its event.
 PAYLOAD = sa.select(EVENTS.c.payload).where(EVENTS.c.id == TABLE.c.event_id).scalar_subquery().label("payload")
 COLUMNS = [PAYLOAD if name == PAYLOAD.name else TABLE.c[name] for name in rows.names(WebhookDeliveryRow)]
+IS_OF_WEBHOOK = sa.exists().where(webhooks.TABLE.c.id == TABLE.c.webhook_id, webhooks.IS_NOT_DELETED)
 SELECT_ONE = Statement(
     WebhookDeliveryRow,
-    tenant.select(*COLUMNS).where(TABLE.c.webhook_id == bindparam("webhook_id"), TABLE.c.id == bindparam("id")),
+    tenant.select(*COLUMNS).where(
+        TABLE.c.webhook_id == bindparam("webhook_id"), TABLE.c.id == bindparam("id"), IS_OF_WEBHOOK
+    ),
 )
 SELECT_SUBSCRIBERS = Statement(
     SubscriberRow,

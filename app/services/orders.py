@@ -20,9 +20,17 @@ from app.queries import listing, rows, tenant
 from app.queries.rows import Statement
 from app.schemas import events as payloads
 from app.schemas.base import stored_code
-from app.schemas.orders import ListedOrderItemRow, OrderCreate, OrderDetailRow, OrderStatusUpdate
+from app.schemas.orders import (
+    ListedOrderItemRow,
+    OrderCreate,
+    OrderDetailRow,
+    OrderStatusUpdate,
+    order_tag,
+    version_tag,
+)
 from app.services import audit, events, inventory, order_terms, pricing, products, unique_values
 from app.services.order_terms import PricedItem
+from app.services.versions import Version
 from models import NEXT_STATUSES, Order, OrderItem, OrderStatus, new_id
 from models.base import table
 
@@ -46,6 +54,23 @@ SELECT_ITEMS = Statement(
     .join(products.TABLE, products.TABLE.c.id == ITEMS.c.product_id)
     .where(ITEMS.c.order_id.in_(bindparam("order_ids", expanding=True)))
     .order_by(ITEMS.c.order_id, ITEMS.c.position),
+)
+# A row for each item. An order without items has a row without a product.
+VERSION = Version(
+    sql=tenant.select(
+        TABLE.c.id,
+        TABLE.c.updated_at,
+        ITEMS.c.id.label("item_id"),
+        products.TABLE.c.name,
+        products.TABLE.c.sku,
+    )
+    .outerjoin(ITEMS, ITEMS.c.order_id == TABLE.c.id)
+    .outerjoin(products.TABLE, products.TABLE.c.id == ITEMS.c.product_id)
+    .where(TABLE.c.id == bindparam("id"))
+    .order_by(ITEMS.c.position),
+    tag=lambda rows: version_tag(
+        rows[0][0], rows[0][1], ((name, sku) for _, _, item_id, name, sku in rows if item_id is not None)
+    ),
 )
 INSERT_ONE = Statement(OrderDetailRow, TABLE.insert().returning(*COLUMNS))
 UPDATE_STATUS = Statement(
@@ -117,8 +142,12 @@ def place(ctx: Context, draft: OrderCreate) -> tuple[OrderDetailRow, Items]:
 
 
 def change_status(ctx: Context, order_id: str, change: OrderStatusUpdate) -> tuple[OrderDetailRow, Items]:
-    """Move an order to its next status. Raises NotFoundError, StatusTransitionError and RestockWithoutCancelError."""
+    """Move an order to its next status.
+
+    Raises NotFoundError, PreconditionFailedError, StatusTransitionError and RestockWithoutCancelError.
+    """
     before, items = _one(ctx, SELECT_ONE_FOR_UPDATE, order_id)
+    ctx.precondition.check(before, lambda order: order_tag(order, items))
     ctx = later_than(ctx, before.updated_at)
     refuse(_status_refusals(before.status, change))
     values = {"previous_status": before.status, "status": change.status, "updated_at": ctx.now}

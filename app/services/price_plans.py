@@ -10,15 +10,14 @@ from typing import NamedTuple, Protocol
 from app.errors import NotFoundError
 from app.schemas.base import given_or
 from app.schemas.customers import CustomerKey
-from app.schemas.prices import PriceOverrideRow, PriceOverrideUpsert
+from app.schemas.prices import PriceOverrideUpsert
 from app.schemas.products import ProductKey
-from app.services.prices import PriceKey, PriceTerms
+from app.services.prices import PriceKey, PriceTerms, SinglePriceRow
 
 
-class StoredPriceRow(PriceOverrideRow):
+class StoredPriceRow(SinglePriceRow):
     """A price override with the columns that identify its row."""
 
-    id: str
     customer_id: str
 
 

@@ -18,7 +18,7 @@ from app.context import Context, later_than
 from app.queries import tenant
 from app.queries.rows import Row, Statement
 from app.schemas.customers import CustomerKey
-from app.schemas.prices import PriceOverrideUpsert
+from app.schemas.prices import PRICE_OVERRIDE, PriceOverrideUpsert
 from app.schemas.products import ProductKey
 from app.services import audit, prices, unique_values
 from app.services.price_plans import NamedResources, PriceNames, PricePlan, PriceWrite, StoredPriceRow, decide
@@ -87,10 +87,12 @@ UPDATE = tenant.update(TABLE)
 def put(ctx: Context, customer_id: str, product_id: str, draft: PriceOverrideUpsert) -> WrittenPrice:
     """Set the price of a product for a customer. Setting the same price again is not recorded.
 
-    Raises NotFoundError, which names what does not exist, and ConflictError like `apply`.
+    Raises NotFoundError, which names what does not exist, PreconditionFailedError, and ConflictError like `apply`.
     """
     single = PriceWrite(CustomerKey("id", customer_id), ProductKey("id", product_id), draft)
-    (written,) = apply(ctx, [decide(load(ctx, [single]), single)])
+    plan = decide(load(ctx, [single]), single)
+    ctx.precondition.check(plan.before, PRICE_OVERRIDE.tag)
+    (written,) = apply(ctx, [plan])
     return written
 
 

@@ -18,7 +18,7 @@ from app.queries import listing, rows, tenant
 from app.queries.rows import AnyColumn, Parameters, Row, Statement
 from app.schemas import price_breaks
 from app.schemas.base import timestamp
-from app.schemas.prices import PriceOverrideRow
+from app.schemas.prices import PRICE_OVERRIDE, PriceOverrideRow
 from app.schemas.times import parse_time
 from app.services import audit, customers, products
 from app.services.audit import NewEntry
@@ -38,6 +38,12 @@ class PriceTerms(NamedTuple):
 
     price: Decimal
     price_breaks: tuple[PriceBreak, ...]
+
+
+class SinglePriceRow(PriceOverrideRow):
+    """A price override with the id of its row."""
+
+    id: str
 
 
 class NamedPriceOverrideRow(Row):
@@ -72,7 +78,9 @@ COLUMNS: Sequence[AnyColumn] = [
 ]
 IS_OF_CUSTOMER = TABLE.c.customer_id == bindparam("customer_id")
 IS_OF_PRODUCT = TABLE.c.product_id == bindparam("product_id")
-SELECT_ONE = Statement(PriceOverrideRow, tenant.select(*COLUMNS).where(IS_OF_CUSTOMER, IS_OF_PRODUCT))
+SELECT_BY_KEY = tenant.select(*COLUMNS, TABLE.c.id).where(IS_OF_CUSTOMER, IS_OF_PRODUCT)
+SELECT_ONE = Statement(SinglePriceRow, SELECT_BY_KEY)
+SELECT_ONE_FOR_UPDATE = Statement(SinglePriceRow, SELECT_BY_KEY.with_for_update())
 REMOVED = "price.removed"
 ENTRIES = audit.TABLE
 # The newest entry first. The index of the customer finds it: a customer has few entries, an action may have many.
@@ -144,16 +152,21 @@ def page(
     return LISTING.page(ctx, limit=limit, cursor=cursor, customer_id=customer_id)
 
 
-def get(ctx: Context, customer_id: str, product_id: str) -> PriceOverrideRow:
+def get(ctx: Context, customer_id: str, product_id: str) -> SinglePriceRow:
     """Return the price of a product for a customer. Raises NotFoundError, which names what does not exist."""
     parameters = tenant.params(ctx, customer_id=customer_id, product_id=product_id)
     return SELECT_ONE.one_or_none(ctx.session, parameters) or _not_found(ctx, customer_id, product_id)
 
 
 def delete(ctx: Context, customer_id: str, product_id: str) -> DeletedPriceOverrideRow:
-    """Delete a price override and return it. Raises NotFoundError, which names what does not exist."""
+    """Delete a price override and return it.
+
+    Raises NotFoundError, which names what does not exist, and PreconditionFailedError.
+    """
     parameters = tenant.params(ctx, customer_id=customer_id, product_id=product_id)
-    deleted = DELETE_ONE.one_or_none(ctx.session, parameters) or _not_found(ctx, customer_id, product_id)
+    price = SELECT_ONE_FOR_UPDATE.one_or_none(ctx.session, parameters) or _not_found(ctx, customer_id, product_id)
+    ctx.precondition.check(price, PRICE_OVERRIDE.tag)
+    deleted = DELETE_ONE.one(ctx.session, parameters)
     audit.record_all(ctx, [_removal(deleted)])
     return deleted
 

@@ -39,11 +39,15 @@ DELETE_ONE = sa.delete(TABLE).where(tenant.where(TABLE), TABLE.c.id == bindparam
 
 
 def delete(ctx: Context, product_id: str) -> None:
-    """Delete a product with its price overrides. Its opening row stays. Raises NotFoundError and ProductInUseError."""
+    """Delete a product with its price overrides. Its opening row stays.
+
+    Raises NotFoundError, PreconditionFailedError and ProductInUseError.
+    """
     parameters = tenant.params(ctx, id=product_id)
     product = SELECT_ONE_FOR_UPDATE.one_or_none(ctx.session, parameters)
     if product is None:
         raise NotFoundError("Product")
+    ctx.precondition.check(product, PRODUCT.tag)
     if ctx.session.execute(SELECT_FIRST_ITEM, parameters).first() is not None:
         raise ProductInUseError(f"{product.name} has been ordered")
     if product.movement_sequence > 0:

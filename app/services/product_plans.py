@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from app.context import Context
 from app.errors import BODY, InvalidParameterError, NotFoundError, RefusalError, refuse, reject
 from app.queries import rows
-from app.schemas.products import ProductKey, ProductRow
+from app.schemas.products import PRODUCT, ProductKey, ProductRow
 from app.services import quantity_rules
 from app.services.inventory import LockedProductRow
 from app.services.products import TABLE
@@ -99,11 +99,14 @@ class Catalogue:
 def decide(ctx: Context, write: ProductWrite, catalogue: Catalogue) -> ProductPlan:
     """Decide what a write does, and add it to the catalogue. A key that is an id never creates.
 
-    Raises NotFoundError for an unknown id, InvalidParameterError for a new product without a required field, a stock
-    that is not the stored one and quantity rules that contradict each other, and otherwise RefusalError with every
-    reason.
+    Raises NotFoundError for an unknown id, PreconditionFailedError, InvalidParameterError for a new product without a
+    required field, a stock that is not the stored one and quantity rules that contradict each other, and otherwise
+    RefusalError with every reason.
     """
     before = None if write.key is None else catalogue.find(write.key)
+    if before is None and write.key is not None and write.key.column == "id":
+        raise NotFoundError("Product", pointer="/id")
+    ctx.precondition.check(before, PRODUCT.tag)
     plan = _creation(ctx, write) if before is None else _update(before, write)
     _check_quantity_rules(write, plan)
     refuse(catalogue.refusals(plan))
@@ -112,8 +115,6 @@ def decide(ctx: Context, write: ProductWrite, catalogue: Catalogue) -> ProductPl
 
 
 def _creation(ctx: Context, write: ProductWrite) -> ProductPlan:
-    if write.key is not None and write.key.column == "id":
-        raise NotFoundError("Product", pointer="/id")
     missing = [name for name in REQUIRED if name not in write.fields]
     reject(InvalidParameterError(name, f"{name} is required", parent=BODY) for name in missing)
     key = {} if write.key is None else {write.key.column: write.key.value}

@@ -67,7 +67,7 @@ def create(ctx: Context, draft: ProductCreate) -> ProductRow:
 def update(ctx: Context, product_id: str, draft: ProductUpdate) -> ProductRow:
     """Update a product. An update that changes nothing is not recorded.
 
-    Raises NotFoundError, SkuTakenError and ExternalIdTakenError.
+    Raises NotFoundError, PreconditionFailedError, SkuTakenError and ExternalIdTakenError.
     """
     return _write_one(ctx, from_draft(ProductKey("id", product_id), draft)).product
 

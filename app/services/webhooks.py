@@ -144,11 +144,13 @@ def create(ctx: Context, draft: WebhookCreate) -> WebhookWithSecretRow:
 
 
 def update(ctx: Context, webhook_id: str, draft: WebhookUpdate) -> WebhookWithSecretRow:
-    """Update a webhook. An update that changes nothing is not recorded. Raises NotFoundError and DestinationError.
+    """Update a webhook. An update that changes nothing is not recorded.
 
-    If a webhook is enabled or its URL changes, earlier failures no longer count towards disabling it.
+    If a webhook is enabled or its URL changes, earlier failures no longer count towards disabling it. Raises
+    NotFoundError, PreconditionFailedError and DestinationError.
     """
     before = lock(ctx, webhook_id)
+    ctx.precondition.check(before, WEBHOOK.tag)
     ctx = later_than(ctx, before.updated_at)
     if draft.url is not NOT_GIVEN:
         _check_url(ctx, draft.url, before.url)
@@ -164,11 +166,12 @@ def update(ctx: Context, webhook_id: str, draft: WebhookUpdate) -> WebhookWithSe
 
 
 def delete(ctx: Context, webhook_id: str) -> None:
-    """Delete a webhook. No further deliveries are sent to it. Raises NotFoundError.
+    """Delete a webhook. No further deliveries are sent to it. Raises NotFoundError and PreconditionFailedError.
 
     Its row stays until `delete_expired`, because it may have too many deliveries to delete together. They expire first.
     """
     before = lock(ctx, webhook_id)
+    ctx.precondition.check(before, WEBHOOK.tag)
     values = {"deleted_at": ctx.now, "is_active": False, **webhook_secrets.columns([])}
     ctx.session.execute(UPDATE, tenant.params(ctx, row_id=webhook_id, **values))
     audit.record(ctx, "webhook.deleted", "webhook", webhook_id, {"before": WEBHOOK.render(before)})

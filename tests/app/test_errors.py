@@ -11,6 +11,7 @@ from app import errors, spec
 from app.db import ConflictError
 from app.errors import DomainError, InvalidValueError, RefusalError
 from app.http.errors import translate
+from app.preconditions import PreconditionFailedError
 from app.product_import.product_csv import RejectedFileError
 from app.schemas.errors import ErrorDetail
 from tests.support.servers import ROOT
@@ -96,7 +97,8 @@ def test_every_client_error_has_its_status(kind: type[Exception]) -> None:
 
     response = translate(error)
 
-    expected = 422 if issubclass(kind, RefusalError) else 404 if issubclass(kind, errors.NotFoundError) else 400
+    statuses = {RefusalError: 422, errors.NotFoundError: 404, PreconditionFailedError: 412}
+    expected = next((status for base, status in statuses.items() if issubclass(kind, base)), 400)
     assert response.status == expected
     assert response.code != "internal_error"
 

@@ -39,6 +39,7 @@ PLACEHOLDERS = {
     "time": rf"\b{RECENT}-\d\d-\d\dT\d\d(?::|%3A)\d\d(?::|%3A)\d\d\.\d{{3}}Z",
     "day": rf"\b{RECENT}-\d\d-\d\d\b",
     "date": r"(?<=date: )\w+, .+ GMT",
+    "etag": r'(?<=etag: )"[0-9a-f]{24}"',
     "key": r"\bdk_[\w-]{43}",
     "prefix": r'(?<="prefix":")dk_[\w-]{9}',
     "secret": r"\bwhsec_[\w+/=]+",
@@ -52,7 +53,7 @@ PLACEHOLDERS = {
     "timestamp": r"(?<=webhook-timestamp: )\d+",
     "version": r'(?<="version":")[^"]+|(?<=Distribu/)[\d.]+',
 }
-NUMBERED = {"time", "day", "key", "secret", "id", "request", "port"}
+NUMBERED = {"time", "day", "etag", "key", "secret", "id", "request", "port"}
 ANY_PLACEHOLDER = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in PLACEHOLDERS.items()))
 VARIABLE_LENGTH = re.compile(
     "|".join(PLACEHOLDERS[kind] for kind in ("label", "used", "user", "seal", "milliseconds", "seconds", "version"))

@@ -153,6 +153,9 @@ PROVOCATIONS: dict[str, Callable[[ErrorSource], httpx.Response]] = {
     "body_too_large": lambda company: company.post_content(json.dumps({"notes": "x" * 1_000_000})),
     "unsupported_media_type": lambda company: company.post_content("email=a@b.de", "application/x-www-form-urlencoded"),
     "idempotency_key_reused": reuse_an_idempotency_key,
+    "precondition_failed": lambda company: company.client.patch(
+        f"/products/{company.product()}", json={"name": "New"}, headers={"If-Match": '"stale"'}
+    ),
     "customer_not_found": lambda company: company.order(customer="unknown"),
     "customer_blocked": lambda company: company.order(customer=company.customer(status="BLOCKED")),
     "product_not_found": lambda company: company.order("unknown"),
