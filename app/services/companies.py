@@ -1,4 +1,4 @@
-"""Companies, the tenants: create, find, list, update. Only operators do this, on the command line.
+"""Companies, the tenants: create, find, list, update, lock. Only operators create and change them, on the command line.
 
 Companies are ORM objects and not typed rows: operators read and change one at a time.
 """
@@ -20,7 +20,12 @@ from app.services.pricing import MAX_PRICE
 from models import Company, new_id
 
 SYSTEM = Actor(type=ActorType.SYSTEM, id="system")
-SELECT_ONE_FOR_UPDATE = select(Company).where(Company.id == bindparam("own_id")).with_for_update(key_share=True)
+SELECT_ONE_FOR_UPDATE = (
+    select(Company)
+    .where(Company.id == bindparam("own_id"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
 MAX_TAX_RATE = Decimal("0.3")
 
 
@@ -73,8 +78,7 @@ def update(
         "shipping": _checked("The shipping", shipping, maximum=MAX_PRICE, places=2),
         "currency": None if currency is None else _checked_currency(currency),
     }
-    statement = SELECT_ONE_FOR_UPDATE.execution_options(populate_existing=True)
-    company = ctx.session.scalars(statement, {"own_id": ctx.company_id}).one()
+    company = lock(ctx)
     before = _details(company)
     for field, value in values.items():
         if value is not None:
@@ -83,6 +87,15 @@ def update(
     if details["after"]:
         audit.record(ctx, "company.updated", "company", company.id, details)
     return company
+
+
+def lock(ctx: Context) -> Company:
+    """Return the company, locked until the transaction ends.
+
+    A service that limits the number of something in a company counts under this lock, so that concurrent requests
+    cannot exceed the limit.
+    """
+    return ctx.session.scalars(SELECT_ONE_FOR_UPDATE, {"own_id": ctx.company_id}).one()
 
 
 def find(session: Session, slug: str) -> Company:

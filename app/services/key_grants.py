@@ -12,7 +12,7 @@ from app.errors import BODY, InactiveKeyError, InvalidParameterError, RefusalErr
 from app.queries import tenant
 from app.schemas.api_keys import ApiKeyCreate, ApiKeyRow
 from app.schemas.base import timestamp
-from app.services import keys, webhooks
+from app.services import companies, keys
 from app.services.keys import TABLE
 from models import ApiKey, KeyStatus
 
@@ -80,7 +80,7 @@ def create(ctx: Context, draft: ApiKeyCreate) -> tuple[ApiKeyRow, str]:
 
     Raises InvalidParameterError for an expiry in the past, InactiveKeyError, and the refusals of this module.
     """
-    ctx.session.execute(webhooks.SELECT_COMPANY_FOR_UPDATE, {"own_id": ctx.company_id})
+    companies.lock(ctx)
     ctx, locked = lock_with_caller(ctx)
     caller = locked[calling_key_id(ctx)]
     if draft.expires_at is not None and draft.expires_at <= ctx.now:

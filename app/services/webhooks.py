@@ -28,9 +28,9 @@ from app.schemas.webhooks import (
     WebhookUpdate,
     WebhookWithSecretRow,
 )
-from app.services import audit, webhook_secrets
+from app.services import audit, companies, webhook_secrets
 from app.services.webhook_secrets import MAX_EARLIER, EarlierSecret, WebhookSecretsRow
-from models import RETENTION_DAYS, Company, Webhook, new_id
+from models import RETENTION_DAYS, Webhook, new_id
 from models.base import NextMillisecond, table
 
 
@@ -90,10 +90,6 @@ SELECT_SECRETS = Statement(
     tenant.select(*rows.columns(WebhookSecretsRow, TABLE)).where(TABLE.c.id == bindparam("id")),
 )
 SELECT_COUNT = sa.select(sa.func.count()).select_from(TABLE).where(tenant.where(TABLE), IS_NOT_DELETED)
-# A concurrent request to create a webhook waits for this lock, so that the two cannot exceed the limit.
-SELECT_COMPANY_FOR_UPDATE = (
-    sa.select(Company.id).where(Company.id == bindparam("own_id")).with_for_update(key_share=True)
-)
 UPDATE = tenant.update(TABLE)
 UPDATED_AT = TABLE.c.updated_at
 UPDATE_DISABLED = (
@@ -125,7 +121,7 @@ def lock(ctx: Context, webhook_id: str) -> WebhookWithSecretRow:
 def create(ctx: Context, draft: WebhookCreate) -> WebhookWithSecretRow:
     """Create a webhook with a new secret. Raises DestinationError, and WebhookLimitError beyond MAX_WEBHOOKS."""
     _check_url(ctx, draft.url)
-    ctx.session.execute(SELECT_COMPANY_FOR_UPDATE, {"own_id": ctx.company_id})
+    companies.lock(ctx)
     if ctx.session.execute(SELECT_COUNT, tenant.params(ctx)).scalar_one() >= MAX_WEBHOOKS:
         raise WebhookLimitError(MAX_WEBHOOKS)
     webhook_id = new_id(ctx.now)
