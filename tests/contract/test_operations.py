@@ -13,7 +13,7 @@ import pytest
 from app.db import Database
 from app.spec import Operation
 from models import AuditEntry, Event, Scope
-from tests.contract.operation_matrix import CHANGES
+from tests.contract.operation_changes import CHANGES
 from tests.support import factories, requests, waiting
 from tests.support.client import Client, Contract
 from tests.support.factories import Tenant
