@@ -7,7 +7,7 @@ from app.schemas import callers as schemas
 from app.schemas.api_keys import API_KEY_CREATE, API_KEY_ROTATE, api_key, api_key_response, plaintext_response
 from app.schemas.base import Json, StatusResponse, envelope
 from app.schemas.responses import created
-from app.services import callers, key_grants, key_rotation, keys
+from app.services import callers, key_grants, key_rotation, key_versions, keys
 from app.services.versions import versioned
 
 
@@ -22,7 +22,7 @@ def list_api_keys(ctx: Context, **query: Any) -> Json:
     return envelope([api_key(row, ctx.now) for row in page.rows], page.next_cursor)
 
 
-@versioned(keys.VERSION, id="key_id")
+@versioned(key_versions.VERSION, id="key_id")
 def get_api_key(ctx: Context, key_id: str) -> StatusResponse:
     """Return one API key."""
     return api_key_response(keys.get(ctx, key_id), ctx.now)

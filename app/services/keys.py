@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, bindparam, case, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -20,11 +20,10 @@ from app.errors import InvalidValueError, NotFoundError
 from app.queries import rows, tenant
 from app.queries.listing import Listing, Page
 from app.queries.rows import Statement
-from app.schemas.api_keys import API_KEY, ApiKeyRow, api_key_tag
+from app.schemas.api_keys import ApiKeyRow, api_key_tag
 from app.schemas.base import timestamp
 from app.services import audit
 from app.services.companies import SYSTEM
-from app.services.versions import Version
 from models import ApiKey, KeyStatus, Scope, new_id
 from models.base import table
 
@@ -54,13 +53,6 @@ LISTING = Listing(
 STATUS_FILTERS = {KeyStatus.ACTIVE: "active_at", KeyStatus.EXPIRED: "expired_at", KeyStatus.REVOKED: "revoked"}
 SELECT_BY_DIGEST = select(ApiKey).where(ApiKey.digest == bindparam("digest"))
 SELECT_ONE = Statement(ApiKeyRow, tenant.select(*rows.columns(ApiKeyRow, TABLE)).where(TABLE.c.id == bindparam("id")))
-HAS_EXPIRED = IS_NOT_REVOKED & (TABLE.c.expires_at <= bindparam("now", type_=TABLE.c.expires_at.type))
-VERSION = Version(
-    sql=tenant.select(*(TABLE.c[name] for name in API_KEY.version), case((HAS_EXPIRED, 1), else_=0)).where(
-        TABLE.c.id == bindparam("id")
-    ),
-    tag=lambda rows: API_KEY.tag_of(rows[0]),
-)
 SELECT_FOR_UPDATE = (
     select(ApiKey).where(tenant.where(TABLE), TABLE.c.id == bindparam("id")).with_for_update(key_share=True)
 )
