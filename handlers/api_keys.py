@@ -42,5 +42,5 @@ def rotate_api_key(ctx: Context, key_id: str, body: Json) -> StatusResponse:
 
 def revoke_api_key(ctx: Context, key_id: str) -> StatusResponse:
     """Revoke an API key and return it."""
-    keys.revoke_key(ctx, keys.lock(ctx, key_id))
+    keys.revoke(ctx, keys.lock(ctx, key_id))
     return api_key_response(keys.get(ctx, key_id), ctx.now)

@@ -6,8 +6,9 @@ import click
 from marshmallow import fields
 from sqlalchemy.orm import Session
 
-from app import clock, context
+from app import context
 from app.cli import options, output, runtime
+from app.context import Context
 from app.schemas.api_keys import ApiKeyRotate
 from app.schemas.base import Json, Schema, Timestamp
 from app.schemas.webhooks import DAY_SECONDS
@@ -139,7 +140,8 @@ def list_all(slug: str, as_json: bool) -> None:
 def show(identifier: str, slug: str | None, as_json: bool) -> None:
     """Show one API key, without the key itself."""
     with runtime.transaction() as session:
-        row = SHOWN.dump(keys.identified(session, identifier, _company_id(session, slug)))
+        _, found = _locked(session, identifier, slug)
+        row = SHOWN.dump(found)
     output.record(row if as_json else _shown(row), as_json=as_json)
 
 
@@ -162,10 +164,8 @@ def rotate(identifier: str, slug: str | None, grace_seconds: int, as_json: bool)
     for the grace period.
     """
     with runtime.transaction(write=True) as session:
-        old = keys.identified(session, identifier, _company_id(session, slug))
-        rotation = ApiKeyRotate(grace_seconds=grace_seconds)
-        ctx = keys.after_lock(runtime.context_for(session, old.company_id))
-        new, plaintext = key_rotation.replace(ctx, old, rotation)
+        ctx, old = _locked(session, identifier, slug)
+        new, plaintext = key_rotation.replace(keys.after_lock(ctx), old, ApiKeyRotate(grace_seconds=grace_seconds))
     _show_plaintext(new, plaintext, f"Replaced the API key {old.prefix}….", as_json=as_json)
 
 
@@ -185,14 +185,8 @@ def update(identifier: str, slug: str | None, rate_limit: str | None, as_json: b
     Every server applies the new limit within 5 seconds.
     """
     with runtime.transaction(write=True) as session:
-        updated = keys.set_rate_limit(
-            session,
-            identifier,
-            rate_limit,
-            company_id=_company_id(session, slug),
-            now=clock.time_of(session),
-            actor=runtime.actor(),
-        )
+        ctx, updated = _locked(session, identifier, slug)
+        keys.set_rate_limit(ctx, updated, rate_limit)
     row = UPDATED.dump(updated)
     output.record(row if as_json else _shown(row), as_json=as_json)
 
@@ -207,14 +201,16 @@ def revoke(identifier: str, slug: str | None, as_json: bool) -> None:
     Every server rejects the key within 5 seconds.
     """
     with runtime.transaction(write=True) as session:
-        company_id = _company_id(session, slug)
-        at = clock.time_of(session)
-        revoked = keys.revoke(session, identifier, company_id=company_id, now=at, actor=runtime.actor())
+        ctx, revoked = _locked(session, identifier, slug)
+        keys.revoke(ctx, revoked)
     output.record(REVOKED.dump(revoked), as_json=as_json)
 
 
-def _company_id(session: Session, slug: str | None) -> str | None:
-    return None if slug is None else companies.find(session, slug).id
+def _locked(session: Session, identifier: str, slug: str | None) -> tuple[Context, ApiKey]:
+    """Return a key, locked until the transaction ends, and the context of a change to it."""
+    company_id = None if slug is None else companies.find(session, slug).id
+    found = keys.identified(session, identifier, company_id)
+    return runtime.context_for(session, found.company_id), found
 
 
 def _shown(row: Json) -> Json:

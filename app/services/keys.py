@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.context import Actor, Context
+from app.context import Context
 from app.errors import InvalidValueError, NotFoundError
 from app.queries import rows, tenant
 from app.queries.listing import Listing, Page
@@ -23,7 +23,6 @@ from app.queries.rows import Statement
 from app.schemas.api_keys import ApiKeyRow, api_key_tag
 from app.schemas.base import timestamp
 from app.services import audit
-from app.services.companies import SYSTEM
 from models import ApiKey, KeyStatus, Scope, new_id
 from models.base import table
 
@@ -154,42 +153,18 @@ def list_all(ctx: Context) -> Sequence[ApiKey]:
     return ctx.session.scalars(statement, tenant.params(ctx)).all()
 
 
-def revoke(
-    session: Session, identifier: str, *, company_id: str | None, now: datetime, actor: Actor = SYSTEM
-) -> ApiKey:
-    """Revoke the key with this id or 12-character prefix, in any company unless one is given.
+def set_rate_limit(ctx: Context, key: ApiKey, rate_limit: str | None) -> None:
+    """Set the rate limit of a key, which is locked; None is the default of the server.
 
-    Raises NotFoundError if there is no such key, and InvalidValueError if several keys have the prefix.
+    A change to the same limit is not recorded.
     """
-    key = identified(session, identifier, company_id)
-    ctx = Context(session=session, actor=actor, company_id=key.company_id, request_id=new_id(now), now=now)
-    revoke_key(ctx, key)
-    return key
-
-
-def set_rate_limit(
-    session: Session,
-    identifier: str,
-    rate_limit: str | None,
-    *,
-    company_id: str | None,
-    now: datetime,
-    actor: Actor = SYSTEM,
-) -> ApiKey:
-    """Set the rate limit of the key with this id or prefix, None for the default of the server; return its record.
-
-    A change to the same limit is not recorded. Raises the same errors as `revoke`.
-    """
-    key = identified(session, identifier, company_id)
     if key.rate_limit != rate_limit:
-        ctx = Context(session=session, actor=actor, company_id=key.company_id, request_id=new_id(now), now=now)
         details = audit.changes({"rateLimit": key.rate_limit}, {"rateLimit": rate_limit})
         audit.record(ctx, "api_key.updated", "api_key", key.id, details)
         key.rate_limit = rate_limit
-    return key
 
 
-def revoke_key(ctx: Context, key: ApiKey) -> None:
+def revoke(ctx: Context, key: ApiKey) -> None:
     """Revoke a key of the company, which is locked. If it is revoked already, nothing is changed or recorded.
 
     Raises PreconditionFailedError.
@@ -213,7 +188,11 @@ def changed_digests(session: Session) -> frozenset[bytes]:
 
 
 def identified(session: Session, identifier: str, company_id: str | None) -> ApiKey:
-    """Return the key with this id or prefix, locked until the transaction ends. Raises the same errors as `revoke`."""
+    """Return the key with this id or 12-character prefix, locked until the transaction ends.
+
+    It may belong to any company unless one is given. Raises NotFoundError if there is no such key, and
+    InvalidValueError if several keys have the prefix.
+    """
     statement = select(ApiKey).where((ApiKey.id == identifier) | (ApiKey.prefix == identifier))
     if company_id is not None:
         statement = statement.where(ApiKey.company_id == company_id)

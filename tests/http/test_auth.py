@@ -54,7 +54,8 @@ def lookups(database: Database, *calls: tuple[str, str]) -> list[int]:
 
 def revoke(database: Database, key_id: str) -> None:
     with database.transaction(write=True) as session:
-        keys.revoke(session, key_id, company_id=None, now=now())
+        key = keys.identified(session, key_id, company_id=None)
+        keys.revoke(factories.context(session, key.company_id), key)
 
 
 class TestAuthentication:
