@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 
 from app import __version__
@@ -32,7 +33,11 @@ CHECK_SECONDS = 0.2
 def run(settings: Settings, database: Database) -> None:
     """Deliver and seal until SIGTERM, SIGINT or the end of the parent process, then finish what is in flight."""
     configure(settings.log_level)
-    asyncio.run(work(Worker(settings, database), Sealer(database)))
+    seals = Database(replace(settings, sqlite_synchronous="NORMAL"))  # as `sealer.py` describes
+    try:
+        asyncio.run(work(Worker(settings, database), Sealer(seals)))
+    finally:
+        seals.dispose()
 
 
 @contextlib.contextmanager

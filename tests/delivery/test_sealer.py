@@ -132,7 +132,7 @@ def has_sealed(log: SealedLog, count: int) -> bool:
 def running(log: SealedLog) -> Iterator[None]:
     """Run a sealer in the background."""
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
-    run = Sealer(log.database, settling=timedelta(0), pause_seconds=0.01).run(stop)
+    run = Sealer(log.database, settling=timedelta(0), busy_seconds=0.01, idle_seconds=0.01).run(stop)
     thread = threading.Thread(target=loop.run_until_complete, args=(run,))
     thread.start()
     try:

@@ -10,4 +10,4 @@ from app.delivery.sealer import Sealer
 
 settings = Settings.from_environment()
 logs.configure(settings.log_level)
-asyncio.run(Sealer(Database(settings), settling=timedelta(0), pause_seconds=0).run(asyncio.Event()))
+asyncio.run(Sealer(Database(settings), settling=timedelta(0), busy_seconds=0, idle_seconds=0).run(asyncio.Event()))
