@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks import deliveries, imports, orders, paging, previews, report, stores
+from benchmarks import deliveries, imports, orders, paging, previews, report, seals, stores
 from benchmarks.report import Result, Workload
 from benchmarks.stores import Deployment
 
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[Deployment, Workload, Progress], Result]] = {
     "previews": previews.run,
     "deliveries": deliveries.run,
     "import": imports.run,
+    "seal": seals.run,
 }
 
 

@@ -87,8 +87,8 @@ def run(deployment: Deployment, workload: Workload, progress: Progress) -> Deliv
         for _ in range(0, total, BATCH):
             progress.advance(task, _queue(deployment, port, BATCH))
         stores.settle(deployment.database)
-        with _worker(deployment) as worker:
-            steps = list(_watch(deployment, worker, progress, total))
+        with worker(deployment) as process:
+            steps = list(_watch(deployment, process, progress, total))
     return DeliveriesResult(title=f"{deployment.name}: one worker, {total:,} deliveries to one receiver", steps=steps)
 
 
@@ -159,7 +159,8 @@ def _watch(deployment: Deployment, process: subprocess.Popen[bytes], progress: P
 
 
 @contextmanager
-def _worker(deployment: Deployment) -> Iterator[subprocess.Popen[bytes]]:
+def worker(deployment: Deployment) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker during the block."""
     settings = {
         "DATABASE_URL": stores.setting(deployment.database.url),
         "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
