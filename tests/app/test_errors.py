@@ -79,7 +79,6 @@ def test_only_the_command_line_raises_errors_without_a_code() -> None:
     assert {file for file, name in raised if name == "RejectedFileError"} == {
         "importer.py",
         "price_csv.py",
-        "price_files.py",
         "price_importer.py",
         "product_csv.py",
     }

@@ -21,7 +21,7 @@ PRICE_IS_A_NUMBER = {"pointer": "/price", "message": "price must be a number"}
 NOT_STORABLE = "contains NUL or an unpaired surrogate"
 
 
-class Shop(BulkCompany):
+class BulkItemCompany(BulkCompany):
     """A company with a product and a customer, and methods to send bulk requests to every path."""
 
     def __init__(self, client: Client, tenant: Tenant, database: Database) -> None:
@@ -29,7 +29,7 @@ class Shop(BulkCompany):
         self.flour = self.product(sku="FLR")
         self.anna = factories.customer(database, tenant.company_id, email="anna@example.com")
 
-    def at(self, name: str) -> "Shop":
+    def at(self, name: str) -> "BulkItemCompany":
         self.path = f"/bulk/{name}"
         return self
 
@@ -43,8 +43,8 @@ class Shop(BulkCompany):
 
 
 @pytest.fixture
-def shop(client: Client, tenant: Tenant, database: Database) -> Shop:
-    return Shop(client, tenant, database)
+def shop(client: Client, tenant: Tenant, database: Database) -> BulkItemCompany:
+    return BulkItemCompany(client, tenant, database)
 
 
 def details(*found: tuple[str, str]) -> list[dict[str, str]]:
@@ -98,7 +98,7 @@ class TestForm:
         ],
     )
     def test_every_error_of_an_item_is_listed(
-        self, shop: Shop, name: str, item: Any, expected: list[dict[str, str]]
+        self, shop: BulkItemCompany, name: str, item: Any, expected: list[dict[str, str]]
     ) -> None:
         (result,) = shop.at(name).results(item)
 
@@ -106,7 +106,7 @@ class TestForm:
         assert result["error"] == expected[0]["message"]
         assert result["details"] == expected
 
-    def test_every_error_of_a_single_adjustment_is_listed(self, shop: Shop) -> None:
+    def test_every_error_of_a_single_adjustment_is_listed(self, shop: BulkItemCompany) -> None:
         path = f"/products/{shop.flour}/inventory-adjustments"
 
         response = shop.client.post(path, json={}, headers={"Idempotency-Key": "1"})
@@ -118,7 +118,9 @@ class TestForm:
 class TestText:
     @pytest.mark.parametrize("name", ["prices", "products", "inventory-adjustments"])
     @pytest.mark.parametrize("character", ["\x00", "\ud800"])
-    def test_text_that_cannot_be_stored_is_an_error_of_its_item(self, shop: Shop, name: str, character: str) -> None:
+    def test_text_that_cannot_be_stored_is_an_error_of_its_item(
+        self, shop: BulkItemCompany, name: str, character: str
+    ) -> None:
         good = shop.at(name).good()
         bad = {**good, "sku": f"A{character}"}
 
@@ -139,7 +141,7 @@ class TestNotFound:
     )
     @pytest.mark.parametrize("product", [{"productId": "none"}, {"sku": "none"}, {"productExternalId": "none"}])
     def test_the_names_of_a_price_are_pointed_to(
-        self, shop: Shop, customer: dict[str, str], product: dict[str, str]
+        self, shop: BulkItemCompany, customer: dict[str, str], product: dict[str, str]
     ) -> None:
         (customer_name,), (product_name,) = customer, product
         known = {"customerId": shop.anna}, {"productId": shop.flour}
@@ -159,7 +161,7 @@ class TestNotFound:
         assert shop.count(PriceOverride) == 0
 
     @pytest.mark.parametrize("name", ["productId", "sku", "productExternalId"])
-    def test_the_name_of_an_adjusted_product_is_pointed_to(self, shop: Shop, name: str) -> None:
+    def test_the_name_of_an_adjusted_product_is_pointed_to(self, shop: BulkItemCompany, name: str) -> None:
         item = {name: "none", "delta": 1, "reason": "OTHER"}
 
         (result,) = shop.at("inventory-adjustments").results(item)
@@ -168,12 +170,12 @@ class TestNotFound:
         assert (result["status"], result["details"]) == (404, details((f"/{name}", "Product not found.")))
         assert response.json()["details"][0]["pointer"] == f"/items/0/{name}"
 
-    def test_the_id_of_a_product_is_pointed_to(self, shop: Shop) -> None:
+    def test_the_id_of_a_product_is_pointed_to(self, shop: BulkItemCompany) -> None:
         (result,) = shop.at("products").results({"id": "none", "price": 1})
 
         assert (result["status"], result["details"]) == (404, details(("/id", "Product not found.")))
 
-    def test_an_operation_for_one_resource_names_it_in_its_path(self, shop: Shop) -> None:
+    def test_an_operation_for_one_resource_names_it_in_its_path(self, shop: BulkItemCompany) -> None:
         body, key = {"delta": 1, "reason": "OTHER"}, {"Idempotency-Key": "1"}
         responses = [
             shop.client.put(f"/customers/{shop.anna}/prices/none", json={"price": 1}),

@@ -83,7 +83,7 @@ BODIES: dict[str, Callable[[Ids], dict[str, Any]]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class OperationRequest:
     """A request to an operation. It is sent with a new Idempotency-Key if the operation requires one."""
 
     operation: Operation
@@ -109,10 +109,10 @@ def parameter_components(operation: Operation) -> set[str]:
     return {parameter["$ref"].rpartition("/")[2] for parameter in operation.definition.get("parameters", [])}
 
 
-def build(operation: Operation, ids: Ids) -> Request:
+def build(operation: Operation, ids: Ids) -> OperationRequest:
     """Return a valid request that names the resources `ids`. Every call returns other texts and numbers in its body."""
     has_body = operation.definition.get("requestBody", {}).get("required", False)
-    return Request(
+    return OperationRequest(
         operation=operation,
         path=operation.path.format_map(ids),
         query={"sku": _new("SKU")} if operation.id == "upsertProduct" else {},
@@ -128,7 +128,7 @@ def id_names(operation: Operation) -> list[str]:
     return [*found, *dict.fromkeys(f"body:{name}" for name in _members(schema) if _names_resource(name))]
 
 
-def with_id(operation: Operation, name: str, ids: Ids, other: Ids) -> Request:
+def with_id(operation: Operation, name: str, ids: Ids, other: Ids) -> OperationRequest:
     """Return a valid request in which one parameter or member, as `id_names` returns it, has an id of `other`."""
     location, _, member = name.partition(":")
     resource = resource_of(operation, member)
