@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from app.errors import DomainError
 
-ANY = frozenset({"*"})  # in place of tags: any current tag
+ANY = frozenset({"*"})  # instead of tags: whichever tag the resource has
 IF_MATCH, IF_NONE_MATCH = "/header/If-Match", "/header/If-None-Match"
 T = TypeVar("T")
 

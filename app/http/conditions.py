@@ -16,13 +16,13 @@ from app.context import now
 from app.db import Database
 from app.driver import DriverStatement
 from app.http.request_state import Headers, RequestState
-from app.preconditions import NO_PRECONDITION, Precondition
+from app.preconditions import ANY, Precondition
 from app.queries import tenant
 from app.services import versions
 from app.services.versions import VersionQuery
 
 IF_MATCH, IF_NONE_MATCH = "if_match", "if_none_match"  # the headers, among the arguments of an operation
-ANY = "*"
+EXISTS = "*"  # in place of tags: the resource exists
 TAG = re.compile(r'(?:W/)?("[!#-~\x80-\xff]*")')
 LIST = re.compile(rf"[ \t,]*{TAG.pattern}(?:[ \t]*,[ \t,]*{TAG.pattern})*[ \t,]*")
 NOT_MODIFIED = int(HTTPStatus.NOT_MODIFIED)
@@ -44,11 +44,11 @@ class VersionReader:
 
     def not_modified(self, state: RequestState) -> NotModified | None:
         """Return the 304, or None if the request has to run. Raises DatabaseUnavailableError."""
-        given = state.arguments.get(IF_NONE_MATCH)
-        query = self._queries.get(state.operation.id) if given is not None and state.operation else None
-        if query is None:
+        given, operation = state.arguments.get(IF_NONE_MATCH), state.operation
+        if given is None or operation is None or operation.id not in self._queries:
             return None
-        rows = self._statements[state.operation.id].rows(_parameters(query, state))  # type: ignore[union-attr]
+        query = self._queries[operation.id]
+        rows = self._statements[operation.id].rows(_parameters(query, state))
         tag = query.version.tag(rows) if rows else None
         return (NOT_MODIFIED, [(b"etag", tag.encode())], b"") if tag and matches(given, tag) else None
 
@@ -60,18 +60,16 @@ def _parameters(query: VersionQuery, state: RequestState) -> dict[str, object]:
 
 
 def matches(if_none_match: str | None, tag: str | None) -> bool:
-    """Return whether the header of a GET has the tag, by weak comparison. A malformed header has none."""
+    """Return True if the header of a GET has the tag, by weak comparison. A malformed header has none."""
     if if_none_match is None or tag is None:
         return False
-    return if_none_match == ANY or (LIST.fullmatch(if_none_match) is not None and tag in TAG.findall(if_none_match))
+    return if_none_match == EXISTS or (LIST.fullmatch(if_none_match) is not None and tag in TAG.findall(if_none_match))
 
 
 def precondition(arguments: Arguments) -> Precondition:
     """Return what the valid headers of a write require."""
     if_match = arguments.get(IF_MATCH)
-    if if_match is None and IF_NONE_MATCH not in arguments:
-        return NO_PRECONDITION
-    tags = None if if_match is None else frozenset([ANY] if if_match == ANY else TAG.findall(if_match))
+    tags = None if if_match is None else ANY if if_match == EXISTS else frozenset(TAG.findall(if_match))
     return Precondition(tags=tags, must_be_new=IF_NONE_MATCH in arguments)
 
 

@@ -51,7 +51,7 @@ class ResourceShop:
         return str(response.headers["ETag"])
 
     def update(self, model: type[Base], row_id: str, **values: object) -> None:
-        """Change columns behind the server's back."""
+        """Change columns without the server."""
         with self.database.transaction(write=True) as session:
             session.execute(sa.update(model).where(model.id == row_id).values(**values))
 

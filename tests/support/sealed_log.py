@@ -1,4 +1,4 @@
-"""A company whose audit log is sealed, and changes of it behind the server's back."""
+"""A company whose audit log is sealed, and changes of it that the server did not make."""
 
 import contextlib
 from collections.abc import Iterator
