@@ -12,7 +12,7 @@ from typing import NamedTuple, NoReturn
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from app.context import Context
+from app.context import Context, later_than
 from app.errors import NotFoundError
 from app.queries import listing, rows, tenant
 from app.queries.rows import AnyColumn, Parameters, Row, Statement
@@ -167,7 +167,7 @@ def delete(ctx: Context, customer_id: str, product_id: str) -> DeletedPriceOverr
     price = SELECT_ONE_FOR_UPDATE.one_or_none(ctx.session, parameters) or _not_found(ctx, customer_id, product_id)
     ctx.precondition.check(price, PRICE_OVERRIDE.tag)
     deleted = DELETE_ONE.one(ctx.session, parameters)
-    audit.record_all(ctx, [_removal(deleted)])
+    audit.record_all(later_than(ctx, price.updated_at), [_removal(deleted)])
     return deleted
 
 

@@ -168,6 +168,7 @@ def delete(ctx: Context, webhook_id: str) -> None:
     """
     before = lock(ctx, webhook_id)
     ctx.precondition.check(before, WEBHOOK.tag)
+    ctx = later_than(ctx, before.updated_at)
     values = {"deleted_at": ctx.now, "is_active": False, **webhook_secrets.columns([])}
     ctx.session.execute(UPDATE, tenant.params(ctx, row_id=webhook_id, **values))
     audit.record(ctx, "webhook.deleted", "webhook", webhook_id, {"before": WEBHOOK.render(before)})

@@ -72,3 +72,21 @@ def test_either_the_price_or_the_deletion_of_a_product_comes_first(
         assert deleted.status_code == 200
         assert (price.status_code, price.json().get("error")) in {(201, None), (404, "Product not found.")}
     assert factories.count(database, PriceOverride, tenant.company_id) == 0
+
+
+def test_either_the_price_or_its_removal_comes_first(client: Client, database: Database, tenant: Tenant) -> None:
+    customer = factories.customer(database, tenant.company_id)
+    for product in factories.products(database, tenant.company_id, 10):
+        path = f"/customers/{customer}/prices/{product}"
+        client.put(path, json={"price": 1}).raise_for_status()
+
+        changed, removed = waiting.concurrently(
+            partial(client.put, path, json={"price": 2}), partial(client.delete, path)
+        )
+
+        assert (removed.status_code, changed.status_code) in {(200, 200), (200, 201)}
+        entries = [entry for entry in client.walk("/audit-log", entityId=customer) if product in str(entry["metadata"])]
+        actions = [entry["action"] for entry in reversed(entries)]
+        if changed.status_code == 200:
+            assert actions == ["price.set", "price.set", "price.removed"]
+        assert sorted(actions) == ["price.removed", "price.set", "price.set"]
