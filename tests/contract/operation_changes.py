@@ -62,7 +62,11 @@ CHANGES = {
         NO_WEBHOOK_EVENTS,
         "tests/http/test_webhooks.py::TestCreate::test_an_eleventh_webhook_is_refused",
     ),
-    "deleteCustomerPrice": Change(["price.removed"], NO_PRICE_EVENTS, RACE),
+    "deleteCustomerPrice": Change(
+        ["price.removed"],
+        NO_PRICE_EVENTS,
+        f"{RACES}test_price_races.py::test_either_the_price_or_its_removal_comes_first",
+    ),
     "deleteProduct": Change(
         ["price.removed", "product.deleted"],
         ["product.deleted"],
