@@ -3,8 +3,7 @@
     DomainError
       + NotFoundError                404
       + InvalidParameterError        400
-        · InvalidCursorError
-        · InvalidTimeError
+        · InvalidCursorError, InvalidTimeError
       + InvalidItemError             app/schemas/errors.py, the 400 of an item
       + PreconditionFailedError      412, app/preconditions.py
       + RefusalError                 422, each class with its code
@@ -12,6 +11,8 @@
         · ProductNotFoundError, ProductInactiveError, InsufficientStockError, OrderTotalError
         · QuantityNotAllowedError    app/services/quantity_rules.py
         · StatusTransitionError, RestockWithoutCancelError
+        · OrderItemNotFoundError     app/services/orders.py
+        · NotShippableError, ShipmentLimitError, NothingToShipError, ShipmentQuantityError    app/services/shipments.py
         · StockChangedError, StockTooLargeError    app/services/adjustments.py
         · SkuTakenError              app/services/product_plans.py
         · ExternalIdTakenError       app/services/unique_values.py

@@ -8,18 +8,18 @@ from app.schemas.order_previews import order_preview
 from app.schemas.orders import ORDER_CREATE, ORDER_STATUS_UPDATE, order_response, order_with_items
 from app.schemas.responses import created
 from app.schemas.times import load_times
-from app.services import order_previews, orders
+from app.services import order_previews, order_versions, orders
 from app.services.versions import versioned
 
 
 def list_orders(ctx: Context, **query: Any) -> Json:
     """Return a page of orders with their items."""
     found = orders.page(ctx, **load_times(query))
-    data = [order_with_items(order, found.items[order.id]) for order in found.page.rows]
+    data = [order_with_items(order, found.items[order.id], found.shipments[order.id]) for order in found.page.rows]
     return envelope(data, found.page.next_cursor, found.page.synced_until)
 
 
-@versioned(orders.VERSION, id="order_id")
+@versioned(order_versions.VERSION, id="order_id")
 def get_order(ctx: Context, order_id: str) -> StatusResponse:
     """Return one order."""
     return order_response(*orders.get(ctx, order_id))
@@ -28,7 +28,7 @@ def get_order(ctx: Context, order_id: str) -> StatusResponse:
 def create_order(ctx: Context, body: Json) -> StatusResponse:
     """Place an order and return it."""
     order, items = orders.place(ctx, ORDER_CREATE.load(body))
-    return created(order_response(order, items), f"/orders/{order.id}")
+    return created(order_response(order, items, []), f"/orders/{order.id}")
 
 
 def preview_order(ctx: Context, body: Json) -> Json:

@@ -1,4 +1,7 @@
-"""`distribu order`: the orders of a company (contract, section 5). Only the API places and changes orders."""
+"""`distribu order`: the orders of a company (contract, section 5). Only the API places orders.
+
+Not in this module: `order ship` (`app/cli/order_ship.py`).
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -6,6 +9,7 @@ from datetime import datetime
 import click
 
 from app.cli import listing, options, output, runtime
+from app.cli.order_ship import ship
 from app.queries.listing import MAX_LIMIT
 from app.schemas.base import Json
 from app.schemas.customers import CustomerRow
@@ -19,7 +23,10 @@ AMOUNTS = ("subtotal", "tax", "shipping", "total")
 
 @click.group()
 def order() -> None:
-    """List and show orders, and preview new ones."""
+    """List, show and ship orders, and preview new ones."""
+
+
+order.add_command(ship)
 
 
 @order.command(name="list")
@@ -66,7 +73,7 @@ def list_all(  # noqa: PLR0917 - click passes by keyword
                 since=since,
                 until=until,
             )
-            rows = [order_with_items(row, found.items[row.id]) for row in found.page.rows]
+            rows = [order_with_items(row, found.items[row.id], found.shipments[row.id]) for row in found.page.rows]
             return rows, found.page.next_cursor
 
         rows = listing.rows(fetch, limit)
@@ -79,12 +86,12 @@ def list_all(  # noqa: PLR0917 - click passes by keyword
 @options.company
 @options.as_json
 def show(order_id: str, slug: str, as_json: bool) -> None:
-    """Show an order with its items and amounts."""
+    """Show an order with its items, amounts and shipments."""
     with runtime.company_context(slug) as ctx:
-        row, items = orders.get(ctx, order_id)
+        row, items, shipments = orders.get(ctx, order_id)
         customer = None if row.customer_id is None else customers.get(ctx, row.customer_id)
         currency = companies.find(ctx.session, slug).currency
-    detail = order_detail(row, items)
+    detail = order_detail(row, items, shipments)
     if as_json:
         output.document(detail)
         return
@@ -92,6 +99,9 @@ def show(order_id: str, slug: str, as_json: bool) -> None:
     columns = ["sku", "product", "quantity", "unitPrice", "amount"]
     output.records([_item(item) for item in items], as_json=False, columns=columns, empty="No items.")
     output.details({name: detail[name] for name in AMOUNTS})
+    if detail["shipments"]:
+        columns = ["shippedAt", "carrier", "trackingNumbers", "quantity", "id"]
+        output.records([_shipment(found) for found in detail["shipments"]], as_json=False, columns=columns, empty="")
 
 
 @order.command()
@@ -148,6 +158,10 @@ def _address(address: Json) -> str:
 
 def _joined(parts: Iterable[str | None]) -> str:
     return ", ".join(part for part in parts if part)
+
+
+def _shipment(found: Json) -> Json:
+    return {**found, "quantity": sum(item["quantity"] for item in found["items"])}
 
 
 def _item(item: OrderItemRow) -> Json:

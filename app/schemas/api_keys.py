@@ -11,7 +11,7 @@ from app import networks
 from app.queries.rows import Row
 from app.schemas.base import DraftSchema, Json, StatusResponse, TrimmedText, row_schema, tagged
 from app.schemas.callers import caller_rate_limit
-from app.schemas.webhooks import DAY_SECONDS, Time
+from app.schemas.webhooks import DAY_SECONDS, StoredTime
 from models import ApiKey, KeyStatus, Scope, key_status
 
 
@@ -49,14 +49,6 @@ class ApiKeyRotate:
     grace_seconds: int = DAY_SECONDS
 
 
-class Expiry(Time):
-    """A time to the millisecond, as it is stored. Loading raises InvalidTimeError."""
-
-    def _deserialize(self, value: str, attr: str | None, data: object, **kwargs: object) -> datetime:
-        at = super()._deserialize(value, attr, data, **kwargs)
-        return at.replace(microsecond=at.microsecond // 1000 * 1000)
-
-
 class Cidr(fields.String):
     """A network in its usual form: `2001:db8::/32` for `2001:0DB8::/32`."""
 
@@ -69,7 +61,7 @@ class ApiKeyCreateSchema(DraftSchema[ApiKeyCreate]):
 
     name = TrimmedText()
     scopes = fields.List(fields.Enum(Scope, by_value=True))
-    expires_at = Expiry(allow_none=True)
+    expires_at = StoredTime(allow_none=True)
     allowed_networks = fields.List(Cidr())
 
 

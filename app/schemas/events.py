@@ -3,7 +3,7 @@
 Each function returns an event that `app/services/events.py` publishes. Its `data` is the `<Event>Data` of the document.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,10 +14,8 @@ from app.schemas.base import Json, StatusResponse, row_schema, tagged, timestamp
 from app.schemas.customers import CUSTOMER, CustomerRow
 from app.schemas.orders import ITEM, ORDER, OrderItemRow, OrderRow
 from app.schemas.products import PRODUCT, ProductRow
+from app.schemas.shipments import Shipment, shipment
 from models import EventType, OrderStatus
-
-# Published in addition to `order.status_changed`.
-STATUS_EVENTS = {OrderStatus.SHIPPED: EventType.ORDER_SHIPPED, OrderStatus.CANCELLED: EventType.ORDER_CANCELLED}
 
 ORDER_SUMMARY = ("id", "status", "total", "customerId", "poNumber", "externalId")
 TIME = "\x01"  # stands for the time of the change in a template: a control character, which no text contains
@@ -55,11 +53,16 @@ def order_created(order: OrderRow, items: Sequence[OrderItemRow]) -> NewEvent:
     return NewEvent(EventType.ORDER_CREATED, order.id, data)
 
 
-def order_status_changed(order: OrderRow, previous_status: str) -> list[NewEvent]:
+def order_status_changed(order: OrderRow, previous_status: str, shipments: Iterable[Shipment]) -> list[NewEvent]:
     """Return the events of an order whose status changed: one for any change, and one for some statuses."""
     data = {**_order_summary(order), "previousStatus": previous_status}
-    types = [EventType.ORDER_STATUS_CHANGED, STATUS_EVENTS.get(OrderStatus(order.status))]
-    return [NewEvent(event_type, order.id, data) for event_type in types if event_type is not None]
+    events = [NewEvent(EventType.ORDER_STATUS_CHANGED, order.id, data)]
+    if order.status == OrderStatus.SHIPPED:
+        shipped = {**data, "shipments": [shipment(found) for found in shipments]}
+        events.append(NewEvent(EventType.ORDER_SHIPPED, order.id, shipped))
+    if order.status == OrderStatus.CANCELLED:
+        events.append(NewEvent(EventType.ORDER_CANCELLED, order.id, data))
+    return events
 
 
 def customer_created(customer: CustomerRow) -> NewEvent:

@@ -20,6 +20,7 @@ from app.schemas.base import (
     tagged,
 )
 from app.schemas.products import ProductKey
+from app.schemas.shipments import SHIPMENT_SHAPE, Shipment, shipment
 from app.schemas.tags import entity_tag
 from models import OrderStatus
 
@@ -45,9 +46,10 @@ class OrderRow(Row):
 
 
 class OrderDetailRow(OrderRow):
-    """An order with its address."""
+    """An order with its address, and whether it has shipments."""
 
     shipping_address: ShippingAddress | None
+    has_shipments: bool
 
 
 class OrderItemRow(Row):
@@ -141,13 +143,13 @@ class OrderStatusUpdateSchema(DraftSchema[OrderStatusUpdate]):
 
 ORDER = row_schema(OrderRow)
 ITEM = row_schema(OrderItemRow)
-SHAPE = f"{ORDER.shape} {ITEM.shape} {ADDRESS}"
+SHAPE = f"{ORDER.shape} {ITEM.shape} {ADDRESS} {SHIPMENT_SHAPE}"
 ORDER_CREATE = OrderCreateSchema()
 ORDER_STATUS_UPDATE = OrderStatusUpdateSchema()
 
 
 def order_tag(order: OrderRow, items: Iterable[OrderItemRow]) -> str:
-    """Return the entity tag of an order. The names and skus of its products change without the order."""
+    """Return the entity tag of an order. The names and skus of its products change without it, its shipments do not."""
     return version_tag(order.id, order.updated_at, ((item.product_name, item.product_sku) for item in items))
 
 
@@ -156,18 +158,24 @@ def version_tag(order_id: object, updated_at: object, products: Iterable[tuple[o
     return entity_tag(SHAPE, (order_id, updated_at, *chain.from_iterable(products)))
 
 
-def order_with_items(order: OrderRow, items: Iterable[OrderItemRow]) -> Json:
-    """Return an order of a list: with its items."""
-    return {**ORDER.render(order), "items": [ITEM.render(item) for item in items]}
+def order_with_items(order: OrderRow, items: Iterable[OrderItemRow], shipments: Iterable[Shipment]) -> Json:
+    """Return an order of a list: with its items and its shipments."""
+    return {
+        **ORDER.render(order),
+        "items": [ITEM.render(item) for item in items],
+        "shipments": [shipment(found) for found in shipments],
+    }
 
 
-def order_detail(order: OrderDetailRow, items: Iterable[OrderItemRow]) -> Json:
-    """Return a single order: with its items and its shipping address, of which every member is present."""
+def order_detail(order: OrderDetailRow, items: Iterable[OrderItemRow], shipments: Iterable[Shipment]) -> Json:
+    """Return a single order: also with its shipping address, of which every member is present."""
     address = order.shipping_address
     shipping_address = None if address is None else {name: address.get(name) for name in ADDRESS}
-    return {**order_with_items(order, items), "shippingAddress": shipping_address}
+    return {**order_with_items(order, items, shipments), "shippingAddress": shipping_address}
 
 
-def order_response(order: OrderDetailRow, items: Sequence[OrderItemRow]) -> StatusResponse:
+def order_response(
+    order: OrderDetailRow, items: Sequence[OrderItemRow], shipments: Iterable[Shipment]
+) -> StatusResponse:
     """Return the response 200 with a single order and its entity tag."""
-    return tagged(order_detail(order, items), order_tag(order, items))
+    return tagged(order_detail(order, items, shipments), order_tag(order, items))

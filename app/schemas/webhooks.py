@@ -116,6 +116,14 @@ class Time(fields.Field[datetime]):
         return load_time(str(attr), value, parent=BODY)
 
 
+class StoredTime(Time):
+    """A time to the millisecond, as it is stored. Loading raises InvalidTimeError."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        at = super()._deserialize(value, attr, data, **kwargs)
+        return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
 class WebhookFields(Schema):
     """The fields of a webhook that a client may set."""
 

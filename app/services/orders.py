@@ -26,11 +26,10 @@ from app.schemas.orders import (
     OrderDetailRow,
     OrderStatusUpdate,
     order_tag,
-    version_tag,
 )
-from app.services import audit, events, inventory, order_terms, pricing, products, unique_values
+from app.services import audit, events, inventory, order_shipments, order_terms, pricing, products, unique_values
+from app.services.order_shipments import Shipments
 from app.services.order_terms import PricedItem
-from app.services.versions import Version
 from models import NEXT_STATUSES, Order, OrderItem, OrderStatus, new_id
 from models.base import table
 
@@ -55,25 +54,8 @@ SELECT_ITEMS = Statement(
     .where(ITEMS.c.order_id.in_(bindparam("order_ids", expanding=True)))
     .order_by(ITEMS.c.order_id, ITEMS.c.position),
 )
-# A row for each item. An order without items has a row without a product.
-VERSION = Version(
-    sql=tenant.select(
-        TABLE.c.id,
-        TABLE.c.updated_at,
-        ITEMS.c.id.label("item_id"),
-        products.TABLE.c.name,
-        products.TABLE.c.sku,
-    )
-    .outerjoin(ITEMS, ITEMS.c.order_id == TABLE.c.id)
-    .outerjoin(products.TABLE, products.TABLE.c.id == ITEMS.c.product_id)
-    .where(TABLE.c.id == bindparam("id"))
-    .order_by(ITEMS.c.position),
-    tag=lambda rows: version_tag(
-        rows[0][0], rows[0][1], ((name, sku) for _, _, item_id, name, sku in rows if item_id is not None)
-    ),
-)
 INSERT_ONE = Statement(OrderDetailRow, TABLE.insert().returning(*COLUMNS))
-UPDATE_STATUS = Statement(
+UPDATE_IN_STATUS = Statement(
     OrderDetailRow,
     tenant.update(TABLE).where(TABLE.c.status == bindparam("previous_status")).returning(*COLUMNS),
 )
@@ -90,17 +72,41 @@ LISTING = listing.Listing(
 Items = Sequence[ListedOrderItemRow]
 
 
+class OrderItemNotFoundError(RefusalError):
+    """A request names an item that the order does not have."""
+
+    code = "order_item_not_found"
+
+    def __init__(self, pointer: str) -> None:
+        """Initialize with the pointer to the id of the item."""
+        super().__init__("Order item not found.", pointer=pointer)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderPage:
-    """A page of orders, and the items of all of them by the id of the order."""
+    """A page of orders, and the items and shipments of all of them by the id of the order."""
 
     page: listing.Page[OrderDetailRow]
     items: Mapping[str, Items]
+    shipments: Mapping[str, Shipments]
 
 
-def get(ctx: Context, order_id: str) -> tuple[OrderDetailRow, Items]:
-    """Return one order and its items. Raises NotFoundError if the company has no such order."""
-    return _one(ctx, SELECT_ONE, order_id)
+OrderParts = tuple[OrderDetailRow, Items, Shipments]
+
+
+def find(ctx: Context, order_id: str) -> OrderDetailRow:
+    """Return one order. Raises NotFoundError if the company has no such order."""
+    return _find(ctx, SELECT_ONE, order_id)
+
+
+def get(ctx: Context, order_id: str) -> OrderParts:
+    """Return one order, its items and its shipments. Raises NotFoundError if the company has no such order."""
+    return _parts(ctx, find(ctx, order_id))
+
+
+def lock(ctx: Context, order_id: str) -> OrderParts:
+    """Return what `get` returns. Until the transaction ends, no other changes the order. Raises NotFoundError."""
+    return _parts(ctx, _find(ctx, SELECT_ONE_FOR_UPDATE, order_id))
 
 
 def page(
@@ -116,11 +122,12 @@ def page(
     until: datetime | None = None,
     updated_since: datetime | None = None,
 ) -> OrderPage:
-    """Return a page of orders, newest first, with all their items in one more statement."""
+    """Return a page of orders, newest first, with their items in one more statement, and one more for shipments."""
     lookups = {"po_number": po_number, "external_id": None if external_id is None else stored_code(external_id)}
     filters = {"status": status, "customer_id": customer_id, **lookups, "since": since, "until": until}
     found = LISTING.page(ctx, limit=limit, cursor=cursor, updated_since=updated_since, **filters)
-    return OrderPage(page=found, items=_items(ctx, [order.id for order in found.rows]))
+    items = _items(ctx, [order.id for order in found.rows])
+    return OrderPage(page=found, items=items, shipments=order_shipments.read(ctx, found.rows))
 
 
 def place(ctx: Context, draft: OrderCreate) -> tuple[OrderDetailRow, Items]:
@@ -141,23 +148,35 @@ def place(ctx: Context, draft: OrderCreate) -> tuple[OrderDetailRow, Items]:
     return order, items
 
 
-def change_status(ctx: Context, order_id: str, change: OrderStatusUpdate) -> tuple[OrderDetailRow, Items]:
+def change_status(ctx: Context, order_id: str, change: OrderStatusUpdate) -> OrderParts:
     """Move an order to its next status.
 
     Raises NotFoundError, PreconditionFailedError, StatusTransitionError and RestockWithoutCancelError.
     """
-    before, items = _one(ctx, SELECT_ONE_FOR_UPDATE, order_id)
+    before, items, shipments = lock(ctx, order_id)
     ctx.precondition.check(before, lambda order: order_tag(order, items))
     ctx = later_than(ctx, before.updated_at)
     refuse(_status_refusals(before.status, change))
-    values = {"previous_status": before.status, "status": change.status, "updated_at": ctx.now}
-    after = UPDATE_STATUS.one(ctx.session, tenant.params(ctx, row_id=order_id, **values))
+    after = update(ctx, before, status=change.status)
     if change.restock:
         inventory.restock(ctx, _quantities(items), order_id)
-    details = {"before": before.status, "after": change.status, "restock": change.restock}
-    audit.record(ctx, "order.status_changed", "order", order_id, details)
-    events.publish_all(ctx, payloads.order_status_changed(after, before.status))
-    return after, items
+    record_move(ctx, before, after, shipments, restock=change.restock)
+    return after, items, shipments
+
+
+def update(ctx: Context, before: OrderDetailRow, **values: object) -> OrderDetailRow:
+    """Update a locked order. The time of the context must be later than its last change."""
+    conditions = {"row_id": before.id, "previous_status": before.status}
+    return UPDATE_IN_STATUS.one(ctx.session, tenant.params(ctx, **conditions, **values, updated_at=ctx.now))
+
+
+def record_move(
+    ctx: Context, before: OrderDetailRow, after: OrderDetailRow, shipments: Shipments, *, restock: bool = False
+) -> None:
+    """Add the audit entry and publish the events of an order that has moved to its next status."""
+    details = {"before": before.status, "after": after.status, "restock": restock}
+    audit.record(ctx, "order.status_changed", "order", after.id, details)
+    events.publish_all(ctx, payloads.order_status_changed(after, before.status, shipments))
 
 
 def _status_refusals(current: str, change: OrderStatusUpdate) -> Iterator[RefusalError]:
@@ -209,11 +228,15 @@ def _insert_items(ctx: Context, order_id: str, items: Sequence[PricedItem]) -> N
     ctx.session.connection().execute(ITEMS.insert(), inserted)
 
 
-def _one(ctx: Context, statement: Statement[OrderDetailRow], order_id: str) -> tuple[OrderDetailRow, Items]:
+def _find(ctx: Context, statement: Statement[OrderDetailRow], order_id: str) -> OrderDetailRow:
     order = statement.one_or_none(ctx.session, tenant.params(ctx, id=order_id))
     if order is None:
         raise NotFoundError("Order")
-    return order, _items(ctx, [order_id])[order_id]
+    return order
+
+
+def _parts(ctx: Context, order: OrderDetailRow) -> OrderParts:
+    return order, _items(ctx, [order.id])[order.id], order_shipments.read(ctx, [order])[order.id]
 
 
 def _items(ctx: Context, order_ids: Sequence[str]) -> Mapping[str, Items]:

@@ -21,7 +21,7 @@ from app.services import customers, orders, prices, products
 """
 RIGHT = """
 def right(ctx: Context) -> object:
-    order, items = orders.get(ctx, "c1")
+    order, items, _ = orders.get(ctx, "c1")
     page = products.page(ctx, sku="A-1")
     draft = OrderCreate(customer_id="c1", items=[OrderItemCreate(product_id="c2", quantity=1)])
     customers.update(ctx, "c1", CUSTOMER_UPDATE.load({"name": None}))

@@ -158,6 +158,98 @@ class TestShow:
         assert outcome.code == 1
 
 
+class TestShip:
+    @pytest.fixture
+    def confirmed(self, fresh_database: Database, shop: Tenant, place: Place) -> str:
+        """Return a confirmed order of 10 units."""
+        order_id = place()
+        with fresh_database.transaction(write=True) as session:
+            change = OrderStatusUpdate(status=OrderStatus.CONFIRMED)
+            orders.change_status(factories.context(session, shop.company_id), order_id, change)
+        return order_id
+
+    def test_ships_everything_that_is_left(self, distribu: Command, shop: Tenant, confirmed: str) -> None:
+        options = ["--company", shop.slug, "--json"]
+        tracking = ["--tracking-number", "NF-1", "--tracking-number", "NF-2", "--tracking-number", "NF-1"]
+        url = ["--tracking-url", "https://tracking.example/NF-1"]
+        details = [*tracking, *url, "--carrier", "Northway", "--shipped-at", "2026-04-17T06:30:00.1239Z"]
+
+        part = distribu("order", "ship", confirmed, "W-1=4", *details, *options).json
+        rest = distribu("order", "ship", confirmed, *options).json
+
+        order = distribu("order", "show", confirmed, *options).json
+        assert order["status"] == "SHIPPED"
+        assert order["shipments"] == [part, rest]
+        assert [shipment["items"] for shipment in (part, rest)] == [
+            [{"orderItemId": order["items"][0]["id"], "quantity": quantity}] for quantity in (4, 6)
+        ]
+        assert (part["carrier"], part["trackingNumbers"]) == ("Northway", ["NF-1", "NF-2"])
+        assert (part["trackingUrl"], part["shippedAt"]) == (url[1], "2026-04-17T06:30:00.123Z")
+        assert (rest["carrier"], rest["trackingNumbers"], rest["trackingUrl"]) == (None, [], None)
+
+    def test_an_item_can_be_named_by_its_id(self, distribu: Command, shop: Tenant, confirmed: str) -> None:
+        options = ["--company", shop.slug]
+        (item,) = distribu("order", "show", confirmed, *options, "--json").json["items"]
+
+        shipped = distribu("order", "ship", confirmed, f"{item['id']}=4", "--carrier", "Northway", *options)
+        assert shipped.code == 0
+        assert "Northway" in shipped.out
+
+        assert "Northway" in distribu("order", "show", confirmed, *options).out
+
+    @pytest.mark.parametrize(
+        ("items", "message"),
+        [
+            (["W-1=11"], "Only 10 of Widget can still be shipped."),
+            (["W-2=1"], "The order has no item 'W-2'. Name one by its SKU or its id."),
+            (
+                ["W-1=1", "W-1=2"],
+                "orderItemId is the same as in /items/0: send one item with the sum of the quantities",
+            ),
+        ],
+    )
+    def test_items_that_cannot_be_shipped_are_refused(
+        self, distribu: Command, shop: Tenant, confirmed: str, items: list[str], message: str
+    ) -> None:
+        outcome = distribu("order", "ship", confirmed, *items, "--company", shop.slug)
+
+        assert (outcome.code, outcome.error) == (1, message)
+
+    def test_a_sku_of_several_items_is_ambiguous(
+        self, distribu: Command, shop: Tenant, fresh_database: Database, customer_id: str
+    ) -> None:
+        product = factories.product(fresh_database, shop.company_id, sku="D-1", stock=9)
+        draft = ORDER_CREATE.load(factories.order_body(customer_id, (product, 1), (product, 2)))
+        with fresh_database.transaction(write=True) as session:
+            order, items = orders.place(factories.context(session, shop.company_id), draft)
+
+        outcome = distribu("order", "ship", order.id, "D-1=1", "--company", shop.slug)
+
+        ids = ", ".join(item.id for item in items)
+        assert outcome.error == f"The order has several items 'D-1'. Name one by its id: {ids}."
+
+    def test_an_order_that_is_not_confirmed_is_refused(self, distribu: Command, shop: Tenant, place: Place) -> None:
+        outcome = distribu("order", "ship", place(), "--company", shop.slug)
+
+        assert (outcome.code, outcome.error) == (1, "Order cannot be shipped while SUBMITTED.")
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["--tracking-url", "tracking.example"], "must be an http or https URL of at most 2048 characters"),
+            (["--carrier", "x" * 101], "must be at most 100 characters."),
+            ([f"--tracking-number={number}" for number in range(21)], "Give at most 20 tracking numbers, not 21."),
+        ],
+    )
+    def test_an_invalid_option_is_rejected(
+        self, distribu: Command, shop: Tenant, options: list[str], message: str
+    ) -> None:
+        outcome = distribu("order", "ship", "x", "--company", shop.slug, *options)
+
+        assert outcome.code == 2
+        assert message in outcome.err
+
+
 class TestPreview:
     @pytest.fixture(autouse=True)
     def catalogue(self, fresh_database: Database, shop: Tenant) -> None:

@@ -95,7 +95,10 @@ class Recorder:
             found = self._send(verb, rest, key or "all")
             data = found.get("data") or [{}]
             resource = data[0] if isinstance(data, list) else data
-            self._bind(name, resource.get("id"), {"at": resource.get("createdAt", "")})
+            items = resource.get("items") or [{}]
+            self._bind(
+                name, resource.get("id"), {"at": resource.get("createdAt", ""), "item": items[0].get("id") or ""}
+            )
             self._values["cursor"] = found.get("pagination", {}).get("nextCursor") or ""
 
     def _bind(self, name: str | None, value: str | None, more: dict[str, str]) -> None:

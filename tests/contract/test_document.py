@@ -31,6 +31,7 @@ CLOSED_PARTS = {
     "BulkProduct",
     "BulkPrice",
     "PriceBreakCreate",
+    "ShipmentItemCreate",
 }
 
 

@@ -10,7 +10,7 @@ from tests.support.servers import ROOT, free_port
 # Provoked elsewhere: they need a slow client, two requests at the same time, 64-bit sums, 100 keys, or a database that
 # is down.
 NOT_RECORDED = {"body_timeout", "idempotency_key_in_use", "figures_too_large", "key_limit_reached"} | {
-    *("internal_error", "database_unavailable", "not_ready")
+    *("shipment_limit_reached", "internal_error", "database_unavailable", "not_ready")
 }
 
 

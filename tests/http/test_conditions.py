@@ -14,7 +14,7 @@ from app.context import now
 from app.db import Database
 from app.http import dispatch
 from app.services import versions
-from models import ApiKey, Customer, Delivery, Order, PriceOverride, Product, Scope, Webhook
+from models import ApiKey, Customer, Delivery, Order, PriceOverride, Product, Scope, Shipment, Webhook
 from models.base import Base
 from tests.support import factories, waiting
 from tests.support.client import Client, Contract
@@ -42,7 +42,8 @@ class ResourceShop:
         """Return the path of the resource of an operation."""
         if operation_id == "upsertProduct":
             return f"/products?sku={self.ids['sku']}"
-        return OPERATIONS[operation_id].path.format(**self.ids)
+        shipped = {"orderId": self.ids["shippedOrderId"]} if "shipmentId" in OPERATIONS[operation_id].path else {}
+        return OPERATIONS[operation_id].path.format(**{**self.ids, **shipped})
 
     def tag(self, operation_id: str) -> str:
         """Return the current tag of the resource that an operation reads."""
@@ -64,6 +65,7 @@ def shop(client: Client, database: Database, tenant: Tenant) -> ResourceShop:
     customer = client.post("/customers", json={"email": EMAIL, "name": "Anna"}).json()["data"]["id"]
     client.put(f"/customers/{customer}/prices/{product}", json={"price": 7})
     order = client.post("/orders", json=order_body(customer, (product, 2))).json()["data"]["id"]
+    shipped, shipment = _shipped(client, customer)
     webhook = client.post("/webhooks", json={"url": "https://example.com/hook", "events": ["order.created"]})
     webhook_id = webhook.json()["data"]["id"]
     delivery = client.post(f"/webhooks/{webhook_id}/test").json()["data"]["id"]
@@ -74,6 +76,8 @@ def shop(client: Client, database: Database, tenant: Tenant) -> ResourceShop:
         "sku": "R-1",
         "customerId": customer,
         "orderId": order,
+        "shippedOrderId": shipped,
+        "shipmentId": shipment,
         "webhookId": webhook_id,
         "deliveryId": delivery,
         "movementId": client.get("/inventory-movements").json()["data"][0]["id"],
@@ -81,6 +85,16 @@ def shop(client: Client, database: Database, tenant: Tenant) -> ResourceShop:
         "entryId": client.get("/audit-log").json()["data"][0]["id"],
     }
     return ResourceShop(client, database, tenant, ids)
+
+
+def _shipped(client: Client, customer: str) -> tuple[str, str]:
+    """Return an order of another product of which one of two units has been shipped, and the shipment."""
+    malt = client.post("/products", json={"name": "Malt", "sku": "M-1", "price": 3, "stock": 9}).json()["data"]["id"]
+    order = client.post("/orders", json=order_body(customer, (malt, 2))).json()["data"]
+    client.patch(f"/orders/{order['id']}", json={"status": "CONFIRMED"})
+    body = {"items": [{"orderItemId": order["items"][0]["id"], "quantity": 1}]}
+    shipment = client.post(f"/orders/{order['id']}/shipments", json=body).json()["data"]["id"]
+    return order["id"], shipment
 
 
 READS = pytest.mark.parametrize("operation_id", [operation.id for operation in SINGLE])
@@ -213,6 +227,7 @@ WRITES: dict[str, tuple[str, dict[str, Any] | None]] = {  # by operation: what r
     "upsertProduct": ("getProduct", {"name": "Spelt", "price": 1}),
     "updateCustomer": ("getCustomer", {"name": "Berta"}),
     "updateOrderStatus": ("getOrder", {"status": "CONFIRMED"}),
+    "updateShipment": ("getShipment", {"carrier": "Northway"}),
     "upsertCustomerPrice": ("getCustomerPrice", {"price": 6}),
     "deleteCustomerPrice": ("getCustomerPrice", None),
     "updateWebhook": ("getWebhook", {"isActive": False}),
@@ -422,6 +437,8 @@ class TestResponsesOfWrites:
             ("PUT", "/customers/{customerId}/prices/{productId}", {"price": 1}, "getCustomerPrice"),
             ("PATCH", "/customers/{customerId}", {"name": "B"}, "getCustomer"),
             ("PATCH", "/orders/{orderId}", {"status": "CONFIRMED"}, "getOrder"),
+            ("POST", "/orders/{shippedOrderId}/shipments", {}, "getShipment"),
+            ("PATCH", "/orders/{shippedOrderId}/shipments/{shipmentId}", {"carrier": "B"}, "getShipment"),
             ("PATCH", "/webhooks/{webhookId}", {"isActive": False}, "getWebhook"),
         ],
     )
@@ -476,6 +493,20 @@ def cancel(shop: ResourceShop, **body: Any) -> None:
     assert response.status_code == 200
 
 
+def ship(shop: ResourceShop, order: str = "orderId") -> None:
+    shop.client.patch(f"/orders/{shop.ids[order]}", json={"status": "CONFIRMED"})
+    assert shop.client.post(f"/orders/{shop.ids[order]}/shipments").status_code == 201
+
+
+def track(shop: ResourceShop) -> None:
+    """Ship the order, and change the carrier of the shipment."""
+    ship(shop)
+    tag, (shipment,) = shop.tag("getOrder"), shop.client.get(shop.path("getOrder")).json()["data"]["shipments"]
+    path = f"/orders/{shop.ids['orderId']}/shipments/{shipment['id']}"
+    assert shop.client.patch(path, json={"carrier": "Northway"}).status_code == 200
+    assert shop.tag("getOrder") != tag
+
+
 def set_again(shop: ResourceShop) -> None:
     before = shop.client.get(shop.path("getCustomerPrice")).json()
     assert write(shop, "deleteCustomerPrice").status_code == 200
@@ -526,6 +557,9 @@ CHANGES: list[tuple[str, str, Change]] = [
     ("the name of a product", "getOrder", lambda shop: rename(shop, name="B")),
     ("the sku of a product", "getOrder", lambda shop: rename(shop, sku="B")),
     ("no sku any more", "getOrder", lambda shop: rename(shop, sku=None)),
+    ("a shipment", "getOrder", ship),
+    ("the carrier of a shipment", "getOrder", track),
+    ("a field", "getShipment", lambda shop: write(shop, "updateShipment")),
     ("a field", "getCustomer", lambda shop: write(shop, "updateCustomer")),
     ("null", "getCustomer", lambda shop: write(shop, "updateCustomer", {"name": None})),
     ("a price", "getCustomerPrice", lambda shop: write(shop, "upsertCustomerPrice")),
@@ -561,6 +595,8 @@ NO_CHANGES: list[tuple[str, str, Change]] = [
     ("another order of its product", "getOrder", place),
     ("the price of its product", "getOrder", lambda shop: rename(shop, price=1)),
     ("a refused status", "getOrder", lambda shop: write(shop, "updateOrderStatus", {"status": "DELIVERED"})),
+    ("the same values", "getShipment", lambda shop: write(shop, "updateShipment", {"carrier": None})),
+    ("another shipment", "getShipment", lambda shop: ship(shop, "shippedOrderId")),
     ("the same values", "getCustomer", lambda shop: write(shop, "updateCustomer", {"name": " Anna "})),
     ("an order", "getCustomer", place),
     ("the same price", "getCustomerPrice", lambda shop: write(shop, "upsertCustomerPrice", {"price": 7.0})),
@@ -632,5 +668,5 @@ class TestVersions:
 def _set_ahead(shop: ResourceShop) -> None:
     at = now() + AHEAD
     with shop.database.transaction(write=True) as session:
-        for model in (Product, Customer, Order, PriceOverride, Webhook):
+        for model in (Product, Customer, Order, PriceOverride, Shipment, Webhook):
             session.execute(sa.update(model).where(model.company_id == shop.tenant.company_id).values(updated_at=at))

@@ -90,6 +90,26 @@ def change_a_cancelled_order(company: ErrorSource) -> httpx.Response:
     return company.client.patch(path, json={"status": "SHIPPED"})
 
 
+def ship(company: ErrorSource, status: str = "CONFIRMED", *bodies: Any) -> httpx.Response:
+    path = f"/orders/{company.order().json()['data']['id']}"
+    company.client.patch(path, json={"status": status})
+    return [company.post(f"{path}/shipments", body) for body in bodies or [None]][-1]
+
+
+def ship_too_many(company: ErrorSource) -> httpx.Response:
+    order = company.order(company.product(stock=101), quantity=101).json()["data"]
+    path, items = f"/orders/{order['id']}", [{"orderItemId": order["items"][0]["id"], "quantity": 1}]
+    company.client.patch(path, json={"status": "CONFIRMED"})
+    return [company.post(f"{path}/shipments", {"items": items}) for _ in range(101)][-1]
+
+
+def ship_two_of_one(company: ErrorSource) -> httpx.Response:
+    order = company.order().json()["data"]
+    path, items = f"/orders/{order['id']}", [{"orderItemId": order["items"][0]["id"], "quantity": 2}]
+    company.client.patch(path, json={"status": "CONFIRMED"})
+    return company.post(f"{path}/shipments", {"items": items})
+
+
 def restock_without_cancelling(company: ErrorSource) -> httpx.Response:
     path = f"/orders/{company.order().json()['data']['id']}"
     return company.client.patch(path, json={"status": "CONFIRMED", "restock": True})
@@ -170,6 +190,13 @@ PROVOCATIONS: dict[str, Callable[[ErrorSource], httpx.Response]] = {
     ),
     "invalid_status_transition": change_a_cancelled_order,
     "restock_without_cancel": restock_without_cancelling,
+    "order_not_shippable": lambda company: ship(company, "CANCELLED"),
+    "nothing_to_ship": lambda company: ship(company, "CONFIRMED", None, None),
+    "order_item_not_found": lambda company: ship(
+        company, "CONFIRMED", {"items": [{"orderItemId": "unknown", "quantity": 1}]}
+    ),
+    "shipment_quantity_exceeded": ship_two_of_one,
+    "shipment_limit_reached": ship_too_many,
     "email_taken": use_an_email_twice,
     "sku_taken": lambda company: use_a_code_twice(company, "sku"),
     "external_id_taken": lambda company: use_a_code_twice(company, "externalId"),

@@ -113,6 +113,7 @@ class TestCreateOrder:
                     "productSku": None,
                 },
             ],
+            "shipments": [],
             "shippingAddress": {**ADDRESS, "street2": None, "region": None},
         }
         assert shop.client.get(f"/orders/{data['id']}").json() == response.json()
@@ -468,6 +469,7 @@ class TestUpdateOrderStatus:
             "customerId": shop.customer,
             "poNumber": "P",
             "externalId": None,
+            "shipments": [],
         }
 
     def test_unknown_ids_and_ids_of_another_company_get_the_same_response(

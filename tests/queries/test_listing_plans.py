@@ -28,11 +28,13 @@ from app.services import (
     customers,
     keys,
     movements,
+    order_shipments,
     orders,
     price_writes,
     prices,
     product_writes,
     products,
+    shipments,
     unique_values,
 )
 from app.services.price_plans import PriceWrite
@@ -164,6 +166,44 @@ def audit_rows(company_id: str, times: Sequence[datetime], chance: random.Random
         }
         for number, at in enumerate(times)
     ]
+
+
+def fill_shipments(database: Database, company_id: str) -> None:
+    """Create 20 shipments of each of 1,000 orders, which `fill` has created."""
+    times = [START + number * MINUTE for number in range(ROWS)]
+    common = [{"id": f"c{number:024}", "company_id": company_id} for number in range(ROWS)]
+    item_rows = [
+        {
+            **row,
+            "order_id": row["id"],
+            "position": 0,
+            "product_id": row["id"],
+            "quantity": 20,
+            "unit_price": 1,
+        }
+        for row in common[:1000]
+    ]
+    shipment_rows = [
+        {
+            **row,
+            "order_id": f"c{number // 20:024}",
+            "tracking_numbers": [],
+            "shipped_at": at,
+            "created_at": at,
+            "updated_at": at,
+        }
+        for number, (row, at) in enumerate(zip(common, times, strict=True))
+    ]
+    shipped_rows = [
+        {**row, "shipment_id": row["id"], "order_item_id": f"c{number // 20:024}", "position": 0, "quantity": 1}
+        for number, row in enumerate(common)
+    ]
+    with database.transaction(write=True) as session:
+        connection = session.connection()
+        connection.execute(orders.ITEMS.insert(), item_rows)
+        connection.execute(order_shipments.TABLE.insert(), shipment_rows)
+        connection.execute(order_shipments.ITEMS.insert(), shipped_rows)
+        connection.execute(orders.TABLE.update().values(has_shipments=True).where(orders.TABLE.c.id < f"c{1000:024}"))
 
 
 VACUUM = {"sqlite": "PRAGMA wal_checkpoint(TRUNCATE)", "postgresql": "VACUUM ANALYZE"}
@@ -334,6 +374,25 @@ def test_an_index_serves_the_prices_of_a_customer(fresh_database: Database) -> N
         assert "ix_price_overrides_customer" in page, page
         assert not is_sorted(page), page
         assert not any(is_scan(plan, "price_overrides") for plan in positions), positions
+
+
+def test_an_index_serves_the_shipments_of_an_order(fresh_database: Database) -> None:
+    tenant = factories.tenant(fresh_database)
+    fill(fresh_database, tenant.company_id)
+    fill_shipments(fresh_database, tenant.company_id)
+    vacuum(fresh_database)
+    order_id, shipment_id = f"c{7:024}", f"c{7 * 20 + 15:024}"
+
+    for cursor in ({}, {"cursor": shipment_id}):
+        run = partial(run_page, partial(shipments.page, order_id=order_id, limit=5), cursor)
+        (_, *positions, page, items) = plans(fresh_database, tenant.company_id, run)
+        assert "ix_shipments_company_id_order_id_created_at_id" in page, page
+        assert not is_sorted(page), page
+        assert not any(is_scan(plan, "shipment") for plan in (*positions, items)), [*positions, items]
+
+    *_, found = plans(fresh_database, tenant.company_id, partial(orders.get, order_id=order_id))
+    assert "ix_shipments_company_id_order_id_created_at_id" in found, found
+    assert not is_scan(found, "shipment"), found
 
 
 def test_an_index_finds_a_price_that_was_removed(fresh_database: Database) -> None:

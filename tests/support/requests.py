@@ -36,6 +36,7 @@ CURSORS = {
     "listOrders": "orderId",
     "listProductInventoryMovements": "movementId",
     "listProducts": "productId",
+    "listShipments": "shipmentId",
     "listWebhookDeliveries": "deliveryId",
 }
 # Ids that clients choose, or that no operation can look up by an id of the path.
@@ -50,8 +51,8 @@ def _adjustment() -> dict[str, Any]:
     return {"delta": next(NUMBERS), "reason": "RECEIVED"}
 
 
-def _order(ids: Ids) -> dict[str, Any]:
-    items = [{"productId": ids["productId"], "quantity": 1}]
+def _order(ids: Ids, quantity: int = 1) -> dict[str, Any]:
+    items = [{"productId": ids["productId"], "quantity": quantity}]
     return {"customerId": ids["customerId"], "items": items, "poNumber": _new("PO")}
 
 
@@ -66,12 +67,17 @@ BODIES: dict[str, Callable[[Ids], dict[str, Any]]] = {
     "createInventoryAdjustments": lambda ids: {"items": [{"productId": ids["productId"], **_adjustment()}]},
     "createOrder": _order,
     "createProduct": lambda _: _product(),
+    "createShipment": lambda ids: {
+        "items": [{"orderItemId": ids["orderItemId"], "quantity": 1}],
+        "carrier": _new("Carrier"),
+    },
     "createWebhook": lambda _: {"url": f"https://example.com/{_new('hook')}", "events": ["order.created"]},
     "previewOrder": _order,
     "recoverWebhook": lambda _: {"since": now().date().isoformat()},
     "updateCustomer": lambda _: {"name": _new("Anna")},
-    "updateOrderStatus": lambda _: {"status": "CONFIRMED"},
+    "updateOrderStatus": lambda _: {"status": "DELIVERED"},
     "updateProduct": lambda _: {"name": _new("Tea")},
+    "updateShipment": lambda _: {"carrier": _new("Carrier")},
     "updateWebhook": lambda _: {"description": _new("Shop")},
     "upsertCustomerPrice": lambda _: {"price": next(NUMBERS)},
     "upsertPrices": lambda ids: {
@@ -148,17 +154,25 @@ def resource_of(operation: Operation, member: str) -> str:
 
 
 def resources(client: Client, tenant: Tenant, database: Database) -> dict[str, str]:
-    """Create one resource of each kind in a company, and return their ids. The order is for another product."""
+    """Create one resource of each kind in a company, and return their ids.
+
+    The order is for another product. One of its 50 units has been shipped.
+    """
     customer = _created(client, "/customers", BODIES["createCustomer"]({}))
     product, ordered = factories.products(database, tenant.company_id, 2, stock=100)
     client.put(f"/customers/{customer}/prices/{product}", json={"price": 1}).raise_for_status()
     webhook = _created(client, "/webhooks", BODIES["createWebhook"]({}))
-    order = _created(client, "/orders", _order({"customerId": customer, "productId": ordered}))
+    order = _created(client, "/orders", _order({"customerId": customer, "productId": ordered}, quantity=50))
+    confirmed = client.patch(f"/orders/{order}", json={"status": "CONFIRMED"}).raise_for_status().json()["data"]
+    order_item = confirmed["items"][0]["id"]
+    shipment = _created(client, f"/orders/{order}/shipments", BODIES["createShipment"]({"orderItemId": order_item}))
     movement = _created(client, f"/products/{ordered}/inventory-adjustments", _adjustment())
     return {
         "customerId": customer,
         "productId": product,
         "orderId": order,
+        "orderItemId": order_item,
+        "shipmentId": shipment,
         "movementId": movement,
         "webhookId": webhook,
         "deliveryId": _first(client, f"/webhooks/{webhook}/deliveries"),
