@@ -9,7 +9,9 @@ Not in this module: pools and transactions (`app/db.py`).
 """
 
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -45,6 +47,7 @@ class Dialect(PGDialect_psycopg):
     """The dialect for psycopg, with a BEGIN that has all settings and also tests whether the connection is alive."""
 
     supports_statement_cache = True
+    _thread = threading.local()
 
     def create_connect_args(self, url: URL) -> tuple[Any, Any]:
         """Keep the parameters of the URL. Its `options` are set in each transaction, because a pooler may drop them."""
@@ -77,7 +80,8 @@ class Dialect(PGDialect_psycopg):
 
     def do_ping(self, dbapi_connection: Any) -> bool:
         """Begin the next transaction: if that works, the connection is alive, and the test costs no extra message."""
-        self.do_begin(dbapi_connection)
+        if not getattr(self._thread, "skips_ping", False):
+            self.do_begin(dbapi_connection)
         return True
 
     def do_begin(self, dbapi_connection: Any) -> None:
@@ -88,6 +92,26 @@ class Dialect(PGDialect_psycopg):
             dbapi_connection.execute(self._begin, prepare=False)
         except psycopg.errors.FeatureNotSupported as error:  # a standby refuses READ WRITE
             raise psycopg.errors.ReadOnlySqlTransaction(str(error)) from error
+
+    @contextmanager
+    def without_ping(self) -> Iterator[None]:
+        """Let this thread take a connection from the pool without a message to the server."""
+        self._thread.skips_ping = True
+        try:
+            yield
+        finally:
+            self._thread.skips_ping = False
+
+    def read_at_once(self, dbapi_connection: Any, text: str, parameters: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of a select in a separate transaction with all settings, in one message."""
+        cursor = psycopg.ClientCursor(dbapi_connection)  # binds the parameters, because the text has several statements
+        cursor.execute(f"{self._begin.replace('%', '%%')}; {text}; ROLLBACK".encode(), parameters)
+        rows: list[tuple[Any, ...]] = []
+        is_last = False
+        while not is_last:  # the results before that of the select are those of settings
+            rows = rows if cursor.description is None else cursor.fetchall()
+            is_last = not cursor.nextset()
+        return rows
 
     def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
         """Return True if the whole pool must be replaced: the server is gone, or has become read-only."""

@@ -106,6 +106,23 @@ def _next_millisecond_of_sqlite(element: NextMillisecond, compiler: SQLCompiler,
     return f"({compiler.process(element.clauses, **options)} + 1)"
 
 
+class Milliseconds(FunctionElement[int]):
+    """The milliseconds of an Instant since 1970, as SQLite stores it."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(Milliseconds)
+def _milliseconds(element: Milliseconds, compiler: SQLCompiler, **options: Any) -> str:
+    return f"floor(EXTRACT(epoch FROM {compiler.process(element.clauses, **options)}) * 1000)::bigint"
+
+
+@compiles(Milliseconds, "sqlite")
+def _milliseconds_of_sqlite(element: Milliseconds, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
 class Fixed(TypeDecorator[Decimal]):
     """A decimal with `scale` places: `numeric` on PostgreSQL, a whole number of the smallest unit on SQLite.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from app.context import now
 from app.db import Database
-from app.driver import DriverStatement
+from app.driver import DriverSelect
 from app.http.request_state import Headers, RequestState
 from app.preconditions import ANY, Precondition
 from app.queries import tenant
@@ -39,7 +39,7 @@ class VersionReader:
         found = {name: versions.find(handler) for name, handler in handlers.items()}
         self._queries = {name: query for name, query in found.items() if query is not None}
         self._statements = {
-            name: DriverStatement(database.reader, query.version.sql) for name, query in self._queries.items()
+            name: DriverSelect(database.reader, query.version.sql) for name, query in self._queries.items()
         }
 
     def not_modified(self, state: RequestState) -> NotModified | None:

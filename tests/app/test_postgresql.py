@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app import schema_version
 from app.db import Database
+from app.driver import DriverSelect
 from app.errors import DatabaseUnavailableError, StartError
 from models import Base
 from tests.support import factories
@@ -239,3 +240,26 @@ def test_an_upgrade_repairs_functions_without_a_schema(store: PostgresqlStore) -
     store.drop(url)
 
     assert "INSERT INTO public.search_products" in body
+
+
+class TestDriverSelect:
+    def test_it_has_the_settings_of_every_transaction(self, url: str) -> None:
+        names = ["timezone", *LIMITS, "application_name"]
+        select = sa.select(*(sa.func.current_setting(name) for name in names))
+
+        with opened(with_query(url, options="-c statement_timeout=7000", application_name="Till 4")) as database:
+            with database.transaction() as session:
+                expected = tuple(session.execute(select).one())
+            assert DriverSelect(database.reader, select).rows({}) == [expected]
+
+    def test_a_lost_connection_is_replaced(self, direct: str) -> None:
+        select = sa.select(sa.func.pg_backend_pid())
+
+        with opened(direct) as database, opened(direct) as other:
+            statement = DriverSelect(database.reader, select)
+            found = statement.rows({})
+            assert found is not None
+            with other.transaction(write=True) as session:
+                session.execute(sa.select(sa.func.pg_terminate_backend(found[0][0], 5000)))
+            assert statement.rows({}) is None
+            assert statement.rows({}) not in (None, found)
