@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from typing import Any
 
 import schemathesis
@@ -9,7 +10,7 @@ from hypothesis import strategies
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
 
-from app import gtin
+from app import gtin, spec
 from app.context import now
 from app.http.body import parse
 from app.http.errors import ApiError
@@ -23,6 +24,10 @@ START, END = "0001-01-01", "9999-12-31"  # one end alone may be beyond the other
 
 ADDRESSES = strategies.ip_addresses(v=4) | strategies.ip_addresses(v=6, network="2000::/3")
 schemathesis.openapi.format("cidr", ADDRESSES.map(lambda address: f"{address}/{address.max_prefixlen}"))
+
+
+PARAMETERS = spec.document()["components"]["parameters"]
+IF_MATCH = re.compile(PARAMETERS["IfMatch"]["schema"]["pattern"])
 
 
 @schemathesis.hook
@@ -40,6 +45,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
 
 def _correct(case: schemathesis.Case[Any]) -> None:
     case.query.pop("cursor", None)
+    _correct_conditions(case)
     if (case.method, case.path) == ("POST", "/webhooks"):
         case.headers.pop("Idempotency-Key", None)  # a replayed response may be that of a webhook deleted since then
     if (case.method, case.path) == ("POST", "/api-keys") and isinstance(case.body, dict):
@@ -55,6 +61,14 @@ def _correct(case: schemathesis.Case[Any]) -> None:
         _correct_prices(case.body)
         if case.path.startswith("/products"):
             _correct_product(case.method, case.query, case.body)
+
+
+def _correct_conditions(case: schemathesis.Case[Any]) -> None:
+    """Remove headers that their patterns exclude: some phases generate them."""
+    if not IF_MATCH.search(str(case.headers.get("If-Match", "*"))):
+        del case.headers["If-Match"]
+    if case.method == "PUT" and case.headers.get("If-None-Match", "*") != "*":
+        del case.headers["If-None-Match"]
 
 
 def _correct_body(path: str, body: dict[str, Any]) -> None:
