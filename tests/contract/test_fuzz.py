@@ -23,7 +23,7 @@ peers = ["first", "second"]
 # A business rule may refuse a well-formed request; a 400 for one is a failure.
 [checks]
 enabled = true
-positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "412", "422", "429", "5xx"]
+positive_data_acceptance.expected-statuses = ["2xx", "304", "401", "403", "404", "409", "412", "422", "429", "5xx"]
 
 # JSON Schema cannot exclude NUL from all strings at once; tests/http/test_edge.py sends it everywhere.
 [generation]
