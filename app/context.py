@@ -34,7 +34,10 @@ class Actor:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallingKey:
-    """The API key of a request, as authentication found it. `rate_limit` is the one in force."""
+    """The API key of a request, as authentication found it. `rate_limit` is the one in force.
+
+    `default_rate_limit` is that of the server, for keys without one of their own.
+    """
 
     id: str
     company_id: str
@@ -43,6 +46,7 @@ class CallingKey:
     scopes: frozenset[str]
     expires_at: datetime | None
     rate_limit: RateLimitItem
+    default_rate_limit: RateLimitItem
     allowed_networks: tuple[Network, ...] = ()  # none: it may be used from everywhere
 
     def may_be_used_from(self, address: str | None) -> bool:

@@ -18,7 +18,8 @@
         · ExternalIdTakenError       app/services/unique_values.py
         · ProductInUseError          app/services/product_deletion.py
         · WebhookLimitError, RotationLimitError    app/services/webhooks.py
-        · ScopeTooWideError, ExpiryTooLateError, NetworkTooWideError, KeyLimitError    app/services/key_grants.py
+        · ScopeTooWideError, ExpiryTooLateError, NetworkTooWideError, RateLimitTooHighError,
+          KeyLimitError              app/services/key_grants.py
         · KeyNotActiveError          app/services/key_rotation.py
         · DestinationError           app/egress.py
         · IdempotencyKeyReusedError  app/http/idempotency.py

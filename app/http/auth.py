@@ -144,6 +144,7 @@ class KeyCache:
             scopes=frozenset(record.scopes),
             expires_at=record.expires_at,
             rate_limit=rate_limit(record.rate_limit) if record.rate_limit else self._default_limit,
+            default_rate_limit=self._default_limit,
             allowed_networks=tuple(networks.parse_cidr(network) for network in record.allowed_networks),
         )
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from fractions import Fraction
 
+import limits
 import sqlalchemy as sa
+from limits import RateLimitItem
 from sqlalchemy import bindparam, select
 
 from app import networks
@@ -12,6 +15,7 @@ from app.errors import BODY, InactiveKeyError, InvalidParameterError, RefusalErr
 from app.queries import tenant
 from app.schemas.api_keys import ApiKeyCreate, ApiKeyRow
 from app.schemas.base import timestamp
+from app.schemas.callers import caller_rate_limit
 from app.services import companies, keys
 from app.services.keys import TABLE
 from models import ApiKey, KeyStatus
@@ -51,6 +55,20 @@ class NetworkTooWideError(RefusalError):
         super().__init__(message, pointer=pointer)
 
 
+class RateLimitTooHighError(RefusalError):
+    """A key would have a higher rate limit than the calling key."""
+
+    code = "rate_limit_too_high"
+
+    def __init__(self, limit: RateLimitItem, maximum: RateLimitItem) -> None:
+        """Initialize with the rate limit of the key, and that of the calling key."""
+        message = (
+            f"The new key would have a rate limit of {_limit_text(limit)}, "
+            f"which is higher than that of the calling key, {_limit_text(maximum)}."
+        )
+        super().__init__(message, callerRateLimit=caller_rate_limit(maximum))
+
+
 class KeyLimitError(RefusalError):
     """The company has the maximum number of active keys."""
 
@@ -78,6 +96,8 @@ SELECT_FOR_UPDATE = (
 def create(ctx: Context, draft: ApiKeyCreate) -> tuple[ApiKeyRow, str]:
     """Create a key that has no more than the calling key. Return it and its plaintext.
 
+    Its rate limit is that of the calling key if this is lower than the default of the server, which applies otherwise.
+
     Raises InvalidParameterError for an expiry in the past, InactiveKeyError, and the refusals of this module.
     """
     companies.lock(ctx)
@@ -91,6 +111,7 @@ def create(ctx: Context, draft: ApiKeyCreate) -> tuple[ApiKeyRow, str]:
         name=draft.name,
         scopes=draft.scopes,
         expires_at=draft.expires_at,
+        rate_limit=_inherited_rate_limit(ctx, caller),
         allowed_networks=draft.allowed_networks,
     )
     return keys.get(ctx, key.id), plaintext
@@ -126,6 +147,37 @@ def excesses(caller: ApiKey, granted: ApiKeyCreate | ApiKey) -> Iterator[Refusal
         yield ExpiryTooLateError("/expiresAt", caller.expires_at)
     if caller.allowed_networks:
         yield from _excess_networks(caller.allowed_networks, granted.allowed_networks)
+
+
+def excess_rate_limit(ctx: Context, caller: ApiKey, granted: ApiKey) -> Iterator[RefusalError]:
+    """Yield a refusal if the rate limit in force of a key allows more requests per second than that of the caller."""
+    limit, maximum = _rate_limit(ctx, granted), _rate_limit(ctx, caller)
+    if _per_second(limit) > _per_second(maximum):
+        yield RateLimitTooHighError(limit, maximum)
+
+
+def _rate_limit(ctx: Context, key: ApiKey) -> RateLimitItem:
+    """Return the rate limit in force of a key."""
+    return limits.parse(key.rate_limit) if key.rate_limit else _default_rate_limit(ctx)
+
+
+def _default_rate_limit(ctx: Context) -> RateLimitItem:
+    assert ctx.key is not None  # only requests have a caller
+    return ctx.key.default_rate_limit
+
+
+def _inherited_rate_limit(ctx: Context, caller: ApiKey) -> str | None:
+    """Return the rate limit of the calling key, or None if the default of the server is not higher."""
+    is_lower = _per_second(_rate_limit(ctx, caller)) < _per_second(_default_rate_limit(ctx))
+    return caller.rate_limit if is_lower else None
+
+
+def _per_second(limit: RateLimitItem) -> Fraction:
+    return Fraction(limit.amount, limit.get_expiry())
+
+
+def _limit_text(limit: RateLimitItem) -> str:
+    return f"{limit.amount} requests in {limit.get_expiry()} s"
 
 
 def _excess_networks(allowed: Sequence[str], granted: Sequence[str]) -> Iterator[RefusalError]:

@@ -36,10 +36,8 @@ def rotate(ctx: Context, key_id: str, rotation: ApiKeyRotate) -> tuple[ApiKeyRow
         raise NotFoundError("API key")
     caller, old = locked[key_grants.calling_key_id(ctx)], locked[key_id]
     _check_active(ctx, old)
-    refusals = [] if old is caller else list(key_grants.excesses(caller, old))
-    for refusal in refusals:
-        refusal.pointer = BODY  # the body does not have these properties
-    refuse(refusals)
+    if old is not caller:
+        refuse(_excesses(ctx, caller, old))
     new, plaintext = replace(ctx, old, rotation)
     return keys.get(ctx, new.id), plaintext
 
@@ -68,6 +66,14 @@ def replace(ctx: Context, old: ApiKey, rotation: ApiKeyRotate) -> tuple[ApiKey, 
     details = {"name": old.name, "prefix": old.prefix, "scopes": old.scopes, "graceSeconds": rotation.grace_seconds}
     audit.record(ctx, "api_key.rotated", "api_key", old.id, {**details, **changed})
     return new, plaintext
+
+
+def _excesses(ctx: Context, caller: ApiKey, old: ApiKey) -> list[RefusalError]:
+    """Return the reasons why the calling key could not create such a key."""
+    refusals = [*key_grants.excesses(caller, old), *key_grants.excess_rate_limit(ctx, caller, old)]
+    for refusal in refusals:
+        refusal.pointer = BODY  # the body does not have these properties
+    return refusals
 
 
 def _check_active(ctx: Context, key: ApiKey) -> None:

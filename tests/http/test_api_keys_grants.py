@@ -34,6 +34,17 @@ COVERED = {  # by the caller's networks: which ones, of those above, it may gran
 }
 
 
+# From the lowest to the highest. The keys without a limit of their own have the default of the server, 60/minute.
+RATE_LIMITS: list[tuple[str | None, int]] = [
+    ("3599/hour", 0),
+    ("60/minute", 1),
+    ("3600/hour", 1),
+    (None, 1),
+    ("61/minute", 2),
+    ("2/second", 3),
+]
+
+
 @pytest.fixture
 def company(anonymous: Client, tenant: Tenant, database: Database) -> KeyCompany:
     return KeyCompany(anonymous, tenant, database)
@@ -81,6 +92,42 @@ def test_a_key_never_makes_one_that_is_open_to_more_networks(company: KeyCompany
         for key_id in [key["id"] for key in company.send("GET", "/api-keys?status=Active").json()["data"]]:
             if key_id != company.tenant.key_id:  # a company has at most 100
                 company.send("DELETE", f"/api-keys/{key_id}")
+
+
+def test_a_key_never_rotates_another_one_with_a_higher_rate_limit(company: KeyCompany) -> None:
+    for (own, rank), (other, other_rank) in product(RATE_LIMITS, RATE_LIMITS):
+        _, caller = company.key(rate_limit=own)
+        target, _ = company.key(rate_limit=other)
+
+        response = company.rotate(target, caller)
+
+        if other_rank <= rank:
+            assert company.get(company.data(response)["id"])["rateLimit"] == company.get(target)["rateLimit"]
+        else:
+            assert [detail["code"] for detail in refusals(response)] == ["rate_limit_too_high"], (own, other)
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ("1/day", {"limit": 1, "windowSeconds": 86_400}),
+        ("59/minute", {"limit": 59, "windowSeconds": 60}),
+        ("60/minute", None),
+        ("61/minute", None),
+        (None, None),
+    ],
+)
+def test_a_key_creates_none_with_a_higher_rate_limit(company: KeyCompany, own: str | None, expected: object) -> None:
+    _, caller = company.key(rate_limit=own)
+
+    assert company.data(company.create(caller))["rateLimit"] == expected
+
+
+def test_a_key_rotates_itself_whatever_its_rate_limit(company: KeyCompany) -> None:
+    for rate_limit, _ in RATE_LIMITS:
+        key_id, key = company.key(rate_limit=rate_limit)
+
+        assert company.data(company.rotate(key_id, key))["rateLimit"] == company.get(key_id)["rateLimit"]
 
 
 def test_the_keys_that_a_key_makes_make_no_more_either(company: KeyCompany) -> None:

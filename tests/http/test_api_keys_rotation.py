@@ -235,7 +235,9 @@ class TestAnotherKey:
 
     def test_every_reason_to_refuse_it_is_returned(self, company: KeyCompany) -> None:
         end = now() + HOUR
-        _, caller = company.key(Scope.KEYS_WRITE, expires_at=end, allowed_networks=["127.0.0.0/8"])
+        _, caller = company.key(
+            Scope.KEYS_WRITE, expires_at=end, allowed_networks=["127.0.0.0/8"], rate_limit="90/minute"
+        )
         wide, _ = company.key(Scope.KEYS_WRITE, Scope.ORDERS_READ, allowed_networks=["127.0.0.0/9", "10.0.0.0/8"])
 
         assert refusals(company.rotate(wide, caller)) == [
@@ -255,6 +257,13 @@ class TestAnotherKey:
                 "code": "network_too_wide",
                 "message": "The new key must not be open to 10.0.0.0/8, "
                 "which is outside the networks of the calling key.",
+            },
+            {
+                "pointer": "",
+                "code": "rate_limit_too_high",
+                "message": "The new key would have a rate limit of 1000000 requests in 60 s, "
+                "which is higher than that of the calling key, 90 requests in 60 s.",
+                "callerRateLimit": {"limit": 90, "windowSeconds": 60},
             },
         ]
         assert (company.get(wide)["expiresAt"], company.get(wide)["replacedBy"]) == (None, None)

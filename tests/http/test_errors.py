@@ -155,6 +155,11 @@ def rotate_a_revoked_key(company: ErrorSource) -> httpx.Response:
     return company.post(f"/api-keys/{key_id}/rotate")
 
 
+def rotate_a_key_with_a_higher_rate_limit(company: ErrorSource) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {company.key(rate_limit='60/minute')}"}
+    return company.anonymous.post(f"/api-keys/{company.tenant.key_id}/rotate", headers=headers)
+
+
 def sum_beyond_64_bits(company: ErrorSource) -> httpx.Response:
     factories.products(company.database, company.tenant.company_id, 1025, stock=2**53 - 1)
     return company.get("/reports/inventory")
@@ -209,6 +214,7 @@ PROVOCATIONS: dict[str, Callable[[ErrorSource], httpx.Response]] = {
     ),
     "expiry_too_late": lambda company: create_a_key(company, company.key(expires_at=now() + timedelta(hours=1))),
     "network_too_wide": lambda company: create_a_key(company, company.key(allowed_networks=["127.0.0.0/8"])),
+    "rate_limit_too_high": rotate_a_key_with_a_higher_rate_limit,
     "key_limit_reached": create_a_key_too_many,
     "key_not_active": rotate_a_revoked_key,
     "figures_too_large": sum_beyond_64_bits,
