@@ -165,7 +165,7 @@ def rotate(identifier: str, slug: str | None, grace_seconds: int, as_json: bool)
     """
     with runtime.transaction(write=True) as session:
         ctx, old = _locked(session, identifier, slug)
-        new, plaintext = key_rotation.replace(keys.after_lock(ctx), old, ApiKeyRotate(grace_seconds=grace_seconds))
+        new, plaintext = key_rotation.replace(ctx, old.id, ApiKeyRotate(grace_seconds=grace_seconds))
     _show_plaintext(new, plaintext, f"Replaced the API key {old.prefix}….", as_json=as_json)
 
 

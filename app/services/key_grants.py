@@ -124,15 +124,16 @@ def calling_key_id(ctx: Context) -> str:
 
 
 def lock_with_caller(ctx: Context, *key_ids: str) -> tuple[Context, dict[str, ApiKey]]:
-    """Lock keys of the company, and the calling key, until the transaction ends.
+    """Lock keys of the company, and the calling key if there is one, until the transaction ends.
 
     Return the context with the time at which they were locked, and those that exist by their ids. Raises
     InactiveKeyError if the calling key has been revoked, or has expired, since this process looked it up.
     """
-    parameters = tenant.params(ctx, ids=[calling_key_id(ctx), *key_ids])
+    caller_ids = [] if ctx.key is None else [ctx.key.id]
+    parameters = tenant.params(ctx, ids=[*caller_ids, *key_ids])
     locked = {key.id: key for key in ctx.session.scalars(SELECT_FOR_UPDATE, parameters)}
     ctx = keys.after_lock(ctx)
-    if locked[calling_key_id(ctx)].status(ctx.now) is not KeyStatus.ACTIVE:
+    if ctx.key is not None and locked[ctx.key.id].status(ctx.now) is not KeyStatus.ACTIVE:
         raise InactiveKeyError
     return ctx, locked
 

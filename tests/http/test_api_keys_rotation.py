@@ -118,17 +118,6 @@ class TestRotate:
 
         assert new["expiresAt"] == company.get(key_id)["expiresAt"] == timestamp(end)
 
-    def test_a_key_in_its_grace_period_cannot_extend_it(self, company: KeyCompany) -> None:
-        key_id, key = company.key()
-        first = company.data(company.rotate(key_id, key, 3600))
-        end = company.get(key_id)["expiresAt"]
-
-        second = company.data(company.rotate(key_id, key, 604_800))
-
-        old = company.get(key_id)
-        assert (old["expiresAt"], old["replacedBy"]) == (end, second["id"])
-        assert (first["expiresAt"], second["expiresAt"]) == (None, end)
-
     def test_the_grace_period_can_be_ended_early(self, company: KeyCompany) -> None:
         key_id, key = company.key()
         new = company.data(company.rotate(key_id, key))
