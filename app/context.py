@@ -36,7 +36,7 @@ class Actor:
 class CallingKey:
     """The API key of a request, as authentication found it. `rate_limit` is the one in force.
 
-    `default_rate_limit` is that of the server, for keys without one of their own.
+    `default_rate_limit` is that of the server, for keys without a limit.
     """
 
     id: str

@@ -7,10 +7,9 @@
       + InvalidItemError             app/schemas/errors.py, the 400 of an item
       + PreconditionFailedError      412, app/preconditions.py
       + RefusalError                 422, each class with its code
-        · CustomerNotFoundError, CustomerBlockedError, EmailTakenError
-        · ProductNotFoundError, ProductInactiveError, InsufficientStockError, OrderTotalError
+        · CustomerNotFoundError, CustomerBlockedError, EmailTakenError, StatusTransitionError, RestockWithoutCancelError
+        · ProductNotFoundError, ProductInactiveError, InsufficientStockError, OrderTotalError, TooLargeError
         · QuantityNotAllowedError    app/services/quantity_rules.py
-        · StatusTransitionError, RestockWithoutCancelError
         · OrderItemNotFoundError     app/services/orders.py
         · NotShippableError, ShipmentLimitError, NothingToShipError, ShipmentQuantityError    app/services/shipments.py
         · StockChangedError, StockTooLargeError    app/services/adjustments.py
@@ -25,7 +24,6 @@
         · IdempotencyKeyReusedError  app/http/idempotency.py
         · BulkRefusedError           app/schemas/errors.py
         · DuplicateItemError         app/services/bulk.py
-        · TooLargeError
       + InvalidValueError            the command line only
       + RejectedFileError            app/product_import/product_csv.py, the command line only
     InactiveKeyError                 401
@@ -110,6 +108,7 @@ class RefusalError(DomainError):
     """
 
     code: ClassVar[str]
+    depends_on_caller: ClassVar[bool] = False  # another key may make the same request, so it is not stored
     pointer = BODY
 
     def __init__(self, message: str, *, pointer: str | None = None, **data: Any) -> None:

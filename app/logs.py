@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 SECRET = re.compile(r"(dk_|whsec_)[A-Za-z0-9_-]{8,}")
+SENT_SECRET = re.compile(rf"(?<![A-Za-z0-9]){SECRET.pattern}")  # not a part of a word, as in `sdk_`
 MAX_CHARACTERS = 8_000  # of a message or a traceback
 # Control characters that JSON does not escape, and Unicode line separators: a terminal or a log viewer may interpret
 # them.
@@ -70,6 +71,11 @@ def configure(level: str) -> None:
 def _log_unhandled(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
     if error is not None and not issubclass(kind, KeyboardInterrupt | SystemExit):
         LOG.critical("unhandled %s", kind.__name__, exc_info=(kind, error, trace))
+
+
+def holds_secret(text: str) -> bool:
+    """Return True if a text that would be stored contains an API key or a signing secret."""
+    return SENT_SECRET.search(text) is not None
 
 
 def _redacted(line: str) -> str:

@@ -42,5 +42,6 @@ def rotate_api_key(ctx: Context, key_id: str, body: Json) -> StatusResponse:
 
 def revoke_api_key(ctx: Context, key_id: str) -> StatusResponse:
     """Revoke an API key and return it."""
-    keys.revoke(ctx, keys.lock(ctx, key_id))
+    ctx, key = key_grants.lock_one(ctx, key_id)
+    keys.revoke(ctx, key)
     return api_key_response(keys.get(ctx, key_id), ctx.now)

@@ -1,6 +1,7 @@
 """The outermost middleware: assigns the request id, then counts and logs the response.
 
-The id is the client's `X-Request-Id` when it is 1 to 128 printable characters without spaces (contract, section 3).
+The id is the client's `X-Request-Id` when it is 1 to 128 printable characters without spaces (contract, section 3)
+and contains no secret.
 """
 
 import logging
@@ -14,6 +15,7 @@ from app.http import metrics
 from app.http.client_address import ClientAddresses
 from app.http.middleware import HttpMiddleware
 from app.http.request_state import STATE_KEY, RequestState
+from app.logs import holds_secret
 from app.services import keys
 
 LOG = logging.getLogger("distribu.access")
@@ -53,7 +55,9 @@ class AccessMiddleware(HttpMiddleware):
 def _request_id(scope: Scope) -> str:
     values = [value for name, value in scope["headers"] if name == b"x-request-id"]
     if len(values) == 1 and REQUEST_ID.fullmatch(values[0]):
-        return bytes(values[0]).decode()
+        request_id = bytes(values[0]).decode()
+        if not holds_secret(request_id):  # it is stored in the audit log
+            return request_id
     return secrets.token_hex(16)
 
 

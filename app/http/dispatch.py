@@ -105,7 +105,8 @@ class Dispatcher:
         """Run a handler that writes, in one transaction that also stores the response for duplicate requests."""
         arguments = conditions.without_headers(state.arguments)
         precondition = conditions.precondition(state.arguments)
-        key = arguments.pop(idempotency.ARGUMENT, None)
+        header = arguments.pop(idempotency.ARGUMENT, None)
+        key = idempotency.read(header) if header else None
         fingerprint = idempotency.fingerprint(arguments) if key else b""
 
         def attempt() -> Response:
@@ -115,10 +116,7 @@ class Dispatcher:
                 def run() -> Response:
                     return response.from_result(handler(ctx, **arguments))
 
-                if key is None:
-                    found = run()
-                else:
-                    found = idempotency.replay_or_run(ctx, operation, idempotency.unquote(key), fingerprint, run)
+                found = run() if key is None else idempotency.replay_or_run(ctx, operation, key, fingerprint, run)
             self._key_cache.forget(keys.changed_digests(session))
             return found
 

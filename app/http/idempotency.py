@@ -2,7 +2,7 @@
 
 1. The response is stored in the transaction of the effect, so that one never exists without the other.
 2. A refusal by a business rule is a response too, and is stored. Validation errors, 401, 403, 412, 429 and 5xx are
-   never stored.
+   never stored, nor is a refusal that depends on the calling key.
 3. A duplicate has the same company, operation and key. Other arguments are a 422; the same key for another operation
    is independent. A condition is not an argument: a duplicate that has read the resource again names its new tag.
 4. A secret is not stored: its member, which the document marks with `x-secret`, is null in the response to a duplicate.
@@ -31,6 +31,7 @@ from app.errors import DomainError, InvalidParameterError, RefusalError
 from app.http.body import MAX_DIGITS
 from app.http.errors import ApiError, translate
 from app.http.response import JSON, Response
+from app.logs import holds_secret
 from app.preconditions import PreconditionFailedError
 from app.schemas.errors import InvalidItemError
 from app.services import stored_responses
@@ -58,10 +59,15 @@ def idempotency_key_in_use() -> ApiError:
     return ApiError(HTTPStatus.CONFLICT, "idempotency_key_in_use", message)
 
 
-def unquote(key: str) -> str:
-    """Return the key of a header that is bare or, as in the IETF draft, a quoted string."""
-    if key.startswith('"'):
-        return ESCAPED.sub(r"\1", key[1:-1])
+def read(header: str) -> str:
+    """Return the key of a header that is bare or, as in the IETF draft, a quoted string.
+
+    Raises InvalidParameterError if it contains a secret, because it is stored.
+    """
+    key = ESCAPED.sub(r"\1", header[1:-1]) if header.startswith('"') else header
+    if holds_secret(key):
+        message = "Idempotency-Key must not contain an API key or a signing secret. Use a UUID."
+        raise InvalidParameterError("Idempotency-Key", message, parent="/header")
     return key
 
 
@@ -125,8 +131,8 @@ def replay_or_run(
 def _run_or_refuse(session: Session, run: Callable[[], Response]) -> Response:
     """Call `run`. If a business rule refuses the request, undo everything and return the refusal.
 
-    Raises InvalidParameterError and PreconditionFailedError, which are not stored: a client that reads the resource
-    again repeats its request with the same key.
+    Raises InvalidParameterError, PreconditionFailedError, and a refusal that depends on the calling key. They are not
+    stored: a client that reads the resource again, or has another API key, repeats its request with the same key.
     """
     try:
         with session.begin_nested():
@@ -134,5 +140,7 @@ def _run_or_refuse(session: Session, run: Callable[[], Response]) -> Response:
     except (InvalidParameterError, PreconditionFailedError):
         raise
     except DomainError as error:
+        if isinstance(error, RefusalError) and error.depends_on_caller:
+            raise
         refusal = translate(error)
         return Response(status=refusal.status, headers=dict(JSON), body=refusal.body())

@@ -11,7 +11,14 @@ from sqlalchemy import bindparam, select
 
 from app import networks
 from app.context import Context
-from app.errors import BODY, InactiveKeyError, InvalidParameterError, RefusalError, refuse
+from app.errors import (
+    BODY,
+    InactiveKeyError,
+    InvalidParameterError,
+    NotFoundError,
+    RefusalError,
+    refuse,
+)
 from app.queries import tenant
 from app.schemas.api_keys import ApiKeyCreate, ApiKeyRow
 from app.schemas.base import timestamp
@@ -25,6 +32,7 @@ class ScopeTooWideError(RefusalError):
     """A key would have a scope that the calling key does not have."""
 
     code = "scope_too_wide"
+    depends_on_caller = True
 
     def __init__(self, pointer: str, scope: str) -> None:
         """Initialize with the pointer to the scope, and the scope."""
@@ -36,6 +44,7 @@ class ExpiryTooLateError(RefusalError):
     """A key would be valid after the calling key expires."""
 
     code = "expiry_too_late"
+    depends_on_caller = True
 
     def __init__(self, pointer: str, latest: datetime) -> None:
         """Initialize with the pointer to the expiry, and the time when the calling key expires."""
@@ -48,6 +57,7 @@ class NetworkTooWideError(RefusalError):
     """A key would be open to an address from which the calling key cannot be used."""
 
     code = "network_too_wide"
+    depends_on_caller = True
 
     def __init__(self, pointer: str, network: str) -> None:
         """Initialize with the pointer to the network, and the network or `every address`."""
@@ -59,6 +69,7 @@ class RateLimitTooHighError(RefusalError):
     """A key would have a higher rate limit than the calling key."""
 
     code = "rate_limit_too_high"
+    depends_on_caller = True
 
     def __init__(self, limit: RateLimitItem, maximum: RateLimitItem) -> None:
         """Initialize with the rate limit of the key, and that of the calling key."""
@@ -136,6 +147,14 @@ def lock_with_caller(ctx: Context, *key_ids: str) -> tuple[Context, dict[str, Ap
     if ctx.key is not None and locked[ctx.key.id].status(ctx.now) is not KeyStatus.ACTIVE:
         raise InactiveKeyError
     return ctx, locked
+
+
+def lock_one(ctx: Context, key_id: str) -> tuple[Context, ApiKey]:
+    """Lock a key that the calling key changes, as `lock_with_caller` does. Raises NotFoundError, InactiveKeyError."""
+    ctx, locked = lock_with_caller(ctx, key_id)
+    if key_id not in locked:
+        raise NotFoundError("API key")
+    return ctx, locked[key_id]
 
 
 def excesses(caller: ApiKey, granted: ApiKeyCreate | ApiKey) -> Iterator[RefusalError]:

@@ -52,9 +52,6 @@ LISTING = Listing(
 STATUS_FILTERS = {KeyStatus.ACTIVE: "active_at", KeyStatus.EXPIRED: "expired_at", KeyStatus.REVOKED: "revoked"}
 SELECT_BY_DIGEST = select(ApiKey).where(ApiKey.digest == bindparam("digest"))
 SELECT_ONE = Statement(ApiKeyRow, tenant.select(*rows.columns(ApiKeyRow, TABLE)).where(TABLE.c.id == bindparam("id")))
-SELECT_FOR_UPDATE = (
-    select(ApiKey).where(tenant.where(TABLE), TABLE.c.id == bindparam("id")).with_for_update(key_share=True)
-)
 
 
 def digest(plaintext: str) -> bytes:
@@ -126,14 +123,6 @@ def page(ctx: Context, *, limit: int = 50, cursor: str | None = None, status: st
 def get(ctx: Context, key_id: str) -> ApiKeyRow:
     """Return one key, regardless of its status. Raises NotFoundError if the company has no such key."""
     key = SELECT_ONE.one_or_none(ctx.session, tenant.params(ctx, id=key_id))
-    if key is None:
-        raise NotFoundError("API key")
-    return key
-
-
-def lock(ctx: Context, key_id: str) -> ApiKey:
-    """Return one key to be changed, locked until the transaction ends. Raises NotFoundError."""
-    key = ctx.session.scalars(SELECT_FOR_UPDATE, tenant.params(ctx, id=key_id)).one_or_none()
     if key is None:
         raise NotFoundError("API key")
     return key

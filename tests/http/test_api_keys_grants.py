@@ -34,7 +34,7 @@ COVERED = {  # by the caller's networks: which ones, of those above, it may gran
 }
 
 
-# From the lowest to the highest. The keys without a limit of their own have the default of the server, 60/minute.
+# From the lowest to the highest. The keys without a limit have the default of the server, 60/minute.
 RATE_LIMITS: list[tuple[str | None, int]] = [
     ("3599/hour", 0),
     ("60/minute", 1),
@@ -142,3 +142,28 @@ def test_the_keys_that_a_key_makes_make_no_more_either(company: KeyCompany) -> N
         assert {name: rotated[name] for name in limits} == limits
         codes = [detail["code"] for detail in refusals(company.create(caller, scopes=["orders:write"]))]
         assert codes == ["scope_too_wide", "expiry_too_late", "network_too_wide"]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "limits", "code"),
+    [
+        ([Scope.KEYS_WRITE], {}, "scope_too_wide"),
+        ([], {"expires_at": SOON}, "expiry_too_late"),
+        ([], {"allowed_networks": ["127.0.0.0/8"]}, "network_too_wide"),
+        ([], {"rate_limit": "60/minute"}, "rate_limit_too_high"),
+    ],
+)
+def test_a_refusal_that_depends_on_the_caller_is_not_stored(
+    company: KeyCompany, scopes: list[Scope], limits: dict[str, Any], code: str
+) -> None:
+    _, caller = company.key(*scopes, **limits)
+    target, _ = company.key()
+    path = f"/api-keys/{target}/rotate" if code == "rate_limit_too_high" else "/api-keys"
+    body = {} if code == "rate_limit_too_high" else {"name": "ERP", "scopes": ["orders:read"]}
+    options: dict[str, Any] = {"json": body, "headers": {"Idempotency-Key": "one"}}
+
+    refused, made, repeated = (company.send("POST", path, key, **options) for key in (caller, None, None))
+
+    assert [detail["code"] for detail in refusals(refused)] == [code]
+    assert (made.status_code, "idempotency-replayed" in made.headers) == (201, False)
+    assert company.data(repeated) == {**company.data(made), "key": None}

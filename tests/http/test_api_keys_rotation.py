@@ -159,6 +159,21 @@ class TestRotate:
             assert (response.status_code, response.json()["code"]) == (401, "key_invalid")
         assert company.audited("api_key.rotated") == []
 
+    @pytest.mark.parametrize("change", [{"revoked_at": now()}, {"expires_at": now()}])
+    def test_a_caller_that_has_ended_since_it_was_cached_revokes_nothing(
+        self, company: KeyCompany, change: dict[str, Any]
+    ) -> None:
+        key_id, caller = company.key()
+        company.data(company.send("GET", "/me", caller))
+        with company.database.transaction(write=True) as session:  # as another process does
+            for name, value in change.items():
+                setattr(session.get_one(ApiKey, key_id), name, value)
+
+        for revoked in (key_id, company.tenant.key_id, "unknown"):
+            response = company.send("DELETE", f"/api-keys/{revoked}", caller)
+            assert (response.status_code, response.json()["code"]) == (401, "key_invalid")
+        assert company.audited("api_key.revoked") == []
+
     def test_the_number_of_keys_does_not_matter(self, company: KeyCompany) -> None:
         for _ in range(MAX_ACTIVE_KEYS - 1):
             company.key()

@@ -3,6 +3,7 @@
 import http.client
 import itertools
 import json
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from app.db import Database
 from app.http.body import parse
 from app.http.idempotency import fingerprint
 from app.services import stored_responses
-from models import Customer, Event, Order, StoredResponse
+from models import AuditEntry, Customer, Event, Order, StoredResponse
 from tests.support import factories, waiting
 from tests.support.client import Client
 from tests.support.factories import Tenant, order_body
@@ -271,6 +272,42 @@ class TestReplay:
 
         assert [response.status_code for response in responses] == [201, 201]
         assert responses[0].content == responses[1].content
+
+
+class TestSecrets:
+    @pytest.mark.parametrize("given", ["{}", '"{}"', "retry-{}", "order:{}:1", "whsec_0123456789abcdef"])
+    def test_a_key_with_a_secret_is_400_and_not_stored(
+        self, client: Client, tenant: Tenant, database: Database, given: str
+    ) -> None:
+        headers = {"Idempotency-Key": given.format(tenant.key)}
+
+        response = client.post("/customers", json={"email": "a@example.com"}, headers=headers)
+
+        message = "Idempotency-Key must not contain an API key or a signing secret. Use a UUID."
+        assert (response.status_code, response.json()["code"]) == (400, "validation_failed")
+        assert response.json()["details"] == [{"pointer": "/header/Idempotency-Key", "message": message}]
+        with database.transaction() as session:
+            assert session.query(StoredResponse).filter_by(company_id=tenant.company_id).all() == []
+
+    @pytest.mark.parametrize("given", ["sdk_0123456789abcdef", "dk_1234567", "dk-0123456789abcdef"])
+    def test_a_key_that_only_resembles_one_is_accepted(self, client: Client, given: str) -> None:
+        response = client.post("/customers", json={"email": "a@example.com"}, headers={"Idempotency-Key": given})
+
+        assert response.status_code == 201
+
+    @pytest.mark.parametrize("given", ["{}", "retry-{}", "whsec_0123456789abcdef"])
+    def test_a_request_id_with_a_secret_is_replaced(
+        self, client: Client, tenant: Tenant, database: Database, given: str
+    ) -> None:
+        headers = {"X-Request-Id": given.format(tenant.key)}
+
+        response = client.post("/customers", json={"email": "a@example.com"}, headers=headers)
+
+        request_id = response.headers["x-request-id"]
+        assert re.fullmatch("[0-9a-f]{32}", request_id)
+        with database.transaction() as session:
+            (entry,) = session.query(AuditEntry).filter_by(company_id=tenant.company_id, action="customer.created")
+        assert entry.request_id == request_id
 
 
 class TestFingerprint:
