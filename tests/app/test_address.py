@@ -128,7 +128,7 @@ class TestBelowAPrefix:
         index = proxied.get("./").json()["data"]
 
         assert index["version"] == app.__version__
-        assert [resource["name"] for resource in index["resources"]][:2] == ["customers", "events"]
+        assert [resource["name"] for resource in index["resources"]][:2] == ["api-keys", "audit-log"]
         urls = [index["reference"], index["document"], *(resource["url"] for resource in index["resources"])]
         assert all(url.startswith(proxied.address + "/") for url in urls)
         assert {proxied.get(url).status_code for url in urls} == {200}
