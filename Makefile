@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+TEST_PROCESSES ?= $(shell echo $$(($$(nproc) * 3 / 2))) # more than cores: tests wait for other processes
 
 ##@ Use
 .PHONY: serve
@@ -16,8 +17,8 @@ install: .venv/installed ## Set up .venv with the locked dependencies and the di
 
 ##@ Develop
 .PHONY: test
-test: .venv/tested ## Run the whole test suite on all cores, on SQLite and on PostgreSQL
-	@$(BIN)/python -m pytest -n auto --dist worksteal
+test: .venv/tested ## Run the whole test suite on SQLite and on PostgreSQL
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 .PHONY: check
 check: lint types imports spec ## Everything except the tests
