@@ -38,7 +38,8 @@ class BulkCompany(Company):
     def send(self, *items: Any, key: str | None = None, **fields: Any) -> httpx.Response:
         """Send a bulk request, with a new key by default."""
         headers = {"Idempotency-Key": key or str(uuid.uuid4()), "Content-Type": "application/json"}
-        body = json.dumps({"items": items, **fields})  # with escapes, which can be an unpaired surrogate
+        text = json.dumps({"items": items, **fields}, ensure_ascii=False)
+        body = text.encode(errors="backslashreplace")  # \\ud800 is JSON for an unpaired surrogate
         return self.client.post(self.path, content=body, headers=headers)
 
     def results(self, *items: Any) -> list[dict[str, Any]]:
