@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
-TEST_PROCESSES ?= $(shell echo $$(($$(nproc) * 3 / 2))) # more than cores: tests wait for other processes
+TEST_PROCESSES ?= $(shell echo $$(($$(nproc) * 2))) # more than cores: tests wait for other processes
 
 ##@ Use
 .PHONY: serve

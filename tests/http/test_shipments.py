@@ -24,7 +24,7 @@ STEPS = {
 URL = "https://tracking.example/NF-1?lang=en#map"
 
 
-class Warehouse(Company):
+class ShippingCompany(Company):
     """A company that ships orders."""
 
     def order(self, *quantities: int, status: str = "CONFIRMED") -> dict[str, Any]:
@@ -71,8 +71,8 @@ class Warehouse(Company):
 
 
 @pytest.fixture
-def warehouse(client: Client, tenant: Tenant, database: Database) -> Warehouse:
-    return Warehouse(client, tenant, database)
+def warehouse(client: Client, tenant: Tenant, database: Database) -> ShippingCompany:
+    return ShippingCompany(client, tenant, database)
 
 
 def quantities(shipment: dict[str, Any]) -> list[int]:
@@ -85,7 +85,7 @@ def messages(response: httpx.Response) -> list[tuple[str, str]]:
 
 
 class TestCreateShipment:
-    def test_returns_the_members_of_the_contract(self, warehouse: Warehouse) -> None:
+    def test_returns_the_members_of_the_contract(self, warehouse: ShippingCompany) -> None:
         order = warehouse.order(5, 3)
 
         response = warehouse.ship(
@@ -118,7 +118,7 @@ class TestCreateShipment:
         assert warehouse.client.get(response.headers["location"].removeprefix("/api/v1")).json() == response.json()
         assert warehouse.get(order)["shipments"] == [data]
 
-    def test_every_member_is_optional(self, warehouse: Warehouse) -> None:
+    def test_every_member_is_optional(self, warehouse: ShippingCompany) -> None:
         order = warehouse.order(5, 3)
 
         data = warehouse.client.post(f"/orders/{order['id']}/shipments").json()["data"]
@@ -131,7 +131,7 @@ class TestCreateShipment:
         assert (other["carrier"], other["trackingNumbers"], other["trackingUrl"]) == (None, [], None)
         assert other["shippedAt"] == other["createdAt"]
 
-    def test_without_items_it_contains_what_is_left(self, warehouse: Warehouse) -> None:
+    def test_without_items_it_contains_what_is_left(self, warehouse: ShippingCompany) -> None:
         order = warehouse.order(5, 3, 2)
         warehouse.shipped(order, 2, 3)
 
@@ -149,7 +149,7 @@ class TestCreateShipment:
             }
         ]
 
-    def test_items_are_in_the_order_of_the_request(self, warehouse: Warehouse) -> None:
+    def test_items_are_in_the_order_of_the_request(self, warehouse: ShippingCompany) -> None:
         order = warehouse.order(5, 3)
         items = [{"orderItemId": item["id"], "quantity": 1} for item in reversed(order["items"])]
 
@@ -158,7 +158,7 @@ class TestCreateShipment:
         assert data["items"] == items
         assert warehouse.get(order)["shipments"][0]["items"] == items
 
-    def test_exactly_the_ordered_quantity_can_be_shipped(self, warehouse: Warehouse) -> None:
+    def test_exactly_the_ordered_quantity_can_be_shipped(self, warehouse: ShippingCompany) -> None:
         order = warehouse.order(5, 3)
         warehouse.shipped(order, 2)
 
@@ -180,7 +180,7 @@ class TestCreateShipment:
         assert quantities(warehouse.shipped(order, 3, 3)) == [3, 3]
         assert refusals(warehouse.ship(order, 1))[0]["left"] == 0
 
-    def test_several_items_of_a_product_are_shipped_separately(self, warehouse: Warehouse) -> None:
+    def test_several_items_of_a_product_are_shipped_separately(self, warehouse: ShippingCompany) -> None:
         product = warehouse.product(stock=10)
         customer = factories.customer(warehouse.database, warehouse.tenant.company_id)
         order = warehouse.client.post("/orders", json=order_body(customer, (product, 1), (product, 2))).json()["data"]
@@ -190,7 +190,7 @@ class TestCreateShipment:
         assert quantities(warehouse.shipped(order, 1, 2)) == [1, 2]
 
     @pytest.mark.parametrize("status", OrderStatus)
-    def test_only_confirmed_and_shipped_orders_can_be_shipped(self, warehouse: Warehouse, status: str) -> None:
+    def test_only_confirmed_and_shipped_orders_can_be_shipped(self, warehouse: ShippingCompany, status: str) -> None:
         order = warehouse.order(5, status=status)
 
         response = warehouse.ship(order, 1)
@@ -209,7 +209,7 @@ class TestCreateShipment:
             assert warehouse.get(order) == order
             assert warehouse.count(Shipment) == 0
 
-    def test_every_reason_is_reported(self, warehouse: Warehouse) -> None:
+    def test_every_reason_is_reported(self, warehouse: ShippingCompany) -> None:
         order, other = warehouse.order(5, status="SUBMITTED"), warehouse.order(5)
         item, foreign = order["items"][0]["id"], other["items"][0]["id"]
         items = [{"orderItemId": name, "quantity": 6} for name in (foreign, item, "unknown")]
@@ -224,7 +224,7 @@ class TestCreateShipment:
         ]
         assert refusals(response)[1]["message"] == "Order item not found."
 
-    def test_an_item_that_is_named_twice_is_rejected(self, warehouse: Warehouse) -> None:
+    def test_an_item_that_is_named_twice_is_rejected(self, warehouse: ShippingCompany) -> None:
         order = warehouse.order(5, 3)
         one, two = (item["id"] for item in order["items"])
         items = [{"orderItemId": name, "quantity": 1} for name in (one, two, one, two, one)]
@@ -284,13 +284,13 @@ class TestCreateShipment:
         ],
     )
     def test_invalid_members_are_rejected(
-        self, warehouse: Warehouse, fields: dict[str, Any], pointer: str, message: str
+        self, warehouse: ShippingCompany, fields: dict[str, Any], pointer: str, message: str
     ) -> None:
         response = warehouse.client.post("/orders/x/shipments", json=fields)
 
         assert messages(response) == [(pointer, message)]
 
-    def test_the_longest_members_are_stored(self, warehouse: Warehouse) -> None:
+    def test_the_longest_members_are_stored(self, warehouse: ShippingCompany) -> None:
         longest = {
             "carrier": "\N{PACKAGE}" * 100,
             "trackingNumbers": [f"{number:\u0041>100}" for number in range(20)],
@@ -309,10 +309,10 @@ class TestCreateShipment:
             ("2026-04-17 06:30", "2026-04-17T06:30:00.000Z"),
         ],
     )
-    def test_it_can_have_left_at_any_time(self, warehouse: Warehouse, text: str, stored: str) -> None:
+    def test_it_can_have_left_at_any_time(self, warehouse: ShippingCompany, text: str, stored: str) -> None:
         assert warehouse.shipped(warehouse.order(1), shippedAt=text)["shippedAt"] == stored
 
-    def test_the_first_shipment_moves_the_order(self, warehouse: Warehouse, contract: Contract) -> None:
+    def test_the_first_shipment_moves_the_order(self, warehouse: ShippingCompany, contract: Contract) -> None:
         order = warehouse.order(5)
 
         made = warehouse.shipped(order, 2, carrier="Northway")
@@ -342,7 +342,7 @@ class TestCreateShipment:
         ]
 
     @pytest.mark.parametrize("first", ["shipment", "status"])
-    def test_a_later_shipment_is_audited_and_has_no_event(self, warehouse: Warehouse, first: str) -> None:
+    def test_a_later_shipment_is_audited_and_has_no_event(self, warehouse: ShippingCompany, first: str) -> None:
         order = warehouse.order(5, status="SHIPPED" if first == "status" else "CONFIRMED")
         if first == "shipment":
             warehouse.shipped(order, 1)
@@ -357,7 +357,7 @@ class TestCreateShipment:
         assert warehouse.events(order) == events
         assert [action for action, _ in warehouse.audited(order)[len(entries) :]] == ["order.shipped"]
 
-    def test_a_shipped_order_can_be_delivered_and_not_cancelled(self, warehouse: Warehouse) -> None:
+    def test_a_shipped_order_can_be_delivered_and_not_cancelled(self, warehouse: ShippingCompany) -> None:
         order = warehouse.order(5)
         made = warehouse.shipped(order, 1)
         path = f"/orders/{order['id']}"
@@ -366,7 +366,7 @@ class TestCreateShipment:
         delivered = warehouse.client.patch(path, json={"status": "DELIVERED"}).json()["data"]
         assert delivered["shipments"] == [made]
 
-    def test_a_shipment_does_not_change_the_stock(self, warehouse: Warehouse) -> None:
+    def test_a_shipment_does_not_change_the_stock(self, warehouse: ShippingCompany) -> None:
         order = warehouse.order(5)
         path = f"/products/{order['items'][0]['productId']}"
         before = warehouse.client.get(path).json()
@@ -375,7 +375,7 @@ class TestCreateShipment:
 
         assert warehouse.client.get(path).json() == before
 
-    def test_an_order_has_at_most_100_shipments(self, warehouse: Warehouse) -> None:
+    def test_an_order_has_at_most_100_shipments(self, warehouse: ShippingCompany) -> None:
         order = warehouse.order(101)
         made = [warehouse.shipped(order, 1) for _ in range(100)]
 
@@ -388,7 +388,7 @@ class TestCreateShipment:
         ]
         assert warehouse.get(order)["shipments"] == made
 
-    def test_a_duplicate_request_is_replayed(self, warehouse: Warehouse) -> None:
+    def test_a_duplicate_request_is_replayed(self, warehouse: ShippingCompany) -> None:
         order, key = warehouse.order(5), str(uuid.uuid4())
 
         first, second = (warehouse.ship(order, 2, key=key) for _ in range(2))
@@ -398,14 +398,14 @@ class TestCreateShipment:
         assert warehouse.get(order)["shipments"] == [first.json()["data"]]
         assert refusals(warehouse.ship(order, 3, key=key))[0]["code"] == "idempotency_key_reused"
 
-    def test_an_unknown_order_is_not_found(self, warehouse: Warehouse) -> None:
+    def test_an_unknown_order_is_not_found(self, warehouse: ShippingCompany) -> None:
         response = warehouse.client.post(f"/orders/{'c' + '0' * 24}/shipments", json={})
 
         assert (response.status_code, response.json()["error"]) == (404, "Order not found.")
 
 
 class TestListShipments:
-    def test_lists_are_newest_first_and_orders_oldest_first(self, warehouse: Warehouse) -> None:
+    def test_lists_are_newest_first_and_orders_oldest_first(self, warehouse: ShippingCompany) -> None:
         order, other = warehouse.order(5, 5), warehouse.order(1)
         made = [warehouse.shipped(order, 1, number % 2) for number in range(5)]
         warehouse.shipped(other)
@@ -417,7 +417,7 @@ class TestListShipments:
         assert page == {"hasMore": True, "nextCursor": made[3]["id"]}
         assert warehouse.get(order)["shipments"] == made
 
-    def test_lists_of_orders_contain_the_shipments_of_each(self, warehouse: Warehouse) -> None:
+    def test_lists_of_orders_contain_the_shipments_of_each(self, warehouse: ShippingCompany) -> None:
         orders = [warehouse.order(3) for _ in range(4)]
         made = [[warehouse.shipped(order, 1) for _ in range(number)] for number, order in enumerate(orders)]
 
@@ -425,7 +425,7 @@ class TestListShipments:
 
         assert listed == {order["id"]: shipments for order, shipments in zip(orders, made, strict=True)}
 
-    def test_an_order_without_shipments_has_an_empty_list(self, warehouse: Warehouse) -> None:
+    def test_an_order_without_shipments_has_an_empty_list(self, warehouse: ShippingCompany) -> None:
         order = warehouse.order(1)
 
         response = warehouse.client.get(f"/orders/{order['id']}/shipments")
@@ -433,7 +433,7 @@ class TestListShipments:
         assert response.json() == {"data": [], "pagination": {"hasMore": False, "nextCursor": None}}
         assert order["shipments"] == []
 
-    def test_a_cursor_is_a_shipment_of_the_order(self, warehouse: Warehouse) -> None:
+    def test_a_cursor_is_a_shipment_of_the_order(self, warehouse: ShippingCompany) -> None:
         order, other = warehouse.order(1), warehouse.order(1)
         warehouse.shipped(order)
         cursor = warehouse.shipped(other)["id"]
@@ -442,14 +442,14 @@ class TestListShipments:
 
         assert messages(response) == [("/query/cursor", "Invalid cursor.")]
 
-    def test_an_unknown_order_is_not_found(self, warehouse: Warehouse) -> None:
+    def test_an_unknown_order_is_not_found(self, warehouse: ShippingCompany) -> None:
         response = warehouse.client.get(f"/orders/{'c' + '0' * 24}/shipments")
 
         assert (response.status_code, response.json()["error"]) == (404, "Order not found.")
 
 
 class TestGetShipment:
-    def test_only_a_shipment_of_the_order_is_found(self, warehouse: Warehouse) -> None:
+    def test_only_a_shipment_of_the_order_is_found(self, warehouse: ShippingCompany) -> None:
         order, other = warehouse.order(1), warehouse.order(1)
         made, foreign = warehouse.shipped(order), warehouse.shipped(other)
         path = f"/orders/{order['id']}/shipments"
@@ -463,7 +463,7 @@ class TestGetShipment:
 
 
 class TestUpdateShipment:
-    def test_changes_carrier_and_tracking(self, warehouse: Warehouse) -> None:
+    def test_changes_carrier_and_tracking(self, warehouse: ShippingCompany) -> None:
         order = warehouse.order(5)
         made = warehouse.shipped(order, 2, carrier="Northway", trackingNumbers=["1"], trackingUrl=URL)
         before, events = warehouse.get(order), warehouse.events(order)
@@ -483,7 +483,7 @@ class TestUpdateShipment:
             "after": changed,
         }
 
-    def test_null_clears_and_an_absent_member_is_unchanged(self, warehouse: Warehouse) -> None:
+    def test_null_clears_and_an_absent_member_is_unchanged(self, warehouse: ShippingCompany) -> None:
         made = warehouse.shipped(warehouse.order(1), carrier="Northway", trackingNumbers=["1"], trackingUrl=URL)
 
         for name, empty in (("carrier", None), ("trackingNumbers", []), ("trackingUrl", None)):
@@ -491,7 +491,7 @@ class TestUpdateShipment:
             assert after == {**made, name: empty, "updatedAt": after["updatedAt"]}
             made = after
 
-    def test_an_update_without_a_change_is_not_recorded(self, warehouse: Warehouse) -> None:
+    def test_an_update_without_a_change_is_not_recorded(self, warehouse: ShippingCompany) -> None:
         order = warehouse.order(1)
         made = warehouse.shipped(order, carrier="Northway", trackingNumbers=["1"])
         before, entries = warehouse.get(order), warehouse.audited(order)
@@ -511,13 +511,13 @@ class TestUpdateShipment:
         ],
     )
     def test_invalid_members_are_rejected(
-        self, warehouse: Warehouse, fields: dict[str, Any], pointer: str, message: str
+        self, warehouse: ShippingCompany, fields: dict[str, Any], pointer: str, message: str
     ) -> None:
         response = warehouse.client.patch("/orders/x/shipments/x", json=fields)
 
         assert messages(response) == [(pointer, message)]
 
-    def test_only_a_shipment_of_the_order_is_found(self, warehouse: Warehouse) -> None:
+    def test_only_a_shipment_of_the_order_is_found(self, warehouse: ShippingCompany) -> None:
         order, other = warehouse.order(1), warehouse.order(1)
         made, foreign = warehouse.shipped(order), warehouse.shipped(other)
 
