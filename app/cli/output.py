@@ -37,7 +37,7 @@ def document(content: Record | Sequence[Record]) -> None:
 
 
 def line(content: Record) -> None:
-    """Print one JSON object in one line: one of many, each of which is printed when it is known."""
+    """Print a JSON object as one line of a stream (JSON Lines)."""
     text(C1.sub(_escape, json.dumps(content, ensure_ascii=False, separators=(",", ":"))))
 
 

@@ -19,7 +19,7 @@ QUEUED = "Queued. To see the outcome, run: distribu webhook deliveries {id} --co
     "webhook_id",
     metavar="WEBHOOK_ID",
     type=options.TEXT,
-    help="Send the event to this webhook only, whatever it subscribes to.",
+    help="Send the event only to this webhook, even if it does not subscribe to EVENT.",
     show_default="every active webhook that subscribes to EVENT",
 )
 @options.as_json

@@ -85,7 +85,7 @@ def _lock(ctx: Context, key_id: str) -> tuple[Context, Rotated]:
     """Lock a key, the newest active key of its chain, and the calling key, until the transaction ends.
 
     Return the context with the time at which they were locked, and the keys. They are locked in the order of their ids,
-    so the newest one is found before; if another rotation has replaced it meanwhile, all are locked again.
+    so the newest one is found first; if another rotation replaces it before it is locked, all are locked again.
     """
     locked: dict[str, ApiKey] = {}
     while (newest_id := _newest_id(ctx, key_id)) not in locked:

@@ -61,7 +61,7 @@ class AuditChainCheck:
         if ids.after == FIRST:
             self._walk, self._position = ChainWalk(), START
         is_last = ids.last == LAST
-        last_number = seal_lookups.last_number(ctx)  # before the entries: those that are sealed meanwhile come later
+        last_number = seal_lookups.last_number(ctx)  # read before the entries: later seals have higher numbers
         checked, found = 0, list[Found]()
         while rows := SELECT_ENTRIES.all(ctx.session, tenant.params(ctx, **after_position(*self._position))):
             self._position = (rows[-1].created_at, rows[-1].id)
