@@ -135,6 +135,6 @@ def seal_all(database: Database) -> None:
     def is_done() -> bool:
         sealer.seal_batch()
         with database.transaction() as session:
-            return not unsealed_entries.pending_companies(session, now())
+            return not unsealed_entries.pending_companies(session, now() + HOUR)  # includes those of this millisecond
 
     waiting.eventually(is_done, "every entry is sealed")
