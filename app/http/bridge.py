@@ -4,12 +4,9 @@ This replaces the a2wsgi of Connexion's FlaskApp, which switches between threads
 fixed pool of ten. Handlers never read the request from Flask, so the WSGI environ has no headers and no body.
 """
 
-import asyncio
-import contextvars
 import io
 import sys
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -17,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from app.errors import DatabaseUnavailableError
 from app.http.conditions import VersionReader
 from app.http.request_state import STATE_KEY, Headers, state_of
+from app.http.threads import Threads
 
 REPORT_THREADS = 2  # separate threads, so that reports do not block shorter requests
 REPORT_TAG = "Reports"
@@ -40,25 +38,26 @@ class Bridge:
         """
         self.app = app
         self._versions = versions
-        self._report_threads = ThreadPoolExecutor(REPORT_THREADS, thread_name_prefix="report")
-        self._read_threads = ThreadPoolExecutor(max_workers=readers - REPORT_THREADS, thread_name_prefix="read")
-        self._write_threads = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="write")
+        self._report_threads = Threads(REPORT_THREADS, "report")
+        self._read_threads = Threads(readers - REPORT_THREADS, "read")
+        self._write_threads = Threads(writers, "write")
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Run the request in a thread and send its response. Raises DatabaseUnavailableError after RESPONSE_SECONDS."""
-        context = contextvars.copy_context()
-        loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._threads(scope), context.run, self._respond, scope)
         try:
-            async with asyncio.timeout(RESPONSE_SECONDS):
-                status, headers, body = await running
+            status, headers, body = await self._threads(scope).run(self._respond, scope, seconds=RESPONSE_SECONDS)
         except TimeoutError:
             raise DatabaseUnavailableError(f"no response within {RESPONSE_SECONDS:.0f} s") from None
         headers.extend(state_of(scope).headers)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _threads(self, scope: Scope) -> ThreadPoolExecutor:
+    def stop(self) -> None:
+        """Wait for the requests that run, and end the threads."""
+        for threads in (self._read_threads, self._report_threads, self._write_threads):
+            threads.stop()
+
+    def _threads(self, scope: Scope) -> Threads:
         operation = state_of(scope).operation
         assert operation is not None  # OperationMiddleware runs first
         if not operation.is_read_only:

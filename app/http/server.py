@@ -57,12 +57,13 @@ def create_app(
         Dispatcher(database, settings, keys).install(app.app, operations, functions)  # Connexion has registered views
         async with usage.writing(), housekeeping.running(database):
             yield
+        bridge.stop()
         database.dispose()
 
     middlewares = _middlewares(settings, database, document, operations, keys=keys, usage=usage)
     app = connexion.FlaskApp(__name__, lifespan=lifespan, middlewares=middlewares)
     app.add_api(document, base_path=BASE_PATH, resolver=dispatch.HandlerResolver(functions))
-    _replace_bridge(app, database, VersionReader(database, functions))
+    bridge = _replace_bridge(app, database, VersionReader(database, functions))
     return app
 
 
@@ -96,10 +97,12 @@ def _middlewares(
     ]
 
 
-def _replace_bridge(app: connexion.FlaskApp, database: Database, versions: VersionReader) -> None:
-    """Replace the a2wsgi of FlaskApp. The attribute is private, so this checks that it is there."""
+def _replace_bridge(app: connexion.FlaskApp, database: Database, versions: VersionReader) -> Bridge:
+    """Replace the a2wsgi of FlaskApp. Its attribute is private, so this checks that it is there."""
     wrapped = app._middleware_app  # noqa: SLF001 - FlaskApp has no public way
     if not isinstance(wrapped.asgi_app, a2wsgi.WSGIMiddleware):
         raise StartError("This version of Connexion is not the one that Distribu requires. Run: make install")
     sizes = {"readers": database.readers, "writers": database.writers}
-    wrapped.asgi_app = Bridge(app.app.wsgi_app, versions=versions, **sizes)
+    bridge = Bridge(app.app.wsgi_app, versions=versions, **sizes)
+    wrapped.asgi_app = bridge
+    return bridge
