@@ -1,18 +1,19 @@
 """The sales report: the orders of a range by day and by status, equal to a plain sum to the cent (contract, section 7).
 
-It takes two statements, both of which read only an index. The first finds the days of the first and the last order, so
-that the second looks up only the days between them.
+It takes two statements, both of which read only indexes. The first adds up the refunds, and finds the days of the first
+and the last order, so that the second looks up only the days between them.
 """
 
 import functools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import TypeVar
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy import Select
+from sqlalchemy import Select, bindparam
 
 from app.context import Context
 from app.queries import tenant
@@ -21,27 +22,39 @@ from app.reports import ranges
 from app.reports.order_totals import IS_IN_RANGE, NO_ORDERS, OrderTotals
 from app.reports.sql import DayRanges, DayStatusTotals, count_and_cents, daily_totals
 from app.schemas.reports import ReportRange, SalesByDay, SalesByStatus, SalesReport, SalesTotals
+from app.services.order_refunds import TABLE as REFUNDS
 from app.services.orders import TABLE
 from models import CENT, OrderStatus
-from models.base import EPOCH, MILLISECOND
+from models.base import EPOCH, MILLISECOND, Instant
 
 MAX_LISTED_DAYS = 366  # of a range that lists days without orders: a leap year
 DAY_MILLISECONDS = 86_400_000
 SELECT_ORDER_TIME = tenant.select(TABLE.c.created_at).where(*IS_IN_RANGE).limit(1)
 
 
-class FirstAndLastRow(Row):
-    """The times of the first and the last order of a range."""
+# A void refund counts in no range, also not in that of the refund.
+SELECT_REFUNDED = sa.select(sa.func.sum(REFUNDS.c.total)).where(
+    tenant.where(REFUNDS),
+    REFUNDS.c.refunded_at >= bindparam("start", type_=Instant),
+    REFUNDS.c.refunded_at <= bindparam("end", type_=Instant),
+    REFUNDS.c.voided_at.is_(None),
+)
+
+
+class RangeRow(Row):
+    """The times of the first and the last order of a range, and the sum of its refunds."""
 
     first: datetime | None
     last: datetime | None
+    refunded: Decimal | None
 
 
-SELECT_FIRST_AND_LAST = Statement(
-    FirstAndLastRow,
+SELECT_RANGE = Statement(
+    RangeRow,
     sa.select(
         SELECT_ORDER_TIME.order_by(TABLE.c.created_at).scalar_subquery().label("first"),
         SELECT_ORDER_TIME.order_by(TABLE.c.created_at.desc()).scalar_subquery().label("last"),
+        SELECT_REFUNDED.scalar_subquery().label("refunded"),
     ),
 )
 
@@ -49,8 +62,9 @@ K = TypeVar("K", date, str)
 
 
 def build(ctx: Context, period: ReportRange) -> SalesReport:
-    """Add up the orders of a range."""
-    days, entries = _daily_totals(ctx, period)
+    """Add up the orders of a range, and the refunds."""
+    found = SELECT_RANGE.one(ctx.session, tenant.params(ctx, start=period.start, end=period.end))
+    days, entries = _daily_totals(ctx, period, found)
     by_day = _add_up((days[day], count, cents) for day, _, count, cents in entries)
     by_status = _add_up((status, count, cents) for _, status, count, cents in entries)
     listed = set(by_day)  # may have the day after the last one, for an order in its first millisecond
@@ -59,19 +73,24 @@ def build(ctx: Context, period: ReportRange) -> SalesReport:
     totals = functools.reduce(_plus, by_status.values(), NO_ORDERS)
     return SalesReport(
         range=period,
-        totals=SalesTotals(*totals, totals.average),
+        totals=_totals(totals, found.refunded or Decimal(0)),
         daily=[SalesByDay(day, *by_day.get(day, NO_ORDERS)) for day in sorted(listed)],
         by_status=[SalesByStatus(status, *by_status.get(status, NO_ORDERS)) for status in OrderStatus],
     )
+
+
+def _totals(orders: OrderTotals, refunded: Decimal) -> SalesTotals:
+    return SalesTotals(*orders, orders.average, refunded, orders.revenue - refunded)
 
 
 def _plus(left: OrderTotals, right: OrderTotals) -> OrderTotals:
     return OrderTotals(left.order_count + right.order_count, left.revenue + right.revenue)
 
 
-def _daily_totals(ctx: Context, period: ReportRange) -> tuple[Sequence[date], Sequence[DayStatusTotals]]:
+def _daily_totals(
+    ctx: Context, period: ReportRange, found: RangeRow
+) -> tuple[Sequence[date], Sequence[DayStatusTotals]]:
     """Return the days from the first to the last order, and the totals of each day and status that has orders."""
-    found = SELECT_FIRST_AND_LAST.one(ctx.session, tenant.params(ctx, start=period.start, end=period.end))
     if found.first is None or found.last is None:
         return [], []
     days = list(ranges.days(found.first.date(), found.last.date()))

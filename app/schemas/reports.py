@@ -30,11 +30,13 @@ class ReportRange:
 
 
 class SalesTotals(NamedTuple):
-    """The totals of all orders of a range."""
+    """The totals of all orders of a range. Refunds count when they were made, also if the order is older."""
 
     order_count: int
     revenue: Decimal
     average_order_value: Decimal
+    refunded: Decimal
+    net_revenue: Decimal
 
 
 class SalesByDay(NamedTuple):

@@ -28,7 +28,7 @@ def sales_report(*daily: tuple[str, float], first: str = "2026-01-01", last: str
     start, end = (datetime.combine(date.fromisoformat(day), time(), UTC) for day in (first, last))
     return SalesReport(
         range=ReportRange(start=start, end=end + timedelta(days=1, milliseconds=-1), preset="custom", label="2026"),
-        totals=SalesTotals(len(daily), Decimal(1), Decimal(1)),
+        totals=SalesTotals(len(daily), Decimal(1), Decimal(1), Decimal(0), Decimal(1)),
         daily=[SalesByDay(date.fromisoformat(day), 1, Decimal(str(revenue))) for day, revenue in daily],
         by_status=[],
     )
@@ -82,7 +82,13 @@ class TestSales:
         report = distribu("report", "sales", "--company", sold.slug, *MARCH, "--json").json
 
         assert list(report) == ["range", "totals", "daily", "byStatus"]
-        assert report["totals"] == {"orderCount": 2, "revenue": 1240.0, "averageOrderValue": 620.0}
+        assert report["totals"] == {
+            "orderCount": 2,
+            "revenue": 1240.0,
+            "averageOrderValue": 620.0,
+            "refunded": 0.0,
+            "netRevenue": 1240.0,
+        }
 
     def test_csv_has_the_days(self, distribu: Command, sold: Tenant) -> None:
         out = distribu("report", "sales", "--company", sold.slug, *MARCH, "--csv").out

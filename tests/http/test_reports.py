@@ -11,7 +11,7 @@ from app.context import now
 from app.db import Database
 from app.http import bridge
 from models import Scope
-from tests.support import factories
+from tests.support import factories, refund_rows
 from tests.support.client import Client, Contract, refusals
 from tests.support.factories import Tenant
 from tests.support.servers import Server
@@ -54,7 +54,13 @@ class TestSales:
                 "preset": "custom",
                 "label": "1 April 2026 to 3 April 2026",
             },
-            "totals": {"orderCount": 3, "revenue": 1240.05, "averageOrderValue": 413.35},
+            "totals": {
+                "orderCount": 3,
+                "revenue": 1240.05,
+                "averageOrderValue": 413.35,
+                "refunded": 0.0,
+                "netRevenue": 1240.05,
+            },
             "daily": [
                 {"date": "2026-04-01", "orderCount": 2, "revenue": 1240.0},
                 {"date": "2026-04-02", "orderCount": 0, "revenue": 0.0},
@@ -68,6 +74,18 @@ class TestSales:
                 {"status": "CANCELLED", "orderCount": 1, "revenue": 39.9},
             ],
         }
+
+    def test_refunds_count_when_they_were_made(self, client: Client, database: Database, tenant: Tenant) -> None:
+        before = client.get("/reports/sales", params=APRIL).json()["data"]
+        refunds = [
+            {"refunded_at": at("2026-04-03T23:59:59.999"), "total": Decimal("40.15")},
+            {"refunded_at": at("2026-04-02T12:00:00"), "total": Decimal(2), "voided_at": at("2026-05-01T00:00:00")},
+            {"refunded_at": at("2026-04-04T00:00:00"), "total": Decimal(3)},
+        ]
+        refund_rows.refund_history(database, tenant.company_id, refunds)
+
+        totals = {**before["totals"], "refunded": 40.15, "netRevenue": 1199.9}
+        assert client.get("/reports/sales", params=APRIL).json()["data"] == {**before, "totals": totals}
 
     def test_a_date_means_midnight(self, client: Client) -> None:
         data = client.get("/reports/sales", params={"from": "2026-04-01", "to": "2026-04-03"}).json()["data"]

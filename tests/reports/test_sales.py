@@ -5,13 +5,31 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import example, given
+from hypothesis import strategies as st
 
 from app.db import Database
 from app.reports import sales
 from models import MAX_AMOUNT, OrderStatus
-from tests.reports.conftest import EDGES, ENDS, ORDERS, PROPERTY, Rows, between, company, count_and_revenue, custom
+from tests.reports.conftest import (
+    EDGES,
+    ENDS,
+    MILLISECOND,
+    ORDERS,
+    PROPERTY,
+    TIMES,
+    TOTALS,
+    Rows,
+    between,
+    company,
+    count_and_revenue,
+    custom,
+)
+from tests.support import factories, refund_rows
 
 HOUR = timedelta(hours=1)
+REFUNDS = st.lists(
+    st.fixed_dictionaries({"refunded_at": TIMES, "total": TOTALS, "voided_at": st.none() | TIMES}), max_size=12
+)
 
 
 def days_of(start: datetime, end: datetime) -> set[date]:
@@ -71,7 +89,7 @@ def test_sums_may_exceed_the_largest_amount(database: Database) -> None:
     with company(database, [{"created_at": EDGES[4], "total": MAX_AMOUNT}] * 100) as (ctx, _):
         report = sales.build(ctx, custom(EDGES[3], EDGES[4]))
 
-    assert report.totals == (100, 100 * MAX_AMOUNT, MAX_AMOUNT)
+    assert report.totals == (100, 100 * MAX_AMOUNT, MAX_AMOUNT, Decimal(0), 100 * MAX_AMOUNT)
 
 
 def test_the_widest_range(database: Database) -> None:
@@ -97,3 +115,43 @@ def test_the_average_is_rounded_half_up_to_the_cent(database: Database, totals: 
         report = sales.build(ctx, custom(EDGES[1], EDGES[2]))
 
     assert report.totals.average_order_value == Decimal(average)
+
+
+@PROPERTY
+@given(orders=ORDERS, refunds=REFUNDS, ends=ENDS)
+def test_refunds_count_when_they_were_made(
+    database: Database, orders: Rows, refunds: Rows, ends: list[datetime]
+) -> None:
+    period = custom(*ends)
+    foreign = factories.tenant(database).company_id
+    refund_rows.refund_history(database, foreign, [{"refunded_at": ends[0], "total": Decimal(7)}])
+    with company(database, orders) as (ctx, created):
+        before = sales.build(ctx, period)
+    refund_rows.refund_history(database, ctx.company_id, refunds)
+    with database.transaction() as session:
+        report = sales.build(factories.context(session, ctx.company_id), period)
+
+    living = [one for one in refunds if period.start <= one["refunded_at"] <= period.end and one["voided_at"] is None]
+    refunded = sum((one["total"] for one in living), Decimal(0))
+    _, revenue = count_and_revenue(between(created, period))
+    assert report.totals[-2:] == (refunded, revenue - refunded)
+    assert report.totals[:-2] == before.totals[:-2]
+
+
+@pytest.mark.parametrize(
+    ("at", "refunded"),
+    [
+        (EDGES[1] - MILLISECOND, 0),
+        (EDGES[1], 5),
+        (EDGES[2], 5),
+        (EDGES[2] + MILLISECOND, 0),
+    ],
+)
+def test_a_range_without_orders_has_its_refunds(database: Database, at: datetime, refunded: int) -> None:
+    with company(database, []) as (ctx, _):
+        pass
+    refund_rows.refund_history(database, ctx.company_id, [{"refunded_at": at, "total": Decimal(5)}])
+    with database.transaction() as session:
+        report = sales.build(factories.context(session, ctx.company_id), custom(EDGES[1], EDGES[2]))
+
+    assert report.totals[-2:] == (Decimal(refunded), Decimal(-refunded))
