@@ -12,6 +12,8 @@
         · QuantityNotAllowedError    app/services/quantity_rules.py
         · OrderItemNotFoundError     app/services/orders.py
         · NotShippableError, ShipmentLimitError, NothingToShipError, ShipmentQuantityError    app/services/shipments.py
+        · OrderNotFoundError, NotReturnableError, ReturnQuantityError, ReturnTransitionError, ReturnItemNotFoundError,
+          ReceiveQuantityError, NothingReceivedError    app/services/return_refusals.py
         · StockChangedError, StockTooLargeError    app/services/adjustments.py
         · SkuTakenError              app/services/product_plans.py
         · ExternalIdTakenError       app/services/unique_values.py
@@ -20,10 +22,8 @@
         · ScopeTooWideError, ExpiryTooLateError, NetworkTooWideError, RateLimitTooHighError,
           KeyLimitError              app/services/key_grants.py
         · KeyNotActiveError          app/services/key_rotation.py
-        · DestinationError           app/egress.py
-        · IdempotencyKeyReusedError  app/http/idempotency.py
-        · BulkRefusedError           app/schemas/errors.py
-        · DuplicateItemError         app/services/bulk.py
+        · DestinationError, IdempotencyKeyReusedError    app/egress.py, app/http/idempotency.py
+        · BulkRefusedError, DuplicateItemError    app/schemas/errors.py, app/services/bulk.py
       + InvalidValueError            the command line only
       + RejectedFileError            app/product_import/product_csv.py, the command line only
     InactiveKeyError                 401
@@ -32,9 +32,8 @@
       + ConflictError                app/db.py
       + DatabaseBusyError
 
-To add a refusal: a class with its `code`, its message, and the pointer to the member that it concerns; an entry in
-docs/errors.md; an example in the document; a request that causes it in tests/http/test_errors.py. Not in this module:
-status codes and JSON (`app/schemas/errors.py`), and responses (`app/http/errors.py`).
+To add a refusal: a class with its `code`, message and pointer, an entry in docs/errors.md, an example in the document,
+and a request in tests/http/test_errors.py. Not in this module: status codes and JSON (`app/schemas/errors.py`).
 """
 
 from collections.abc import Iterable

@@ -28,18 +28,15 @@ class EventType(StrEnum):
     INVOICE_PAID = "invoice.paid"
     RETURN_CREATED = "return.created"
     RETURN_APPROVED = "return.approved"
+    RETURN_REJECTED = "return.rejected"
+    RETURN_RECEIVED = "return.received"
     REFUND_PROCESSED = "refund.processed"
     WEBHOOK_TEST = "webhook.test"  # sent to one webhook on request
 
 
 SUBSCRIBABLE = [event for event in EventType if event is not EventType.WEBHOOK_TEST]
 # Webhooks can subscribe to these; this version does not publish them.
-RESERVED = {
-    EventType.INVOICE_PAID,
-    EventType.RETURN_CREATED,
-    EventType.RETURN_APPROVED,
-    EventType.REFUND_PROCESSED,
-}
+RESERVED = {EventType.INVOICE_PAID, EventType.REFUND_PROCESSED}
 RETENTION_DAYS = 30
 
 

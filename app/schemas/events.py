@@ -14,6 +14,7 @@ from app.schemas.base import Json, StatusResponse, row_schema, tagged, timestamp
 from app.schemas.customers import CUSTOMER, CustomerRow
 from app.schemas.orders import ITEM, ORDER, OrderItemRow, OrderRow
 from app.schemas.products import PRODUCT, ProductRow
+from app.schemas.returns import OrderReturn, order_return
 from app.schemas.shipments import Shipment, shipment
 from models import EventType, OrderStatus
 
@@ -94,6 +95,26 @@ def product_low_stock(product: ProductRow, *, stock: int, at: datetime) -> NewEv
     """Return the event of a product whose stock fell to its threshold. `product` is the row before the change."""
     data = {**PRODUCT.render(product), "stock": stock, "updatedAt": timestamp(at)}
     return NewEvent(EventType.PRODUCT_LOW_STOCK, product.id, data)
+
+
+def return_created(found: OrderReturn) -> NewEvent:
+    """Return the event of a new return."""
+    return NewEvent(EventType.RETURN_CREATED, found.row.id, order_return(found))
+
+
+def return_approved(found: OrderReturn) -> NewEvent:
+    """Return the event of a return that was approved."""
+    return NewEvent(EventType.RETURN_APPROVED, found.row.id, order_return(found))
+
+
+def return_rejected(found: OrderReturn) -> NewEvent:
+    """Return the event of a return that was rejected."""
+    return NewEvent(EventType.RETURN_REJECTED, found.row.id, order_return(found))
+
+
+def return_received(found: OrderReturn) -> NewEvent:
+    """Return the event of a return that was received."""
+    return NewEvent(EventType.RETURN_RECEIVED, found.row.id, order_return(found))
 
 
 def webhook_test(webhook_id: str) -> NewEvent:

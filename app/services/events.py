@@ -25,7 +25,7 @@ from app.schemas.sample_events import sample_event
 from app.schemas.webhooks import WebhookDeliveryRow
 from app.services import deliveries, webhooks
 from app.services.deliveries import FirstAttempt, StoredEvent
-from models import RETENTION_DAYS, Customer, Event, EventType, Order, Product, Webhook, id_before, new_id
+from models import RETENTION_DAYS, Customer, Event, EventType, Order, Product, Return, Webhook, id_before, new_id
 from models.base import table
 
 
@@ -49,6 +49,7 @@ ENTITY_TABLES = {
     "order": table(Order),
     "customer": table(Customer),
     "product": table(Product),
+    "return": table(Return),
     "webhook": table(Webhook),
 }
 RESERVE_SEQUENCES = {kind: _reserve_sequences(entities) for kind, entities in ENTITY_TABLES.items()}

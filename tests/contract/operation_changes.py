@@ -57,6 +57,11 @@ CHANGES = {
         ["product.created"],
         f"{RACES}test_product_races.py::test_one_of_many_concurrent_creations_wins",
     ),
+    "createReturn": Change(
+        ["return.created"],
+        ["return.created"],
+        f"{RACES}test_return_races.py::test_one_of_many_concurrent_returns_gets_the_last_unit",
+    ),
     "createShipment": Change(
         ["order.shipped"],
         "only the first shipment of an order has events (section 9.7)",
@@ -81,6 +86,11 @@ CHANGES = {
         ["webhook.deleted"],
         NO_WEBHOOK_EVENTS,
         f"{RACES}test_webhook_races.py::test_either_the_update_or_the_deletion_of_a_webhook_comes_first",
+    ),
+    "receiveReturn": Change(
+        ["return.received"],
+        ["return.received"],
+        f"{RACES}test_return_races.py::test_either_the_receipt_or_the_rejection_wins",
     ),
     "recoverWebhook": Change(
         QUEUES, QUEUES, f"{RACES}test_webhook_races.py::test_concurrent_recoveries_queue_a_missed_event_once"
@@ -118,6 +128,11 @@ CHANGES = {
         ["product.updated"],
         ["product.updated"],
         f"{RACES}test_product_races.py::test_concurrent_updates_of_different_members_are_all_kept",
+    ),
+    "updateReturn": Change(
+        ["return.rejected"],
+        ["return.rejected"],
+        f"{RACES}test_return_races.py::test_either_the_receipt_or_the_rejection_wins",
     ),
     "updateShipment": Change(
         ["order.shipment_updated"],

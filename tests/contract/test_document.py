@@ -12,7 +12,7 @@ import pytest
 from app import spec
 from app.config import rate_limit
 from app.context import ActorType
-from models import CustomerStatus, EventType, MovementReason, OrderStatus, Product
+from models import CustomerStatus, EventType, MovementReason, OrderStatus, Product, ReturnReason, ReturnStatus
 from tests.support.servers import ROOT, settings
 
 DOCUMENT = spec.document()
@@ -32,6 +32,8 @@ CLOSED_PARTS = {
     "BulkPrice",
     "PriceBreakCreate",
     "ShipmentItemCreate",
+    "ReturnItemCreate",
+    "ReturnItemReceive",
 }
 
 
@@ -102,6 +104,8 @@ class TestModels:
         assert SCHEMAS["OrderStatus"]["enum"] == list(OrderStatus)
         assert SCHEMAS["CustomerStatus"]["enum"] == list(CustomerStatus)
         assert SCHEMAS["InventoryMovementReason"]["enum"] == list(MovementReason)
+        assert SCHEMAS["ReturnStatus"]["enum"] == list(ReturnStatus)
+        assert SCHEMAS["ReturnReason"]["enum"] == list(ReturnReason)
         assert SCHEMAS["ActorType"]["enum"] == list(ActorType)
         assert set(SCHEMAS["EventType"]["enum"]) == {*EventType, "webhook.test"}
 

@@ -14,7 +14,7 @@ from app.context import now
 from app.db import Database
 from app.http import dispatch
 from app.services import versions
-from models import ApiKey, Customer, Delivery, Order, PriceOverride, Product, Scope, Shipment, Webhook
+from models import ApiKey, Customer, Delivery, Order, PriceOverride, Product, Return, Scope, Shipment, Webhook
 from models.base import Base
 from tests.support import factories, waiting
 from tests.support.client import Client, Contract
@@ -66,6 +66,7 @@ def shop(client: Client, database: Database, tenant: Tenant) -> ResourceShop:
     client.put(f"/customers/{customer}/prices/{product}", json={"price": 7})
     order = client.post("/orders", json=order_body(customer, (product, 2))).json()["data"]["id"]
     shipped, shipment = _shipped(client, customer)
+    returned, returned_order = _returned(client, customer)
     webhook = client.post("/webhooks", json={"url": "https://example.com/hook", "events": ["order.created"]})
     webhook_id = webhook.json()["data"]["id"]
     delivery = client.post(f"/webhooks/{webhook_id}/test").json()["data"]["id"]
@@ -78,6 +79,10 @@ def shop(client: Client, database: Database, tenant: Tenant) -> ResourceShop:
         "orderId": order,
         "shippedOrderId": shipped,
         "shipmentId": shipment,
+        "returnId": returned["id"],
+        "returnedOrderId": returned_order["id"],
+        "returnedOrderItemId": returned_order["items"][0]["id"],
+        "returnedProductId": returned_order["items"][0]["productId"],
         "webhookId": webhook_id,
         "deliveryId": delivery,
         "movementId": client.get("/inventory-movements").json()["data"][0]["id"],
@@ -95,6 +100,16 @@ def _shipped(client: Client, customer: str) -> tuple[str, str]:
     body = {"items": [{"orderItemId": order["items"][0]["id"], "quantity": 1}]}
     shipment = client.post(f"/orders/{order['id']}/shipments", json=body).json()["data"]["id"]
     return order["id"], shipment
+
+
+def _returned(client: Client, customer: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a return of one of nine units of another product, and its order."""
+    oats = client.post("/products", json={"name": "Oats", "price": 3, "stock": 9}).json()["data"]["id"]
+    order = client.post("/orders", json=order_body(customer, (oats, 9))).json()["data"]
+    for status in ("CONFIRMED", "SHIPPED"):
+        client.patch(f"/orders/{order['id']}", json={"status": status})
+    body = {"orderId": order["id"], "items": [{"orderItemId": order["items"][0]["id"], "quantity": 1}]}
+    return client.post("/returns", json=body).json()["data"], order
 
 
 READS = pytest.mark.parametrize("operation_id", [operation.id for operation in SINGLE])
@@ -228,6 +243,7 @@ WRITES: dict[str, tuple[str, dict[str, Any] | None]] = {  # by operation: what r
     "updateCustomer": ("getCustomer", {"name": "Berta"}),
     "updateOrderStatus": ("getOrder", {"status": "CONFIRMED"}),
     "updateShipment": ("getShipment", {"carrier": "Northway"}),
+    "updateReturn": ("getReturn", {"status": "APPROVED"}),
     "upsertCustomerPrice": ("getCustomerPrice", {"price": 6}),
     "deleteCustomerPrice": ("getCustomerPrice", None),
     "updateWebhook": ("getWebhook", {"isActive": False}),
@@ -439,6 +455,9 @@ class TestResponsesOfWrites:
             ("PATCH", "/orders/{orderId}", {"status": "CONFIRMED"}, "getOrder"),
             ("POST", "/orders/{shippedOrderId}/shipments", {}, "getShipment"),
             ("PATCH", "/orders/{shippedOrderId}/shipments/{shipmentId}", {"carrier": "B"}, "getShipment"),
+            ("POST", "/returns", None, "getReturn"),
+            ("POST", "/returns/{returnId}/receive", None, "getReturn"),
+            ("PATCH", "/returns/{returnId}", {"status": "REJECTED"}, "getReturn"),
             ("PATCH", "/webhooks/{webhookId}", {"isActive": False}, "getWebhook"),
         ],
     )
@@ -447,6 +466,10 @@ class TestResponsesOfWrites:
     ) -> None:
         if path == "/orders":
             body = order_body(shop.ids["customerId"], (shop.ids["productId"], 1))
+        if path == "/returns":
+            body = return_body(shop)
+        if path.endswith("/receive"):
+            write(shop, "updateReturn")
         headers = {"Idempotency-Key": "one"} if method != "DELETE" else {}
         request = {"headers": headers} | ({} if body is None else {"json": body})
 
@@ -507,6 +530,29 @@ def track(shop: ResourceShop) -> None:
     assert shop.tag("getOrder") != tag
 
 
+def receive(shop: ResourceShop) -> None:
+    """Approve the return, and receive it completely."""
+    assert write(shop, "updateReturn").status_code == 200
+    tag = shop.tag("getReturn")
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    assert shop.client.post(f"/returns/{shop.ids['returnId']}/receive", headers=headers).status_code == 200
+    assert shop.tag("getReturn") != tag
+
+
+def return_body(shop: ResourceShop) -> dict[str, Any]:
+    items = [{"orderItemId": shop.ids["returnedOrderItemId"], "quantity": 1}]
+    return {"orderId": shop.ids["returnedOrderId"], "items": items}
+
+
+def return_again(shop: ResourceShop) -> None:
+    assert shop.client.post("/returns", json=return_body(shop)).status_code == 201
+
+
+def rename_returned(shop: ResourceShop, **body: Any) -> None:
+    path = f"/products/{shop.ids['returnedProductId']}"
+    assert shop.client.patch(path, json=body).status_code == 200
+
+
 def set_again(shop: ResourceShop) -> None:
     before = shop.client.get(shop.path("getCustomerPrice")).json()
     assert write(shop, "deleteCustomerPrice").status_code == 200
@@ -560,6 +606,9 @@ CHANGES: list[tuple[str, str, Change]] = [
     ("a shipment", "getOrder", ship),
     ("the carrier of a shipment", "getOrder", track),
     ("a field", "getShipment", lambda shop: write(shop, "updateShipment")),
+    ("a decision", "getReturn", lambda shop: write(shop, "updateReturn")),
+    ("a receipt", "getReturn", receive),
+    ("the name of a product", "getReturn", lambda shop: rename_returned(shop, name="B")),
     ("a field", "getCustomer", lambda shop: write(shop, "updateCustomer")),
     ("null", "getCustomer", lambda shop: write(shop, "updateCustomer", {"name": None})),
     ("a price", "getCustomerPrice", lambda shop: write(shop, "upsertCustomerPrice")),
@@ -597,6 +646,8 @@ NO_CHANGES: list[tuple[str, str, Change]] = [
     ("a refused status", "getOrder", lambda shop: write(shop, "updateOrderStatus", {"status": "DELIVERED"})),
     ("the same values", "getShipment", lambda shop: write(shop, "updateShipment", {"carrier": None})),
     ("another shipment", "getShipment", lambda shop: ship(shop, "shippedOrderId")),
+    ("another return of its order", "getReturn", return_again),
+    ("the price of its product", "getReturn", lambda shop: rename_returned(shop, price=1)),
     ("the same values", "getCustomer", lambda shop: write(shop, "updateCustomer", {"name": " Anna "})),
     ("an order", "getCustomer", place),
     ("the same price", "getCustomerPrice", lambda shop: write(shop, "upsertCustomerPrice", {"price": 7.0})),
@@ -668,5 +719,5 @@ class TestVersions:
 def _set_ahead(shop: ResourceShop) -> None:
     at = now() + AHEAD
     with shop.database.transaction(write=True) as session:
-        for model in (Product, Customer, Order, PriceOverride, Shipment, Webhook):
+        for model in (Product, Customer, Order, PriceOverride, Return, Shipment, Webhook):
             session.execute(sa.update(model).where(model.company_id == shop.tenant.company_id).values(updated_at=at))

@@ -110,6 +110,30 @@ def ship_two_of_one(company: ErrorSource) -> httpx.Response:
     return company.post(f"{path}/shipments", {"items": items})
 
 
+def return_of(
+    company: ErrorSource, *, shipped: bool = True, order_id: str | None = None, quantity: int = 1
+) -> httpx.Response:
+    order = company.order().json()["data"]
+    if shipped:
+        company.client.patch(f"/orders/{order['id']}", json={"status": "CONFIRMED"})
+        company.post(f"/orders/{order['id']}/shipments")
+    items = [{"orderItemId": order["items"][0]["id"], "quantity": quantity}]
+    return company.post("/returns", {"orderId": order_id or order["id"], "items": items})
+
+
+def receive(company: ErrorSource, **quantities: Any) -> httpx.Response:
+    """Receive a return of one unit with these quantities of its item, or of another item."""
+    found = return_of(company).json()["data"]
+    company.client.patch(f"/returns/{found['id']}", json={"status": "APPROVED"})
+    item = {"returnItemId": found["items"][0]["id"], "receivedQuantity": 1, "restockQuantity": 0, **quantities}
+    return company.post(f"/returns/{found['id']}/receive", {"items": [item]}, str(uuid.uuid4()))
+
+
+def reject_twice(company: ErrorSource) -> httpx.Response:
+    path = f"/returns/{return_of(company).json()['data']['id']}"
+    return [company.client.patch(path, json={"status": "REJECTED"}) for _ in range(2)][-1]
+
+
 def restock_without_cancelling(company: ErrorSource) -> httpx.Response:
     path = f"/orders/{company.order().json()['data']['id']}"
     return company.client.patch(path, json={"status": "CONFIRMED", "restock": True})
@@ -202,6 +226,13 @@ PROVOCATIONS: dict[str, Callable[[ErrorSource], httpx.Response]] = {
     ),
     "shipment_quantity_exceeded": ship_two_of_one,
     "shipment_limit_reached": ship_too_many,
+    "order_not_found": lambda company: return_of(company, order_id="unknown"),
+    "order_not_returnable": lambda company: return_of(company, shipped=False),
+    "return_quantity_exceeded": lambda company: return_of(company, quantity=2),
+    "invalid_return_transition": reject_twice,
+    "return_item_not_found": lambda company: receive(company, returnItemId="unknown"),
+    "receive_quantity_exceeded": lambda company: receive(company, receivedQuantity=2),
+    "nothing_received": lambda company: receive(company, receivedQuantity=0),
     "email_taken": use_an_email_twice,
     "sku_taken": lambda company: use_a_code_twice(company, "sku"),
     "external_id_taken": lambda company: use_a_code_twice(company, "externalId"),

@@ -36,6 +36,7 @@ CURSORS = {
     "listOrders": "orderId",
     "listProductInventoryMovements": "movementId",
     "listProducts": "productId",
+    "listReturns": "returnId",
     "listShipments": "shipmentId",
     "listWebhookDeliveries": "deliveryId",
 }
@@ -71,12 +72,21 @@ BODIES: dict[str, Callable[[Ids], dict[str, Any]]] = {
         "items": [{"orderItemId": ids["orderItemId"], "quantity": 1}],
         "carrier": _new("Carrier"),
     },
+    "createReturn": lambda ids: {
+        "orderId": ids["orderId"],
+        "items": [{"orderItemId": ids["orderItemId"], "quantity": 1}],
+        "notes": _new("Torn"),
+    },
     "createWebhook": lambda _: {"url": f"https://example.com/{_new('hook')}", "events": ["order.created"]},
     "previewOrder": _order,
+    "receiveReturn": lambda ids: {
+        "items": [{"returnItemId": ids["returnItemId"], "receivedQuantity": 1, "restockQuantity": 1}],
+    },
     "recoverWebhook": lambda _: {"since": now().date().isoformat()},
     "updateCustomer": lambda _: {"name": _new("Anna")},
     "updateOrderStatus": lambda _: {"status": "DELIVERED"},
     "updateProduct": lambda _: {"name": _new("Tea")},
+    "updateReturn": lambda _: {"status": "REJECTED", "notes": _new("Torn")},
     "updateShipment": lambda _: {"carrier": _new("Carrier")},
     "updateWebhook": lambda _: {"description": _new("Shop")},
     "upsertCustomerPrice": lambda _: {"price": next(NUMBERS)},
@@ -156,7 +166,7 @@ def resource_of(operation: Operation, member: str) -> str:
 def resources(client: Client, tenant: Tenant, database: Database) -> dict[str, str]:
     """Create one resource of each kind in a company, and return their ids.
 
-    The order is for another product. One of its 50 units has been shipped.
+    The order is for another product. One of its 50 units has been shipped, and one is in a return that is approved.
     """
     customer = _created(client, "/customers", BODIES["createCustomer"]({}))
     product, ordered = factories.products(database, tenant.company_id, 2, stock=100)
@@ -166,6 +176,9 @@ def resources(client: Client, tenant: Tenant, database: Database) -> dict[str, s
     confirmed = client.patch(f"/orders/{order}", json={"status": "CONFIRMED"}).raise_for_status().json()["data"]
     order_item = confirmed["items"][0]["id"]
     shipment = _created(client, f"/orders/{order}/shipments", BODIES["createShipment"]({"orderItemId": order_item}))
+    return_body = BODIES["createReturn"]({"orderId": order, "orderItemId": order_item})
+    returned = client.post("/returns", json=return_body).raise_for_status().json()["data"]
+    client.patch(f"/returns/{returned['id']}", json={"status": "APPROVED"}).raise_for_status()
     movement = _created(client, f"/products/{ordered}/inventory-adjustments", _adjustment())
     return {
         "customerId": customer,
@@ -173,6 +186,8 @@ def resources(client: Client, tenant: Tenant, database: Database) -> dict[str, s
         "orderId": order,
         "orderItemId": order_item,
         "shipmentId": shipment,
+        "returnId": returned["id"],
+        "returnItemId": returned["items"][0]["id"],
         "movementId": movement,
         "webhookId": webhook,
         "deliveryId": _first(client, f"/webhooks/{webhook}/deliveries"),
