@@ -72,16 +72,23 @@ def _correct_conditions(case: schemathesis.Case[Any]) -> None:
 
 
 def _correct_shipment(body: dict[str, Any]) -> None:
-    """Remove a time that does not exist, and items of the order that an earlier item names."""
+    """Remove a time that does not exist."""
     if not _is_time(body.get("shippedAt") or "2026-01-01"):
         del body["shippedAt"]
+
+
+def _name_items_once(body: dict[str, Any]) -> None:
+    """Remove items that name what an earlier item names."""
     if "items" in body:
-        body["items"] = list({item["orderItemId"]: item for item in body["items"]}.values())
+        named = {item.get("orderItemId") or item.get("returnItemId"): item for item in body["items"]}
+        body["items"] = list(named.values())
 
 
 def _correct_body(path: str, body: dict[str, Any]) -> None:
     if path.endswith("/shipments"):
         _correct_shipment(body)
+    if path.endswith(("/shipments", "/returns", "/receive")):
+        _name_items_once(body)
     if path.endswith("/recover") and "since" in body:
         body.pop("until", None)
         since = str(body["since"])

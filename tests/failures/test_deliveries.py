@@ -73,6 +73,19 @@ class WebhookDeployment:
             ids.append((client or self.client).post("/customers", json={"email": email}).json()["data"]["id"])
         return ids
 
+    def return_order(self, order: str) -> None:
+        """Reject a return of a unit of a shipped order, and receive the next one."""
+        items = self.client.get(f"/orders/{order}").json()["data"]["items"]
+        body = {"orderId": order, "items": [{"orderItemId": items[0]["id"], "quantity": 1}]}
+        for steps in (["REJECTED"], ["APPROVED", "RECEIVED"]):
+            path = f"/returns/{self.client.post('/returns', json=body).json()['data']['id']}"
+            for step in steps:
+                if step == "RECEIVED":
+                    response = self.client.post(f"{path}/receive", headers={"Idempotency-Key": path})
+                else:
+                    response = self.client.patch(path, json={"status": step})
+                assert response.status_code == 200, response.text
+
     def import_files(self, *contents: str) -> None:
         """Import files of products, one after the other."""
         for content in contents:
@@ -169,6 +182,7 @@ class TestDelivery:
         second = deployment.client.post("/orders", json=draft).json()["data"]["id"]
         for order, status in ((first, "CONFIRMED"), (first, "SHIPPED"), (second, "CANCELLED")):
             assert deployment.client.patch(f"/orders/{order}", json={"status": status}).status_code == 200
+        deployment.return_order(first)
 
         with deployment.worker():
             received = deployment.receiver.wait("/all", 15)
@@ -185,6 +199,10 @@ class TestDelivery:
             "order.status_changed": 3,
             "order.shipped": 1,
             "order.cancelled": 1,
+            "return.created": 2,
+            "return.approved": 1,
+            "return.rejected": 1,
+            "return.received": 1,
         }
         assert {request.headers["x-webhook-event"] for request in received} == set(SUBSCRIBABLE) - RESERVED
         events = {
