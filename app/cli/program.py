@@ -35,7 +35,7 @@ COMMANDS = {  # name: (module of this package, summary); a test compares the sum
     "webhook": ("webhook", "Create, list, change, test and delete webhooks, and develop receivers."),
     "report": ("report", "Report on sales, customers and inventory."),
     "audit": ("audit", "Read the audit log."),
-    "verify": ("verify", "Check that stock, orders, events and the audit log are consistent."),
+    "verify": ("verify", "Check that stock, orders, returns, events and the audit log are consistent."),
     "demo": ("demo", "Create a demo company with sample data and an API key."),
     "openapi": ("openapi", "Print the OpenAPI document."),
 }

@@ -37,11 +37,12 @@ class Seal(click.ParamType[bytes]):
 @click.option("--seal", metavar="HEX", type=Seal(), help="Check that the audit log of the company contains this seal.")
 @options.as_json
 def verify(slug: str | None, seal: bytes | None, as_json: bool) -> None:
-    """Check that stock, orders, events and the audit log are consistent.
+    """Check that stock, orders, returns, events and the audit log are consistent.
 
     The stock of every product must equal its movements, the movements of every order its items, the amounts of every
-    order its total, and events must be numbered without gaps. The seals of the audit log must show that no entry was
-    changed, removed, inserted or moved. The command changes nothing, and the server can run at the same time.
+    order its total. No more may be shipped, returned or refunded than was ordered, what was restocked must equal the
+    movements, and credit notes and events must be numbered without gaps. The seals of the audit log must show that no
+    entry was changed, removed, inserted or moved. The command changes nothing, and the server can run at the same time.
 
     With --seal, a seal that was kept elsewhere must be in the audit log. This also shows that the end of the log was
     not removed.

@@ -1,6 +1,19 @@
 """Every check, in the order in which they run."""
 
-from app.verification import audit_chain, event_sequences, movements, order_amounts, order_movements, stock
+from app.verification import (
+    audit_chain,
+    credit_note_numbers,
+    event_sequences,
+    item_quantities,
+    movements,
+    order_amounts,
+    order_movements,
+    order_statuses,
+    refunds,
+    return_movements,
+    returns,
+    stock,
+)
 from app.verification.check import AnyCheck
 
 CHECKS: tuple[AnyCheck, ...] = (
@@ -11,6 +24,16 @@ CHECKS: tuple[AnyCheck, ...] = (
     order_movements.QUANTITIES,
     order_movements.REFERENCES,
     order_amounts.CHECK,
+    order_statuses.CHECK,
+    item_quantities.SHIPPED,
+    item_quantities.RETURNED,
+    return_movements.CHECK,
+    refunds.AMOUNTS_OF_REFUNDS,
+    refunds.ORDER_TOTALS,
+    refunds.RETURN_TOTALS,
+    returns.STATUS,
+    returns.QUANTITIES,
+    credit_note_numbers.CHECK,
     event_sequences.GAPS,
     event_sequences.LAST_EVENTS,
     audit_chain.CHECK,

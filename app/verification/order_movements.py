@@ -17,6 +17,7 @@ ITEMS = table(OrderItem)
 MOVEMENTS = table(InventoryMovement)
 T = TypeVar("T")
 ORDER_REASONS = (MovementReason.SALE, MovementReason.CANCELLATION)
+IS_RETURN = MOVEMENTS.c.reason == MovementReason.RETURN
 
 
 class OrderedProductRow(Row):
@@ -41,11 +42,12 @@ class UnknownOrderRow(Row):
 
 
 class ReasonRow(Row):
-    """A movement whose reason requires an order that it does not name, or the reverse."""
+    """A movement whose reason requires an order or a return that it does not name, or the reverse."""
 
     id: str
     reason: str
     order_id: str | None
+    return_id: str | None
 
 
 ZERO, ONE = sa.literal_column("0", sa.Integer), sa.literal_column("1", sa.Integer)
@@ -138,12 +140,12 @@ SELECT_UNKNOWN_ORDERS = Statement(
 )
 SELECT_WRONG_REASONS = Statement(
     ReasonRow,
-    tenant.select(MOVEMENTS.c.id, MOVEMENTS.c.reason, MOVEMENTS.c.order_id)
+    tenant.select(MOVEMENTS.c.id, MOVEMENTS.c.reason, MOVEMENTS.c.order_id, MOVEMENTS.c.return_id)
     .where(
         within(MOVEMENTS.c.product_id),
-        sa.case(
-            (MOVEMENTS.c.reason.in_(ORDER_REASONS), MOVEMENTS.c.order_id.is_(None)),
-            else_=MOVEMENTS.c.order_id.is_not(None),
+        sa.or_(
+            MOVEMENTS.c.order_id.is_not(None) != MOVEMENTS.c.reason.in_((*ORDER_REASONS, MovementReason.RETURN)),
+            MOVEMENTS.c.return_id.is_not(None) != IS_RETURN,
         ),
     )
     .order_by(MOVEMENTS.c.product_id, MOVEMENTS.c.sequence, MOVEMENTS.c.id),
@@ -172,8 +174,10 @@ def _unknown_order(row: UnknownOrderRow) -> Problem:
 
 
 def _wrong_reason(row: ReasonRow) -> Problem:
-    named = "no order" if row.order_id is None else f"order {row.order_id}"
-    return Problem("movement", row.id, None, f"its reason is {row.reason}, but it names {named}. {CORRECT}")
+    has_wrong_return = (row.return_id is not None) != (row.reason == MovementReason.RETURN)
+    name, named = ("return", row.return_id) if has_wrong_return else ("order", row.order_id)
+    names = f"no {name}" if named is None else f"{name} {named}"
+    return Problem("movement", row.id, None, f"its reason is {row.reason}, but it names {names}. {CORRECT}")
 
 
 QUANTITIES = Check(
@@ -197,7 +201,7 @@ REFERENCES = Check(
 REASONS = Check(
     "movementReasons",
     subject="movements",
-    rule="sales and cancellations name an order, others do not",
+    rule="sales, cancellations and returns name an order, others do not",
     ranges=ranges.PRODUCTS,
     counted=[MOVEMENTS.c.product_id],
     bad=SELECT_WRONG_REASONS,

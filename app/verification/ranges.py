@@ -13,7 +13,7 @@ from app.context import Context
 from app.queries import tenant
 from app.queries.rows import Row, Statement
 from app.services.events import ENTITY_TABLES
-from models import Event, InventoryMovement, Order, Product
+from models import Event, InventoryMovement, Order, Product, Refund, Return, Shipment
 from models.base import Id, table
 
 RANGE_ROWS = 5_000  # of each table: most of their pages fit the cache of an SQLite connection, which has 16 MB
@@ -67,5 +67,8 @@ def _end(column: Column[str]) -> Statement[IdRow]:
 
 
 PRODUCTS = Ranges(table(Product).c.id, table(InventoryMovement).c.product_id)
-ORDERS = Ranges(table(Order).c.id, table(InventoryMovement).c.order_id)
+ORDERS = Ranges(
+    table(Order).c.id, *(table(model).c.order_id for model in (InventoryMovement, Shipment, Return, Refund))
+)
+RETURNS = Ranges(table(Return).c.id, table(Refund).c.return_id)
 ENTITIES = Ranges(*(entities.c.id for entities in ENTITY_TABLES.values()), table(Event).c.entity_id)

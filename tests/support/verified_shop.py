@@ -47,7 +47,7 @@ def _remove_protection(connection: Connection) -> Sequence[str]:
             connection.exec_driver_sql(f"DROP TRIGGER {name}")
         return [sql for _, sql in triggers]
     connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-    for name in ("orders", "inventory_movements"):
+    for name in ("orders", "inventory_movements", "shipment_items", "returns", "return_items", "refunds"):
         for constraint in Base.metadata.tables[name].constraints:
             if isinstance(constraint, sa.CheckConstraint):
                 connection.exec_driver_sql(f"ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {constraint.name}")
@@ -114,6 +114,7 @@ class VerifiedShop:
         before: int,
         delta: int,
         order: str | None = None,
+        return_id: str | None = None,
     ) -> str:
         """Insert a movement and update its product; return the id of the movement."""
         at = now()
@@ -127,6 +128,7 @@ class VerifiedShop:
             "stock_before": before,
             "stock_after": before + delta,
             "order_id": order,
+            "return_id": return_id,
             "actor_type": "USER",
             "actor_id": "tester",
             "created_at": at,

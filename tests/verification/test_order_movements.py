@@ -4,6 +4,7 @@ import pytest
 
 from app.context import now
 from models import new_id
+from tests.support.verified_returns import VerifiedReturns
 from tests.support.verified_shop import ITEMS, MOVEMENTS, ORDERS, VerifiedShop, first, unprotected
 
 
@@ -153,3 +154,22 @@ def test_a_sale_or_cancellation_without_an_order_is_a_problem(shop: VerifiedShop
     assert shop.problems() == {"movementReasons": f"its reason is {reason}, but it names no order."}
     assert shop.verify()["movementReasons"].bad == 2
     assert first(shop.verify()["movementReasons"]) == (shop.tenant.slug, movement, None)
+
+
+@pytest.mark.parametrize(("column", "name"), [("order_id", "order"), ("return_id", "return")])
+def test_a_return_movement_names_its_order_and_its_return(returns: VerifiedReturns, column: str, name: str) -> None:
+    movement = returns.movement(returns.one, 4)
+    returns.update(MOVEMENTS, movement, **{column: None})
+
+    assert returns.problems()["movementReasons"] == f"its reason is RETURN, but it names no {name}."
+    assert first(returns.verify()["movementReasons"]) == (returns.tenant.slug, movement, None)
+
+
+@pytest.mark.parametrize("reason", ["SALE", "CANCELLATION", "RETURNED", "COUNT"])
+def test_a_movement_with_another_reason_that_names_a_return_is_a_problem(returns: VerifiedReturns, reason: str) -> None:
+    order = returns.second if reason in {"SALE", "CANCELLATION"} else None
+    with unprotected(returns.database) as connection:
+        returns.move(connection, returns.one, 5, reason, 41, 0, order=order, return_id=returns.manual)
+
+    text = f"its reason is {reason}, but it names return {returns.manual}."
+    assert returns.problems() == {"movementReasons": text}
