@@ -33,7 +33,7 @@ class LockedProductRow(ProductRow):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewMovement:
-    """A movement to be made. The reasons that the server sets also name the order or the return."""
+    """A movement to be made. The reasons that the server sets also name the order, and RETURN the return."""
 
     product_id: str
     delta: int

@@ -89,8 +89,8 @@ class TestReceiveReturn:
 
         moved = {row.product_id: row for row in company.movements(made)}
         assert {name: (row.reason, row.delta, row.order_id) for name, row in moved.items()} == {
-            malt: ("RETURN", 5, None),
-            rye: ("RETURN", 1, None),
+            malt: ("RETURN", 5, order["id"]),
+            rye: ("RETURN", 1, order["id"]),
         }
         assert [company.stock(name) for name in (malt, rye, oats)] == [100, 97, 99]
         for name, row in moved.items():
