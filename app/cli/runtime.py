@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
 
-from app import clock, config
+from app import clock, config, schema_check
 from app.cli import output
 from app.config import Settings
 from app.context import Actor, ActorType, Context, Transactions
@@ -38,10 +38,8 @@ def any_database(warn: Callable[[str], None] = output.warning) -> Iterator[Datab
 @contextmanager
 def current_database(warn: Callable[[str], None] = output.warning) -> Iterator[Database]:
     """Yield the database and close it. Raises StartError unless its schema is the one that this code expects."""
-    from app import schema_version  # noqa: PLC0415 - it imports Alembic, which takes time and help does not need
-
     with any_database(warn) as database:
-        schema_version.check(database)
+        schema_check.check(database)
         yield database
 
 

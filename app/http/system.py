@@ -11,7 +11,7 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 from swagger_ui_bundle import swagger_ui_path
 
-from app import __version__, schema_version
+from app import __version__, schema_check
 from app.address import BASE_PATH
 from app.db import Database
 from app.http import metrics
@@ -115,7 +115,7 @@ class SystemMiddleware(HttpMiddleware):
     async def _readyz(self) -> Response:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(READY_SECONDS):
-                if await asyncio.to_thread(schema_version.is_fit, self._database):
+                if await asyncio.to_thread(schema_check.is_fit, self._database):
                     return _json(HTTPStatus.OK, {"status": "ready"})
         message = "The database is unavailable, or its schema does not match this server."
         return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"error": message, "code": "not_ready"})

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from app import schema_version
+from app import schema_check, schema_version
 from app.db import Database
 from app.driver import DriverSelect
 from app.errors import DatabaseUnavailableError, StartError
@@ -149,14 +149,14 @@ def test_tables_are_found_in_any_schema(store: PostgresqlStore) -> None:
         tenant = factories.tenant(database)
     store.execute_in("own_schema", "ALTER DATABASE own_schema SET search_path = elsewhere")
     with opened(url) as database:
-        schema_version.check(database)
+        schema_check.check(database)
         assert schema_version.upgrade(database).before is not None
         factories.product(database, tenant.company_id)
     store.drop(url)
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-@pytest.mark.parametrize("use", [schema_version.upgrade, schema_version.check])
+@pytest.mark.parametrize("use", [schema_version.upgrade, schema_check.check])
 def test_a_database_that_is_not_utf_8_is_refused_in_one_line(
     store: PostgresqlStore, encoding: str, use: Callable[[Database], object]
 ) -> None:

@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from app import schema_version
+from app import schema_check
 from app.context import now
 from app.db import Database
 from app.errors import RefusalError
@@ -43,7 +43,7 @@ def test_a_downgrade_keeps_the_newest_previous_secret(fresh_database: Database) 
 
     with fresh_database.connection() as connection:
         config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(schema_version.MIGRATIONS))
+        config.set_main_option("script_location", str(schema_check.MIGRATIONS))
         config.set_main_option("path_separator", "os")
         command.downgrade(config, "0007")
         kept = connection.execute(sa.text("SELECT secret, previous_secret FROM webhooks")).one()

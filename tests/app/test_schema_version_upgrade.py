@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
-from app import schema_version
+from app import schema_check, schema_version
 from app.context import now
 from app.db import Database
 from app.queries import online_indexes, opening_rows
@@ -108,7 +108,7 @@ def previous(fresh_database: Database) -> PreviousVersion:
 def migrating(database: Database) -> Iterator[Config]:
     with database.connection() as connection:
         config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(schema_version.MIGRATIONS))
+        config.set_main_option("script_location", str(schema_check.MIGRATIONS))
         config.set_main_option("path_separator", "os")
         yield config
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app import schema_version
+from app import schema_check, schema_version
 from tests.support import factories, waiting
 from tests.support.client import Client, Contract
 from tests.support.pgbouncer import pgbouncer
@@ -139,7 +139,7 @@ def _is_fit(url: str) -> bool:
         try:
             if os.getuid() == 0:
                 os.setuid(UNPRIVILEGED_USER)
-            code = 0 if schema_version.is_fit(open_database(url)) else 1
+            code = 0 if schema_check.is_fit(open_database(url)) else 1
         finally:
             os._exit(code)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
