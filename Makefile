@@ -49,8 +49,20 @@ docs: .venv/tested ## Write the generated parts of docs/cli.md and docs/operatio
 	@$(BIN)/python -m tests.contract.operation_matrix
 
 .PHONY: bench
-bench: .venv/tested ## Run the benchmarks on both databases
-	@$(BIN)/python -m benchmarks
+bench: .venv/tested ## Load this server, and others in turn: PEERS="--peer NAME URL KEY"
+	@$(BIN)/python -m benchmarks load $(PEERS) $(PROFILE)
+
+.PHONY: bench-memory
+bench-memory: .venv/tested ## Send a million requests to one process and watch its memory
+	@$(BIN)/python -m benchmarks memory
+
+.PHONY: bench-page
+bench-page: .venv/tested ## Write docs/performance.md and its picture from the results
+	@$(BIN)/python -m benchmarks page
+
+.PHONY: bench-limits
+bench-limits: .venv/tested ## Measure requests, reports and imports with much data, on both databases
+	@$(BIN)/python -m benchmarks limits
 
 .PHONY: lock
 lock: ## Pin the newest allowed dependencies, with hashes (needs uv)
@@ -66,7 +78,7 @@ clean: ## Remove build artifacts; keep data/
 .PHONY: help
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -5,6 +5,7 @@ database, where an inefficient statement spends its time. Not in this module: wh
 results are printed (`report.py`).
 """
 
+import contextlib
 import http.client
 import statistics
 import time
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 
+LISTENING = "0A"  # a state of a socket (Linux, tcp_states.h)
 SCHEDULER_CLOCK = 2  # CPU time of a process with all its threads, in nanoseconds (Linux, posix-timers.h)
 
 
@@ -103,22 +105,34 @@ def cpu_ms(before: dict[int, float], after: dict[int, float]) -> float:
 
 def cpu_clocks(root: int | None) -> dict[int, float]:
     """Return the CPU seconds of a process and its descendants, by process id."""
-    return {} if root is None else {pid: time.clock_gettime(~pid << 3 | SCHEDULER_CLOCK) for pid in _tree(root)}
+    return {} if root is None else {pid: time.clock_gettime(~pid << 3 | SCHEDULER_CLOCK) for pid in tree(root)}
 
 
 def resident_mib(root: int) -> float:
     """Return the resident memory of a process and its descendants, in MiB."""
-    return sum(_status_kib(pid, "VmRSS") for pid in _tree(root)) / 1024
+    return sum(_status_kib(pid, "VmRSS") for pid in tree(root)) / 1024
 
 
 def peak_mib(root: int) -> float:
     """Return the peak resident memory of a process and its descendants, in MiB."""
-    return sum(_status_kib(pid, "VmHWM") for pid in _tree(root)) / 1024
+    return sum(_status_kib(pid, "VmHWM") for pid in tree(root)) / 1024
 
 
 def parent(pid: int) -> int:
     """Return the id of the process that started another one."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def listener(port: int) -> int | None:
+    """Return the id of the process that listens on a TCP port of this machine: the first one, if several share it."""
+    found = [line.split() for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()]
+    sockets = {f"socket:[{line[9]}]" for line in found if line[1].endswith(f":{port:04X}") and line[3] == LISTENING}
+    processes = set()
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):  # it was closed in the meantime, or belongs to another user
+            if str(descriptor.readlink()) in sockets:
+                processes.add(int(descriptor.parts[2]))
+    return next((pid for pid in sorted(processes) if parent(pid) not in processes), None)
 
 
 def _turn(target: Target, case: Case, requests: int, samples: Samples) -> None:
@@ -145,11 +159,12 @@ def _measurement(case: Case, samples: dict[str, Samples]) -> Measurement:
     )
 
 
-def _tree(root: int) -> Iterator[int]:
+def tree(root: int) -> Iterator[int]:
+    """Yield the id of a process and those of its descendants."""
     yield root
     for children in Path(f"/proc/{root}/task").glob("*/children"):
         for child in children.read_text().split():
-            yield from _tree(int(child))
+            yield from tree(int(child))
 
 
 def _status_kib(pid: int, name: str) -> int:

@@ -44,12 +44,32 @@ class Result(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One measured value and its limit; None if it has none."""
+    """One measured value and its limit, an upper one unless `is_minimum`; None if it has none."""
 
     name: str
     value: float
     allowed: float | None
     unit: str
+    is_minimum: bool = False
+
+    @property
+    def is_met(self) -> bool:
+        """Return True unless the value exceeds the limit."""
+        if self.allowed is None:
+            return True
+        return self.value >= self.allowed if self.is_minimum else self.value <= self.allowed
+
+    @property
+    def limit(self) -> str:
+        """Return the limit as text, empty if there is none."""
+        if self.allowed is None:
+            return ""
+        return f"at {'least' if self.is_minimum else 'most'} {self.allowed:.1f}"
+
+    @property
+    def measured(self) -> str:
+        """Return the value with its unit."""
+        return f"{self.value:.1f} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +105,8 @@ class RequestsResult:
 
     def _above_limit(self) -> Iterator[str]:
         for check in self.checks:
-            if check.allowed is not None and check.value > check.allowed:
-                yield f"{check.name}: {check.value:.1f} {check.unit} (at most {check.allowed:.1f})"
+            if not check.is_met:
+                yield f"{check.name}: {check.measured} ({check.limit})"
 
     def _unindexed(self) -> Iterator[str]:
         for case, plans in self.plans.items():
@@ -106,8 +126,8 @@ def show(result: Result) -> None:
 
 def _show_more(console: Console, result: RequestsResult) -> None:
     for check in result.checks:
-        allowed = "" if check.allowed is None else f" (allowed: {check.allowed:.1f})"
-        console.print(f"{check.name}: {check.value:.1f} {check.unit}{allowed}", soft_wrap=True)
+        limit = f" ({check.limit})" if check.limit else ""
+        console.print(f"{check.name}: {check.measured}{limit}", soft_wrap=True)
     console.print(f"Resident memory of the server: {result.resident_mib:.0f} MiB\n")
     for plan, cases in _by_plan(result).items():
         console.print(f"Plan of {'; '.join(cases)}:", style="bold", soft_wrap=True)
