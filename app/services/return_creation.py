@@ -34,7 +34,7 @@ SELECT_RETURNED = Statement(
         sa.func.sum(sa.func.coalesce(ITEMS.c.received_quantity, ITEMS.c.quantity)).label("quantity"),
     )
     .join(TABLE, TABLE.c.id == ITEMS.c.return_id)
-    .where(TABLE.c.order_id == bindparam("order_id"), TABLE.c.status != ReturnStatus.REJECTED)
+    .where(tenant.where(TABLE), TABLE.c.order_id == bindparam("order_id"), TABLE.c.status != ReturnStatus.REJECTED)
     .group_by(ITEMS.c.order_item_id),
 )
 INSERT_ONE = Statement(ReturnRow, TABLE.insert().returning(*COLUMNS))
