@@ -14,9 +14,10 @@
         · NotShippableError, ShipmentLimitError, NothingToShipError, ShipmentQuantityError    app/services/shipments.py
         · OrderNotFoundError, NotReturnableError, ReturnQuantityError, ReturnTransitionError, ReturnItemNotFoundError,
           ReceiveQuantityError, NothingReceivedError    app/services/return_refusals.py
+        · RefundTooHighError, RefundShippingError, AmountBelowShippingError, CreditNoteVoidError
+                                     app/services/refunds.py, app/services/credit_notes.py
         · StockChangedError, StockTooLargeError    app/services/adjustments.py
-        · SkuTakenError              app/services/product_plans.py
-        · ExternalIdTakenError       app/services/unique_values.py
+        · SkuTakenError, ExternalIdTakenError    app/services/product_plans.py, app/services/unique_values.py
         · ProductInUseError          app/services/product_deletion.py
         · WebhookLimitError, RotationLimitError    app/services/webhooks.py
         · ScopeTooWideError, ExpiryTooLateError, NetworkTooWideError, RateLimitTooHighError,

@@ -37,6 +37,7 @@ class Operation:
 
     An operation that is read-only runs in a read transaction: every GET, and others that the document marks.
     `secret_members` are the paths to the members of its successful responses that must not be stored (`x-secret`).
+    `dry_run_member` is the member of the body that makes a request read-only if it is true (`x-dry-run`).
     """
 
     id: str
@@ -47,6 +48,7 @@ class Operation:
     is_read_only: bool
     scope: Scope | None
     secret_members: tuple[tuple[str, ...], ...]
+    dry_run_member: str | None
     definition: Document
 
 
@@ -135,6 +137,7 @@ def _operation(document: Document, path: str, method: str, definition: Document)
         is_read_only=method == "get" or definition.get("x-read-only", False),
         scope=_scope(where, definition),
         secret_members=tuple(_secret_members(document, definition)),
+        dry_run_member=definition.get("x-dry-run"),
         definition=definition,
     )
 

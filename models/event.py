@@ -31,12 +31,14 @@ class EventType(StrEnum):
     RETURN_REJECTED = "return.rejected"
     RETURN_RECEIVED = "return.received"
     REFUND_PROCESSED = "refund.processed"
+    CREDIT_NOTE_ISSUED = "credit_note.issued"
+    CREDIT_NOTE_VOIDED = "credit_note.voided"
     WEBHOOK_TEST = "webhook.test"  # sent to one webhook on request
 
 
 SUBSCRIBABLE = [event for event in EventType if event is not EventType.WEBHOOK_TEST]
 # Webhooks can subscribe to these; this version does not publish them.
-RESERVED = {EventType.INVOICE_PAID, EventType.REFUND_PROCESSED}
+RESERVED = {EventType.INVOICE_PAID}
 RETENTION_DAYS = 30
 
 

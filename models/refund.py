@@ -26,6 +26,7 @@ class CreditNoteStatus(StrEnum):
 
 
 IS_CREDIT_NOTE = text("number IS NOT NULL")
+IS_VOID = text("voided_at IS NOT NULL")
 
 
 class Refund(Base):
@@ -50,6 +51,7 @@ class Refund(Base):
         Index(None, "company_id", "order_id"),
         Index(None, "company_id", "return_id"),
         Index(None, "company_id", "refunded_at", "voided_at", "total"),  # for the sales report
+        Index(None, "company_id", "refunded_at", "id", postgresql_where=IS_VOID, sqlite_where=IS_VOID),
         *(
             Index(
                 f"ix_refunds_notes_{name}",

@@ -92,8 +92,10 @@ class Dispatcher:
         return flask.Response(body, status=status, headers=headers)
 
     def _read(self, handler: Handler, state: RequestState) -> flask.Response:
+        arguments = conditions.without_headers(state.arguments)
+        arguments.pop(idempotency.ARGUMENT, None)  # of a dry run, of which nothing is stored
         with self._database.transaction() as session:
-            result = handler(self._context(state, session), **conditions.without_headers(state.arguments))
+            result = handler(self._context(state, session), **arguments)
         found = response.from_result(result)
         tag = found.headers.get("ETag")
         if conditions.matches(state.arguments.get(conditions.IF_NONE_MATCH), tag):
@@ -102,7 +104,12 @@ class Dispatcher:
         return self._flask_response(found)
 
     def _write(self, operation: Operation, handler: Handler, state: RequestState) -> flask.Response:
-        """Run a handler that writes, in one transaction that also stores the response for duplicate requests."""
+        """Run a handler that writes, in one transaction that also stores the response for duplicate requests.
+
+        A dry run is a read.
+        """
+        if operation.dry_run_member and state.arguments["body"].get(operation.dry_run_member):
+            return self._read(handler, state)
         arguments = conditions.without_headers(state.arguments)
         precondition = conditions.precondition(state.arguments)
         header = arguments.pop(idempotency.ARGUMENT, None)

@@ -70,6 +70,7 @@ class Listing(Generic[RowT]):
         lookups: Mapping[str, AnyColumn] | None = None,
         parent: Mapping[str, Condition] | None = None,
         key: str = "id",
+        time: str = "created_at",
         columns: Sequence[AnyColumn] | None = None,
         find_deleted: Callable[[Context, Parameters], datetime | None] | None = None,
     ) -> None:
@@ -80,12 +81,14 @@ class Listing(Generic[RowT]):
         `updated_since`, and a list of a table with a `search_text` has `search`.
 
         `parent` has filters that are always given. Among the rows that pass them, `key` identifies a row: it is the
-        cursor. `columns` replaces the columns of the table with expressions. `find_deleted` returns the `created_at` of
-        the row that was deleted last with the key CURSOR of its parameters, so that a client can continue from it.
+        cursor. `time` is the column by which the list is ordered, in the place of `created_at`. `columns` replaces the
+        columns of the table with expressions. `find_deleted` returns the `created_at` of the row that was deleted last
+        with the key CURSOR of its parameters, so that a client can continue from it.
         """
         self._row_type = row_type
         self._table = table
         self._key = table.c[key]
+        self._time = table.c[time]
         self._columns = columns or rows.columns(row_type, table)
         self._parent = parent or {}
         self._filters = {**filters, **self._parent}
@@ -94,7 +97,7 @@ class Listing(Generic[RowT]):
         self._find_deleted = find_deleted
         self._statement = functools.cache(self._build)
         is_cursor = (self._key == bindparam(CURSOR), *self._parent.values())
-        self._select_created_at = tenant.select(table.c.created_at).where(*is_cursor)
+        self._select_created_at = tenant.select(self._time).where(*is_cursor)
         self._key_position = rows.names(row_type).index(key)
         Statement(row_type, tenant.select(*self._columns))  # a mismatch fails at import time, not in a request
 
@@ -135,11 +138,10 @@ class Listing(Generic[RowT]):
 
     def _build(self, strategy: Strategy, *names: str) -> Statement[RowT]:
         """Build the statement of a strategy for the filters with these names."""
-        table = self._table
         if strategy not in {Strategy.UPDATED_SINCE, Strategy.SEARCH}:
-            return Statement(self._row_type, self._next(strategy, names, table.c.created_at, self._columns))
+            return Statement(self._row_type, self._next(strategy, names, self._time, self._columns))
         # Sort only the ids, and read the other columns only for the rows on the page.
-        created_at = without_index(table.c.created_at)
+        created_at = without_index(self._time)
         ids = self._next(strategy, names, created_at, [self._key]).scalar_subquery()
         selected = tenant.select(*self._columns).where(self._key.in_(ids), *self._parent.values())
         return Statement(self._row_type, selected.order_by(created_at.desc(), self._key.desc()))
@@ -197,7 +199,7 @@ class Listing(Generic[RowT]):
         return func.coalesce(condition, false()) if strategy is Strategy.LOOKUP else condition
 
     def _time_parameter(self, name: str) -> AnyColumn:
-        return bindparam(name, type_=self._table.c.created_at.type)
+        return bindparam(name, type_=self._time.type)
 
 
 def _strategies(parameters: Mapping[str, object]) -> Sequence[Strategy]:

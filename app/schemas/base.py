@@ -185,6 +185,7 @@ FIELDS: Mapping[object, Callable[[], Field]] = {
     int: fields.Integer,
     bool: fields.Boolean,
     list[str]: partial(fields.List, fields.String),
+    list[Json]: partial(fields.List, fields.Dict),
     tuple[PriceBreak, ...]: PriceBreakList,
     Decimal: Amount,
     date: Day,

@@ -11,10 +11,11 @@ import orjson
 
 from app.queries.rows import Row
 from app.schemas.base import Json, StatusResponse, row_schema, tagged, timestamp
+from app.schemas.credit_notes import CreditNoteRow, credit_note
 from app.schemas.customers import CUSTOMER, CustomerRow
 from app.schemas.orders import ITEM, ORDER, OrderItemRow, OrderRow
 from app.schemas.products import PRODUCT, ProductRow
-from app.schemas.returns import OrderReturn, order_return
+from app.schemas.returns import OrderReturn, ReturnRow, order_return
 from app.schemas.shipments import Shipment, shipment
 from models import EventType, OrderStatus
 
@@ -115,6 +116,29 @@ def return_rejected(found: OrderReturn) -> NewEvent:
 def return_received(found: OrderReturn) -> NewEvent:
     """Return the event of a return that was received."""
     return NewEvent(EventType.RETURN_RECEIVED, found.row.id, order_return(found))
+
+
+def refund_processed(row: ReturnRow, note: CreditNoteRow | None) -> NewEvent:
+    """Return the event of a return that was refunded. Its sequence is that of the return."""
+    data = {
+        "returnId": row.id,
+        "orderId": row.order_id,
+        "customerId": row.customer_id,
+        "method": row.method,
+        "amount": float(row.refunded_amount),
+        "creditNoteId": None if note is None else note.id,
+    }
+    return NewEvent(EventType.REFUND_PROCESSED, row.id, data)
+
+
+def credit_note_issued(note: CreditNoteRow) -> NewEvent:
+    """Return the event of a new credit note."""
+    return NewEvent(EventType.CREDIT_NOTE_ISSUED, note.id, credit_note(note))
+
+
+def credit_note_voided(note: CreditNoteRow) -> NewEvent:
+    """Return the event of a credit note that became void."""
+    return NewEvent(EventType.CREDIT_NOTE_VOIDED, note.id, credit_note(note))
 
 
 def webhook_test(webhook_id: str) -> NewEvent:

@@ -25,7 +25,19 @@ from app.schemas.sample_events import sample_event
 from app.schemas.webhooks import WebhookDeliveryRow
 from app.services import deliveries, webhooks
 from app.services.deliveries import FirstAttempt, StoredEvent
-from models import RETENTION_DAYS, Customer, Event, EventType, Order, Product, Return, Webhook, id_before, new_id
+from models import (
+    RETENTION_DAYS,
+    Customer,
+    Event,
+    EventType,
+    Order,
+    Product,
+    Refund,
+    Return,
+    Webhook,
+    id_before,
+    new_id,
+)
 from models.base import table
 
 
@@ -50,6 +62,8 @@ ENTITY_TABLES = {
     "customer": table(Customer),
     "product": table(Product),
     "return": table(Return),
+    "refund": table(Return),  # the events of a refund continue those of its return
+    "credit_note": table(Refund),
     "webhook": table(Webhook),
 }
 RESERVE_SEQUENCES = {kind: _reserve_sequences(entities) for kind, entities in ENTITY_TABLES.items()}

@@ -63,18 +63,21 @@ SELECT_GAPS = Statement(
     .where(NUMBERED.c.sequence != NUMBERED.c.previous + 1, NUMBERED.c.previous_created_at >= KEPT_SINCE)
     .order_by(NUMBERED.c.entity_id, NUMBERED.c.sequence),
 )
+# The events of a refund are those of its return.
+ENTITIES = {name: entities for name, entities in ENTITY_TABLES.items() if name != "refund"}
+CREATED_AT = {"credit_note": "refunded_at"}  # the columns that have another name
 # The rows of the entities, and those of their events.
 ENTRIES = sa.union_all(
     *(
         tenant.select(
             entities.c.id,
-            sa.literal_column(f"'{name}'", sa.Text).label("entity"),
+            sa.literal_column(f"'{name.replace('_', ' ')}'", sa.Text).label("entity"),
             entities.c.event_sequence,
-            entities.c.created_at,
+            entities.c[CREATED_AT.get(name, "created_at")],
             sa.cast(sa.null(), EVENTS.c.sequence.type).label("sequence"),
             sa.cast(sa.null(), EVENTS.c.created_at.type).label("event_created_at"),
         ).where(within(entities.c.id))
-        for name, entities in ENTITY_TABLES.items()
+        for name, entities in ENTITIES.items()
     ),
     tenant.select(EVENTS.c.entity_id, sa.null(), sa.null(), sa.null(), EVENTS.c.sequence, EVENTS.c.created_at).where(
         within(EVENTS.c.entity_id)
@@ -138,10 +141,10 @@ GAPS = Check(
 )
 LAST_EVENTS = Check(
     "eventSequences",
-    subject="orders, customers, products and webhooks",
+    subject="orders, customers, products, returns, credit notes and webhooks",
     rule="stored events end with the last one",
     ranges=ranges.ENTITIES,
-    counted=[entities.c.id for entities in ENTITY_TABLES.values()],
+    counted=[entities.c.id for entities in ENTITIES.values()],
     bad=SELECT_WRONG_LAST,
     problem=_wrong_last,
     parameters=_parameters,

@@ -9,6 +9,7 @@ revision = "0013"
 down_revision = "0012"
 STATUSES = "'REQUESTED', 'APPROVED', 'REJECTED', 'RECEIVED', 'REFUNDED'"
 IS_CREDIT_NOTE = sa.text("number IS NOT NULL")
+IS_VOID = sa.text("voided_at IS NOT NULL")
 HAS_EXTERNAL_ID = sa.text("external_id IS NOT NULL")
 
 
@@ -161,6 +162,13 @@ def _refunds() -> None:
     _index("refunds", "order_id")
     _index("refunds", "return_id")
     _index("refunds", "refunded_at", "voided_at", "total")
+    op.create_index(
+        "ix_refunds_company_id_refunded_at_id",
+        "refunds",
+        ["company_id", "refunded_at", "id"],
+        postgresql_where=IS_VOID,
+        sqlite_where=IS_VOID,
+    )
     for name, columns in (("refunded_at", []), ("customer_id", ["customer_id"])):
         op.create_index(
             f"ix_refunds_notes_{name}",

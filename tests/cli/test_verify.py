@@ -58,7 +58,7 @@ class TestVerify:
             "✗ 2 products: stock equals the ledger (problems: 2)",
             f"  {slug}: product WDG-001 ({verified.one}): stock is 42, its movements add up to 40.{CORRECT}",
         ]
-        assert lines[-3].startswith("✗ 5 orders, customers, products and webhooks: ")
+        assert lines[-3].startswith("✗ 5 orders, customers, products, returns, credit notes and webhooks: ")
         assert lines[-2] == f"  {slug}: order {verified.first}: event_sequence is 1, but it has no events.{CORRECT}"
         assert len(lines) == len(CHECKS) + 2
 

@@ -94,7 +94,7 @@ class Recorder:
         else:
             found = self._send(verb, rest, key or "all")
             data = found.get("data") or [{}]
-            resource = data[0] if isinstance(data, list) else data
+            resource = data[0] if isinstance(data, list) else data.get("creditNote") or data
             items = resource.get("items") or [{}]
             self._bind(
                 name, resource.get("id"), {"at": resource.get("createdAt", ""), "item": items[0].get("id") or ""}

@@ -98,6 +98,11 @@ CHANGES = {
     "redeliverWebhookDelivery": Change(
         QUEUES, QUEUES, f"{RACES}test_webhook_races.py::test_each_of_concurrent_redeliveries_queues_one_delivery"
     ),
+    "refundReturn": Change(
+        ["credit_note.issued", "refund.processed"],
+        ["credit_note.issued", "refund.processed"],
+        f"{RACES}test_refund_races.py::test_one_of_several_concurrent_refunds_of_a_return_wins",
+    ),
     "revokeApiKey": Change(["api_key.revoked"], NO_KEY_EVENTS, RACE),
     "rotateApiKey": Change(
         ["api_key.rotated"],
@@ -163,5 +168,10 @@ CHANGES = {
         ["product.updated"],
         ["product.updated"],
         f"{RACES}test_bulk_races.py::test_products_that_several_requests_create_exist_once",
+    ),
+    "voidCreditNote": Change(
+        ["credit_note.voided"],
+        ["credit_note.voided"],
+        f"{RACES}test_refund_races.py::test_either_the_void_or_another_refund_of_the_order_comes_first",
     ),
 }

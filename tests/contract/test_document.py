@@ -12,7 +12,17 @@ import pytest
 from app import spec
 from app.config import rate_limit
 from app.context import ActorType
-from models import CustomerStatus, EventType, MovementReason, OrderStatus, Product, ReturnReason, ReturnStatus
+from models import (
+    CreditNoteStatus,
+    CustomerStatus,
+    EventType,
+    MovementReason,
+    OrderStatus,
+    Product,
+    RefundMethod,
+    ReturnReason,
+    ReturnStatus,
+)
 from tests.support.servers import ROOT, settings
 
 DOCUMENT = spec.document()
@@ -106,6 +116,8 @@ class TestModels:
         assert SCHEMAS["InventoryMovementReason"]["enum"] == list(MovementReason)
         assert SCHEMAS["ReturnStatus"]["enum"] == list(ReturnStatus)
         assert SCHEMAS["ReturnReason"]["enum"] == list(ReturnReason)
+        assert SCHEMAS["RefundMethod"]["enum"] == list(RefundMethod)
+        assert SCHEMAS["CreditNoteStatus"]["enum"] == list(CreditNoteStatus)
         assert SCHEMAS["ActorType"]["enum"] == list(ActorType)
         assert set(SCHEMAS["EventType"]["enum"]) == {*EventType, "webhook.test"}
 

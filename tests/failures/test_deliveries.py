@@ -74,7 +74,7 @@ class WebhookDeployment:
         return ids
 
     def return_order(self, order: str) -> None:
-        """Reject a return of a unit of a shipped order, and receive the next one."""
+        """Reject a return of a unit of a shipped order; receive the next one, refund it, and void its credit note."""
         items = self.client.get(f"/orders/{order}").json()["data"]["items"]
         body = {"orderId": order, "items": [{"orderItemId": items[0]["id"], "quantity": 1}]}
         for steps in (["REJECTED"], ["APPROVED", "RECEIVED"]):
@@ -85,6 +85,9 @@ class WebhookDeployment:
                 else:
                     response = self.client.patch(path, json={"status": step})
                 assert response.status_code == 200, response.text
+        refund = self.client.post(f"{path}/refund", json={"method": "CREDIT_NOTE"}, headers={"Idempotency-Key": path})
+        note = refund.json()["data"]["creditNote"]["id"]
+        assert self.client.post(f"/credit-notes/{note}/void", json={"reason": "A mistake."}).status_code == 200
 
     def import_files(self, *contents: str) -> None:
         """Import files of products, one after the other."""
@@ -203,6 +206,9 @@ class TestDelivery:
             "return.approved": 1,
             "return.rejected": 1,
             "return.received": 1,
+            "refund.processed": 1,
+            "credit_note.issued": 1,
+            "credit_note.voided": 1,
         }
         assert {request.headers["x-webhook-event"] for request in received} == set(SUBSCRIBABLE) - RESERVED
         events = {

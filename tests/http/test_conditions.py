@@ -67,6 +67,7 @@ def shop(client: Client, database: Database, tenant: Tenant) -> ResourceShop:
     order = client.post("/orders", json=order_body(customer, (product, 2))).json()["data"]["id"]
     shipped, shipment = _shipped(client, customer)
     returned, returned_order = _returned(client, customer)
+    note = _credit_note(client, returned_order)
     webhook = client.post("/webhooks", json={"url": "https://example.com/hook", "events": ["order.created"]})
     webhook_id = webhook.json()["data"]["id"]
     delivery = client.post(f"/webhooks/{webhook_id}/test").json()["data"]["id"]
@@ -80,6 +81,8 @@ def shop(client: Client, database: Database, tenant: Tenant) -> ResourceShop:
         "shippedOrderId": shipped,
         "shipmentId": shipment,
         "returnId": returned["id"],
+        "creditNoteId": note["id"],
+        "refundedReturnId": note["returnId"],
         "returnedOrderId": returned_order["id"],
         "returnedOrderItemId": returned_order["items"][0]["id"],
         "returnedProductId": returned_order["items"][0]["productId"],
@@ -110,6 +113,16 @@ def _returned(client: Client, customer: str) -> tuple[dict[str, Any], dict[str, 
         client.patch(f"/orders/{order['id']}", json={"status": status})
     body = {"orderId": order["id"], "items": [{"orderItemId": order["items"][0]["id"], "quantity": 1}]}
     return client.post("/returns", json=body).json()["data"], order
+
+
+def _credit_note(client: Client, order: dict[str, Any]) -> dict[str, Any]:
+    """Return the credit note of another return of an order."""
+    body = {"orderId": order["id"], "items": [{"orderItemId": order["items"][0]["id"], "quantity": 1}]}
+    path = f"/returns/{client.post('/returns', json=body).json()['data']['id']}"
+    client.patch(path, json={"status": "APPROVED"})
+    client.post(f"{path}/receive", headers={"Idempotency-Key": path})
+    refund = client.post(f"{path}/refund", json={"method": "CREDIT_NOTE"}, headers={"Idempotency-Key": path})
+    return dict(refund.json()["data"]["creditNote"])
 
 
 READS = pytest.mark.parametrize("operation_id", [operation.id for operation in SINGLE])
@@ -458,6 +471,7 @@ class TestResponsesOfWrites:
             ("POST", "/returns", None, "getReturn"),
             ("POST", "/returns/{returnId}/receive", None, "getReturn"),
             ("PATCH", "/returns/{returnId}", {"status": "REJECTED"}, "getReturn"),
+            ("POST", "/credit-notes/{creditNoteId}/void", {"reason": "A"}, "getCreditNote"),
             ("PATCH", "/webhooks/{webhookId}", {"isActive": False}, "getWebhook"),
         ],
     )
@@ -539,6 +553,33 @@ def receive(shop: ResourceShop) -> None:
     assert shop.tag("getReturn") != tag
 
 
+def refund(shop: ResourceShop, return_id: str = "returnId") -> None:
+    path, headers = f"/returns/{shop.ids[return_id]}/refund", {"Idempotency-Key": str(uuid.uuid4())}
+    assert shop.client.post(path, json={"method": "MANUAL"}, headers=headers).status_code == 200
+
+
+def void(shop: ResourceShop) -> None:
+    path = f"/credit-notes/{shop.ids['creditNoteId']}/void"
+    assert shop.client.post(path, json={"reason": "A mistake."}).status_code == 200
+
+
+def receive_and_refund(shop: ResourceShop) -> None:
+    receive(shop)
+    tag = shop.tag("getReturn")
+    refund(shop)
+    assert shop.tag("getReturn") != tag
+
+
+def refund_another(shop: ResourceShop) -> None:
+    """Receive the return; void the credit note of another return of its order, and refund that one again."""
+    receive(shop)
+    tags = [shop.tag("getReturn")]
+    void(shop)
+    tags.append(shop.tag("getReturn"))
+    refund(shop, "refundedReturnId")
+    assert len({*tags, shop.tag("getReturn")}) == 3
+
+
 def return_body(shop: ResourceShop) -> dict[str, Any]:
     items = [{"orderItemId": shop.ids["returnedOrderItemId"], "quantity": 1}]
     return {"orderId": shop.ids["returnedOrderId"], "items": items}
@@ -608,6 +649,9 @@ CHANGES: list[tuple[str, str, Change]] = [
     ("a field", "getShipment", lambda shop: write(shop, "updateShipment")),
     ("a decision", "getReturn", lambda shop: write(shop, "updateReturn")),
     ("a receipt", "getReturn", receive),
+    ("a refund", "getReturn", receive_and_refund),
+    ("another refund of its order", "getReturn", refund_another),
+    ("a void", "getCreditNote", void),
     ("the name of a product", "getReturn", lambda shop: rename_returned(shop, name="B")),
     ("a field", "getCustomer", lambda shop: write(shop, "updateCustomer")),
     ("null", "getCustomer", lambda shop: write(shop, "updateCustomer", {"name": None})),
@@ -647,6 +691,8 @@ NO_CHANGES: list[tuple[str, str, Change]] = [
     ("the same values", "getShipment", lambda shop: write(shop, "updateShipment", {"carrier": None})),
     ("another shipment", "getShipment", lambda shop: ship(shop, "shippedOrderId")),
     ("another return of its order", "getReturn", return_again),
+    ("the name of its product", "getCreditNote", lambda shop: rename_returned(shop, name="B")),
+    ("another return of its order", "getCreditNote", receive_and_refund),
     ("the price of its product", "getReturn", lambda shop: rename_returned(shop, price=1)),
     ("the same values", "getCustomer", lambda shop: write(shop, "updateCustomer", {"name": " Anna "})),
     ("an order", "getCustomer", place),

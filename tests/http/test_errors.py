@@ -129,6 +129,23 @@ def receive(company: ErrorSource, **quantities: Any) -> httpx.Response:
     return company.post(f"/returns/{found['id']}/receive", {"items": [item]}, str(uuid.uuid4()))
 
 
+def refund(company: ErrorSource, *bodies: Any) -> httpx.Response:
+    """Receive a return of one unit, and send these refunds of it. Return the response to the last one."""
+    found = receive(company).json()["data"]
+    path = f"/returns/{found['id']}/refund"
+    return [company.post(path, {"method": "CREDIT_NOTE", **body}, str(uuid.uuid4())) for body in bodies][-1]
+
+
+def refund_less_than_the_shipping(company: ErrorSource) -> httpx.Response:
+    factories.terms(company.database, company.tenant.company_id, shipping="5")
+    return refund(company, {"amount": 4.99, "shipping": 5})
+
+
+def void_twice(company: ErrorSource) -> httpx.Response:
+    note = refund(company, {}).json()["data"]["creditNote"]
+    return [company.post(f"/credit-notes/{note['id']}/void", {"reason": "A mistake."}) for _ in range(2)][-1]
+
+
 def reject_twice(company: ErrorSource) -> httpx.Response:
     path = f"/returns/{return_of(company).json()['data']['id']}"
     return [company.client.patch(path, json={"status": "REJECTED"}) for _ in range(2)][-1]
@@ -233,6 +250,10 @@ PROVOCATIONS: dict[str, Callable[[ErrorSource], httpx.Response]] = {
     "return_item_not_found": lambda company: receive(company, returnItemId="unknown"),
     "receive_quantity_exceeded": lambda company: receive(company, receivedQuantity=2),
     "nothing_received": lambda company: receive(company, receivedQuantity=0),
+    "refund_too_high": lambda company: refund(company, {"amount": 8.51}),
+    "refund_shipping_too_high": lambda company: refund(company, {"shipping": 0.01}),
+    "amount_below_shipping": refund_less_than_the_shipping,
+    "credit_note_void": void_twice,
     "email_taken": use_an_email_twice,
     "sku_taken": lambda company: use_a_code_twice(company, "sku"),
     "external_id_taken": lambda company: use_a_code_twice(company, "externalId"),

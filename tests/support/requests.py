@@ -29,6 +29,7 @@ QUERY_IDS = {"entityId": "orderId", "actorId": "callingKeyId"}
 CURSORS = {
     "listApiKeys": "keyId",
     "listAuditEntries": "entryId",
+    "listCreditNotes": "creditNoteId",
     "listCustomerPrices": "productId",
     "listCustomers": "customerId",
     "listEvents": "eventId",
@@ -40,6 +41,8 @@ CURSORS = {
     "listShipments": "shipmentId",
     "listWebhookDeliveries": "deliveryId",
 }
+# The resource in the place of the one after which a parameter is named.
+OTHER_IDS = {"refundReturn": {"returnId": "receivedReturnId"}, "listCreditNotes": {"returnId": "refundedReturnId"}}
 # Ids that clients choose, or that no operation can look up by an id of the path.
 NOT_OURS = {"externalId", "productExternalId", "customerExternalId", "requestId"}
 
@@ -83,6 +86,7 @@ BODIES: dict[str, Callable[[Ids], dict[str, Any]]] = {
         "items": [{"returnItemId": ids["returnItemId"], "receivedQuantity": 1, "restockQuantity": 1}],
     },
     "recoverWebhook": lambda _: {"since": now().date().isoformat()},
+    "refundReturn": lambda _: {"method": "CREDIT_NOTE", "reference": _new("RMA")},
     "updateCustomer": lambda _: {"name": _new("Anna")},
     "updateOrderStatus": lambda _: {"status": "DELIVERED"},
     "updateProduct": lambda _: {"name": _new("Tea")},
@@ -94,6 +98,7 @@ BODIES: dict[str, Callable[[Ids], dict[str, Any]]] = {
         "items": [{"customerId": ids["customerId"], "productId": ids["productId"], "price": next(NUMBERS)}]
     },
     "upsertProduct": lambda _: _product(),
+    "voidCreditNote": lambda _: {"reason": _new("Typing error")},
     "upsertProducts": lambda ids: {"items": [{"id": ids["productId"], "name": _new("Tea")}]},
 }
 
@@ -130,10 +135,15 @@ def build(operation: Operation, ids: Ids) -> OperationRequest:
     has_body = operation.definition.get("requestBody", {}).get("required", False)
     return OperationRequest(
         operation=operation,
-        path=operation.path.format_map(ids),
+        path=_path(operation, ids),
         query={"sku": _new("SKU")} if operation.id == "upsertProduct" else {},
         body=BODIES[operation.id](ids) if has_body else None,
     )
+
+
+def _path(operation: Operation, ids: Ids) -> str:
+    own = {name: ids[resource] for name, resource in OTHER_IDS.get(operation.id, {}).items()}
+    return operation.path.format_map({**ids, **own})
 
 
 def id_names(operation: Operation) -> list[str]:
@@ -152,12 +162,14 @@ def with_id(operation: Operation, name: str, ids: Ids, other: Ids) -> OperationR
     if location == "query":
         return replace(request, query={**request.query, member: other[resource]})
     if location == "path":
-        return replace(request, path=operation.path.format_map(changed))
+        return replace(request, path=_path(operation, changed))
     return replace(request, body=BODIES[operation.id](changed))
 
 
 def resource_of(operation: Operation, member: str) -> str:
     """Return the name of the resource whose id a parameter or member takes."""
+    if member in OTHER_IDS.get(operation.id, {}):
+        return OTHER_IDS[operation.id][member]
     if member == "cursor":
         return CURSORS[operation.id]
     return "productId" if member == "id" else QUERY_IDS.get(member, member)
@@ -166,7 +178,8 @@ def resource_of(operation: Operation, member: str) -> str:
 def resources(client: Client, tenant: Tenant, database: Database) -> dict[str, str]:
     """Create one resource of each kind in a company, and return their ids.
 
-    The order is for another product. One of its 50 units has been shipped, and one is in a return that is approved.
+    The order is for another product. One of its 50 units has been shipped, and three are in returns: one that is
+    approved, one that is received, and one that is refunded.
     """
     customer = _created(client, "/customers", BODIES["createCustomer"]({}))
     product, ordered = factories.products(database, tenant.company_id, 2, stock=100)
@@ -176,9 +189,12 @@ def resources(client: Client, tenant: Tenant, database: Database) -> dict[str, s
     confirmed = client.patch(f"/orders/{order}", json={"status": "CONFIRMED"}).raise_for_status().json()["data"]
     order_item = confirmed["items"][0]["id"]
     shipment = _created(client, f"/orders/{order}/shipments", BODIES["createShipment"]({"orderItemId": order_item}))
-    return_body = BODIES["createReturn"]({"orderId": order, "orderItemId": order_item})
-    returned = client.post("/returns", json=return_body).raise_for_status().json()["data"]
-    client.patch(f"/returns/{returned['id']}", json={"status": "APPROVED"}).raise_for_status()
+    returned, received, refunded = (
+        _approved_return(client, {"orderId": order, "orderItemId": order_item}) for _ in range(3)
+    )
+    for found in (received, refunded):
+        _with_key(client, f"/returns/{found['id']}/receive")
+    refund = _with_key(client, f"/returns/{refunded['id']}/refund", BODIES["refundReturn"]({}))
     movement = _created(client, f"/products/{ordered}/inventory-adjustments", _adjustment())
     return {
         "customerId": customer,
@@ -188,6 +204,9 @@ def resources(client: Client, tenant: Tenant, database: Database) -> dict[str, s
         "shipmentId": shipment,
         "returnId": returned["id"],
         "returnItemId": returned["items"][0]["id"],
+        "receivedReturnId": received["id"],
+        "refundedReturnId": refunded["id"],
+        "creditNoteId": refund["creditNote"]["id"],
         "movementId": movement,
         "webhookId": webhook,
         "deliveryId": _first(client, f"/webhooks/{webhook}/deliveries"),
@@ -196,6 +215,17 @@ def resources(client: Client, tenant: Tenant, database: Database) -> dict[str, s
         "keyId": factories.api_key(database, tenant.company_id, scopes=[Scope.KEYS_WRITE])[0],
         "callingKeyId": tenant.key_id,
     }
+
+
+def _approved_return(client: Client, ids: Ids) -> dict[str, Any]:
+    made = client.post("/returns", json=BODIES["createReturn"](ids)).raise_for_status().json()["data"]
+    response = client.patch(f"/returns/{made['id']}", json={"status": "APPROVED"})
+    return dict(response.raise_for_status().json()["data"])
+
+
+def _with_key(client: Client, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    response = client.post(path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+    return dict(response.raise_for_status().json()["data"])
 
 
 def _created(client: Client, path: str, body: dict[str, Any]) -> str:
