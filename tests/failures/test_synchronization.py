@@ -25,7 +25,7 @@ from tests.support.factories import Tenant, order_body
 from tests.support.held_write import held_write
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database
 
-LISTS = ("/products", "/orders", "/customers")
+LISTS = ("/products", "/orders", "/customers", "/returns")
 LIMIT = 20
 IMPORTED_ROWS = 2000
 WRITERS = 3
@@ -99,7 +99,7 @@ class MirroredDeployment:
         )
 
     def write(self, number: int, products: list[str], stop: threading.Event) -> None:
-        """Place and cancel orders, change customers and products, until `stop` is set. A busy server may return 503."""
+        """Place, cancel and return orders, change customers and products. A busy server may return 503."""
         chance = random.Random(number)
         url, headers = self.servers[number % 2].url + "/api/v1", {"Authorization": f"Bearer {self.tenant.key}"}
         with httpx.Client(base_url=url, headers=headers, timeout=waiting.SECONDS) as api:
@@ -120,7 +120,29 @@ class MirroredDeployment:
                 if placed.status_code == 201 and count % 3 == 0:
                     order = placed.json()["data"]["id"]
                     responses.append(api.patch(f"/orders/{order}", json={"status": "CANCELLED", "restock": True}))
+                if placed.status_code == 201 and count % 3 == 1:
+                    responses += send_back(api, placed.json()["data"])
                 assert {response.status_code for response in responses} <= {200, 201, 503}
+
+
+def send_back(api: httpx.Client, order: dict[str, Any]) -> Iterator[httpx.Response]:
+    """Ship an order, and approve and receive a return of its first item. Stop at the first request that fails."""
+    path, items = f"/orders/{order['id']}", [{"orderItemId": order["items"][0]["id"], "quantity": 1}]
+    steps = [
+        ("PATCH", path, {"status": "CONFIRMED"}),
+        ("PATCH", path, {"status": "SHIPPED"}),
+        ("POST", "/returns", {"orderId": order["id"], "items": items}),
+        ("PATCH", "/returns/{id}", {"status": "APPROVED"}),
+        ("POST", "/returns/{id}/receive", {}),
+    ]
+    last = order["id"]
+    for method, target, body in steps:
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        response = api.request(method, target.format(id=last), json=body, headers=headers)
+        yield response
+        if not response.is_success:
+            return
+        last = response.json()["data"]["id"]
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +194,7 @@ def test_a_mirror_is_complete_after_an_import_and_other_writes(deployment: Mirro
     mirror = mirror_during_import(deployment, tmp_path, IMPORTED_ROWS)
 
     assert len(mirror.lists["/products"]) == IMPORTED_ROWS
+    assert mirror.lists["/returns"]
     assert mirror.is_complete()
 
 
