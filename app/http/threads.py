@@ -68,7 +68,7 @@ class Threads:
         while (call := self._calls.get()) is not None:
             result, error = None, None
             try:
-                if not call.future.done():  # otherwise nobody waits for it anymore
+                if not call.future.done():  # otherwise its caller no longer waits
                     result = call.function(call.argument)
             except BaseException as raised:  # noqa: BLE001 - the event loop raises it again
                 error = raised
