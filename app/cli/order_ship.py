@@ -19,11 +19,19 @@ from app.services import orders, shipments
 MAX_TRACKING_NUMBERS = 20
 
 
-class _HttpUrl(click.ParamType[str]):
+class HttpUrl(click.ParamType[str]):
+    """A URL that the document allows as `trackingUrl`."""
+
     name = "url"
 
+    def __init__(self, *, may_be_empty: bool = False) -> None:
+        """Initialize with whether an empty text is allowed."""
+        self._may_be_empty = may_be_empty
+
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Read a URL that the document allows as `trackingUrl`."""
+        """Read a URL."""
+        if self._may_be_empty and not value:
+            return value
         schema = spec.document()["components"]["schemas"]["ShipmentCreate"]["properties"]["trackingUrl"]
         if len(value) > schema["maxLength"] or not re.fullmatch(schema["pattern"], value):
             self.fail(
@@ -35,19 +43,22 @@ class _HttpUrl(click.ParamType[str]):
         return value
 
 
+tracking_number = click.option(
+    "--tracking-number",
+    "tracking_numbers",
+    type=options.LimitedText(100),
+    multiple=True,
+    help=f"A tracking number. Repeat it for up to {MAX_TRACKING_NUMBERS} numbers.",
+)
+
+
 @click.command()
 @click.argument("order_id", metavar="ORDER_ID", type=options.TEXT)
 @click.argument("items", metavar="[ITEM=QUANTITY]...", type=options.ORDER_ITEM, nargs=-1)
 @options.company
 @click.option("--carrier", type=options.LimitedText(100), help="The carrier.")
-@click.option(
-    "--tracking-number",
-    "tracking_numbers",
-    type=options.LimitedText(100),
-    multiple=True,
-    help="A tracking number. Repeat it for up to 20 numbers.",
-)
-@click.option("--tracking-url", metavar="URL", type=_HttpUrl(), help="The URL of a page that tracks the shipment.")
+@tracking_number
+@click.option("--tracking-url", metavar="URL", type=HttpUrl(), help="The URL of a page that tracks the shipment.")
 @click.option(
     "--shipped-at",
     metavar="TIME",
@@ -70,9 +81,7 @@ def ship(  # noqa: PLR0917 - click passes by keyword
     An ITEM is the SKU of a product, or the id of an item of the order. Without items, everything that is left is
     shipped. The first shipment of a confirmed order changes its status to SHIPPED.
     """
-    numbers = list(dict.fromkeys(number for number in tracking_numbers if number))
-    if len(numbers) > MAX_TRACKING_NUMBERS:
-        raise click.UsageError(f"Give at most {MAX_TRACKING_NUMBERS} tracking numbers, not {len(numbers)}.")
+    numbers = unique_tracking_numbers(tracking_numbers)
 
     def attempt() -> Json:
         with runtime.company_context(slug, write=True) as ctx:
@@ -85,7 +94,19 @@ def ship(  # noqa: PLR0917 - click passes by keyword
             )
             return shipment(shipments.create(ctx, order_id, draft))
 
-    made = retrying(attempt)
+    show(retrying(attempt), as_json=as_json)
+
+
+def unique_tracking_numbers(given: Sequence[str]) -> list[str]:
+    """Return the numbers without duplicates and empty ones. Raises UsageError if there are too many."""
+    numbers = list(dict.fromkeys(number for number in given if number))
+    if len(numbers) > MAX_TRACKING_NUMBERS:
+        raise click.UsageError(f"Give at most {MAX_TRACKING_NUMBERS} tracking numbers, not {len(numbers)}.")
+    return numbers
+
+
+def show(made: Json, *, as_json: bool) -> None:
+    """Print a shipment."""
     if as_json:
         output.document(made)
         return

@@ -11,6 +11,7 @@ Exit codes:
 
 import contextlib
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Sequence
@@ -32,6 +33,9 @@ COMMANDS = {  # name: (module of this package, summary); a test compares the sum
     "customer": ("customer", "List customers."),
     "price": ("price", "Set, list, remove, import and export price overrides."),
     "order": ("order", "List, show and ship orders, and preview new ones."),
+    "shipment": ("shipment", "List shipments, and change their tracking."),
+    "return": ("order_return", "List, show, approve, reject, receive and refund returns."),
+    "credit-note": ("credit_note", "List, show, print and void credit notes."),
     "webhook": ("webhook", "Create, list, change, test and delete webhooks, and develop receivers."),
     "report": ("report", "Report on sales, customers and inventory."),
     "audit": ("audit", "Read the audit log."),
@@ -45,13 +49,17 @@ class DeferredCommand(click.Command):
     """A command that is imported when its arguments are parsed. Until then, only its name and summary are known."""
 
     def __init__(self, name: str, module: str, summary: str) -> None:
-        """Initialize with the module of this package that defines a function with the name of the command."""
+        """Initialize with the module of this package that defines a function with the name of the command.
+
+        In the name of the function, an underscore replaces a hyphen, and one follows a keyword of Python: `return_`.
+        """
         super().__init__(name, help=summary, short_help=summary)
         self._module = module
 
     def load(self) -> click.Command:
         """Import the command and return it."""
-        command: click.Command = getattr(importlib.import_module(f"app.cli.{self._module}"), str(self.name))
+        function = str(self.name).replace("-", "_") + ("_" if keyword.iskeyword(str(self.name)) else "")
+        command: click.Command = getattr(importlib.import_module(f"app.cli.{self._module}"), function)
         return command
 
     def make_context(

@@ -98,6 +98,11 @@ def lock(ctx: Context) -> Company:
     return ctx.session.scalars(SELECT_ONE_FOR_UPDATE, {"own_id": ctx.company_id}).one()
 
 
+def get(ctx: Context) -> Company:
+    """Return the company."""
+    return ctx.session.get_one(Company, ctx.company_id)
+
+
 def find(session: Session, slug: str) -> Company:
     """Return the company with this slug. Raises NotFoundError."""
     company = _by_slug(session, slug)

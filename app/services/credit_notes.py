@@ -4,6 +4,7 @@ A credit note is a refund with a number. It is never changed, except that it bec
 """
 
 import operator
+import re
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -37,9 +38,11 @@ COLUMNS = [
     TABLE.c.voided_at,
 ]
 IS_CREDIT_NOTE = TABLE.c.number.is_not(None)
+NUMBER = re.compile("[Cc][Nn]-([0-9]{1,18})")
 SELECT_BY_ID = tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id"), IS_CREDIT_NOTE)
 SELECT_ONE = Statement(CreditNoteRow, SELECT_BY_ID)
 SELECT_ONE_FOR_UPDATE = Statement(CreditNoteRow, SELECT_BY_ID.with_for_update(key_share=True))
+SELECT_BY_NUMBER = Statement(CreditNoteRow, tenant.select(*COLUMNS).where(TABLE.c.number == bindparam("number")))
 INSERT_ONE = Statement(CreditNoteRow, TABLE.insert().returning(*COLUMNS))
 VOID = Statement(CreditNoteRow, tenant.update(TABLE).returning(*COLUMNS))
 LISTING = listing.Listing(
@@ -107,6 +110,14 @@ def get(ctx: Context, note_id: str) -> CreditNoteRow:
     return _find(ctx, SELECT_ONE, note_id)
 
 
+def find(ctx: Context, identifier: str) -> CreditNoteRow:
+    """Return the credit note with this id or number, such as `CN-000001`. Raises NotFoundError."""
+    match = NUMBER.fullmatch(identifier)
+    if match is None:
+        return get(ctx, identifier)
+    return _one(SELECT_BY_NUMBER.one_or_none(ctx.session, tenant.params(ctx, number=int(match[1]))))
+
+
 def issue(ctx: Context, values: Parameters) -> CreditNoteRow:
     """Insert a refund that is a credit note, with the next number of the company.
 
@@ -143,7 +154,10 @@ def details(note: CreditNoteRow) -> dict[str, object]:
 
 
 def _find(ctx: Context, statement: Statement[CreditNoteRow], note_id: str) -> CreditNoteRow:
-    found = statement.one_or_none(ctx.session, tenant.params(ctx, id=note_id))
+    return _one(statement.one_or_none(ctx.session, tenant.params(ctx, id=note_id)))
+
+
+def _one(found: CreditNoteRow | None) -> CreditNoteRow:
     if found is None:
         raise NotFoundError("Credit note")
     return found

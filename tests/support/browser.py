@@ -1,5 +1,6 @@
 """A real headless browser: Chromium, driven over WebDriver (https://www.w3.org/TR/webdriver2/)."""
 
+import base64
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,11 @@ class Browser:
         """Run the body of an async function in the page, and return its result."""
         body = f"(async function () {{ {script} }}).apply(null, arguments).then(arguments[arguments.length - 1]);"
         return self._send("execute/async", {"script": body, "args": list(arguments)})
+
+    def print(self, width: float, height: float) -> bytes:
+        """Return the page as a PDF on paper of a size in centimetres, with the margins of the page."""
+        paper = {"page": {"width": width, "height": height}, "background": True}
+        return base64.b64decode(self._send("print", paper))
 
     def _send(self, command: str, content: Any) -> Any:
         response = self._http.post(f"/session/{self._session}/{command}", json=content)
