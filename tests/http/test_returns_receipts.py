@@ -11,9 +11,9 @@ from models import MAX_STOCK, InventoryMovement, Return
 from tests.support import factories
 from tests.support.client import Client, Contract, refusals
 from tests.support.factories import Tenant
-from tests.support.returns_company import ReturnsCompany
+from tests.support.returns_company import RETURN_STEPS, ReturnsCompany
 
-STATUSES = ("REQUESTED", "APPROVED", "REJECTED", "RECEIVED")
+STATUSES = tuple(RETURN_STEPS)
 
 
 @pytest.fixture
@@ -283,12 +283,25 @@ class TestRefundableAmount:
 
         assert made["refundableAmount"] == 0
 
-    def test_it_is_zero_before_the_receipt(self, company: ReturnsCompany) -> None:
+    def test_the_refund_of_another_return_changes_it(self, company: ReturnsCompany) -> None:
+        """Each unit costs 0.10 with a tax of 0.5 cents: the tax of the first two units is 1 cent."""
+        factories.terms(company.database, company.tenant.company_id, tax_rate="0.05")
+        order = company.order(4, price="0.10")
+        made = company.returned(order, 1, status="RECEIVED")
+        assert made["refundableAmount"] == 0.11
+
+        company.returned(order, 1, status="REFUNDED")
+
+        after = company.get(made)
+        assert after == {**made, "refundableAmount": 0.1, "updatedAt": after["updatedAt"]}
+        assert made["updatedAt"] < after["updatedAt"]
+
+    def test_it_is_zero_before_the_receipt_and_after_the_refund(self, company: ReturnsCompany) -> None:
         order = company.order(9)
 
         amounts = {status: company.returned(order, 1, status=status)["refundableAmount"] for status in STATUSES}
 
-        assert amounts == {"REQUESTED": 0, "APPROVED": 0, "REJECTED": 0, "RECEIVED": 8.5}
+        assert amounts == {"REQUESTED": 0, "APPROVED": 0, "REJECTED": 0, "RECEIVED": 8.5, "REFUNDED": 0}
 
 
 def test_a_product_of_a_return_cannot_be_deleted(company: ReturnsCompany) -> None:

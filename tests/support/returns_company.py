@@ -20,6 +20,13 @@ STEPS = {
     "DELIVERED": ["CONFIRMED", "SHIPPED", "DELIVERED"],
     "CANCELLED": ["CANCELLED"],
 }
+RETURN_STEPS = {
+    "REQUESTED": [],
+    "APPROVED": ["APPROVED"],
+    "REJECTED": ["REJECTED"],
+    "RECEIVED": ["APPROVED", "RECEIVED"],
+    "REFUNDED": ["APPROVED", "RECEIVED", "REFUNDED"],
+}
 
 
 class ReturnsCompany(Company):
@@ -58,9 +65,20 @@ class ReturnsCompany(Company):
         response = self.send_back(order, *quantities, **fields)
         assert response.status_code == 201, response.text
         found = dict(response.json()["data"])
-        for step in {"REQUESTED": [], "RECEIVED": ["APPROVED"]}.get(status, [status]):
-            found = self.decided(found, step)
-        return self.received(found) if status == "RECEIVED" else found
+        for step in RETURN_STEPS[status]:
+            found = self._moved(found, step)
+        return found
+
+    def _moved(self, found: dict[str, Any], status: str) -> dict[str, Any]:
+        """Move a return to its next status."""
+        if status == "RECEIVED":
+            return self.received(found)
+        if status in {"APPROVED", "REJECTED"}:
+            return self.decided(found, status)
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        response = self.client.post(f"/returns/{found['id']}/refund", json={"method": "MANUAL"}, headers=headers)
+        assert response.status_code == 200, response.text
+        return dict(response.json()["data"]["return"])
 
     def decide(self, found: dict[str, Any], status: str, **fields: Any) -> httpx.Response:
         return self.client.patch(f"/returns/{found['id']}", json={"status": status, **fields})
