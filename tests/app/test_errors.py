@@ -77,9 +77,11 @@ def test_only_the_command_line_raises_errors_without_a_code() -> None:
     assert [entry for entry in raised if entry[1] in {"DomainError", "RefusalError"}] == []
     assert {file for file, name in raised if name == "InvalidValueError"} == {
         "companies.py",
+        "credit_note.py",
         "keys.py",
         "order_ship.py",
         "price.py",
+        "return_receive.py",
     }
     assert {file for file, name in raised if name == "RejectedFileError"} == {
         "importer.py",
