@@ -48,8 +48,8 @@ class Refund(Base):
         CheckConstraint("(method = 'CREDIT_NOTE') = (number IS NOT NULL)", name="number"),
         CheckConstraint("(voided_at IS NULL) = (void_reason IS NULL)", name="void"),
         CheckConstraint("voided_at IS NULL OR number IS NOT NULL", name="voidable"),
-        Index(None, "company_id", "order_id"),
-        Index(None, "company_id", "return_id"),
+        Index(None, "company_id", "order_id", "refunded_at", "id"),
+        Index(None, "company_id", "return_id", "refunded_at", "id"),
         Index(None, "company_id", "refunded_at", "voided_at", "total"),  # for the sales report
         Index(None, "company_id", "refunded_at", "id", postgresql_where=IS_VOID, sqlite_where=IS_VOID),
         *(

@@ -99,10 +99,14 @@ def page(
     until: datetime | None = None,
 ) -> listing.Page[CreditNoteRow]:
     """Return a page of credit notes, the last issued first."""
-    statuses = {} if status is None else {status: True}
+    # Only credit notes can be void. Without the other condition, the index of the void ones has to be used.
+    conditions = {
+        "is_credit_note": status != CreditNoteStatus.VOID or None,
+        **({} if status is None else {status: True}),
+    }
     ids = {"order_id": order_id, "return_id": return_id, "customer_id": customer_id}
     times = {"since": since, "until": until}
-    return LISTING.page(ctx, limit=limit, cursor=cursor, is_credit_note=True, **statuses, **ids, **times)
+    return LISTING.page(ctx, limit=limit, cursor=cursor, **conditions, **ids, **times)
 
 
 def get(ctx: Context, note_id: str) -> CreditNoteRow:

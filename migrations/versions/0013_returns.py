@@ -159,8 +159,8 @@ def _refunds() -> None:
         sa.CheckConstraint("(voided_at IS NULL) = (void_reason IS NULL)", name=op.f("ck_refunds_void")),
         sa.CheckConstraint("voided_at IS NULL OR number IS NOT NULL", name=op.f("ck_refunds_voidable")),
     )
-    _index("refunds", "order_id")
-    _index("refunds", "return_id")
+    _index("refunds", "order_id", "refunded_at", "id")
+    _index("refunds", "return_id", "refunded_at", "id")
     _index("refunds", "refunded_at", "voided_at", "total")
     op.create_index(
         "ix_refunds_company_id_refunded_at_id",
