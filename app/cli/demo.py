@@ -67,8 +67,8 @@ class DemoCompany:
 def demo(wanted: int | None, as_json: bool) -> None:
     """Create a demo company with sample data and an API key.
 
-    The data is products, customers, price overrides and a year of orders. If the company exists, the command changes
-    nothing and prints the key again.
+    The data is products, customers, price overrides and a year of orders, with shipments, returns and credit notes. If
+    the company exists, the command changes nothing and prints the key again.
 
     With --orders, it adds orders over more than two years, and receives the goods that they need. They are history:
     they are not delivered to webhooks.

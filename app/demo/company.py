@@ -1,7 +1,8 @@
 """The demo company: sample data to try the API with, the same in every installation.
 
 Not in this module: the catalogue (`app/demo/catalogue.py`), the customers (`app/demo/customers.py`), their orders
-(`app/demo/orders.py`, `app/demo/volume.py`), and where the demo key is stored (`app/cli/demo.py`).
+(`app/demo/orders.py`, `app/demo/volume.py`), what was shipped and returned of them (`app/demo/returns.py`), and where
+the demo key is stored (`app/cli/demo.py`).
 """
 
 import random
@@ -13,7 +14,7 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
 from app.context import Actor, Context
-from app.demo import catalogue, ledger
+from app.demo import catalogue, ledger, returns
 from app.demo import customers as demo_customers
 from app.demo import orders as demo_orders
 from app.demo.catalogue import CatalogueProduct
@@ -46,13 +47,14 @@ def create_company(session: Session, *, now: datetime, actor: Actor = SYSTEM) ->
 
 
 def fill(ctx: Context) -> str:
-    """Give the new demo company charges, products, customers, a year of orders, and a key with every scope.
+    """Give the new demo company charges, products, customers, a year of orders and returns, and a key with every scope.
 
-    Returns the key's plaintext. The orders are history: they are in the audit log, but not delivered to webhooks.
+    Returns the key's plaintext. Orders are history: they are in the audit log, but not delivered to webhooks.
     """
     companies.update(ctx, tax_rate=CHARGES.tax_rate, shipping=CHARGES.shipping)
     for table, rows in history(ctx.company_id, ctx.now).items():
         ctx.session.connection().execute(table.insert(), rows)
+    returns.add(ctx)
     _, plaintext = keys.create(ctx, name=KEY_NAME, scopes=list(Scope))
     return plaintext
 
