@@ -108,7 +108,7 @@ class Dispatcher:
 
         A dry run is a read.
         """
-        if operation.dry_run_member and state.arguments["body"].get(operation.dry_run_member):
+        if operation.dry_run_member and (state.arguments.get("body") or {}).get(operation.dry_run_member):
             return self._read(handler, state)
         arguments = conditions.without_headers(state.arguments)
         precondition = conditions.precondition(state.arguments)

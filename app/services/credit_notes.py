@@ -22,6 +22,8 @@ from models import Company, CreditNoteStatus
 from models.base import table
 
 COMPANIES = table(Company)
+# Without the status, which is derived from the row: in RETURNING, SQLite 3.40 evaluates `voided_at IS NULL` as false,
+# because the first column of the table is NOT NULL.
 COLUMNS = [
     TABLE.c.id,
     TABLE.c.number.label("number"),
