@@ -162,7 +162,7 @@ class AuthMiddleware(HttpMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request. Raises ApiError 401, 429 or 403; a public operation needs no key."""
         state = state_of(scope)
-        assert state.operation is not None  # OperationMiddleware runs first
+        assert state.operation is not None  # RoutingMiddleware runs first
         if not state.operation.is_public:
             await self._admit(scope, state, state.operation)
         await self.app(scope, receive, send)

@@ -59,7 +59,7 @@ class Bridge:
 
     def _threads(self, scope: Scope) -> Threads:
         operation = state_of(scope).operation
-        assert operation is not None  # OperationMiddleware runs first
+        assert operation is not None  # RoutingMiddleware runs first
         if not operation.is_read_only:
             return self._write_threads
         return self._report_threads if operation.tag == REPORT_TAG else self._read_threads

@@ -11,7 +11,6 @@ from typing import Any
 import a2wsgi
 import connexion
 from connexion.middleware.lifespan import LifespanMiddleware
-from connexion.middleware.routing import RoutingMiddleware
 
 from app import spec
 from app.address import BASE_PATH
@@ -29,8 +28,8 @@ from app.http.errors import ErrorMiddleware
 from app.http.expect import ExpectMiddleware
 from app.http.guard import GuardMiddleware
 from app.http.key_usage import KeyUsage, KeyUsageMiddleware
-from app.http.methods import AllowMiddleware, OperationMiddleware
 from app.http.ratelimit import RateLimiter
+from app.http.routing import RoutingMiddleware
 from app.http.system import SystemMiddleware
 from app.http.validation import ValidationMiddleware
 from app.http.weight import WeightMiddleware
@@ -86,9 +85,9 @@ def _middlewares(
         ErrorMiddleware,  # renders every exception of the middlewares below
         GuardMiddleware,  # malformed HTTP: 400, 404
         partial(SystemMiddleware, database=database, serves_metrics=settings.metrics_port == 0),  # health, reference
-        partial(AllowMiddleware, operations=operations, base_path=BASE_PATH),  # OPTIONS; wrong method: 405
-        RoutingMiddleware,  # Connexion's router
-        partial(OperationMiddleware, operations={operation.id: operation for operation in operations}),  # none: 404
+        partial(
+            RoutingMiddleware, operations=operations, base_path=BASE_PATH
+        ),  # OPTIONS; no such path or method: 404, 405
         partial(AuthMiddleware, keys=keys, limiter=limiter, weights=weights),  # key: 401, rate limit: 429, scope: 403
         partial(KeyUsageMiddleware, usage=usage),  # when the key was last used
         partial(ValidationMiddleware, operations=operations, document=document),  # 406, 415, 413, 400

@@ -15,9 +15,9 @@ from app import __version__, schema_check
 from app.address import BASE_PATH
 from app.db import Database
 from app.http import metrics
-from app.http.methods import method_not_allowed
 from app.http.metrics_collector import MetricsCollector
 from app.http.middleware import HttpMiddleware
+from app.http.routing import method_not_allowed
 
 READY_SECONDS = 3.0
 ALLOW = "GET, HEAD, OPTIONS"

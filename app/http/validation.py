@@ -113,7 +113,7 @@ class ValidationMiddleware(HttpMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request. Raises ApiError if it violates the document."""
         state = state_of(scope)
-        assert state.operation is not None  # OperationMiddleware runs first
+        assert state.operation is not None  # RoutingMiddleware runs first
         await self._validators[state.operation.id].validate(scope, receive, state)
         await self.app(scope, receive, send)
 

@@ -69,7 +69,7 @@ class WeightMiddleware(HttpMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request. Raises ApiError 429 if its items do not fit."""
         state = state_of(scope)
-        assert state.operation is not None  # OperationMiddleware runs first
+        assert state.operation is not None  # RoutingMiddleware runs first
         if (weight := self._weights.get(state.operation.id)) is not None:
             await self._count(state, weight)
         await self.app(scope, receive, send)
