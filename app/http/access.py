@@ -35,7 +35,8 @@ class AccessMiddleware(HttpMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request with a RequestState in its scope. Add the request id to the response."""
         address = self._addresses.find(scope)
-        state = RequestState(request_id=_request_id(scope), address=address, server=tuple(scope["server"]))
+        request_id, server = _request_id(scope), tuple(scope["server"])
+        state = RequestState(request_id=request_id, path=scope["path"], server=server, address=address)
         scope[STATE_KEY] = state
         status = 0
 

@@ -1,27 +1,25 @@
 """From ASGI to Flask: one thread handles the whole request, and the response is returned in one piece.
 
 This replaces the a2wsgi of Connexion's FlaskApp, which switches between threads three times for each response and has a
-fixed pool of ten. Handlers never read the request from Flask, so the WSGI environ has no headers and no body.
+fixed pool of ten. What Flask reads from a request, and how it returns a response, is in `flask_hooks.py`.
 """
 
-import io
-import sys
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
 from app.errors import DatabaseUnavailableError
+from app.http import flask_hooks
 from app.http.conditions import VersionReader
-from app.http.request_state import STATE_KEY, Headers, state_of
+from app.http.flask_hooks import Environ, WireResponse
+from app.http.request_state import Headers, state_of
 from app.http.threads import Threads
 
 REPORT_THREADS = 2  # separate threads, so that reports do not block shorter requests
 REPORT_TAG = "Reports"
 RESPONSE_SECONDS = 10.0  # including the wait for a thread; a request that has not started by then is not executed
 
-Environ = dict[str, Any]
-WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+WsgiApp = Callable[[Environ, None], WireResponse]
 Response = tuple[int, Headers, bytes]
 
 
@@ -65,40 +63,9 @@ class Bridge:
         return self._report_threads if operation.tag == REPORT_TAG else self._read_threads
 
     def _respond(self, scope: Scope) -> Response:
-        return self._versions.not_modified(state_of(scope)) or self._run(_environ(scope))
+        state = state_of(scope)
+        return self._versions.not_modified(state) or self._run(flask_hooks.environ(scope["method"], state))
 
     def _run(self, environ: Environ) -> Response:
-        started: list[tuple[int, Headers]] = []
-
-        def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:
-            encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-            started.append((int(status[:3]), encoded))
-
-        chunks = self.app(environ, start_response)
-        try:
-            body = b"".join(chunks)
-        finally:
-            if hasattr(chunks, "close"):
-                chunks.close()
-        return *started[-1], body
-
-
-def _environ(scope: Scope) -> Environ:
-    """Return what Flask's routing needs, and the RequestState."""
-    return {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": scope["path"].encode("utf-8", "surrogatepass").decode("latin-1"),
-        "QUERY_STRING": "",
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope["scheme"],
-        "wsgi.input": io.BytesIO(),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-        STATE_KEY: scope[STATE_KEY],
-    }
+        response = self.app(environ, None)
+        return response.wire_status, response.wire_headers, response.wire_body

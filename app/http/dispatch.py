@@ -6,7 +6,7 @@ does not start.
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import flask
 from connexion.resolver import Resolution, Resolver
@@ -19,14 +19,15 @@ from app.db import Database, retrying
 from app.errors import StartError
 from app.http import conditions, idempotency, links, response
 from app.http.auth import KeyCache
-from app.http.request_state import STATE_KEY, RequestState
+from app.http.flask_hooks import MatchedRequest, WireResponse
+from app.http.request_state import RequestState
 from app.http.response import Response
 from app.preconditions import NO_PRECONDITION, Precondition
 from app.services import keys
 from app.spec import Operation
 
 Handler = Callable[..., Any]
-View = Callable[..., flask.Response]
+View = Callable[..., WireResponse]
 
 
 class HandlerResolver(Resolver):  # type: ignore[misc]  # Connexion is not typed
@@ -85,13 +86,13 @@ class Dispatcher:
             return lambda **_path: self._read(handler, _state())
         return lambda **_path: self._write(operation, handler, _state())
 
-    def _serve_public(self, handler: Handler, state: RequestState) -> flask.Response:
+    def _serve_public(self, handler: Handler, state: RequestState) -> WireResponse:
         """Run a handler that needs no transaction, only the address of this server as the client knows it."""
         url = self._public_url or address.reached(*state.server)
         body, status, headers = handler(url, **state.arguments)
-        return flask.Response(body, status=status, headers=headers)
+        return WireResponse(status, headers, body)
 
-    def _read(self, handler: Handler, state: RequestState) -> flask.Response:
+    def _read(self, handler: Handler, state: RequestState) -> WireResponse:
         arguments = conditions.without_headers(state.arguments)
         arguments.pop(idempotency.ARGUMENT, None)  # of a dry run, of which nothing is stored
         with self._database.transaction() as session:
@@ -99,11 +100,11 @@ class Dispatcher:
         found = response.from_result(result)
         tag = found.headers.get("ETag")
         if conditions.matches(state.arguments.get(conditions.IF_NONE_MATCH), tag):
-            return flask.Response(status=conditions.NOT_MODIFIED, headers={"ETag": str(tag)})
-        found.headers.update(links.to_next_page(self._prefix + flask.request.path, state.query, result))
+            return WireResponse(conditions.NOT_MODIFIED, {"ETag": str(tag)})
+        found.headers.update(links.to_next_page(self._prefix + state.path, state.query, result))
         return self._flask_response(found)
 
-    def _write(self, operation: Operation, handler: Handler, state: RequestState) -> flask.Response:
+    def _write(self, operation: Operation, handler: Handler, state: RequestState) -> WireResponse:
         """Run a handler that writes, in one transaction that also stores the response for duplicate requests.
 
         A dry run is a read.
@@ -129,12 +130,12 @@ class Dispatcher:
 
         return self._flask_response(retrying(attempt))
 
-    def _flask_response(self, found: Response) -> flask.Response:
+    def _flask_response(self, found: Response) -> WireResponse:
         """Return Flask's response. A `Location` is stored without the prefix, which may change."""
         headers = dict(found.headers)
         if "Location" in headers:
             headers["Location"] = self._prefix + headers["Location"]
-        return flask.Response(found.body, status=found.status, headers=headers)
+        return WireResponse(found.status, headers, found.body)
 
     def _context(self, state: RequestState, session: Session, precondition: Precondition = NO_PRECONDITION) -> Context:
         assert state.key is not None  # AuthMiddleware rejects requests without a key
@@ -152,5 +153,5 @@ class Dispatcher:
 
 
 def _state() -> RequestState:
-    state: RequestState = flask.request.environ[STATE_KEY]
-    return state
+    request = cast("MatchedRequest", flask.request)
+    return request.state

@@ -23,6 +23,7 @@ class RequestState:
     """The id of a request, then what routing, authentication and validation found."""
 
     request_id: str
+    path: str
     server: tuple[str, int]  # the address and port on which its connection arrived
     address: str | None = None
     started: float = field(default_factory=time.perf_counter)

@@ -6,7 +6,7 @@ Not in this module: the process that runs it (`app/http/process.py`).
 import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import a2wsgi
 import connexion
@@ -17,10 +17,10 @@ from app.address import BASE_PATH
 from app.config import Settings
 from app.db import Database
 from app.errors import StartError
-from app.http import dispatch, housekeeping, weight
+from app.http import dispatch, flask_hooks, housekeeping, weight
 from app.http.access import AccessMiddleware
 from app.http.auth import AuthMiddleware, KeyCache
-from app.http.bridge import Bridge
+from app.http.bridge import Bridge, WsgiApp
 from app.http.client_address import ClientAddresses
 from app.http.conditions import VersionReader
 from app.http.dispatch import Dispatcher
@@ -53,7 +53,8 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        Dispatcher(database, settings, keys).install(app.app, operations, functions)  # Connexion has registered views
+        flask_hooks.install(app.app)  # Connexion has registered its views
+        Dispatcher(database, settings, keys).install(app.app, operations, functions)
         async with usage.writing(), housekeeping.running(database):
             yield
         bridge.stop()
@@ -102,6 +103,6 @@ def _replace_bridge(app: connexion.FlaskApp, database: Database, versions: Versi
     if not isinstance(wrapped.asgi_app, a2wsgi.WSGIMiddleware):
         raise StartError("This version of Connexion is not the one that Distribu requires. Run: make install")
     sizes = {"readers": database.readers, "writers": database.writers}
-    bridge = Bridge(app.app.wsgi_app, versions=versions, **sizes)
+    bridge = Bridge(cast("WsgiApp", app.app.wsgi_app), versions=versions, **sizes)
     wrapped.asgi_app = bridge
     return bridge

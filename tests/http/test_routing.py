@@ -90,7 +90,7 @@ class Routers:
         self._seen.append(404 if context["operation_id"] is None else (context, scope["path_params"]))
 
     def _run(self, router: Any, method: str, path: str) -> Any:
-        state = RequestState(request_id="test", server=("127.0.0.1", 80))
+        state = RequestState(request_id="test", path=path, server=("127.0.0.1", 80))
         scope = {"type": "http", "method": method, "path": path, "app": None, STATE_KEY: state}
         with contextlib.suppress(StopIteration):
             router(scope, None, None).send(None)  # runs to its end: nothing here waits
