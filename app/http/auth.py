@@ -26,7 +26,7 @@ from app.errors import DatabaseUnavailableError
 from app.http.errors import CHALLENGE, ApiError, key_invalid
 from app.http.middleware import HttpMiddleware
 from app.http.ratelimit import RateLimiter
-from app.http.request_state import RequestState, state_of
+from app.http.request_state import RequestHeaders, RequestState, state_of
 from app.http.weight import Weight
 from app.services import keys
 from app.spec import Operation
@@ -64,7 +64,7 @@ class CachedKey(NamedTuple):
 
     def is_active(self) -> bool:
         """Return True if the key has not expired since it was looked up."""
-        return self.record.status(now()) is KeyStatus.ACTIVE
+        return self.calling_key.expires_at is None or self.record.status(now()) is KeyStatus.ACTIVE
 
 
 class KeyCache:
@@ -164,24 +164,26 @@ class AuthMiddleware(HttpMiddleware):
         state = state_of(scope)
         assert state.operation is not None  # RoutingMiddleware runs first
         if not state.operation.is_public:
-            await self._admit(scope, state, state.operation)
+            await self._admit(state, state.operation)
         await self.app(scope, receive, send)
 
-    async def _admit(self, scope: Scope, state: RequestState, operation: Operation) -> None:
-        state.key = await self._keys.find(_plaintext(scope), state.address)  # in the access log, even if it is refused
+    async def _admit(self, state: RequestState, operation: Operation) -> None:
+        state.key = await self._keys.find(
+            _plaintext(state.received), state.address
+        )  # in the access log, even if it is refused
         if state.key is None or not state.key.may_be_used_from(state.address):
             raise key_invalid()
         weight = self._max_weights.get(operation.id, 1)  # the body, which decides, has not been read
         quota = await self._limiter.hit(state.key.rate_limit, state.key.id, weight=weight)
-        state.set_quota(quota.headers())
+        state.headers = quota.headers()
         if not quota.allowed:
             raise quota.refusal()
         if operation.scope is not None and operation.scope not in state.key.scopes:
             raise scope_missing(operation.scope)
 
 
-def _plaintext(scope: Scope) -> str:
-    given = [value for name, value in scope["headers"] if name == b"authorization"]
+def _plaintext(received: RequestHeaders) -> str:
+    given = received.all(b"authorization")
     match = BEARER.fullmatch(given[0]) if len(given) == 1 else None
     if match is None:
         raise authorization_missing()

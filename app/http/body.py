@@ -25,8 +25,7 @@ from app.http.errors import (
     truncated,
     validation_failed,
 )
-from app.http.guard import header
-from app.http.request_state import BODY_ERROR
+from app.http.request_state import BODY_ERROR, RequestHeaders, state_of
 from app.http.validation_messages import field_name
 from app.schemas.errors import ErrorDetail, InvalidItemError
 
@@ -43,10 +42,9 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
 
 
-def has_body(scope: Scope) -> bool:
+def has_body(received: RequestHeaders) -> bool:
     """Return whether a request has a body, according to its headers (RFC 9112, section 6.3)."""
-    length = header(scope, b"content-length")
-    return header(scope, b"transfer-encoding") is not None or length not in {None, b"0"}
+    return received.first(b"transfer-encoding") is not None or received.first(b"content-length") not in {None, b"0"}
 
 
 async def read_json(
@@ -59,7 +57,7 @@ async def read_json(
 
     Raises ApiError: 415 for another media type, 413 beyond `max_bytes`, 408 after MAX_SECONDS, 400 for anything else.
     """
-    _check_media_type(scope)
+    _check_media_type(state_of(scope).received)
     try:
         async with asyncio.timeout(MAX_SECONDS):
             raw = await _read(scope, receive, max_bytes)
@@ -85,12 +83,12 @@ def parse(raw: bytes, item_lists: Collection[str] = ()) -> Any:
     return _with_storable_text(body, item_lists) if b"\\u" in raw else body  # only an escape can be unstorable
 
 
-def _check_media_type(scope: Scope) -> None:
-    if not _is_json(header(scope, b"content-type") or b""):
+def _check_media_type(received: RequestHeaders) -> None:
+    if not _is_json(received.first(b"content-type") or b""):
         message = "The request body must be sent as Content-Type: application/json, in UTF-8."
         headers = {"Accept": "application/json"}
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message, headers=headers)
-    if header(scope, b"content-encoding") not in {None, b"identity"}:
+    if received.first(b"content-encoding") not in {None, b"identity"}:
         message = "The request body must be sent without Content-Encoding."
         headers = {"Accept-Encoding": "identity"}
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message, headers=headers)
@@ -106,7 +104,7 @@ def _is_json(given: bytes) -> bool:
 
 
 async def _read(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
-    if int(header(scope, b"content-length") or 0) > max_bytes:
+    if int(state_of(scope).received.first(b"content-length") or 0) > max_bytes:
         raise _too_large(max_bytes)
     body = bytearray()
     while True:

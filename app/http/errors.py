@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 import orjson
 import starlette.exceptions
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from app import errors
 from app.http.middleware import HttpMiddleware
@@ -129,17 +129,10 @@ class ErrorMiddleware(HttpMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request and render exceptions. If the response has begun, re-raise to close the connection."""
-        has_begun = False
-
-        async def send_watched(message: Message) -> None:
-            nonlocal has_begun
-            has_begun = True
-            await send(message)
-
         try:
-            await self.app(scope, receive, send_watched)
+            await self.app(scope, receive, send)
         except Exception as error:
-            if has_begun:
+            if state_of(scope).status:
                 raise
             await respond(error if isinstance(error, ApiError) else translate(error), scope, send)
 

@@ -4,19 +4,24 @@ The client may send the body now, or leave it out and send another request; the 
 section 10.1.1).
 """
 
+from collections.abc import Awaitable
+
 from starlette.types import Message, Receive, Scope, Send
 
 from app.http.middleware import HttpMiddleware
+from app.http.request_state import state_of
 
 
 class ExpectMiddleware(HttpMiddleware):
     """Add `Connection: close` to a response when the client waits for `100 Continue` and did not receive it."""
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def handle(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Forward the request. Only requests with the header are tracked."""
-        if not _expects_continue(scope):
-            await self.app(scope, receive, send)
-            return
+        values = state_of(scope).received.all(b"expect")
+        is_expecting = any(value.lower() == b"100-continue" for value in values)
+        return self._track(scope, receive, send) if is_expecting else self.app(scope, receive, send)
+
+    async def _track(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_continued = False
 
         async def receive_body() -> Message:  # the first call makes uvicorn send 100 Continue
@@ -30,7 +35,3 @@ class ExpectMiddleware(HttpMiddleware):
             await send(message)
 
         await self.app(scope, receive_body, send_response)
-
-
-def _expects_continue(scope: Scope) -> bool:
-    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"])

@@ -10,14 +10,10 @@ import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 from app.context import now
 from app.db import Database
 from app.http import background
 from app.http.background import BackgroundJob
-from app.http.middleware import HttpMiddleware
-from app.http.request_state import state_of
 from app.services import keys
 
 LOG = logging.getLogger(__name__)
@@ -73,23 +69,3 @@ class KeyUsage:
     def _store(self, uses: dict[str, datetime]) -> None:
         with self._database.transaction(write=True) as session:
             keys.record_use(session, uses)
-
-
-class KeyUsageMiddleware(HttpMiddleware):
-    """Note the key of every successful request."""
-
-    def __init__(self, app: ASGIApp, *, usage: KeyUsage) -> None:
-        """Initialize with the object that records key usage."""
-        super().__init__(app)
-        self._usage = usage
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Forward the request and check the status of the response."""
-
-        async def send_noted(message: Message) -> None:
-            key = state_of(scope).key
-            if message["type"] == "http.response.start" and message["status"] < 400 and key is not None:
-                self._usage.note(key.id)
-            await send(message)
-
-        await self.app(scope, receive, send_noted)

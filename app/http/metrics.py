@@ -4,6 +4,7 @@ Not in this module: what is read from the database (`metrics_collector.py`), and
 (`counter_directory.py`).
 """
 
+import functools
 import os
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, start_http_server
@@ -25,8 +26,14 @@ RATE_LIMIT_FAILURES = Counter(
 
 def count_request(operation: str, status: int, seconds: float) -> None:
     """Count one request that had a response."""
-    REQUESTS.labels(operation, status).inc()
-    REQUEST_SECONDS.labels(operation).observe(seconds)
+    counter, histogram = _series(operation, status)
+    counter.inc()
+    histogram.observe(seconds)
+
+
+@functools.cache  # as many as there are operations and statuses
+def _series(operation: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(operation, status), REQUEST_SECONDS.labels(operation)
 
 
 def render(collector: MetricsCollector) -> bytes:

@@ -19,5 +19,8 @@ class HttpMiddleware(ABC):
         return handle(scope, receive, send)
 
     @abstractmethod
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request. Call `self.app` to forward it."""
+    def handle(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Handle one request. To forward it, return `self.app(scope, receive, send)`.
+
+        A middleware that neither waits nor changes what is sent is not a coroutine, which would cost time.
+        """

@@ -1,36 +1,45 @@
 """The rate limit of a key: a moving window, and the IETF header fields (contract, section 2).
 
 If the counter store fails, requests are not limited; the failure is logged and counted. Not in this module: the lookup
-of the key (`auth.py`).
+of the key (`auth.py`), and the windows (`windows.py`).
 """
 
+import functools
 import logging
 import math
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
 from limits import RateLimitItem
-from limits.aio.strategies import MovingWindowRateLimiter
 
 from app.http import metrics
 from app.http.errors import ApiError
 from app.http.request_state import Headers
-from app.http.windows import MemoryWindows, RedisWindows
+from app.http.windows import MemoryWindows, RedisWindows, Windows
 
 LOG = logging.getLogger(__name__)
 STORE_SECONDS = 0.25  # a counter store that takes longer has failed
 PAUSE_SECONDS = 1.0  # before a store that failed is used again
+MAX_CACHED_LIMITS = 10_000
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Quota:
+class Limit(NamedTuple):
+    """The limit of a key: the name of its window, how many requests it holds, for how long, and the policy field."""
+
+    window: str
+    amount: int
+    seconds: int
+    policy: bytes
+
+
+class Quota(NamedTuple):
     """The quota of a key after a request: whether the request may pass, what remains, and when it is reset.
 
     `wait_seconds` is the time after which the same request is accepted.
     """
 
-    item: RateLimitItem
+    limit: Limit
     allowed: bool
     remaining: int
     reset_seconds: int
@@ -38,9 +47,8 @@ class Quota:
 
     def headers(self) -> Headers:
         """Return the fields of draft-ietf-httpapi-ratelimit-headers."""
-        policy = f'"default";q={self.item.amount};w={self.item.get_expiry()}'
-        state = f'"default";r={self.remaining};t={self.reset_seconds}'
-        return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode())]
+        state = b'"default";r=%d;t=%d' % (self.remaining, self.reset_seconds)
+        return [(b"ratelimit-policy", self.limit.policy), (b"ratelimit", state)]
 
     def refusal(self) -> ApiError:
         """Return the 429 of the contract."""
@@ -57,8 +65,7 @@ class RateLimiter:
 
     def __init__(self, storage_uri: str) -> None:
         """Initialize with `memory://` or `redis://…`. The connection is opened with the first request."""
-        self._storage = _storage(storage_uri)
-        self._limiter = MovingWindowRateLimiter(self._storage)
+        self._windows = _windows(storage_uri)
         self._paused_until = 0.0
 
     async def hit(self, item: RateLimitItem, key_id: str, *, weight: int = 1) -> Quota:
@@ -66,36 +73,34 @@ class RateLimiter:
 
         `weight` is the number of requests that it may count as in the end. A refused one waits until they all fit.
         """
-        return await self._count(item, key_id, cost=1, weight=weight)
+        limit = _limit(item, key_id)
+        return await self._count(limit, amount=1, wanted=min(weight, limit.amount))
 
     async def hit_again(self, item: RateLimitItem, key_id: str, *, weight: int) -> Quota:
         """Count a request that has counted as one already as `weight` requests, or as the whole limit if that is less.
 
         If they do not fit, the request still counts as one.
         """
-        return await self._count(item, key_id, cost=min(weight, item.amount) - 1, weight=weight)
+        limit = _limit(item, key_id)
+        wanted = min(weight, limit.amount)
+        return await self._count(limit, amount=wanted - 1, wanted=wanted)
 
-    async def _count(self, item: RateLimitItem, key_id: str, *, cost: int, weight: int) -> Quota:
+    async def _count(self, limit: Limit, *, amount: int, wanted: int) -> Quota:
+        """Add `amount` requests to the window if they fit. A refused request waits until `wanted` ones fit."""
         if time.monotonic() < self._paused_until:
-            return _unlimited(item)
+            return _unlimited(limit)
         try:
-            allowed = await self._limiter.hit(item, key_id, cost=cost)
-            stats = await self._limiter.get_window_stats(item, key_id)
-            wait = 0.0 if allowed else await self._wait(item, key_id, min(weight, item.amount))
+            window = await self._windows.add(limit.window, limit.amount, limit.seconds, amount, wanted)
         except Exception as error:  # noqa: BLE001 - no error of a store may block a request
             self._record_failure(error)
-            return _unlimited(item)
+            return _unlimited(limit)
         return Quota(
-            item=item,
-            allowed=allowed,
-            remaining=max(0, stats.remaining),
-            reset_seconds=_whole(stats.reset_time),
-            wait_seconds=_whole(wait),
+            limit=limit,
+            allowed=window.has_added,
+            remaining=max(0, limit.amount - window.size),
+            reset_seconds=_whole(window.reset_seconds),
+            wait_seconds=_whole(window.wait_seconds),
         )
-
-    async def _wait(self, item: RateLimitItem, key_id: str, amount: int) -> float:
-        """Return the seconds until `amount` requests fit in the window of a key."""
-        return await self._storage.seconds_until(item.key_for(key_id), item.amount, item.get_expiry(), amount)
 
     def _record_failure(self, error: Exception) -> None:
         metrics.RATE_LIMIT_FAILURES.inc()
@@ -103,9 +108,8 @@ class RateLimiter:
         self._paused_until = time.monotonic() + PAUSE_SECONDS
 
 
-def _unlimited(item: RateLimitItem) -> Quota:
-    expiry = item.get_expiry()
-    return Quota(item=item, allowed=True, remaining=item.amount, reset_seconds=expiry, wait_seconds=1)
+def _unlimited(limit: Limit) -> Quota:
+    return Quota(limit=limit, allowed=True, remaining=limit.amount, reset_seconds=limit.seconds, wait_seconds=1)
 
 
 def _whole(seconds: float) -> int:
@@ -113,7 +117,13 @@ def _whole(seconds: float) -> int:
     return max(1, math.ceil(seconds))
 
 
-def _storage(uri: str) -> MemoryWindows | RedisWindows:
+@functools.lru_cache(MAX_CACHED_LIMITS)
+def _limit(item: RateLimitItem, key_id: str) -> Limit:
+    amount, seconds = item.amount, item.get_expiry()
+    return Limit(item.key_for(key_id), amount, seconds, b'"default";q=%d;w=%d' % (amount, seconds))
+
+
+def _windows(uri: str) -> Windows:
     if uri == "memory://":
         return MemoryWindows()
     return RedisWindows(

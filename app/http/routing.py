@@ -4,7 +4,7 @@ Connexion's router tries one route after the other, and its `Allow` has only the
 looks a path up in a table, with the same result: of several operations that fit, the first of the document.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from operator import itemgetter
@@ -101,11 +101,10 @@ class RoutingMiddleware(HttpMiddleware):
         self._routes = RouteTable(operations, base_path)
         self._contexts = {one.id: {"api_base_path": base_path, "operation_id": one.id} for one in operations}
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def handle(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Forward the request. Raises ApiError: 404 for an unknown path, 405 for a method that the path lacks."""
         if scope["method"] == "OPTIONS":
-            await self._send_options(scope, send)
-            return
+            return self._send_options(scope, send)
         match = self._routes.find(scope["method"], scope["path"])
         if match is None:
             raise not_found()
@@ -114,7 +113,7 @@ class RoutingMiddleware(HttpMiddleware):
         state_of(scope).operation = match.operation
         scope["path_params"] = match.arguments
         scope.setdefault("extensions", {})[ROUTING_CONTEXT] = self._contexts[match.operation.id]
-        await self.app(scope, receive, send)
+        return self.app(scope, receive, send)
 
     async def _send_options(self, scope: Scope, send: Send) -> None:
         allow = self._routes.allow(scope["path"])

@@ -27,7 +27,7 @@ from app.http.dispatch import Dispatcher
 from app.http.errors import ErrorMiddleware
 from app.http.expect import ExpectMiddleware
 from app.http.guard import GuardMiddleware
-from app.http.key_usage import KeyUsage, KeyUsageMiddleware
+from app.http.key_usage import KeyUsage
 from app.http.ratelimit import RateLimiter
 from app.http.routing import RoutingMiddleware
 from app.http.system import SystemMiddleware
@@ -81,7 +81,7 @@ def _middlewares(
     weights = weight.weights(operations, document)
     addresses = ClientAddresses(settings.trusted_proxies)
     return [
-        partial(AccessMiddleware, addresses=addresses),  # request id, address, metrics, access log
+        partial(AccessMiddleware, addresses=addresses, usage=usage),  # request id, address, metrics, access log
         ExpectMiddleware,  # closes the connection after a response that did not wait for the body
         ErrorMiddleware,  # renders every exception of the middlewares below
         GuardMiddleware,  # malformed HTTP: 400, 404
@@ -90,7 +90,6 @@ def _middlewares(
             RoutingMiddleware, operations=operations, base_path=BASE_PATH
         ),  # OPTIONS; no such path or method: 404, 405
         partial(AuthMiddleware, keys=keys, limiter=limiter, weights=weights),  # key: 401, rate limit: 429, scope: 403
-        partial(KeyUsageMiddleware, usage=usage),  # when the key was last used
         partial(ValidationMiddleware, operations=operations, document=document),  # 406, 415, 413, 400
         partial(WeightMiddleware, limiter=limiter, weights=weights),  # the items of a bulk request: 429
         LifespanMiddleware,  # Connexion's start and stop

@@ -90,11 +90,12 @@ class SystemMiddleware(HttpMiddleware):
         for name, media_type in ASSETS.items():
             self._sources[f"/docs/{name}"] = _fixed(media_type, (Path(swagger_ui_path) / name).read_bytes())
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def handle(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Respond to GET, HEAD and OPTIONS of these paths. Raises ApiError 405 for other methods."""
-        if scope["path"] not in self._sources:
-            await self.app(scope, receive, send)
-        elif scope["method"] == "OPTIONS":
+        return self._serve(scope, send) if scope["path"] in self._sources else self.app(scope, receive, send)
+
+    async def _serve(self, scope: Scope, send: Send) -> None:
+        if scope["method"] == "OPTIONS":
             await _send(send, HTTPStatus.NO_CONTENT, b"", [(b"allow", ALLOW.encode())])
         elif scope["method"] not in {"GET", "HEAD"}:
             raise method_not_allowed(ALLOW)

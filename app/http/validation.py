@@ -5,7 +5,7 @@ for every request, stops at the first error and accepts several kinds of malform
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -24,6 +24,7 @@ from app.spec import Document, Operation
 
 WHOLE_NUMBER = re.compile(r"-?[0-9]+", re.ASCII)
 ZERO_QUALITY = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
+EVERYTHING = [b"*/*"]
 BOOLEANS = {"true": True, "false": False}
 
 
@@ -36,6 +37,16 @@ class Parameter:
     argument: str
     schema: Document
     is_list: bool  # several lines of the header are one list (RFC 9110, section 5.3)
+    header: bytes  # the name in lower case
+
+    def given(self, scope: Scope, state: RequestState) -> list[str]:
+        """Return every value that the request has for the parameter."""
+        if self.kind == "query":
+            return state.query.get(self.name, [])
+        if self.kind == "path":
+            return [scope["path_params"][self.name]]
+        values = [value.decode("latin-1").strip(" \t") for value in state.received.all(self.header)]  # RFC 9110, 5.5
+        return [", ".join(values)] if self.is_list and values else values
 
 
 class RequestValidator:
@@ -54,21 +65,30 @@ class RequestValidator:
         self._max_bytes = request_body.get("x-max-bytes", MAX_BYTES)
         self._media_types = _media_types(definition, document)
 
-    async def validate(self, scope: Scope, receive: Receive, state: RequestState) -> None:
-        """Store the handler's arguments in `state`. Raises ApiError 400, 406, 408, 413 or 415."""
-        self._check_accept(scope)
-        validator = self._body_validator
-        body = await self._read_body(scope, receive, validator.item_lists) if validator else None
-        details = self._read_parameters(scope, state)
-        if validator:
-            state.arguments["body"], errors = await validator.validate(body)
-            details += errors
-        if details:
+    @property
+    def has_body(self) -> bool:
+        """Whether the operation has a body."""
+        return self._body_validator is not None
+
+    def validate_parameters(self, scope: Scope, state: RequestState) -> None:
+        """Store the arguments of a handler without a body in `state`. Raises ApiError 400 or 406."""
+        self._check_accept(state)
+        if details := self._read_parameters(scope, state):
             raise validation_failed(details)
+
+    async def validate(self, scope: Scope, receive: Receive, state: RequestState) -> None:
+        """Store the arguments of a handler with a body in `state`. Raises ApiError 400, 406, 408, 413 or 415."""
+        assert self._body_validator is not None
+        self._check_accept(state)
+        body = await self._read_body(scope, receive, self._body_validator.item_lists)
+        details = self._read_parameters(scope, state)
+        state.arguments["body"], errors = await self._body_validator.validate(body)
+        if details + errors:
+            raise validation_failed(details + errors)
 
     async def _read_body(self, scope: Scope, receive: Receive, item_lists: Collection[str]) -> Any:
         """Return the body, or an empty object if an optional body is absent."""
-        if not self._requires_body and not has_body(scope):
+        if not self._requires_body and not has_body(state_of(scope).received):
             return {}
         return await read_json(scope, receive, self._max_bytes, item_lists)
 
@@ -77,9 +97,7 @@ class RequestValidator:
         details = []
         for parameter in self._parameters:
             name, kind, schema = parameter.name, parameter.kind, parameter.schema
-            given = _given(scope, state, name, kind)
-            if parameter.is_list and given:
-                given = [", ".join(given)]
+            given = parameter.given(scope, state)
             if len(given) > 1:
                 details.append(ErrorDetail(pointer=f"/{kind}/{name}", message=f"{name} must be given only once"))
             if given:
@@ -95,9 +113,9 @@ class RequestValidator:
         message = f"{truncated(name) or 'An empty name'} is not a known parameter"
         return ErrorDetail(pointer=pointer(("query", name)), message=message, data={"known": self._query_names})
 
-    def _check_accept(self, scope: Scope) -> None:
-        accept = b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")
-        if accept.strip() and self._media_types and not any(_accepts(accept, name) for name in self._media_types):
+    def _check_accept(self, state: RequestState) -> None:
+        given = state.received.all(b"accept")
+        if given and given != EVERYTHING and not _accepts_any(b",".join(given), self._media_types):
             message = f"Not acceptable. This resource is available as: {', '.join(self._media_types)}."
             raise ApiError(HTTPStatus.NOT_ACCEPTABLE, "not_acceptable", message)
 
@@ -110,18 +128,27 @@ class ValidationMiddleware(HttpMiddleware):
         super().__init__(app)
         self._validators = {operation.id: RequestValidator(operation, document) for operation in operations}
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def handle(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Forward the request. Raises ApiError if it violates the document."""
         state = state_of(scope)
         assert state.operation is not None  # RoutingMiddleware runs first
-        await self._validators[state.operation.id].validate(scope, receive, state)
+        validator = self._validators[state.operation.id]
+        if validator.has_body:
+            return self._validate(validator, scope, receive, send)
+        validator.validate_parameters(scope, state)
+        return self.app(scope, receive, send)
+
+    async def _validate(self, validator: RequestValidator, scope: Scope, receive: Receive, send: Send) -> None:
+        await validator.validate(scope, receive, state_of(scope))
         await self.app(scope, receive, send)
 
 
 def _parameter(definition: Document) -> Parameter:
     name = definition["name"]
     is_list = definition.get("x-list", False)
-    return Parameter(name, definition["in"], spec.snake_case(name), definition["schema"], is_list)
+    return Parameter(
+        name, definition["in"], spec.snake_case(name), definition["schema"], is_list, name.lower().encode()
+    )
 
 
 def _parameter_validator(parameters: list[Document]) -> SchemaValidator:
@@ -152,16 +179,6 @@ def _media_types(definition: Document, document: Document) -> list[str]:
     return sorted({media_type for response in successes for media_type in response.get("content", {})})
 
 
-def _given(scope: Scope, state: RequestState, name: str, kind: str) -> list[str]:
-    """Return every value that the request has for a parameter."""
-    if kind == "query":
-        return state.query.get(name, [])
-    if kind == "path":
-        return [scope["path_params"][name]]
-    header = name.lower().encode()
-    return [value.decode("latin-1").strip(" \t") for key, value in scope["headers"] if key == header]  # RFC 9110, 5.5
-
-
 def _convert(text: str, expected_type: str | None) -> Any:
     """Convert a parameter to its type. Text that cannot be converted stays text, which its schema rejects."""
     if expected_type == "integer" and WHOLE_NUMBER.fullmatch(text):
@@ -169,6 +186,12 @@ def _convert(text: str, expected_type: str | None) -> Any:
     if expected_type == "boolean":
         return BOOLEANS.get(text, text)
     return text
+
+
+def _accepts_any(accept: bytes, media_types: Sequence[str]) -> bool:
+    """Return whether an Accept header, unless it is empty, allows one of these media types, if there are any."""
+    text = accept.decode("latin-1")
+    return not text.strip() or not media_types or any(_accepts(text, name) for name in media_types)
 
 
 def _accepts(accept: str, media_type: str) -> bool:

@@ -8,7 +8,7 @@ A key can always use its whole limit at once: no request counts as more than tha
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import spec
 from app.http.middleware import HttpMiddleware
 from app.http.ratelimit import RateLimiter
-from app.http.request_state import RequestState, state_of
+from app.http.request_state import state_of
 from app.spec import Document, Operation
 
 ITEMS_PER_REQUEST = "x-items-per-request"
@@ -66,18 +66,19 @@ class WeightMiddleware(HttpMiddleware):
         self._limiter = limiter
         self._weights = weights
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def handle(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Forward the request. Raises ApiError 429 if its items do not fit."""
         state = state_of(scope)
         assert state.operation is not None  # RoutingMiddleware runs first
-        if (weight := self._weights.get(state.operation.id)) is not None:
-            await self._count(state, weight)
-        await self.app(scope, receive, send)
+        weight = self._weights.get(state.operation.id)
+        return self.app(scope, receive, send) if weight is None else self._count(weight, scope, receive, send)
 
-    async def _count(self, state: RequestState, weight: Weight) -> None:
+    async def _count(self, weight: Weight, scope: Scope, receive: Receive, send: Send) -> None:
+        state = state_of(scope)
         assert state.key is not None  # AuthMiddleware rejects requests without a key
         total = weight.of(len(state.arguments["body"][weight.list_name]))
         quota = await self._limiter.hit_again(state.key.rate_limit, state.key.id, weight=total)
-        state.set_quota(quota.headers())
+        state.headers = quota.headers()
         if not quota.allowed:
             raise quota.refusal()
+        await self.app(scope, receive, send)

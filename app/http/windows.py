@@ -1,17 +1,16 @@
 """Moving windows of requests, in this process or in Redis, that do not depend on the time of day.
 
-The library's own storages stamp entries with the time of day of the process. If such a clock is set back by an hour, a
-key is blocked for an hour, and two servers with different clocks misinterpret each other's entries. In this module, the
-times of a window come from one clock: a monotonic one in memory, the clock of the Redis server otherwise.
-`get_moving_window` returns the start of a window relative to now, so the library's `WindowStats.reset_time` is the
-remaining time.
+The moving windows of the library `limits` stamp entries with the time of day of the process. If such a clock is set
+back by an hour, a key is blocked for an hour, and two servers with different clocks misinterpret each other's entries.
+In this module, the times of a window come from one clock: a monotonic one in memory, the clock of the Redis server
+otherwise. A request is counted, and its window read, in one step.
 """
 
 import time
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.storage import RedisStorage
 from limits.aio.storage.redis.redispy import RedispyBridge
 
 SWEEP_SECONDS = 60.0
@@ -49,57 +48,67 @@ return {fits and 1 or 0, count, tostring(oldest - now), tostring(wait)}
 """
 
 
-class MemoryWindows(MemoryStorage):
-    """Moving windows in the memory of this process: for each key the times of its requests, the oldest first.
+class Window(NamedTuple):
+    """A window after a request: whether its entries were added, its size, and when the oldest one leaves it.
 
-    The library's own storage starts a task for every request and moves the whole list for every entry; these
-    methods do neither. They never await, so on one event loop they need no lock.
+    `wait_seconds` is the time until the wanted entries fit.
     """
 
-    STORAGE_SCHEME = ["distribu+memory"]  # noqa: RUF012 - declared by the library
+    has_added: bool
+    size: int
+    reset_seconds: float
+    wait_seconds: float
+
+
+class Windows(Protocol):
+    """Moving windows by name."""
+
+    async def add(self, name: str, limit: int, seconds: int, amount: int, wanted: int) -> Window:
+        """Add `amount` entries unless a window of `seconds` would hold more than `limit`.
+
+        `wanted`, at most `limit`, is the number of entries for which a request that does not fit waits.
+        """
+
+
+class MemoryWindows:
+    """Moving windows in the memory of this process: for each name the times of its requests, the oldest first.
+
+    `add` never awaits, so on one event loop it needs no lock.
+    """
 
     def __init__(self) -> None:
         """Start empty."""
-        super().__init__()
         self._windows: dict[str, deque[float]] = {}
         self._next_sweep = 0.0
 
-    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Add `amount` entries unless the window of `expiry` seconds would hold more than `limit`."""
+    async def add(self, name: str, limit: int, seconds: int, amount: int, wanted: int) -> Window:
+        """Add `amount` entries unless the window would hold more than `limit`."""
         now = time.monotonic()
-        self._sweep(now, expiry)
-        window = self._current(key, expiry, now)
-        if len(window) + amount > limit:
-            return False
-        window.extend([now] * amount)
-        return True
+        if now >= self._next_sweep:
+            self._sweep(now, seconds)
+        window = self._current(name, now - seconds)
+        has_added = len(window) + amount <= limit
+        if has_added:
+            window.extend([now] * amount)
+        excess = len(window) + wanted - limit
+        wait = window[excess - 1] + seconds - now if not has_added and excess > 0 else 0.0
+        return Window(has_added, len(window), (window[0] - now if window else 0.0) + seconds, wait)
 
-    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002 - the library's signature
-        """Return the start of the window relative to now, and the number of its entries."""
-        now = time.monotonic()
-        window = self._current(key, expiry, now)
-        return (window[0] - now if window else 0.0), len(window)
-
-    async def seconds_until(self, key: str, limit: int, expiry: int, amount: int) -> float:
-        """Return the seconds until `amount` entries, at most `limit`, fit in the window."""
-        now = time.monotonic()
-        window = self._current(key, expiry, now)
-        excess = len(window) + amount - limit
-        return window[excess - 1] + expiry - now if excess > 0 else 0.0
-
-    def _current(self, key: str, expiry: int, now: float) -> deque[float]:
-        window = self._windows.setdefault(key, deque())
-        while window and window[0] <= now - expiry:
+    def _current(self, name: str, start: float) -> deque[float]:
+        window = self._windows.get(name)
+        if window is None:
+            window = self._windows[name] = deque()
+        while window and window[0] <= start:
             window.popleft()
         return window
 
-    def _sweep(self, now: float, expiry: int) -> None:
+    def _sweep(self, now: float, seconds: int) -> None:
         """Remove the windows of keys without recent requests, at most once in SWEEP_SECONDS."""
-        if now < self._next_sweep:
-            return
-        self._next_sweep = now + max(SWEEP_SECONDS, expiry)
+        self._next_sweep = now + max(SWEEP_SECONDS, seconds)
         self._windows = {
-            key: window for key, window in self._windows.items() if window and window[-1] > now - LONGEST_WINDOW_SECONDS
+            name: window
+            for name, window in self._windows.items()
+            if window and window[-1] > now - LONGEST_WINDOW_SECONDS
         }
 
 
@@ -114,20 +123,9 @@ class RedisWindows(RedisStorage):
         super().__init__(uri, **options)
         self._script = self.bridge.get_connection().register_script(WINDOW_SCRIPT.encode())
 
-    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Add `amount` entries unless the window of `expiry` seconds would hold more than `limit`."""
-        fits, *_ = await self._run(key, limit, expiry, amount, 0)
-        return bool(fits)
-
-    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        """Return the start of the window relative to now, and the number of its entries."""
-        _, count, began, _ = await self._run(key, limit, expiry, 0, 0)
-        return float(began), count
-
-    async def seconds_until(self, key: str, limit: int, expiry: int, amount: int) -> float:
-        """Return the seconds until `amount` entries, at most `limit`, fit in the window."""
-        *_, wait = await self._run(key, limit, expiry, 0, amount)
-        return float(wait)
-
-    async def _run(self, key: str, *arguments: int) -> Any:
-        return await self._script([self.bridge.prefixed_key(key)], arguments)
+    async def add(self, name: str, limit: int, seconds: int, amount: int, wanted: int) -> Window:
+        """Add `amount` entries unless the window would hold more than `limit`."""
+        fits, count, began, wait = await self._script(
+            [self.bridge.prefixed_key(name)], [limit, seconds, amount, wanted]
+        )
+        return Window(bool(fits), count + amount * fits, float(began) + seconds, float(wait))

@@ -13,9 +13,10 @@ from app.address import BASE_PATH
 from app.errors import NotFoundError
 from app.http import flask_hooks
 from app.http.flask_hooks import WireResponse
-from app.http.request_state import RequestState
+from app.http.request_state import RequestHeaders, RequestState
 from app.spec import Operation
 
+SERVER = ("127.0.0.1", 80)
 OPERATIONS = {operation.id: operation for operation in spec.operations(spec.document())}
 RESPONSES = {
     "page": (200, {"Content-Type": "application/json", "Link": '</products?cursor=1>; rel="next"'}, b'{"data": []}'),
@@ -29,7 +30,7 @@ RESPONSES = {
 
 
 def run(app: flask.Flask, operation: Operation) -> Any:
-    state = RequestState(request_id="test", path=BASE_PATH + operation.path, server=("127.0.0.1", 80))
+    state = RequestState(request_id="test", path=BASE_PATH + operation.path, received=RequestHeaders([]), server=SERVER)
     state.operation = operation
     return app.wsgi_app(flask_hooks.environ(operation.method, state), None)  # type: ignore[arg-type]  # not called
 

@@ -15,7 +15,7 @@ from app import spec
 from app.address import BASE_PATH
 from app.http.dispatch import HandlerResolver
 from app.http.errors import ApiError
-from app.http.request_state import STATE_KEY, RequestState
+from app.http.request_state import STATE_KEY, RequestHeaders, RequestState
 from app.http.routing import RouteTable, RoutingMiddleware
 from app.spec import Document
 
@@ -90,7 +90,7 @@ class Routers:
         self._seen.append(404 if context["operation_id"] is None else (context, scope["path_params"]))
 
     def _run(self, router: Any, method: str, path: str) -> Any:
-        state = RequestState(request_id="test", path=path, server=("127.0.0.1", 80))
+        state = RequestState(request_id="test", path=path, received=RequestHeaders([]), server=("127.0.0.1", 80))
         scope = {"type": "http", "method": method, "path": path, "app": None, STATE_KEY: state}
         with contextlib.suppress(StopIteration):
             router(scope, None, None).send(None)  # runs to its end: nothing here waits
