@@ -86,6 +86,15 @@ class TestRequests:
 
         assert {name: properties[0][name] for name in properties[1]} == properties[1]
 
+    def test_a_dry_run_is_a_boolean_member_of_a_required_body(self) -> None:
+        found = [operation for operation in OPERATIONS if operation.dry_run_member]
+
+        assert [operation.id for operation in found] == ["refundReturn"]
+        for operation in found:
+            member = BODIES[operation.id]["properties"][operation.dry_run_member]
+            assert (member["type"], member["default"]) == ("boolean", False)
+            assert operation.definition["requestBody"]["required"]
+
     def test_every_body_is_closed(self) -> None:
         assert BODIES
         assert [name for name, schema in BODIES.items() if schema["additionalProperties"] is not False] == []
