@@ -41,7 +41,7 @@ class ModelReturn:
         return sum(count for (at, _), count in zip(self.items, counts, strict=True) if at == position)
 
 
-class Model:
+class ReturnsModel:
     """What an order with these quantities has to do. Its items have two products in turn."""
 
     def __init__(self, company: ReturnsCompany, ordered: list[int]) -> None:
@@ -131,7 +131,7 @@ def company(client: Client, tenant: Tenant, database: Database) -> ReturnsCompan
 def test_any_steps_leave_what_the_model_has(
     company: ReturnsCompany, ordered: list[int], steps: list[tuple[Any, ...]]
 ) -> None:
-    model = Model(company, ordered)
+    model = ReturnsModel(company, ordered)
 
     for name, *arguments in steps:
         getattr(model, name)(*arguments)
