@@ -1,30 +1,30 @@
 """Engines, sessions and `transaction()`, the only place that commits.
 
-1. SQLite has one writer per process, which starts with BEGIN IMMEDIATE. Threads queue for it in the process, because
-   SQLite's own lock is polled and unfair. Readers have separate connections and never wait for the writer.
+1. SQLite has one writer per process, for which threads queue, because SQLite's own lock is polled and unfair. Requests
+   that have queued share a commit (`app/commit_group.py`). Readers have separate connections and never wait.
 2. PostgreSQL has one pool for reads and writes.
 3. Driver exceptions are translated into our own in one place, `unavailability()`.
 
-Not in this module: statements (`app/queries`, `app/services`), the dialect for PostgreSQL (`app/postgresql.py`), and
-migrations (`app/schema_version.py`).
+Not in this module: statements (`app/queries`, `app/services`), the connections of each database (`app/sqlite.py`,
+`app/postgresql.py`), and migrations (`app/schema_version.py`).
 """
 
 import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, text
 from sqlalchemy.dialects import registry
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import QueuePool
 
-from app import clock
+from app import clock, sqlite
+from app.commit_group import CommitGroup
 from app.config import Settings
 from app.errors import DatabaseBusyError, DatabaseUnavailableError, TooLargeError
 
@@ -32,6 +32,7 @@ SQLITE_READERS, SQLITE_WRITERS = 16, 1
 POSTGRESQL_READERS, POSTGRESQL_WRITERS = 12, 8
 SPARE_CONNECTIONS = 4  # in addition to those of requests: for key lookups and background work
 BUSY_SECONDS = 5  # to wait for a lock or a connection before the response is 503
+AFTER_COMMIT = "after_commit"  # in the `info` of a session
 MAX_ATTEMPTS = 4
 CONCURRENT_WRITE_CODES = ("40001", "40P01")  # serialization failure, deadlock: a retry may succeed immediately
 DUPLICATE_CODES = ("23505", "SQLITE_CONSTRAINT_UNIQUE")
@@ -68,14 +69,17 @@ class Database:
         if self.is_sqlite:
             synchronous = settings.sqlite_synchronous
             self.readers, self.writers = SQLITE_READERS, SQLITE_WRITERS
-            self._writer = _sqlite(self.url, synchronous, "BEGIN IMMEDIATE", pool_size=self.writers)
-            self.reader = _sqlite(self.url, synchronous, "BEGIN", pool_size=self.readers + SPARE_CONNECTIONS)
-            probe = _sqlite(self.url, synchronous, "BEGIN IMMEDIATE", pool_size=1, busy_seconds=0)
+            self._writer = sqlite.writer(self.url, synchronous, pool_seconds=BUSY_SECONDS, busy_seconds=BUSY_SECONDS)
+            pool_size = self.readers + SPARE_CONNECTIONS
+            self.reader = sqlite.reader(self.url, synchronous, pool_size=pool_size, pool_seconds=BUSY_SECONDS)
+            probe = sqlite.writer(self.url, synchronous, pool_seconds=BUSY_SECONDS, busy_seconds=0)
             self._clock: clock.Clock = clock.SqliteClock(Path(self.url.database or ""), probe)
+            self.new_group: Callable[[], CommitGroup] | None = partial(CommitGroup, self._writer, self._clock)
         else:
             self.readers, self.writers = POSTGRESQL_READERS, POSTGRESQL_WRITERS
             self._writer = self.reader = _postgresql(self.url)
             self._clock = clock.PostgresqlClock()
+            self.new_group = None  # PostgreSQL groups commits by itself
 
     @property
     def is_sqlite(self) -> bool:
@@ -88,19 +92,28 @@ class Database:
         return Path(self.url.database or "") if self.is_sqlite else None
 
     @contextmanager
-    def transaction(self, *, write: bool = False) -> Iterator[Session]:
+    def transaction(self, *, write: bool = False, group: CommitGroup | None = None) -> Iterator[Session]:
         """Yield a session. Commit at the end of the block if `write`; roll back if the block raises.
 
-        A transaction that writes has begun, and `clock.time_of` is its time. Raises DatabaseUnavailableError when the
-        database is unavailable, or busy for longer than BUSY_SECONDS.
+        A transaction that writes has begun, and `clock.time_of` is its time. In a `group`, it becomes permanent when
+        the group commits. Raises DatabaseUnavailableError when the database is unavailable, or busy for longer than
+        BUSY_SECONDS.
         """
-        engine, info = self._writer if write else self.reader, {clock.CLOCK: self._clock}
-        with unavailability(), Session(engine, expire_on_commit=False, info=info) as session:
+        info: dict[Any, Any] = {clock.CLOCK: self._clock}
+        with unavailability(), Session(self._bind(group, write=write), expire_on_commit=False, info=info) as session:
             if write:
-                session.info[clock.STARTED_AT] = self._clock.start_write(session.connection())
+                info = session.info
+                info[clock.STARTED_AT] = group.started_at if group else self._clock.start_write(session.connection())
             yield session
             if write:
                 session.commit()
+        for effect in session.info.get(AFTER_COMMIT, ()):
+            effect() if group is None else group.after_commit(effect)
+
+    def _bind(self, group: CommitGroup | None, *, write: bool) -> Engine | Connection:
+        if group is not None:
+            return group.connection()
+        return self._writer if write else self.reader
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -131,6 +144,11 @@ class Database:
         self._writer.dispose()
         self.reader.dispose()
         self._clock.dispose()
+
+
+def after_commit(session: Session, effect: Callable[[], object]) -> None:
+    """Call `effect`, which must not raise, when the transaction has been committed."""
+    session.info.setdefault(AFTER_COMMIT, []).append(effect)
 
 
 def retrying(attempt: Callable[[], T]) -> T:
@@ -214,36 +232,3 @@ def _postgresql(url: URL) -> Engine:
         pool_timeout=BUSY_SECONDS,
         pool_pre_ping=True,
     )
-
-
-def _sqlite(url: URL, synchronous: str, begin: str, *, pool_size: int, busy_seconds: int = BUSY_SECONDS) -> Engine:
-    engine = create_engine(
-        url.update_query_dict({"mode": "rw", "uri": "true"}).set(database=f"file:{quote(str(url.database))}"),
-        poolclass=QueuePool,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=BUSY_SECONDS,
-        connect_args={"isolation_level": None, "timeout": busy_seconds, "check_same_thread": False},
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: object) -> None:
-        for pragma in (
-            f"busy_timeout={busy_seconds * 1000}",  # first, because the next one may already have to wait
-            "journal_mode=WAL",
-            f"synchronous={synchronous}",
-            "foreign_keys=ON",
-            "journal_size_limit=67108864",
-            "cache_size=-16000",
-            "case_sensitive_like=ON",  # texts and patterns are folded before they reach LIKE
-        ):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        if begin == "BEGIN":  # never waits and never fails, so it skips the translation of errors, which costs time
-            connection.connection.driver_connection.execute(begin).close()  # type: ignore[union-attr]
-        else:
-            connection.exec_driver_sql(begin)
-
-    return engine

@@ -6,13 +6,14 @@ does not start.
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, cast
 
 import flask
 from connexion.resolver import Resolution, Resolver
 from sqlalchemy.orm import Session
 
-from app import address, clock, spec
+from app import address, clock, db, spec
 from app.config import Settings
 from app.context import Actor, ActorType, Context
 from app.db import Database, retrying
@@ -118,14 +119,14 @@ class Dispatcher:
         fingerprint = idempotency.fingerprint(arguments) if key else b""
 
         def attempt() -> Response:
-            with self._database.transaction(write=True) as session:
+            with self._database.transaction(write=True, group=state.group) as session:
                 ctx = self._context(state, session, precondition)
 
                 def run() -> Response:
                     return response.from_result(handler(ctx, **arguments))
 
                 found = run() if key is None else idempotency.replay_or_run(ctx, operation, key, fingerprint, run)
-            self._key_cache.forget(keys.changed_digests(session))
+                db.after_commit(session, partial(self._key_cache.forget, keys.changed_digests(session)))
             return found
 
         return self._flask_response(retrying(attempt))

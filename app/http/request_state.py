@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.types import Scope
 
+from app.commit_group import CommitGroup
 from app.context import CallingKey
 from app.spec import Operation
 
@@ -66,6 +67,7 @@ class RequestState:
     arguments: dict[str, Any] = field(default_factory=dict)
     headers: Headers = field(default_factory=list)  # added to every response: the quota of the key
     status: int = 0  # of the response, when it has begun
+    group: CommitGroup | None = None  # of the writes to SQLite that are committed together
 
 
 def state_of(scope: Scope) -> RequestState:

@@ -101,7 +101,6 @@ def _replace_bridge(app: connexion.FlaskApp, database: Database, versions: Versi
     wrapped = app._middleware_app  # noqa: SLF001 - FlaskApp has no public way
     if not isinstance(wrapped.asgi_app, a2wsgi.WSGIMiddleware):
         raise StartError("This version of Connexion is not the one that Distribu requires. Run: make install")
-    sizes = {"readers": database.readers, "writers": database.writers}
-    bridge = Bridge(cast("WsgiApp", app.app.wsgi_app), versions=versions, **sizes)
+    bridge = Bridge(cast("WsgiApp", app.app.wsgi_app), versions=versions, database=database)
     wrapped.asgi_app = bridge
     return bridge

@@ -44,11 +44,7 @@ class Threads:
         if len(self._threads) < min(self._unfinished, self._maximum):
             self._start(loop)
         self._calls.put(Call(function, argument, future))
-        timer = loop.call_later(seconds, _expire, future)
-        try:
-            return await future
-        finally:
-            timer.cancel()
+        return await within(seconds, future)
 
     def stop(self) -> None:
         """Wait for the calls that have started, and end the threads."""
@@ -84,6 +80,15 @@ class Threads:
             future.set_result(result)
         else:
             future.set_exception(error)
+
+
+async def within(seconds: float, future: asyncio.Future[T]) -> T:
+    """Return the result of `future`. Raises TimeoutError after `seconds`: the future is then done."""
+    timer = asyncio.get_running_loop().call_later(seconds, _expire, future)
+    try:
+        return await future
+    finally:
+        timer.cancel()
 
 
 def _expire(future: asyncio.Future[Any]) -> None:

@@ -79,6 +79,7 @@ def test_a_call_that_has_not_started_in_time_is_not_run() -> None:
 
     async def run() -> None:
         running = asyncio.ensure_future(pool.run(release.wait, waiting.SECONDS, seconds=waiting.SECONDS))
+        await asyncio.sleep(0)  # it has queued
         with pytest.raises(TimeoutError):
             await pool.run(seen.append, "late", seconds=0)
         release.set()

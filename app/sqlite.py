@@ -1,0 +1,135 @@
+"""Connections to SQLite: their settings, and how their transactions begin and end.
+
+1. A transaction that only reads begins with BEGIN, which never waits.
+2. One that writes begins with BEGIN IMMEDIATE. While another process writes, it tries again every millisecond: SQLite
+   itself waits for up to 100 ms between two attempts, and would miss the short pauses of a process that writes without
+   a break.
+3. In a group (`app/commit_group.py`), a transaction is a savepoint, and the group decides when everything is committed.
+
+Not in this module: the engines themselves, and what their exceptions mean (`app/db.py`).
+"""
+
+import random
+import sqlite3
+import time
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
+
+BEGIN_WRITE = "BEGIN IMMEDIATE"
+ATTEMPT_SECONDS = 0.001  # on average, between two attempts to begin
+SAVEPOINT, RELEASE, UNDO = "SAVEPOINT member", "RELEASE member", "ROLLBACK TO member"
+
+
+class WriterConnection(sqlite3.Connection):
+    """A connection that writes. While `is_shared`, its transactions are savepoints of the transaction of a group."""
+
+    is_shared = False
+    busy_seconds = 0.0
+
+    def begin(self) -> None:
+        """Begin a transaction. Raises sqlite3.OperationalError if another process writes for `busy_seconds`."""
+        if self.is_shared:
+            self.execute(SAVEPOINT).close()
+            return
+        deadline = time.monotonic() + self.busy_seconds
+        while not self._try_to_begin(must_begin=time.monotonic() >= deadline):
+            time.sleep(random.uniform(0.5, 1.5) * ATTEMPT_SECONDS)  # noqa: S311 - keeps concurrent writers apart
+
+    def commit(self) -> None:
+        """Commit the transaction, or keep what it has written for the commit of the group."""
+        if self.is_shared:
+            self.execute(RELEASE).close()
+        else:
+            super().commit()
+
+    def rollback(self) -> None:
+        """Undo the transaction. If a savepoint cannot be undone, or is lost already, undo the whole group."""
+        if self.is_shared and self.in_transaction:
+            try:
+                self.execute(UNDO).close()
+                self.execute(RELEASE).close()
+            except sqlite3.Error:
+                super().rollback()
+        else:
+            super().rollback()
+
+    def _try_to_begin(self, *, must_begin: bool) -> bool:
+        try:
+            self.execute(BEGIN_WRITE).close()
+        except sqlite3.OperationalError as error:
+            if must_begin or not error.sqlite_errorname.startswith("SQLITE_BUSY"):
+                raise
+            return False
+        return True
+
+
+def reader(url: URL, synchronous: str, *, pool_size: int, pool_seconds: float) -> Engine:
+    """Return an engine for transactions that read."""
+    engine = _engine(url, synchronous, pool_size=pool_size, pool_seconds=pool_seconds)
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:  # never fails, so it skips the translation of errors, which costs time
+        connection.connection.driver_connection.execute("BEGIN").close()  # type: ignore[union-attr]
+
+    return engine
+
+
+def writer(url: URL, synchronous: str, *, pool_seconds: float, busy_seconds: float) -> Engine:
+    """Return an engine with one connection, whose transactions write. To begin, they wait for up to `busy_seconds`."""
+    engine = _engine(url, synchronous, pool_size=1, pool_seconds=pool_seconds, factory=WriterConnection)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: WriterConnection, _record: object) -> None:
+        connection.execute("PRAGMA busy_timeout=0").close()
+        connection.busy_seconds = busy_seconds
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        begin(driver(connection))
+
+    return engine
+
+
+def driver(connection: Connection) -> WriterConnection:
+    """Return the driver's connection of a connection that writes."""
+    found = connection.connection.driver_connection
+    assert isinstance(found, WriterConnection)
+    return found
+
+
+def begin(connection: WriterConnection) -> None:
+    """Begin a transaction. Raises OperationalError, as SQLAlchemy does for the statements of a transaction."""
+    try:
+        connection.begin()
+    except sqlite3.OperationalError as error:
+        raise OperationalError(BEGIN_WRITE, None, error) from error
+
+
+def _engine(url: URL, synchronous: str, *, pool_size: int, pool_seconds: float, **options: Any) -> Engine:
+    engine = create_engine(
+        url.update_query_dict({"mode": "rw", "uri": "true"}).set(database=f"file:{quote(str(url.database))}"),
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=pool_seconds,
+        connect_args={"isolation_level": None, "timeout": pool_seconds, "check_same_thread": False, **options},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        for pragma in (
+            f"busy_timeout={int(pool_seconds * 1000)}",  # first, because the next one may already have to wait
+            "journal_mode=WAL",
+            f"synchronous={synchronous}",
+            "foreign_keys=ON",
+            "journal_size_limit=67108864",
+            "cache_size=-16000",
+            "case_sensitive_like=ON",  # texts and patterns are folded before they reach LIKE
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    return engine
