@@ -10,7 +10,7 @@ import pytest
 
 import app
 from app import spec
-from tests.support import factories
+from tests.support import factories, local_http
 from tests.support.browser import browser
 from tests.support.nginx import nginx
 from tests.support.servers import Server, SqliteStore, free_port, open_database
@@ -67,11 +67,11 @@ class ProxiedServer:
 
     def get(self, url: str) -> httpx.Response:
         """Follow a reference in a response, as RFC 3986 defines."""
-        return httpx.get(urljoin(self.address + "/api/v1/", url), headers=self.headers, timeout=60)
+        return local_http.get(urljoin(self.address + "/api/v1/", url), headers=self.headers, timeout=60)
 
     def post(self, path: str, content: object, **headers: str) -> httpx.Response:
         url = self.address + "/api/v1" + path
-        return httpx.post(url, json=content, headers=self.headers | headers, timeout=60)
+        return local_http.post(url, json=content, headers=self.headers | headers, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,9 @@ class TestBelowAPrefix:
         body, key = {"email": "stored@example.com"}, {"Idempotency-Key": "stored"}
         first = proxied.post("/customers", body, **key)
         with Server(proxied.server.database_url, tmp_path / "log", "--no-worker") as bare:
-            second = httpx.post(bare.url + "/api/v1/customers", json=body, headers=proxied.headers | key, timeout=60)
+            second = local_http.post(
+                bare.url + "/api/v1/customers", json=body, headers=proxied.headers | key, timeout=60
+            )
 
         assert second.headers["idempotency-replayed"] == "true"
         assert PREFIX + second.headers["location"] == first.headers["location"]
@@ -135,7 +137,7 @@ class TestBelowAPrefix:
 
     @pytest.mark.parametrize(("start", "end"), [("/", "/docs"), ("/api/v1", "/api/v1/")])
     def test_short_urls_redirect(self, proxied: ProxiedServer, start: str, end: str) -> None:
-        response = httpx.get(proxied.address + start, follow_redirects=True, timeout=60)
+        response = local_http.get(proxied.address + start, follow_redirects=True, timeout=60)
 
         assert response.status_code == 200
         assert urlsplit(str(response.url)).path == PREFIX + end
@@ -164,5 +166,5 @@ class TestWithoutASetting:
         with Server(url, tmp_path / "log", "--no-worker", host=host) as server:
             for address in (f"http://{name}:{server.port}" for name in names):
                 given = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
-                response = httpx.get(address + "/api/v1/openapi.json", headers=given, timeout=60)
+                response = local_http.get(address + "/api/v1/openapi.json", headers=given, timeout=60)
                 assert response.json()["servers"][0]["url"] == address + "/api/v1"

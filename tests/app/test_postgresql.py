@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -17,7 +16,7 @@ from app.db import Database
 from app.driver import DriverSelect
 from app.errors import DatabaseUnavailableError, StartError
 from models import Base
-from tests.support import factories
+from tests.support import factories, local_http
 from tests.support.pgbouncer import pgbouncer
 from tests.support.servers import PostgresqlStore, Server, open_database
 
@@ -78,7 +77,7 @@ def test_an_order_late_in_the_day_is_in_the_report_of_that_day(url: str, tmp_pat
     headers = {"Authorization": f"Bearer {tenant.key}"}
     with (
         Server(url, tmp_path / "log", "--no-worker") as server,
-        httpx.Client(base_url=server.url + "/api/v1", headers=headers, timeout=60) as http,
+        local_http.client(base_url=server.url + "/api/v1", headers=headers, timeout=60) as http,
     ):
         shown = http.get(f"/orders/{order}").json()["data"]
         period = {"from": "2026-06-30", "to": "2026-06-30T23:59:59.999Z"}

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from standardwebhooks import Webhook as StandardWebhook
 
@@ -22,7 +21,7 @@ from app.schemas.webhooks import WebhookCreate, WebhookWithSecretRow
 from app.services import deliveries, webhooks
 from app.services.webhooks import MAX_WEBHOOKS
 from tests.cli.conftest import Command, environment
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.factories import Tenant
 from tests.support.held_write import held_write
 from tests.support.receiver import Receiver
@@ -71,7 +70,7 @@ class WebhookDevelopment:
         self.server, self.database, self.receiver, self.directory = server, database, receiver, directory
         self.tenant = factories.tenant(database)
         headers = {"Authorization": f"Bearer {self.tenant.key}"}
-        self.client = httpx.Client(base_url=server.url + "/api/v1", headers=headers, timeout=waiting.SECONDS)
+        self.client = local_http.client(base_url=server.url + "/api/v1", headers=headers, timeout=waiting.SECONDS)
         self.runs = 0
 
     @contextlib.contextmanager
@@ -261,14 +260,14 @@ class TestListen:
                 (b"webhook-signature", "v1,ü v1,".encode()),
             ]
 
-            assert httpx.post(webhook.url, json={"id": "c1"}, headers=headers).status_code == 401
-            assert httpx.post(webhook.url, json={"id": "c1"}).status_code == 401
-            assert httpx.post(webhook.url.rpartition("/")[0] + "/", json={}).status_code == 404
-            assert httpx.post(webhook.url, content=iter([b"{}"])).status_code == 404
+            assert local_http.post(webhook.url, json={"id": "c1"}, headers=headers).status_code == 401
+            assert local_http.post(webhook.url, json={"id": "c1"}).status_code == 401
+            assert local_http.post(webhook.url.rpartition("/")[0] + "/", json={}).status_code == 404
+            assert local_http.post(webhook.url, content=iter([b"{}"])).status_code == 404
             for length in ("²", "x", "64000001", "9" * 5000, "-1"):
                 assert raw_status(webhook.url, f"Content-Length: {length}") == 404
-            assert httpx.get(webhook.url).status_code == 204
-            assert httpx.get(webhook.url + "/").status_code == 404
+            assert local_http.get(webhook.url).status_code == 204
+            assert local_http.get(webhook.url + "/").status_code == 404
             assert "without a valid signature was rejected" in listener.says("rejected")
             development.add_customer()
             listener.lines(1)

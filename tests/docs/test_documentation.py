@@ -14,7 +14,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
@@ -26,7 +25,7 @@ from app.db import Database
 from app.delivery import signing
 from app.services import webhook_secrets
 from models import Product
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.debian import program
 from tests.support.factories import Tenant
 from tests.support.receiver import Receiver
@@ -69,7 +68,7 @@ def limited_key(database: Database, tenant: Tenant, rate_limit: str) -> str:
 
 def requests(server: Server, **labels: str) -> float:
     """Return the number of requests with these labels."""
-    families = text_string_to_metric_families(httpx.get(server.url + "/metrics").text)
+    families = text_string_to_metric_families(local_http.get(server.url + "/metrics").text)
     counts = (sample for family in families for sample in family.samples if sample.name == "distribu_requests_total")
     return sum(count.value for count in counts if labels.items() <= count.labels.items())
 
@@ -115,7 +114,7 @@ class TestReadme:
         for line in curl_lines(server):
             key = limited_key(database, tenant, "1 per 5 seconds")
             refused = requests(server, status="429")
-            httpx.get(server.url + "/api/v1/products", headers={"Authorization": f"Bearer {key}"})
+            local_http.get(server.url + "/api/v1/products", headers={"Authorization": f"Bearer {key}"})
 
             assert shell(line, key)["data"] is not None
             assert requests(server, status="429") > refused
@@ -148,7 +147,7 @@ class TestReadme:
 
         headers = {"Authorization": f"Bearer {tenant.key}"}
         with (
-            httpx.Client(base_url=server.url + "/api/v1", headers=headers, timeout=60) as api,
+            local_http.client(base_url=server.url + "/api/v1", headers=headers, timeout=60) as api,
             ThreadPoolExecutor(1) as thread,
         ):
             with database.connection() as connection:
@@ -165,7 +164,7 @@ class TestReadme:
         product = factories.product(database, tenant.company_id, stock=5)
 
         headers = {"Authorization": f"Bearer {tenant.key}"}
-        with httpx.Client(base_url=server.url + "/api/v1", headers=headers) as api:
+        with local_http.client(base_url=server.url + "/api/v1", headers=headers) as api:
             order = samples(README)["place_order"](api, customer, {product: 2})
 
         assert order["items"][0]["quantity"] == 2
@@ -178,7 +177,7 @@ class TestReadme:
         python = samples(README)
 
         headers = {"Authorization": f"Bearer {tenant.key}"}
-        with httpx.Client(base_url=server.url + "/api/v1", headers=headers) as api:
+        with local_http.client(base_url=server.url + "/api/v1", headers=headers) as api:
             too_much = python["preview"](api, customer, {product: 6})
             expected = python["preview"](api, customer, {product: 2})
             order = python["place_order"](api, customer, {product: 2})
@@ -206,7 +205,7 @@ class TestReadme:
         products[700]["barcode"] = "4006381333932"
         headers = {"Authorization": f"Bearer {tenant.key}"}
 
-        with httpx.Client(base_url=server.url + "/api/v1", headers=headers, timeout=60) as api:
+        with local_http.client(base_url=server.url + "/api/v1", headers=headers, timeout=60) as api:
             (refused,) = python["write_products"](api, products)
             created, since = python["changes"](api, "/products", "2020-01-01")
             python["write_products"](api, [{"sku": "P-7", "price": 2}])
@@ -259,7 +258,7 @@ class TestSealOfTheAuditLog:
         headers = {"Authorization": f"Bearer {log.tenant.key}"}
         entries: list[dict[str, Any]] = []
         query: dict[str, str] | None = {"limit": "100"}
-        with httpx.Client(base_url=server.url + "/api/v1", headers=headers) as api:
+        with local_http.client(base_url=server.url + "/api/v1", headers=headers) as api:
             while query is not None:
                 page = api.get("/audit-log", params=query).raise_for_status().json()
                 entries += page["data"]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from app.db import Database
 from models import Event, InventoryMovement, Product
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.factories import Tenant, order_body
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
 
@@ -34,7 +34,7 @@ class BulkShop:
         url, headers = f"{self.servers[server].url}/api/v1{path}", self.headers | {"Idempotency-Key": key}
 
         def post() -> httpx.Response | None:
-            response = httpx.post(url, json=body, headers=headers, timeout=waiting.SECONDS)
+            response = local_http.post(url, json=body, headers=headers, timeout=waiting.SECONDS)
             return None if response.status_code in {409, 503} else response
 
         return waiting.eventually(post, "the request is processed")

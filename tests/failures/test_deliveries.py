@@ -32,7 +32,7 @@ from app.product_import import importer
 from app.product_import.product_csv import ProductCsv
 from models import RESERVED, SUBSCRIBABLE, AuditEntry
 from models import Webhook as WebhookRow
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.client import Contract
 from tests.support.receiver import MISBEHAVIOUR, Received, Receiver
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database
@@ -54,7 +54,7 @@ class WebhookDeployment:
         self.client = self.client_of(self.tenant.key)
 
     def client_of(self, key: str) -> httpx.Client:
-        return httpx.Client(
+        return local_http.client(
             base_url=self.server.url + "/api/v1", headers={"Authorization": f"Bearer {key}"}, timeout=waiting.SECONDS
         )
 

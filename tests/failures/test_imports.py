@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
 from app.db import Database
 from models import AuditEntry, Event, InventoryMovement, OrderItem, Product, ProductImport, ProductImportRow
-from tests.support import factories, verified_shop
+from tests.support import factories, local_http, verified_shop
 from tests.support.factories import Tenant, order_body
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database
 
@@ -103,7 +102,7 @@ class TestConcurrentOrders:
             chance = random.Random(number)
             statuses: Counter[int] = Counter()
             headers = {"Authorization": f"Bearer {deployment.tenant.key}"}
-            with httpx.Client(base_url=deployment.server.url, headers=headers, timeout=SECONDS) as api:
+            with local_http.client(base_url=deployment.server.url, headers=headers, timeout=SECONDS) as api:
                 while not ended.is_set():
                     items = [(product_id, chance.randint(1, 3)) for product_id in chance.sample(ids, 8)]
                     statuses[api.post("/api/v1/orders", json=order_body(deployment.customer, *items)).status_code] += 1

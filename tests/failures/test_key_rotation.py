@@ -11,7 +11,7 @@ import pytest
 
 from app.context import now
 from app.schemas.times import parse_time
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.servers import Server, open_database
 
 GRACE_SECONDS = 4
@@ -29,7 +29,7 @@ class KeyHolder:
 
     def work(self, stop: threading.Event) -> None:
         """Send requests until the event is set."""
-        with httpx.Client(timeout=waiting.SECONDS) as http:
+        with local_http.client(timeout=waiting.SECONDS) as http:
             while not stop.is_set():
                 for url in self.urls:
                     key = self.key
@@ -63,7 +63,7 @@ def test_a_client_changes_keys_without_a_failed_request(database_url: str, serve
         for number in range(3):
             waiting.eventually(lambda: client.sent.get(keys[-1], 0) >= 4, "both processes have cached the key")
             path = f"{urls[number % 2]}/api/v1/api-keys/{key_id}/rotate"
-            rotation = httpx.post(path, json={"graceSeconds": GRACE_SECONDS}, headers=authorization(keys[-1]))
+            rotation = local_http.post(path, json={"graceSeconds": GRACE_SECONDS}, headers=authorization(keys[-1]))
             assert rotation.status_code == 201, rotation.text
             key_id, client.key = (rotation.json()["data"][name] for name in ("id", "key"))
             keys.append(client.key)
@@ -78,19 +78,20 @@ def test_after_the_grace_period_every_process_rejects_the_old_key(database_url: 
     tenant = factories.tenant(database)
     database.dispose()
     me = [f"{server.url}/api/v1/me" for server in servers]
-    unknown = [httpx.get(url, headers=authorization("dk_" + "A" * 43)) for url in me]
-    assert {httpx.get(url, headers=authorization(tenant.key)).status_code for url in me} == {200}  # now it is cached
+    unknown = [local_http.get(url, headers=authorization("dk_" + "A" * 43)) for url in me]
+    cached = {local_http.get(url, headers=authorization(tenant.key)).status_code for url in me}
+    assert cached == {200}
     path = f"{servers[0].url}/api/v1/api-keys/{tenant.key_id}"
-    new = httpx.post(f"{path}/rotate", json={"graceSeconds": 2}, headers=authorization(tenant.key)).json()["data"]
-    end = parse_time(httpx.get(path, headers=authorization(new["key"])).json()["data"]["expiresAt"])
+    new = local_http.post(f"{path}/rotate", json={"graceSeconds": 2}, headers=authorization(tenant.key)).json()["data"]
+    end = parse_time(local_http.get(path, headers=authorization(new["key"])).json()["data"]["expiresAt"])
 
     for url, expected in zip(me, unknown, strict=True):
         accepted_at = now()
-        while (response := httpx.get(url, headers=authorization(tenant.key))).status_code == 200:
+        while (response := local_http.get(url, headers=authorization(tenant.key))).status_code == 200:
             accepted_at = now()  # when the next request is sent, at the earliest
         assert accepted_at < end + PROMISED
         assert (response.status_code, response.content) == (401, expected.content)
-        assert httpx.get(url, headers=authorization(new["key"])).status_code == 200
+        assert local_http.get(url, headers=authorization(new["key"])).status_code == 200
 
 
 def test_every_process_rejects_a_key_that_one_of_them_has_revoked(database_url: str, servers: list[Server]) -> None:
@@ -99,13 +100,13 @@ def test_every_process_rejects_a_key_that_one_of_them_has_revoked(database_url: 
     key_id, key = factories.api_key(database, tenant.company_id)
     database.dispose()
     me = [f"{server.url}/api/v1/me" for server in servers]
-    assert {httpx.get(url, headers=authorization(key)).status_code for url in me} == {200}
+    assert {local_http.get(url, headers=authorization(key)).status_code for url in me} == {200}
 
     path = f"{servers[0].url}/api/v1/api-keys/{key_id}"
-    revoked = httpx.delete(path, headers=authorization(tenant.key)).json()["data"]
+    revoked = local_http.delete(path, headers=authorization(tenant.key)).json()["data"]
 
-    assert httpx.get(me[0], headers=authorization(key)).status_code == 401
+    assert local_http.get(me[0], headers=authorization(key)).status_code == 401
     accepted_at = now()
-    while httpx.get(me[1], headers=authorization(key)).status_code == 200:
+    while local_http.get(me[1], headers=authorization(key)).status_code == 200:
         accepted_at = now()
     assert accepted_at < parse_time(revoked["revokedAt"]) + PROMISED

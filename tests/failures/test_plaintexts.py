@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import sqlalchemy as sa
 
 from app.db import Database
 from models import Base, StoredResponse
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore
 
 CREATE = {"name": "Web shop", "scopes": ["keys:write", "products:read"]}
@@ -23,7 +22,7 @@ class SecretUser:
     """A client that remembers every key and secret that a response shows."""
 
     def __init__(self, server: Server, key: str) -> None:
-        self.http = httpx.Client(base_url=server.url + "/api/v1", timeout=waiting.SECONDS)
+        self.http = local_http.client(base_url=server.url + "/api/v1", timeout=waiting.SECONDS)
         self.key = key
         self.keys, self.secrets = [key], list[str]()
 

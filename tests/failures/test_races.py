@@ -21,7 +21,7 @@ import pytest
 
 from app.db import Database
 from models import Event, InventoryMovement, MovementReason, Order, OrderItem, Product
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.factories import Tenant, order_body
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database
 
@@ -36,7 +36,7 @@ def send(http, url, path, body, key):
         time.sleep(0.1)
     return response
 def work(number):
-    with httpx.Client(timeout=120, headers={"Authorization": f"Bearer {api_key}"}) as http:
+    with local_http.client(timeout=120, headers={"Authorization": f"Bearer {api_key}"}) as http:
         for request in requests[number::16]:
             response = send(http, urls[number % len(urls)], *request)
             with lock:
@@ -107,7 +107,7 @@ class Deployment:
         return [(status, body) for output in outputs for status, body in json.loads(output)]
 
     def stock(self, product_id: str) -> int:
-        response = httpx.get(
+        response = local_http.get(
             f"{self.urls[0]}/api/v1/products/{product_id}", headers=self.headers, timeout=waiting.SECONDS
         )
         return int(response.json()["data"]["stock"])
@@ -226,7 +226,7 @@ class TestStatus:
     def test_one_of_two_concurrent_changes_wins(self, deployment: Deployment) -> None:
         product = factories.product(deployment.database, deployment.tenant.company_id, stock=1000)
         for _ in range(15):
-            order = httpx.post(
+            order = local_http.post(
                 deployment.urls[0] + "/api/v1/orders",
                 json=order_body(deployment.customer, (product, 1)),
                 headers=deployment.headers,
@@ -235,12 +235,12 @@ class TestStatus:
             def change(number: int, order: str = order) -> int:
                 body = {"status": "CANCELLED", "restock": True} if number else {"status": "CONFIRMED"}
                 url = f"{deployment.urls[number]}/api/v1/orders/{order}"
-                return httpx.patch(url, json=body, headers=deployment.headers, timeout=waiting.SECONDS).status_code
+                return local_http.patch(url, json=body, headers=deployment.headers, timeout=waiting.SECONDS).status_code
 
             statuses = sorted(waiting.concurrently(*[partial(change, number) for number in range(2)]))
 
             # Confirming first leaves cancelling allowed; every other outcome has one winner.
-            response = httpx.get(f"{deployment.urls[0]}/api/v1/orders/{order}", headers=deployment.headers)
+            response = local_http.get(f"{deployment.urls[0]}/api/v1/orders/{order}", headers=deployment.headers)
             final = response.json()["data"]["status"]
             assert statuses == ([200, 200] if self._both(deployment, order) else [200, 422])
             assert final in {"CONFIRMED", "CANCELLED"}
@@ -253,7 +253,7 @@ class TestStatus:
 
     def test_one_of_many_concurrent_cancellations_wins_and_restocks_once(self, deployment: Deployment) -> None:
         product = factories.product(deployment.database, deployment.tenant.company_id, stock=10)
-        order = httpx.post(
+        order = local_http.post(
             deployment.urls[0] + "/api/v1/orders",
             json=order_body(deployment.customer, (product, 4)),
             headers=deployment.headers,
@@ -262,7 +262,7 @@ class TestStatus:
         def cancel(number: int) -> int:
             url = f"{deployment.urls[number % 2]}/api/v1/orders/{order}"
             body = {"status": "CANCELLED", "restock": True}
-            return httpx.patch(url, json=body, headers=deployment.headers, timeout=waiting.SECONDS).status_code
+            return local_http.patch(url, json=body, headers=deployment.headers, timeout=waiting.SECONDS).status_code
 
         statuses = sorted(waiting.concurrently(*[partial(cancel, number) for number in range(10)]))
 
@@ -286,7 +286,7 @@ class TestKilled:
             key = str(uuid.uuid4())
             while not stop.is_set():
                 try:
-                    response = httpx.post(
+                    response = local_http.post(
                         server.url + "/api/v1/orders",
                         json=order_body(customer, (product, 1)),
                         headers=headers | {"Idempotency-Key": key},
@@ -341,7 +341,7 @@ class TestKilled:
                 server.kill()
                 connection.close()
                 server.start()
-                replayed = httpx.post(server.url + url, json=body, headers=headers, timeout=waiting.SECONDS)
+                replayed = local_http.post(server.url + url, json=body, headers=headers, timeout=waiting.SECONDS)
 
             chain = ledger(fresh_database, product)
             assert (replayed.status_code, replayed.headers.get("idempotency-replayed")) == (201, "true")

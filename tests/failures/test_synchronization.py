@@ -14,12 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from app.db import Database
 from app.schemas.times import parse_time
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.client import Client, Contract
 from tests.support.factories import Tenant, order_body
 from tests.support.held_write import held_write
@@ -102,7 +101,7 @@ class MirroredDeployment:
         """Place, cancel and return orders, change customers and products. A busy server may return 503."""
         chance = random.Random(number)
         url, headers = self.servers[number % 2].url + "/api/v1", {"Authorization": f"Bearer {self.tenant.key}"}
-        with httpx.Client(base_url=url, headers=headers, timeout=waiting.SECONDS) as api:
+        with local_http.client(base_url=url, headers=headers, timeout=waiting.SECONDS) as api:
             for count in itertools.count():
                 if stop.is_set():
                     return

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from app import schema_check, schema_version
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.client import Client, Contract
 from tests.support.pgbouncer import pgbouncer
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
@@ -33,7 +33,7 @@ def refused(response: httpx.Response) -> bool:
 
 
 def is_ready(server: Server) -> bool:
-    return httpx.get(server.url + "/readyz", timeout=waiting.SECONDS).status_code == 200
+    return local_http.get(server.url + "/readyz", timeout=waiting.SECONDS).status_code == 200
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.factories import Tenant
 from tests.support.servers import Server, SqliteStore, open_database
 
@@ -101,7 +101,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
     database.dispose()
     with ProbeServer(url, directory / "log") as server:
         headers = {"Authorization": f"Bearer {tenant.key}"}
-        with httpx.Client(base_url=server.url + "/api/v1", headers=headers, timeout=waiting.SECONDS) as http:
+        with local_http.client(base_url=server.url + "/api/v1", headers=headers, timeout=waiting.SECONDS) as http:
             yield Probe(server, tenant, http)
 
 

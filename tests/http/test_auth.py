@@ -20,7 +20,7 @@ from app.http.auth import CACHE_SECONDS, KeyCache
 from app.services import keys
 from models import ApiKey, Scope
 from tests.http.conftest import Probe
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.client import Client, Contract
 from tests.support.factories import Tenant
 from tests.support.servers import Server, open_database, redis_server
@@ -289,7 +289,7 @@ class TestRateLimit:
 
     def test_exactly_the_limit_passes_in_a_burst(self, server: Server, tenant: Tenant, database: Database) -> None:
         _, key = factories.api_key(database, tenant.company_id, rate_limit=None)
-        with httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=waiting.SECONDS) as http:
+        with local_http.client(headers={"Authorization": f"Bearer {key}"}, timeout=waiting.SECONDS) as http:
             get = partial(http.get, server.url + "/api/v1/products")
             statuses = [response.status_code for response in waiting.concurrently(*[get] * 80)]
 
@@ -346,7 +346,7 @@ class TestSharedCounter:
             connection.shutdown(nosave=True)
         assert [client.get("/products").status_code for _ in range(20)] == [200] * 20
         assert "rate limit store failed" in server.log.read_text()
-        metrics = httpx.get(server.url + "/metrics").text
+        metrics = local_http.get(server.url + "/metrics").text
         failures = next(line for line in metrics.splitlines() if line.startswith("distribu_rate_limit_faults_total"))
         assert 1 <= float(failures.split()[1]) < 20  # not every request asks a store that failed
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.http.conftest import Probe, ProbeServer
-from tests.support import factories
+from tests.support import factories, local_http
 from tests.support.servers import SqliteStore, open_database, redis_server
 
 GOOD = {"price": 1.5}
@@ -231,10 +231,10 @@ class LimitedClient:
 
     def send(self, items: int, item: Any = GOOD) -> httpx.Response:
         headers = self._headers | {"Idempotency-Key": str(uuid.uuid4())}
-        return httpx.post(self._url + "/batch", json={"items": [item] * items}, headers=headers, timeout=60)
+        return local_http.post(self._url + "/batch", json={"items": [item] * items}, headers=headers, timeout=60)
 
     def get(self) -> httpx.Response:
-        return httpx.get(self._url + "/key", headers=self._headers, timeout=60)
+        return local_http.get(self._url + "/key", headers=self._headers, timeout=60)
 
 
 def remaining(response: httpx.Response) -> int:

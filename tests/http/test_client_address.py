@@ -15,7 +15,7 @@ from app.db import Database
 from app.http.client_address import MAX_PROXIES, ClientAddresses
 from app.networks import parse_networks
 from models import AuditEntry
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.client import Client
 from tests.support.factories import Tenant
 from tests.support.nginx import nginx
@@ -213,7 +213,8 @@ class ProxiedCompany:
 
     @staticmethod
     def _connection(client: str) -> httpx.Client:
-        return httpx.Client(transport=httpx.HTTPTransport(local_address=client), timeout=waiting.SECONDS)
+        transport = httpx.HTTPTransport(local_address=client, verify=local_http.NO_CERTIFICATES)
+        return httpx.Client(transport=transport, timeout=waiting.SECONDS)
 
     def logged(self, response: httpx.Response) -> dict[str, Any]:
         """Return the line of a request in the access log."""
@@ -234,6 +235,7 @@ def proxied(store: SqliteStore | PostgresqlStore, tmp_path_factory: pytest.TempP
     server = Server(url, directory / "log", "--no-worker", host="::", workers="2", trusted_proxies=f"{NGINX}/32")
     database = open_database(url)
     with server, nginx(directory, port, PROXIES.format(port=port, upstream=server.url)):
+        server.until_processes_serve(2)
         tenant = factories.tenant(database)
         yield ProxiedCompany(server=server, tenant=tenant, database=database, nginx_url=f"http://127.0.0.1:{port}")
     database.dispose()
@@ -320,7 +322,7 @@ class TestWithoutTrustedProxies:
         server = Server(SqliteStore(tmp_path).create("plain"), tmp_path / "log", "--no-worker")
         server.environment["FORWARDED_ALLOW_IPS"] = "*"
         with server:
-            httpx.get(server.url + "/healthz", headers={"X-Forwarded-For": "8.8.8.8", "X-Request-Id": "spoofed"})
+            local_http.get(server.url + "/healthz", headers={"X-Forwarded-For": "8.8.8.8", "X-Request-Id": "spoofed"})
 
         (line,) = [line for line in server.log.read_text().splitlines() if "spoofed" in line]
         assert json.loads(line)["client"] == "127.0.0.1"
@@ -332,7 +334,7 @@ class TestTrustInEveryAddress:
         with Server(url, tmp_path / "log", "--no-worker", trusted_proxies="0.0.0.0/0,::/0") as server:
             for request_id, forwarded in (("all", "9.9.9.9, 8.8.8.8"), ("ipv6", "2001:db8::1")):
                 headers = {"X-Forwarded-For": forwarded, "X-Request-Id": request_id}
-                httpx.get(server.url + "/healthz", headers=headers)
+                local_http.get(server.url + "/healthz", headers=headers)
 
         lines = [json.loads(line) for line in server.log.read_text().splitlines()]
         clients = {line["request_id"]: line["client"] for line in lines if line["message"] == "request"}

@@ -19,7 +19,7 @@ import pytest
 
 from models import Scope
 from tests.http.conftest import Probe, ProbeServer
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.servers import open_database
 
 GOOD: dict[str, Any] = {"customerId": "c1", "items": [{"productId": "p1", "quantity": 2}]}
@@ -205,7 +205,7 @@ class TestJson:
 
     def test_a_body_that_never_ends_is_408(self, probe: Probe) -> None:
         sent: list[int] = []
-        with httpx.Client(timeout=waiting.SECONDS) as http:
+        with local_http.client(timeout=waiting.SECONDS) as http:
             response = http.post(
                 probe.server.url + "/api/v1/echo",
                 content=(b"{" for _ in _slowly(sent)),
@@ -443,7 +443,7 @@ class TestSlowAndEndless:
         try:
             for number, connection in enumerate(connections):
                 connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" if number % 2 else b"")
-            assert httpx.get(probe.server.url + "/healthz").status_code == 200
+            assert local_http.get(probe.server.url + "/healthz").status_code == 200
             assert not select.select(connections[-1:], [], [], 0)[0]  # no response yet, so it is still open
             for connection in connections[:20]:
                 with contextlib.suppress(ConnectionResetError):
@@ -506,7 +506,7 @@ class TestRequestId:
     @pytest.mark.parametrize("path", ["/echo", "/nope", "/crash", "/echo?need=%ff"])
     def test_every_response_has_one(self, probe: Probe, path: str) -> None:
         assert "x-request-id" in probe.http.get(path).headers
-        assert "x-request-id" in httpx.get(probe.server.url + "/api/v1" + path).headers
+        assert "x-request-id" in local_http.get(probe.server.url + "/api/v1" + path).headers
 
 
 class TestAccept:
@@ -554,7 +554,7 @@ class TestBugs:
     def test_a_slow_handler_does_not_delay_others(self, probe: Probe) -> None:
         """Eight requests wait for each other, so they complete only when all of them run at once."""
         with waiting.threads(*[partial(probe.http.get, "/meet")] * 7) as calls:
-            assert httpx.get(probe.server.url + "/healthz").status_code == 200
+            assert local_http.get(probe.server.url + "/healthz").status_code == 200
             assert not any(call.done() for call in calls)
             assert probe.http.get("/meet").status_code == 200
         assert {call.result().status_code for call in calls} == {200}
@@ -562,7 +562,7 @@ class TestBugs:
     def test_a_running_request_completes_before_the_server_stops(self, probe: Probe, tmp_path: Path) -> None:
         server = ProbeServer(probe.server.database_url, tmp_path / "log")
         headers = {"Authorization": f"Bearer {probe.tenant.key}"}
-        get = partial(httpx.get, server.url + "/api/v1/sleep", headers=headers, timeout=waiting.SECONDS)
+        get = partial(local_http.get, server.url + "/api/v1/sleep", headers=headers, timeout=waiting.SECONDS)
         with server, waiting.threads(get) as (running,):
             waiting.eventually(lambda: "asleep" in server.log.read_text(), "the request runs")
             server.stop()

@@ -18,7 +18,7 @@ from app.http.body import parse
 from app.http.idempotency import fingerprint
 from app.services import stored_responses
 from models import AuditEntry, Customer, Event, Order, StoredResponse
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.client import Client
 from tests.support.factories import Tenant, order_body
 from tests.support.servers import Server
@@ -174,7 +174,7 @@ class TestReplay:
         assert client.post("/orders", json=order_body(customer, (product, 1)), headers=headers).status_code == 201
 
         other = factories.tenant(database)
-        response = httpx.post(
+        response = local_http.post(
             server.url + "/api/v1/customers",
             json={"email": "other@b.de"},
             headers=headers | {"Authorization": f"Bearer {other.key}"},
@@ -368,7 +368,7 @@ class TestConcurrentRequests:
 
         def place() -> httpx.Response:
             url = server.url + "/api/v1/orders"
-            return httpx.post(url, json=body, headers=headers, timeout=waiting.SECONDS)
+            return local_http.post(url, json=body, headers=headers, timeout=waiting.SECONDS)
 
         responses = waiting.concurrently(*[place] * 50)
 

@@ -4,12 +4,11 @@ import contextlib
 import json
 from typing import Any
 
-import httpx
 import pytest
 
 from models import Scope
 from tests.http.conftest import Connection, Probe
-from tests.support import factories
+from tests.support import factories, local_http
 from tests.support.servers import open_database
 
 BODY = json.dumps({"customerId": "c1", "items": [{"productId": "p1", "quantity": 2}]}).encode()
@@ -171,7 +170,7 @@ def keys(probe: Probe) -> dict[str, str]:
     _, poor = factories.api_key(database, probe.tenant.company_id, scopes=[Scope.PRODUCTS_READ])
     _, slow = factories.api_key(database, probe.tenant.company_id, rate_limit="1/hour")
     database.dispose()
-    httpx.get(probe.server.url + "/api/v1/echo?need=x", headers={"Authorization": f"Bearer {slow}"})
+    local_http.get(probe.server.url + "/api/v1/echo?need=x", headers={"Authorization": f"Bearer {slow}"})
     return {"poor": poor, "slow": slow, "wrong": "dk_wrong"}
 
 
@@ -281,7 +280,7 @@ class TestExpect:
 
 def counted(probe: Probe, operation: str = "none") -> int:
     """Return how many responses were a 400."""
-    text = httpx.get(probe.server.url + "/metrics").text
+    text = local_http.get(probe.server.url + "/metrics").text
     name = f'distribu_requests_total{{operation="{operation}",status="400"}} '
     return sum(int(float(line.removeprefix(name))) for line in text.splitlines() if line.startswith(name))
 

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import pytest
 
 from app.db import Database
 from tests.http.conftest import Connection, Probe
-from tests.support import factories
+from tests.support import factories, local_http
 from tests.support.nginx import nginx
 from tests.support.servers import Server, free_port
 
@@ -178,7 +177,7 @@ def test_behind_nginx_no_company_reads_rows_of_another_one(server: Server, datab
 
     def look() -> None:
         headers = {"Authorization": f"Bearer {mine.key}"}
-        with httpx.Client(base_url=f"http://127.0.0.1:{proxy}/api/v1", headers=headers, timeout=60) as http:
+        with local_http.client(base_url=f"http://127.0.0.1:{proxy}/api/v1", headers=headers, timeout=60) as http:
             while not over.is_set():
                 response = http.get("/customers")
                 seen.append((response.status_code, [row["id"] for row in response.json()["data"]]))
@@ -220,7 +219,7 @@ def test_behind_nginx_an_upgrade_is_ignored(database: Database, proxy: int) -> N
         "Upgrade": "h2c",
         "HTTP2-Settings": "AAEAAEAAAAIAAAABAAMAAABkAAQBAAAA",
     }
-    with httpx.Client(base_url=f"http://127.0.0.1:{proxy}/api/v1", headers=headers, timeout=60) as http:
+    with local_http.client(base_url=f"http://127.0.0.1:{proxy}/api/v1", headers=headers, timeout=60) as http:
         made = [
             http.post("/customers", json={"name": f"Customer {number}", "email": f"c{number}@example.com"})
             for number in range(5)

@@ -15,25 +15,25 @@ import yaml
 import app
 from app import spec
 from app.db import Database
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.client import Client, Contract
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, free_port
 
 
 class TestHealth:
     def test_healthz_reports_that_the_process_runs(self, server: Server) -> None:
-        response = httpx.get(server.url + "/healthz")
+        response = local_http.get(server.url + "/healthz")
 
         assert (response.status_code, response.json()) == (200, {"status": "ok", "version": app.__version__})
 
     def test_readyz_reports_that_the_database_is_ready(self, server: Server) -> None:
-        response = httpx.get(server.url + "/readyz")
+        response = local_http.get(server.url + "/readyz")
 
         assert (response.status_code, response.json()) == (200, {"status": "ready"})
 
     @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/docs"])
     def test_other_methods_are_405(self, server: Server, path: str) -> None:
-        response = httpx.post(server.url + path)
+        response = local_http.post(server.url + path)
 
         assert response.status_code == 405
         assert response.headers["allow"] == "GET, HEAD, OPTIONS"
@@ -53,13 +53,13 @@ class TestHealth:
             assert response.status_code == 503
             assert response.headers["retry-after"] == "2"
             assert response.json()["code"] == "database_unavailable"
-            readiness = httpx.get(server.url + "/readyz")
+            readiness = local_http.get(server.url + "/readyz")
             assert (readiness.status_code, readiness.json()["code"]) == (503, "not_ready")
-            assert httpx.get(server.url + "/healthz").status_code == 200
+            assert local_http.get(server.url + "/healthz").status_code == 200
             store.rename("away", "lost")
             with Client(server.url, "dk_" + "x" * 43, contract) as client:
                 assert client.get("/products").status_code == 401
-            assert httpx.get(server.url + "/readyz").status_code == 200
+            assert local_http.get(server.url + "/readyz").status_code == 200
         store.drop(url)
 
 
@@ -67,7 +67,7 @@ class TestMetrics:
     def test_responses_are_counted_by_operation_and_status(self, server: Server, client: Client) -> None:
         client.get("/products/nope")
 
-        text = httpx.get(server.url + "/metrics").text
+        text = local_http.get(server.url + "/metrics").text
 
         assert re.search(r'distribu_requests_total\{operation="getProduct",status="404"\} [1-9]', text)
         assert 'distribu_request_seconds_bucket{le="0.1",operation="getProduct"}' in text
@@ -75,16 +75,17 @@ class TestMetrics:
     def test_metrics_can_have_a_separate_port(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
         url, port = store.create("metrics"), free_port()
         with Server(url, tmp_path / "log", metrics_port=str(port)) as server:
-            assert httpx.get(server.url + "/metrics").status_code == 404
-            assert "distribu_requests_total" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+            assert local_http.get(server.url + "/metrics").status_code == 404
+            assert "distribu_requests_total" in local_http.get(f"http://127.0.0.1:{port}/metrics").text
         store.drop(url)
 
     def test_metrics_count_every_process(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
         url = store.create("workers")
         with Server(url, tmp_path / "log", workers="2") as server:
+            server.until_processes_serve(2)
             for _ in range(40):
-                httpx.get(server.url + "/api/v1/products")
-            text = httpx.get(server.url + "/metrics").text
+                local_http.get(server.url + "/api/v1/products")
+            text = local_http.get(server.url + "/metrics").text
             pids = set(re.findall(r'"message":"Started server process \[(\d+)\]"', server.log.read_text()))
         assert re.search(r'distribu_requests_total\{operation="listProducts",status="401"\} 40', text)
         assert len(pids) == 2
@@ -95,7 +96,7 @@ class TestLog:
     def test_every_line_is_json_in_a_file(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
         url = store.create("logged")
         with Server(url, tmp_path / "log", workers="2", datebase_url="mistyped") as server:
-            httpx.get(server.url + "/api/v1/products")
+            local_http.get(server.url + "/api/v1/products")
 
         lines = [json.loads(line) for line in server.log.read_text().splitlines()]
         messages = [line["message"] for line in lines]
@@ -172,7 +173,7 @@ class TestProcesses:
             with self.server(database_url, tmp_path, workers=2):
                 assert self.folders(tmp_path) > used
             assert self.folders(tmp_path) == used
-            assert "distribu_requests_total" in httpx.get(one.url + "/metrics").text
+            assert "distribu_requests_total" in local_http.get(one.url + "/metrics").text
 
 
 def is_free(port: int) -> bool:
@@ -185,13 +186,13 @@ def is_free(port: int) -> bool:
 
 class TestReference:
     def test_the_page_works_offline(self, server: Server) -> None:
-        page = httpx.get(server.url + "/docs")
+        page = local_http.get(server.url + "/docs")
 
         assert page.headers["content-type"] == "text/html; charset=utf-8"
         assert "default-src 'self'" in page.headers["content-security-policy"]
         for link in re.findall(r'(?:src|href)="([^"]+)"', page.text):
             assert not link.startswith(("http", "//"))
-            assert httpx.get(f"{server.url}/{link}").status_code == 200
+            assert local_http.get(f"{server.url}/{link}").status_code == 200
 
 
 class TestBusyDatabase:
@@ -205,7 +206,7 @@ class TestBusyDatabase:
             for table, key in zip(("products", "api_keys"), keys, strict=True):
                 connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
                 get = partial(
-                    httpx.get,
+                    local_http.get,
                     server.url + "/api/v1/products",
                     headers={"Authorization": f"Bearer {key}"},
                     timeout=waiting.SECONDS,
@@ -213,7 +214,7 @@ class TestBusyDatabase:
                 responses = waiting.concurrently(*[get] * 40)
                 assert {response.status_code for response in responses} == {503}
                 assert {response.headers["retry-after"] for response in responses} == {"2"}
-            assert httpx.get(server.url + "/healthz").status_code == 200
+            assert local_http.get(server.url + "/healthz").status_code == 200
 
     def test_reads_continue_while_a_writer_holds_the_lock(
         self, store: SqliteStore | PostgresqlStore, database_url: str, fresh_database: Database, tmp_path: Path
@@ -221,7 +222,7 @@ class TestBusyDatabase:
         headers = {"Authorization": f"Bearer {factories.tenant(fresh_database).key}"}
         with (
             Server(database_url, tmp_path / "log") as server,
-            httpx.Client(base_url=server.url + "/api/v1", headers=headers, timeout=waiting.SECONDS) as http,
+            local_http.client(base_url=server.url + "/api/v1", headers=headers, timeout=waiting.SECONDS) as http,
         ):
             bodies = [{"email": f"w{number}@example.com"} for number in range(20)]
             posts = [partial(http.post, "/customers", json=body) for body in bodies]

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from app import spec
 from app.db import Database
 from app.spec import Document, Operation
-from tests.support import factories
+from tests.support import factories, local_http
 from tests.support.client import Client, Contract
 from tests.support.servers import Server
 
@@ -44,7 +43,7 @@ def demo(server: Server, database: Database, contract: Contract) -> Iterator[Cli
 @pytest.fixture(scope="session")
 def document(server: Server) -> Document:
     """Return the document as the reference page loads it."""
-    served: Document = httpx.get(server.url + "/api/v1/openapi.json").json()
+    served: Document = local_http.get(server.url + "/api/v1/openapi.json").json()
     return served
 
 

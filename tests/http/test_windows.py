@@ -9,7 +9,7 @@ import httpx
 import pytest
 import redis as client_library
 
-from tests.support import factories
+from tests.support import factories, local_http
 from tests.support.servers import Server, SqliteStore, open_database, redis_server
 
 HOUR = 3600
@@ -31,7 +31,7 @@ class ClockServer(Server):
         self._offset.write_text(str(offset))
 
     def get(self, key: str) -> httpx.Response:
-        return httpx.get(self.url + "/api/v1/products", headers={"Authorization": f"Bearer {key}"}, timeout=60)
+        return local_http.get(self.url + "/api/v1/products", headers={"Authorization": f"Bearer {key}"}, timeout=60)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.support import waiting
+from tests.support import local_http, waiting
 from tests.support.debian import program
 from tests.support.servers import free_port
 
@@ -51,7 +51,7 @@ def browser(directory: Path) -> Iterator[Browser]:
     with (
         log_file.open("wb") as log,
         waiting.process(command, stdout=log, stderr=log) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=waiting.SECONDS) as http,
+        local_http.client(base_url=f"http://127.0.0.1:{port}", timeout=waiting.SECONDS) as http,
     ):
         waiting.until_it_listens(process, port, log_file)
         options = {"args": [*ARGUMENTS, f"--user-data-dir={directory / 'profile'}"]}

