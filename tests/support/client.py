@@ -1,5 +1,6 @@
 """An HTTP client that checks every response against the document: status, headers, body."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from app import spec
 from app.http.schema_validator import to_json_schema
 from app.spec import Document, Operation
 from tests.support import waiting
+from tests.support.local_http import NO_CERTIFICATES
 
 # Any path may return these before the request reaches an operation.
 UNDOCUMENTED = {404, 405, 408, 413, 415}
@@ -23,6 +25,7 @@ class Contract:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._operations = [(self._pattern(operation.path), operation) for operation in spec.operations(document)]
+        self._validators: dict[str, Any] = {}
         self._error = self._validator({"$ref": "#/components/schemas/ErrorResponse"})
 
     def check(self, response: httpx.Response) -> None:
@@ -67,9 +70,12 @@ class Contract:
             self._validator(content["schema"]).validate(response.json())
 
     def _validator(self, schema: Document) -> Any:
-        return jsonschema_rs.Draft4Validator(
-            to_json_schema(spec.dereference(self._document, schema)), validate_formats=True
-        )
+        """Return the validator of a schema, compiled once."""
+        key = json.dumps(schema)
+        if key not in self._validators:
+            definition = to_json_schema(spec.dereference(self._document, schema))
+            self._validators[key] = jsonschema_rs.Draft4Validator(definition, validate_formats=True)
+        return self._validators[key]
 
     def _find(self, method: str, path: str) -> Operation | None:
         method = "GET" if method == "HEAD" else method
@@ -89,7 +95,13 @@ class Client(httpx.Client):
     def __init__(self, url: str, key: str | None, contract: Contract) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         hooks = {"response": [self._check]}
-        super().__init__(base_url=url + "/api/v1", headers=headers, event_hooks=hooks, timeout=waiting.SECONDS)
+        super().__init__(
+            base_url=url + "/api/v1",
+            headers=headers,
+            event_hooks=hooks,
+            timeout=waiting.SECONDS,
+            verify=NO_CERTIFICATES,
+        )
         self._contract = contract
 
     def _check(self, response: httpx.Response) -> None:
