@@ -5,7 +5,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,10 +14,10 @@ from app.context import now
 from app.db import Database
 from app.services import backlog, unsealed_entries
 from app.services.audit_seals import ENTRIES
-from models import Delivery
+from models import AttemptCount, Delivery, Webhook
 from models.base import table
 from tests.failures.test_deliveries import LEASE, OPEN, WebhookDeployment
-from tests.support import waiting
+from tests.support import local_http, waiting
 from tests.support.receiver import Receiver
 from tests.support.sealed_log import SealedLog, seal_all
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
@@ -34,7 +33,7 @@ Samples = dict[tuple[str, str], float]  # by name and the value of the only labe
 
 def scrape(server: Server, port: int | None = None) -> Samples:
     url = f"http://127.0.0.1:{port or server.port}/metrics"
-    families = text_string_to_metric_families(httpx.get(url, timeout=waiting.SECONDS).text)
+    families = text_string_to_metric_families(local_http.get(url, timeout=waiting.SECONDS).text)
     samples = [sample for family in families for sample in family.samples]
     return {
         (sample.name, sample.labels.get("version") or next(iter(sample.labels.values()), "")): sample.value
@@ -48,16 +47,31 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-@pytest.fixture
-def site(
-    database_url: str, fresh_database: Database, receiver: Receiver, tmp_path: Path
-) -> Iterator[WebhookDeployment]:
+@pytest.fixture(scope="module")
+def serving(
+    store: SqliteStore | PostgresqlStore, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, Database]]:
     """Run two server processes and no worker: the test starts one."""
     values = {**OPEN, "workers": "2", "webhook_retry_schedule": "3600"}
-    with Server(database_url, tmp_path / "log", "--no-worker", **values) as server:
-        site = WebhookDeployment(server, receiver, fresh_database, tmp_path)
-        yield site
-        site.client.close()
+    url = store.create("served_metrics")
+    database = open_database(url)
+    with Server(url, tmp_path_factory.mktemp("metrics") / "log", "--no-worker", **values) as server:
+        server.until_processes_serve(2)
+        yield server, database
+    database.dispose()
+    store.drop(url)
+
+
+@pytest.fixture
+def site(serving: tuple[Server, Database], receiver: Receiver, tmp_path: Path) -> Iterator[WebhookDeployment]:
+    """Return a new company, the only one that has or had webhooks."""
+    server, database = serving
+    site = WebhookDeployment(server, receiver, database, tmp_path)
+    yield site
+    site.client.close()
+    with database.transaction(write=True) as session:
+        session.query(Webhook).delete()
+        session.query(AttemptCount).update({"number": 0})
 
 
 def set_all(database: Database, model: Any, **values: Any) -> None:
