@@ -5,6 +5,7 @@ import operator
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -41,6 +42,7 @@ from app.services.price_plans import PriceWrite
 from app.services.product_plans import ProductWrite
 from models import CustomerStatus, KeyStatus, MovementReason, OrderStatus
 from tests.support import factories
+from tests.support.servers import PostgresqlStore, SqliteStore, open_database
 
 ROWS = 20_000  # enough that PostgreSQL does not scan the whole table for a page
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -48,6 +50,7 @@ MINUTE = timedelta(minutes=1)
 RECENTLY = START + (ROWS - 100) * MINUTE
 AFTERWARDS = START + ROWS * MINUTE  # when some rows were updated, after the last one was created
 KINDS = (*["common"] * 96, *"ABCD")
+SHIPPED = slice(100, 600)  # the numbers of the orders with shipments
 ACTOR_TYPES = ("API_KEY", "USER", "SYSTEM")
 Run = Callable[[Context], object]
 
@@ -169,7 +172,7 @@ def audit_rows(company_id: str, times: Sequence[datetime], chance: random.Random
 
 
 def fill_shipments(database: Database, company_id: str) -> None:
-    """Create 20 shipments of each of 1,000 orders, which `fill` has created."""
+    """Create 40 shipments of each of 500 orders, which `fill` has created. No other test looks up these orders."""
     times = [START + number * MINUTE for number in range(ROWS)]
     common = [{"id": f"c{number:024}", "company_id": company_id} for number in range(ROWS)]
     item_rows = [
@@ -178,15 +181,15 @@ def fill_shipments(database: Database, company_id: str) -> None:
             "order_id": row["id"],
             "position": 0,
             "product_id": row["id"],
-            "quantity": 20,
+            "quantity": 40,
             "unit_price": 1,
         }
-        for row in common[:1000]
+        for row in common[SHIPPED]
     ]
     shipment_rows = [
         {
             **row,
-            "order_id": f"c{number // 20:024}",
+            "order_id": common[SHIPPED][number // 40]["id"],
             "tracking_numbers": [],
             "shipped_at": at,
             "created_at": at,
@@ -195,7 +198,13 @@ def fill_shipments(database: Database, company_id: str) -> None:
         for number, (row, at) in enumerate(zip(common, times, strict=True))
     ]
     shipped_rows = [
-        {**row, "shipment_id": row["id"], "order_item_id": f"c{number // 20:024}", "position": 0, "quantity": 1}
+        {
+            **row,
+            "shipment_id": row["id"],
+            "order_item_id": common[SHIPPED][number // 40]["id"],
+            "position": 0,
+            "quantity": 1,
+        }
         for number, row in enumerate(common)
     ]
     with database.transaction(write=True) as session:
@@ -203,7 +212,8 @@ def fill_shipments(database: Database, company_id: str) -> None:
         connection.execute(orders.ITEMS.insert(), item_rows)
         connection.execute(order_shipments.TABLE.insert(), shipment_rows)
         connection.execute(order_shipments.ITEMS.insert(), shipped_rows)
-        connection.execute(orders.TABLE.update().values(has_shipments=True).where(orders.TABLE.c.id < f"c{1000:024}"))
+        is_shipped = orders.TABLE.c.id.in_([row["id"] for row in common[SHIPPED]])
+        connection.execute(orders.TABLE.update().values(has_shipments=True).where(is_shipped))
 
 
 VACUUM = {"sqlite": "PRAGMA wal_checkpoint(TRUNCATE)", "postgresql": "VACUUM ANALYZE"}
@@ -214,6 +224,33 @@ def vacuum(database: Database) -> None:
     with engine.connect() as connection:
         connection.execute(sa.text(VACUUM[database.url.get_backend_name()]))
     engine.dispose()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilledCompany:
+    """A company with many rows of each kind, and one of its customers."""
+
+    database: Database
+    company_id: str
+    customer_id: str
+
+    def plans(self, run: Run) -> list[str]:
+        """Return the plan of every statement that `run` executes."""
+        return plans(self.database, self.company_id, run)
+
+
+@pytest.fixture(scope="module")
+def filled(store: SqliteStore | PostgresqlStore) -> Iterator[FilledCompany]:
+    """Fill a database once: the tests only read it."""
+    url = store.create("filled")
+    database = open_database(url)
+    company_id = factories.tenant(database).company_id
+    customer_id = fill(database, company_id)
+    fill_shipments(database, company_id)
+    vacuum(database)
+    yield FilledCompany(database=database, company_id=company_id, customer_id=customer_id)
+    database.dispose()
+    store.drop(url)
 
 
 def plans(database: Database, company_id: str, run: Run) -> list[str]:
@@ -265,10 +302,7 @@ def is_sorted(plan: str) -> bool:
     return "Sort" in plan or "TEMP B-TREE" in plan
 
 
-def test_an_index_serves_every_combination_of_filters(fresh_database: Database) -> None:
-    tenant = factories.tenant(fresh_database)
-    customer_id = fill(fresh_database, tenant.company_id)
-    vacuum(fresh_database)
+def test_an_index_serves_every_combination_of_filters(filled: FilledCompany) -> None:
     since = {"updated_since": AFTERWARDS}
     reference, order = {"reference": "DN-78"}, {"order_id": f"c{70:024}"}
     entity, request = {"entity_id": f"c{77:024}"}, {"request_id": "request-7"}
@@ -277,7 +311,7 @@ def test_an_index_serves_every_combination_of_filters(fresh_database: Database) 
             (
                 "orders",
                 orders.page,
-                {"status": "SHIPPED", "customer_id": customer_id, "since": START, "until": RECENTLY, **since},
+                {"status": "SHIPPED", "customer_id": filled.customer_id, "since": START, "until": RECENTLY, **since},
                 lookup,
             )
             for lookup in ({"po_number": "PO-77"}, {"external_id": "SHOP-77"})
@@ -320,7 +354,7 @@ def test_an_index_serves_every_combination_of_filters(fresh_database: Database) 
     bad = {}
     for table, page, filters, lookup in lists:
         for given in combined({**filters, "search": "abc"} if table in SEARCHED else filters):
-            (plan, *items) = plans(fresh_database, tenant.company_id, partial(run_page, page, {**given, **lookup}))
+            (plan, *items) = filled.plans(partial(run_page, page, {**given, **lookup}))
             if (
                 not LOOKED_UP[table].search(plan)
                 or is_scan(plan, table)
@@ -328,96 +362,74 @@ def test_an_index_serves_every_combination_of_filters(fresh_database: Database) 
             ):
                 bad[table, *given, *lookup] = [plan, *items]
         for given in combined(filters):
-            found = plans(fresh_database, tenant.company_id, partial(run_page, page, given))
+            found = filled.plans(partial(run_page, page, given))
             pages = [plan for plan in found if "order_items" not in plan]
             if "updated_since" in given and "company_id_updated_at_" not in pages[-1]:
                 bad[table, *given, "older"] = pages
             # Older rows that were updated are sorted. PostgreSQL also sorts where it expects less than a page.
-            may_sort = "updated_since" in given or (len(given) > 1 and not fresh_database.is_sqlite)
+            may_sort = "updated_since" in given or (len(given) > 1 and not filled.database.is_sqlite)
             if not all(is_indexed(plan, table) and (may_sort or not is_sorted(plan)) for plan in pages):
                 bad[table, *given] = pages
 
     assert bad == {}
 
 
-def test_an_index_serves_each_key_of_a_write(fresh_database: Database) -> None:
-    tenant = factories.tenant(fresh_database)
-    fill(fresh_database, tenant.company_id)
-    vacuum(fresh_database)
+def test_an_index_serves_each_key_of_a_write(filled: FilledCompany) -> None:
     keys = [ProductKey("sku", "SKU-1"), ProductKey("external_id", "ERP-2"), ProductKey("id", f"c{3:024}")]
     writes = [ProductWrite(key=key, fields={}) for key in keys]
 
     for named in (writes[:1], writes):
-        (plan,) = plans(fresh_database, tenant.company_id, partial(product_writes.load, writes=named))
+        (plan,) = filled.plans(partial(product_writes.load, writes=named))
         assert not is_scan(plan, "products"), plan
         assert "company_id=?)" not in plan, plan
 
 
-def test_an_index_serves_the_price_overrides_of_a_product(fresh_database: Database) -> None:
-    tenant = factories.tenant(fresh_database)
-    fill(fresh_database, tenant.company_id)
-    vacuum(fresh_database)
-
-    plan, *_ = plans(fresh_database, tenant.company_id, partial(prices.delete_of_product, product_id=f"c{1:024}"))
+def test_an_index_serves_the_price_overrides_of_a_product(filled: FilledCompany) -> None:
+    plan, *_ = filled.plans(partial(prices.delete_of_product, product_id=f"c{1:024}"))
 
     assert "ix_price_overrides_company_id_product_id" in plan
 
 
-def test_an_index_serves_the_prices_of_a_customer(fresh_database: Database) -> None:
-    tenant = factories.tenant(fresh_database)
-    customer_id = fill(fresh_database, tenant.company_id)
-    vacuum(fresh_database)
-
+def test_an_index_serves_the_prices_of_a_customer(filled: FilledCompany) -> None:
     for cursor in ({}, {"cursor": f"c{9000:024}"}):
-        run = partial(run_page, partial(prices.page, customer_id=customer_id), cursor)
-        (_, *positions, page) = plans(fresh_database, tenant.company_id, run)
+        run = partial(run_page, partial(prices.page, customer_id=filled.customer_id), cursor)
+        (_, *positions, page) = filled.plans(run)
         assert "ix_price_overrides_customer" in page, page
         assert not is_sorted(page), page
         assert not any(is_scan(plan, "price_overrides") for plan in positions), positions
 
 
-def test_an_index_serves_the_shipments_of_an_order(fresh_database: Database) -> None:
-    tenant = factories.tenant(fresh_database)
-    fill(fresh_database, tenant.company_id)
-    fill_shipments(fresh_database, tenant.company_id)
-    vacuum(fresh_database)
-    order_id, shipment_id = f"c{7:024}", f"c{7 * 20 + 15:024}"
+def test_an_index_serves_the_shipments_of_an_order(filled: FilledCompany) -> None:
+    order_id, shipment_id = f"c{SHIPPED.start + 7:024}", f"c{7 * 40 + 15:024}"
 
     for cursor in ({}, {"cursor": shipment_id}):
         run = partial(run_page, partial(shipments.page, order_id=order_id, limit=5), cursor)
-        (_, *positions, page, items) = plans(fresh_database, tenant.company_id, run)
+        (_, *positions, page, items) = filled.plans(run)
         assert "ix_shipments_company_id_order_id_created_at_id" in page, page
         assert not is_sorted(page), page
         assert not any(is_scan(plan, "shipment") for plan in (*positions, items)), [*positions, items]
 
-    *_, found = plans(fresh_database, tenant.company_id, partial(orders.get, order_id=order_id))
+    *_, found = filled.plans(partial(orders.get, order_id=order_id))
     assert "ix_shipments_company_id_order_id_created_at_id" in found, found
     assert not is_scan(found, "shipment"), found
 
 
-def test_an_index_finds_a_price_that_was_removed(fresh_database: Database) -> None:
-    tenant = factories.tenant(fresh_database)
-    customer_id = fill(fresh_database, tenant.company_id)
-    vacuum(fresh_database)
-
+def test_an_index_finds_a_price_that_was_removed(filled: FilledCompany) -> None:
     def run(ctx: Context) -> None:
         with pytest.raises(InvalidCursorError):
-            prices.page(ctx, customer_id, cursor="unknown")
+            prices.page(ctx, filled.customer_id, cursor="unknown")
 
-    *_, removal = plans(fresh_database, tenant.company_id, run)
+    *_, removal = filled.plans(run)
     assert "ix_audit_entries_company_id_entity_id_created_at_id" in removal, removal
     assert not is_sorted(removal), removal
 
 
-def test_an_index_serves_each_price_of_a_write(fresh_database: Database) -> None:
-    tenant = factories.tenant(fresh_database)
-    customer_id = fill(fresh_database, tenant.company_id)
-    vacuum(fresh_database)
-    customer, draft = CustomerKey("id", customer_id), PriceOverrideUpsert(price=Decimal(1))
+def test_an_index_serves_each_price_of_a_write(filled: FilledCompany) -> None:
+    customer, draft = CustomerKey("id", filled.customer_id), PriceOverrideUpsert(price=Decimal(1))
     writes = [PriceWrite(customer, ProductKey("sku", f"SKU-{number}"), draft) for number in range(3)]
 
     for named in (writes[:1], writes):
-        found = plans(fresh_database, tenant.company_id, partial(price_writes.load, writes=named))
+        found = filled.plans(partial(price_writes.load, writes=named))
         assert len(found) == 3
         for plan, table in zip(found, ("customers", "products", "price_overrides"), strict=True):
             assert not is_scan(plan, table), plan
@@ -432,16 +444,12 @@ def test_an_index_serves_each_price_of_a_write(fresh_database: Database) -> None
     ],
 )
 def test_an_index_finds_the_owners_of_unique_values(
-    fresh_database: Database, table: sa.Table, values: dict[str, object]
+    filled: FilledCompany, table: sa.Table, values: dict[str, object]
 ) -> None:
-    tenant = factories.tenant(fresh_database)
-    fill(fresh_database, tenant.company_id)
-    vacuum(fresh_database)
-
-    (plan,) = plans(fresh_database, tenant.company_id, partial(unique_values.taken, table=table, values=values))
+    (plan,) = filled.plans(partial(unique_values.taken, table=table, values=values))
     of_nulls = partial(unique_values.taken, table=table, values=dict.fromkeys(values))
 
-    assert plans(fresh_database, tenant.company_id, of_nulls) == []
+    assert filled.plans(of_nulls) == []
     assert sum(LOOKED_UP[table.name].search(line) is not None for line in plan.splitlines()) == len(values), plan
     assert not is_scan(plan, table.name), plan
 
@@ -468,33 +476,25 @@ BY_ID = re.compile(
     ids=("products", "customers"),
 )
 def test_indexes_serve_search_with_every_combination_of_filters(
-    fresh_database: Database, table: str, page: Callable[..., object], filters: dict[str, Any]
+    filled: FilledCompany, table: str, page: Callable[..., object], filters: dict[str, Any]
 ) -> None:
-    tenant = factories.tenant(fresh_database)
-    fill(fresh_database, tenant.company_id)
-    vacuum(fresh_database)
-    plans(
-        fresh_database, tenant.company_id, partial(run_page, page, {"search": "abc"})
-    )  # looks up once whether there is an index
+    filled.plans(partial(run_page, page, {"search": "abc"}))  # looks up once whether there is an index
     for given in combined(filters):
-        rare = plans(fresh_database, tenant.company_id, partial(run_page, page, {**given, "search": "000000013210"}))
-        common = plans(fresh_database, tenant.company_id, partial(run_page, page, {**given, "search": "c000"}))
+        rare = filled.plans(partial(run_page, page, {**given, "search": "000000013210"}))
+        common = filled.plans(partial(run_page, page, {**given, "search": "c000"}))
 
         index_plan, page_plan = rare
-        assert SEARCH_INDEX_SCAN[fresh_database.url.get_backend_name()].format(table) in index_plan, index_plan
+        assert SEARCH_INDEX_SCAN[filled.database.url.get_backend_name()].format(table) in index_plan, index_plan
         assert BY_ID.search(page_plan), page_plan
         assert all(is_indexed(plan, table) for plan in common[1:]), (given, common)
 
 
 @pytest.mark.parametrize("length", [timedelta(hours=6), timedelta(days=1)])
-def test_a_report_reads_only_an_index(fresh_database: Database, length: timedelta) -> None:
-    tenant = factories.tenant(fresh_database)
-    fill(fresh_database, tenant.company_id)
-    vacuum(fresh_database)
+def test_a_report_reads_only_an_index(filled: FilledCompany, length: timedelta) -> None:
     period = ReportRange(start=RECENTLY - length, end=RECENTLY, preset="custom", label="")
 
-    by_day = plans(fresh_database, tenant.company_id, lambda ctx: sales.build(ctx, period))
-    by_customer = plans(fresh_database, tenant.company_id, lambda ctx: customers_report.build(ctx, period))
+    by_day = filled.plans(lambda ctx: sales.build(ctx, period))
+    by_customer = filled.plans(lambda ctx: customers_report.build(ctx, period))
 
     assert (len(by_day), len(by_customer)) == (2, 1)
     only = (
