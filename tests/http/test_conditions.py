@@ -1,8 +1,8 @@
 """Conditional requests: ETag, If-None-Match and If-Match (contract, section 9.2)."""
 
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -60,6 +60,28 @@ class ResourceShop:
 @pytest.fixture
 def shop(client: Client, database: Database, tenant: Tenant) -> ResourceShop:
     """Return a company with a resource of each kind."""
+    return create(client, database, tenant)
+
+
+@pytest.fixture(scope="module")
+def kept_shop(server: Server, database: Database, contract: Contract) -> Iterator[ResourceShop]:
+    """Create one shop for all tests that change nothing. Its product may be deleted."""
+    tenant = factories.tenant(database)
+    with Client(server.url, tenant.key, contract) as client:
+        shop = with_unsold_product(create(client, database, tenant))
+        log = client.get("/audit-log").json()
+        yield shop
+        assert client.get("/audit-log").json() == log
+
+
+@pytest.fixture
+def unchanged(kept_shop: ResourceShop) -> ResourceShop:
+    """Return the shop of all tests that change nothing, with ids that the test may change."""
+    return replace(kept_shop, ids={**kept_shop.ids})
+
+
+def create(client: Client, database: Database, tenant: Tenant) -> ResourceShop:
+    """Create a resource of each kind."""
     rye = {"name": "Rye", "sku": "R-1", "price": 8.5, "stock": 50}
     product = client.post("/products", json=rye).json()["data"]["id"]
     customer = client.post("/customers", json={"email": EMAIL, "name": "Anna"}).json()["data"]["id"]
@@ -166,10 +188,10 @@ def _headers(operation: spec.Operation, status: str) -> dict[str, Any]:
 
 class TestIfNoneMatch:
     @READS
-    def test_the_current_tag_is_a_304(self, shop: ResourceShop, operation_id: str) -> None:
-        tag = shop.tag(operation_id)
+    def test_the_current_tag_is_a_304(self, unchanged: ResourceShop, operation_id: str) -> None:
+        tag = unchanged.tag(operation_id)
 
-        response = shop.client.get(shop.path(operation_id), headers={"If-None-Match": tag})
+        response = unchanged.client.get(unchanged.path(operation_id), headers={"If-None-Match": tag})
 
         assert (response.status_code, response.content) == (304, b"")
         assert response.headers["ETag"] == tag
@@ -178,35 +200,37 @@ class TestIfNoneMatch:
 
     @READS
     @pytest.mark.parametrize("given", ["*", "W/{tag}", '"a", {tag}', '{tag},"a"', ',,W/"a" , {tag} ,'])
-    def test_each_form_that_names_the_current_tag(self, shop: ResourceShop, operation_id: str, given: str) -> None:
-        headers = {"If-None-Match": given.format(tag=shop.tag(operation_id))}
+    def test_each_form_that_names_the_current_tag(self, unchanged: ResourceShop, operation_id: str, given: str) -> None:
+        headers = {"If-None-Match": given.format(tag=unchanged.tag(operation_id))}
 
-        assert shop.client.get(shop.path(operation_id), headers=headers).status_code == 304
-        assert shop.client.head(shop.path(operation_id), headers=headers).status_code == 304
+        assert unchanged.client.get(unchanged.path(operation_id), headers=headers).status_code == 304
+        assert unchanged.client.head(unchanged.path(operation_id), headers=headers).status_code == 304
 
     @pytest.mark.parametrize("given", [STALE, *WEAK, *MALFORMED, "{bare}", '"{bare}', '{tag} "a"'])
-    def test_what_does_not_name_the_current_tag_gets_the_resource(self, shop: ResourceShop, given: str) -> None:
-        tag = shop.tag("getProduct")
+    def test_what_does_not_name_the_current_tag_gets_the_resource(self, unchanged: ResourceShop, given: str) -> None:
+        tag = unchanged.tag("getProduct")
         headers = {"If-None-Match": given.format(tag=tag, bare=tag.strip('"'))}
 
-        response = shop.client.get(shop.path("getProduct"), headers=headers)
+        response = unchanged.client.get(unchanged.path("getProduct"), headers=headers)
 
         assert (response.status_code, response.headers["ETag"]) == (200, tag)
 
-    def test_several_lines_are_one_list(self, shop: ResourceShop) -> None:
-        lines = [("If-None-Match", STALE), ("If-None-Match", shop.tag("getProduct"))]
+    def test_several_lines_are_one_list(self, unchanged: ResourceShop) -> None:
+        lines = [("If-None-Match", STALE), ("If-None-Match", unchanged.tag("getProduct"))]
 
-        assert shop.client.get(shop.path("getProduct"), headers=lines).status_code == 304
+        assert unchanged.client.get(unchanged.path("getProduct"), headers=lines).status_code == 304
 
     @READS
     def test_the_resource_of_another_company_and_an_unknown_one_are_404(
-        self, shop: ResourceShop, server: Server, contract: Contract, operation_id: str
+        self, unchanged: ResourceShop, server: Server, contract: Contract, operation_id: str
     ) -> None:
-        other = factories.tenant(shop.database)
+        other = factories.tenant(unchanged.database)
         with Client(server.url, other.key, contract) as client:
-            assert client.get(shop.path(operation_id), headers={"If-None-Match": "*"}).status_code == 404
-        unknown = ResourceShop(shop.client, shop.database, shop.tenant, dict.fromkeys(shop.ids, "c" + "0" * 24))
-        assert shop.client.get(unknown.path(operation_id), headers={"If-None-Match": "*"}).status_code == 404
+            assert client.get(unchanged.path(operation_id), headers={"If-None-Match": "*"}).status_code == 404
+        unknown = ResourceShop(
+            unchanged.client, unchanged.database, unchanged.tenant, dict.fromkeys(unchanged.ids, "c" + "0" * 24)
+        )
+        assert unchanged.client.get(unknown.path(operation_id), headers={"If-None-Match": "*"}).status_code == 404
 
     def test_a_deleted_resource_is_404(self, shop: ResourceShop) -> None:
         shop.client.delete(shop.path("getWebhook"))
@@ -238,8 +262,8 @@ class TestIfNoneMatch:
         assert found[1].headers["RateLimit"].startswith('"default";r=0;')
         waiting.eventually(lambda: _last_use(shop.database, key_id), "the use of the key is written")
 
-    def test_a_list_has_no_tag(self, shop: ResourceShop) -> None:
-        response = shop.client.get("/products", headers={"If-None-Match": "*"})
+    def test_a_list_has_no_tag(self, unchanged: ResourceShop) -> None:
+        response = unchanged.client.get("/products", headers={"If-None-Match": "*"})
 
         assert response.status_code == 200
         assert "ETag" not in response.headers
@@ -278,6 +302,11 @@ def write(shop: ResourceShop, operation_id: str, body: object = NotImplemented, 
 @pytest.fixture
 def unsold(shop: ResourceShop) -> ResourceShop:
     """Return the shop with a product that may be deleted."""
+    return with_unsold_product(shop)
+
+
+def with_unsold_product(shop: ResourceShop) -> ResourceShop:
+    """Create a product that may be deleted."""
     product = shop.client.post("/products", json={"name": "Oats", "sku": "O-1", "price": 3}).json()["data"]["id"]
     shop.client.put(f"/customers/{shop.ids['customerId']}/prices/{product}", json={"price": 2})
     shop.ids |= {"productId": product, "sku": "O-1"}
@@ -299,31 +328,31 @@ class TestIfMatch:
         assert response.headers.get("ETag") != tag
 
     @EACH_WRITE
-    def test_a_stale_tag_is_refused_and_nothing_happens(self, unsold: ResourceShop, operation_id: str) -> None:
-        tag = unsold.tag(WRITES[operation_id][0])
-        log = unsold.client.get("/audit-log").json()
+    def test_a_stale_tag_is_refused_and_nothing_happens(self, unchanged: ResourceShop, operation_id: str) -> None:
+        tag = unchanged.tag(WRITES[operation_id][0])
+        log = unchanged.client.get("/audit-log").json()
 
-        response = write(unsold, operation_id, If_Match=f'{STALE}, "b"')
+        response = write(unchanged, operation_id, If_Match=f'{STALE}, "b"')
 
         assert response.status_code == 412
         message = "The resource has changed: If-Match does not have its current tag. Read it and decide again."
         detail = {"pointer": "/header/If-Match", "code": "precondition_failed", "message": message}
         assert response.json() == {"error": message, "code": "precondition_failed", "details": [detail]}
         assert "ETag" not in response.headers
-        assert unsold.tag(WRITES[operation_id][0]) == tag
-        assert unsold.client.get("/audit-log").json() == log
+        assert unchanged.tag(WRITES[operation_id][0]) == tag
+        assert unchanged.client.get("/audit-log").json() == log
 
     @EACH_WRITE
     @pytest.mark.parametrize("given", [*WEAK, *MALFORMED])
-    def test_a_weak_or_malformed_tag_is_invalid(self, unsold: ResourceShop, operation_id: str, given: str) -> None:
-        tag = unsold.tag(WRITES[operation_id][0])
+    def test_a_weak_or_malformed_tag_is_invalid(self, unchanged: ResourceShop, operation_id: str, given: str) -> None:
+        tag = unchanged.tag(WRITES[operation_id][0])
 
-        response = write(unsold, operation_id, If_Match=given)
+        response = write(unchanged, operation_id, If_Match=given)
 
         assert response.status_code == 400
         message = "If-Match must be * or a list of strong entity tags in double quotes, as in ETag"
         assert response.json()["details"] == [{"pointer": "/header/If-Match", "message": message}]
-        assert unsold.tag(WRITES[operation_id][0]) == tag
+        assert unchanged.tag(WRITES[operation_id][0]) == tag
 
     def test_several_lines_are_one_list(self, unsold: ResourceShop) -> None:
         tag, url = unsold.tag("getProduct"), unsold.path("updateProduct")
@@ -334,10 +363,10 @@ class TestIfMatch:
         assert unsold.client.patch(url, json={"name": "A"}, headers=lines).status_code == 200
 
     @pytest.mark.parametrize("operation_id", [name for name in CONDITIONAL if name != "upsertProduct"])
-    def test_existence_comes_first(self, unsold: ResourceShop, operation_id: str) -> None:
-        unsold.ids = dict.fromkeys(unsold.ids, "c" + "0" * 24)
+    def test_existence_comes_first(self, unchanged: ResourceShop, operation_id: str) -> None:
+        unchanged.ids = dict.fromkeys(unchanged.ids, "c" + "0" * 24)
 
-        assert write(unsold, operation_id, If_Match=STALE).status_code == 404
+        assert write(unchanged, operation_id, If_Match=STALE).status_code == 404
 
     @pytest.mark.parametrize("given", ["*", STALE])
     @pytest.mark.parametrize("operation_id", ["upsertProduct", "upsertCustomerPrice"])
@@ -370,8 +399,8 @@ class TestIfMatch:
         assert write(shop, operation_id, body, If_Match=STALE).status_code == 412
         assert write(shop, operation_id, body, If_Match=shop.tag(WRITES[operation_id][0])).status_code == status
 
-    def test_the_body_is_validated_first(self, shop: ResourceShop) -> None:
-        assert write(shop, "updateProduct", {}, If_Match=STALE).status_code == 400
+    def test_the_body_is_validated_first(self, unchanged: ResourceShop) -> None:
+        assert write(unchanged, "updateProduct", {}, If_Match=STALE).status_code == 400
 
     def test_a_change_of_nothing_needs_the_current_tag_and_keeps_it(self, shop: ResourceShop) -> None:
         tag = shop.tag("getProduct")
@@ -417,14 +446,14 @@ class TestOnlyCreate:
         ]
 
     @pytest.mark.parametrize("given", ["", STALE, "**", "*, *"])
-    def test_anything_but_an_asterisk_is_invalid(self, shop: ResourceShop, given: str) -> None:
-        response = write(shop, "upsertProduct", If_None_Match=given)
+    def test_anything_but_an_asterisk_is_invalid(self, unchanged: ResourceShop, given: str) -> None:
+        response = write(unchanged, "upsertProduct", If_None_Match=given)
 
         assert response.status_code == 400
         assert response.json()["details"][0]["pointer"] == "/header/If-None-Match"
 
-    def test_both_headers_must_hold(self, shop: ResourceShop) -> None:
-        response = write(shop, "upsertProduct", If_Match=shop.tag("getProduct"), If_None_Match="*")
+    def test_both_headers_must_hold(self, unchanged: ResourceShop) -> None:
+        response = write(unchanged, "upsertProduct", If_Match=unchanged.tag("getProduct"), If_None_Match="*")
 
         assert response.status_code == 412
 
