@@ -14,7 +14,7 @@ import httpx
 from app.db import Database
 from models import Event, InventoryMovement, Return
 from tests.failures.test_races import Deployment, Request, adjustment, deployment, ledger
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.factories import order_body
 from tests.support.servers import Server
 
@@ -31,7 +31,7 @@ class Clerk:
     def send(self, method: str, path: str, body: Any = None, *, url: str | None = None) -> httpx.Response:
         headers = {**self._headers, "Idempotency-Key": str(uuid.uuid4())}
         target = f"{url or self.url}/api/v1{path}"
-        return httpx.request(method, target, json=body, headers=headers, timeout=waiting.SECONDS)
+        return local_http.request(method, target, json=body, headers=headers, timeout=waiting.SECONDS)
 
     def data(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         return dict(self.send(method, path, body).raise_for_status().json()["data"])
@@ -151,7 +151,7 @@ def test_a_receipt_whose_response_was_lost_is_replayed(
             server.kill()
             connection.close()
             server.start()
-            replayed = httpx.post(server.url + path, json=body, headers=headers, timeout=waiting.SECONDS)
+            replayed = local_http.post(server.url + path, json=body, headers=headers, timeout=waiting.SECONDS)
             current = clerk.data("GET", f"/returns/{made['id']}")
 
         assert (replayed.status_code, replayed.headers.get("idempotency-replayed")) == (200, "true")

@@ -8,6 +8,7 @@ import httpx
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # servers of tests have no TLS
 
 client = partial(httpx.Client, verify=NO_CERTIFICATES)
+request = partial(httpx.request, verify=NO_CERTIFICATES)
 get = partial(httpx.get, verify=NO_CERTIFICATES)
 post = partial(httpx.post, verify=NO_CERTIFICATES)
 patch = partial(httpx.patch, verify=NO_CERTIFICATES)
