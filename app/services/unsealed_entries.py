@@ -46,6 +46,7 @@ def _select_oldest_unsealed_time() -> sa.Select[datetime]:
         .where(TABLE.c.company_id == COMPANIES.c.id)
         .order_by(TABLE.c.number.desc())
         .limit(1)
+        .correlate(COMPANIES)
         .scalar_subquery()
     )
     is_after = ENTRIES.c.created_at > func.coalesce(last_time, sa.literal(EPOCH, TIME))

@@ -152,6 +152,12 @@ class TestAuditLog:
 
         assert scrape(site.server)[UNSEALED, ""] == 0
 
+    def test_each_company_counts_from_its_own_last_seal(self, site: WebhookDeployment) -> None:
+        for count in (9, 1):
+            SealedLog(site.database, count)
+
+        assert scrape(site.server)[UNSEALED, ""] == 0
+
     def test_it_is_the_oldest_of_all_companies(self, site: WebhookDeployment) -> None:
         sealed = SealedLog(site.database)
         assert scrape(site.server)[UNSEALED, ""] == 0
