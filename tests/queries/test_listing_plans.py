@@ -4,7 +4,9 @@ import functools
 import operator
 import random
 import re
+import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -53,6 +55,19 @@ KINDS = (*["common"] * 96, *"ABCD")
 SHIPPED = slice(100, 600)  # the numbers of the orders with shipments
 ACTOR_TYPES = ("API_KEY", "USER", "SYSTEM")
 Run = Callable[[Context], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilledCompany:
+    """A company with many rows of each kind, and one of its customers."""
+
+    database: Database
+    company_id: str
+    customer_id: str
+
+    def plans(self, run: Run) -> list[str]:
+        """Return the plan of every statement that `run` executes."""
+        return plans(self.database, self.company_id, run)
 
 
 def fill(database: Database, company_id: str) -> str:
@@ -171,10 +186,10 @@ def audit_rows(company_id: str, times: Sequence[datetime], chance: random.Random
     ]
 
 
-def fill_shipments(database: Database, company_id: str) -> None:
+def fill_shipments(company: FilledCompany) -> None:
     """Create 40 shipments of each of 500 orders, which `fill` has created. No other test looks up these orders."""
     times = [START + number * MINUTE for number in range(ROWS)]
-    common = [{"id": f"c{number:024}", "company_id": company_id} for number in range(ROWS)]
+    common = [{"id": f"c{number:024}", "company_id": company.company_id} for number in range(ROWS)]
     item_rows = [
         {
             **row,
@@ -207,7 +222,7 @@ def fill_shipments(database: Database, company_id: str) -> None:
         }
         for number, row in enumerate(common)
     ]
-    with database.transaction(write=True) as session:
+    with company.database.transaction(write=True) as session:
         connection = session.connection()
         connection.execute(orders.ITEMS.insert(), item_rows)
         connection.execute(order_shipments.TABLE.insert(), shipment_rows)
@@ -226,31 +241,27 @@ def vacuum(database: Database) -> None:
     engine.dispose()
 
 
-@dataclass(frozen=True, kw_only=True)
-class FilledCompany:
-    """A company with many rows of each kind, and one of its customers."""
-
-    database: Database
-    company_id: str
-    customer_id: str
-
-    def plans(self, run: Run) -> list[str]:
-        """Return the plan of every statement that `run` executes."""
-        return plans(self.database, self.company_id, run)
+@contextmanager
+def filled_company(
+    store: SqliteStore | PostgresqlStore, fill_more: Callable[[FilledCompany], None]
+) -> Iterator[FilledCompany]:
+    """Create and fill a database for all tests of a module: they only read it."""
+    url = store.create(f"filled_{uuid.uuid4().hex}")
+    database = open_database(url)
+    company_id = factories.tenant(database).company_id
+    company = FilledCompany(database=database, company_id=company_id, customer_id=fill(database, company_id))
+    fill_more(company)
+    vacuum(database)
+    yield company
+    database.dispose()
+    store.drop(url)
 
 
 @pytest.fixture(scope="module")
 def filled(store: SqliteStore | PostgresqlStore) -> Iterator[FilledCompany]:
-    """Fill a database once: the tests only read it."""
-    url = store.create("filled")
-    database = open_database(url)
-    company_id = factories.tenant(database).company_id
-    customer_id = fill(database, company_id)
-    fill_shipments(database, company_id)
-    vacuum(database)
-    yield FilledCompany(database=database, company_id=company_id, customer_id=customer_id)
-    database.dispose()
-    store.drop(url)
+    """Return a company with shipments."""
+    with filled_company(store, fill_shipments) as company:
+        yield company
 
 
 def plans(database: Database, company_id: str, run: Run) -> list[str]:
