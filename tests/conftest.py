@@ -40,13 +40,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [item for item in items if item.path.stem in POOLED or "[pgbouncer" not in item.name]
 
 
+@pytest.fixture(scope="session")
+def sqlite_store(tmp_path_factory: pytest.TempPathFactory) -> SqliteStore:
+    """Return a store of fresh SQLite databases, for tests of what does not depend on the database."""
+    return SqliteStore(tmp_path_factory.mktemp("sqlite"))
+
+
 @pytest.fixture(scope="session", params=BACKENDS)
-def store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SqliteStore | PostgresqlStore]:
+def store(request: pytest.FixtureRequest, sqlite_store: SqliteStore) -> Iterator[SqliteStore | PostgresqlStore]:
     """Return a store of fresh databases of one kind."""
     if request.param == "sqlite":
-        yield SqliteStore(tmp_path_factory.mktemp("sqlite"))
+        yield sqlite_store
         return
     try:
         postgresql = PgBouncerStore() if request.param == "pgbouncer" else PostgresqlStore()

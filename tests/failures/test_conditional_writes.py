@@ -4,37 +4,40 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.support import factories, waiting
 from tests.support.client import Client, Contract
-from tests.support.servers import Server, open_database
+from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
 
 WRITERS = 20
 CHANGES = 3  # of each writer
 
 
-@pytest.fixture
-def clients(database_url: str, tmp_path: Path, contract: Contract) -> Iterator[list[Client]]:
+@pytest.fixture(scope="module")
+def clients(
+    store: SqliteStore | PostgresqlStore, tmp_path_factory: pytest.TempPathFactory, contract: Contract
+) -> Iterator[list[Client]]:
     """Return clients of two servers with the same database."""
+    url, directory = store.create("conditional_writes"), tmp_path_factory.mktemp("conditional_writes")
     with (
-        Server(database_url, tmp_path / "first", "--no-worker") as first,
-        Server(database_url, tmp_path / "second", "--no-worker") as second,
+        Server(url, directory / "first", "--no-worker") as first,
+        Server(url, directory / "second", "--no-worker") as second,
     ):
-        database = open_database(database_url)
+        database = open_database(url)
         tenant = factories.tenant(database)
         database.dispose()
         with Client(first.url, tenant.key, contract) as one, Client(second.url, tenant.key, contract) as other:
             yield [one, other]
+    store.drop(url)
 
 
 @pytest.fixture
 def path(clients: list[Client]) -> str:
     """Return the path of a customer whose notes are a number."""
-    created = clients[0].post("/customers", json={"email": "a@example.com", "notes": "0"})
+    created = clients[0].post("/customers", json={"email": f"a{next(factories.COUNTER)}@example.com", "notes": "0"})
     return f"/customers/{created.json()['data']['id']}"
 
 

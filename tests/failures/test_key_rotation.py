@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from app.context import now
 from app.schemas.times import parse_time
 from tests.support import factories, local_http, waiting
-from tests.support.servers import Server, open_database
+from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
 
 GRACE_SECONDS = 4
 PROMISED = timedelta(seconds=5)  # until every process rejects a key that has ended (contract, section 1)
@@ -43,17 +42,17 @@ def authorization(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-@pytest.fixture
-def servers(database_url: str, tmp_path: Path) -> Iterator[list[Server]]:
+@pytest.fixture(scope="module")
+def servers(store: SqliteStore | PostgresqlStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
     """Run two processes that serve the same database."""
+    url, directory = store.create("rotation"), tmp_path_factory.mktemp("rotation")
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(Server(database_url, tmp_path / f"log{number}", "--no-worker")) for number in range(2)
-        ]
+        yield [stack.enter_context(Server(url, directory / f"log{number}", "--no-worker")) for number in range(2)]
+    store.drop(url)
 
 
-def test_a_client_changes_keys_without_a_failed_request(database_url: str, servers: list[Server]) -> None:
-    database = open_database(database_url)
+def test_a_client_changes_keys_without_a_failed_request(servers: list[Server]) -> None:
+    database = open_database(servers[0].database_url)
     tenant = factories.tenant(database)
     database.dispose()
     urls = [server.url for server in servers]
@@ -73,8 +72,8 @@ def test_a_client_changes_keys_without_a_failed_request(database_url: str, serve
     assert set(client.sent) == set(keys)
 
 
-def test_after_the_grace_period_every_process_rejects_the_old_key(database_url: str, servers: list[Server]) -> None:
-    database = open_database(database_url)
+def test_after_the_grace_period_every_process_rejects_the_old_key(servers: list[Server]) -> None:
+    database = open_database(servers[0].database_url)
     tenant = factories.tenant(database)
     database.dispose()
     me = [f"{server.url}/api/v1/me" for server in servers]
@@ -94,8 +93,8 @@ def test_after_the_grace_period_every_process_rejects_the_old_key(database_url: 
         assert local_http.get(url, headers=authorization(new["key"])).status_code == 200
 
 
-def test_every_process_rejects_a_key_that_one_of_them_has_revoked(database_url: str, servers: list[Server]) -> None:
-    database = open_database(database_url)
+def test_every_process_rejects_a_key_that_one_of_them_has_revoked(servers: list[Server]) -> None:
+    database = open_database(servers[0].database_url)
     tenant = factories.tenant(database)
     key_id, key = factories.api_key(database, tenant.company_id)
     database.dispose()

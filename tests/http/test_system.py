@@ -5,10 +5,10 @@ import os
 import re
 import socket
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 
@@ -37,8 +37,8 @@ class TestHealth:
 
         assert response.status_code == 405
         assert response.headers["allow"] == "GET, HEAD, OPTIONS"
-        assert httpx.head(server.url + path).status_code == 200
-        assert httpx.options(server.url + path).headers["allow"] == "GET, HEAD, OPTIONS"
+        assert local_http.head(server.url + path).status_code == 200
+        assert local_http.options(server.url + path).headers["allow"] == "GET, HEAD, OPTIONS"
 
     def test_a_lost_database_is_503_until_it_returns(
         self, store: SqliteStore | PostgresqlStore, tmp_path: Path, contract: Contract
@@ -72,15 +72,15 @@ class TestMetrics:
         assert re.search(r'distribu_requests_total\{operation="getProduct",status="404"\} [1-9]', text)
         assert 'distribu_request_seconds_bucket{le="0.1",operation="getProduct"}' in text
 
-    def test_metrics_can_have_a_separate_port(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
-        url, port = store.create("metrics"), free_port()
+    def test_metrics_can_have_a_separate_port(self, sqlite_store: SqliteStore, tmp_path: Path) -> None:
+        url, port = sqlite_store.create("metrics"), free_port()
         with Server(url, tmp_path / "log", metrics_port=str(port)) as server:
             assert local_http.get(server.url + "/metrics").status_code == 404
             assert "distribu_requests_total" in local_http.get(f"http://127.0.0.1:{port}/metrics").text
-        store.drop(url)
+        sqlite_store.drop(url)
 
-    def test_metrics_count_every_process(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
-        url = store.create("workers")
+    def test_metrics_count_every_process(self, sqlite_store: SqliteStore, tmp_path: Path) -> None:
+        url = sqlite_store.create("workers")
         with Server(url, tmp_path / "log", workers="2") as server:
             server.until_processes_serve(2)
             for _ in range(40):
@@ -89,12 +89,12 @@ class TestMetrics:
             pids = set(re.findall(r'"message":"Started server process \[(\d+)\]"', server.log.read_text()))
         assert re.search(r'distribu_requests_total\{operation="listProducts",status="401"\} 40', text)
         assert len(pids) == 2
-        store.drop(url)
+        sqlite_store.drop(url)
 
 
 class TestLog:
-    def test_every_line_is_json_in_a_file(self, store: SqliteStore | PostgresqlStore, tmp_path: Path) -> None:
-        url = store.create("logged")
+    def test_every_line_is_json_in_a_file(self, sqlite_store: SqliteStore, tmp_path: Path) -> None:
+        url = sqlite_store.create("logged")
         with Server(url, tmp_path / "log", workers="2", datebase_url="mistyped") as server:
             local_http.get(server.url + "/api/v1/products")
 
@@ -104,7 +104,7 @@ class TestLog:
         assert any("Each process counts requests separately" in message for message in messages)
         assert any(f"listens on {server.url}" in message for message in messages)
         assert all({"time", "level", "logger"} <= line.keys() for line in lines)
-        store.drop(url)
+        sqlite_store.drop(url)
 
 
 class TestDocument:
@@ -125,7 +125,13 @@ class TestDocument:
 
 
 class TestProcesses:
-    """What the processes of a server share, and what remains when it is killed."""
+    """What the processes of a server share, and what remains when it is killed. The database plays no part in it."""
+
+    @pytest.fixture
+    def database_url(self, sqlite_store: SqliteStore) -> Iterator[str]:
+        url = sqlite_store.create("processes")
+        yield url
+        sqlite_store.drop(url)
 
     def server(self, url: str, directory: Path, workers: int) -> Server:
         server = Server(url, directory / "log", "--no-worker", workers=str(workers))
