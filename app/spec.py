@@ -9,7 +9,8 @@ names are what generated clients show their users.
 import functools
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -211,7 +212,15 @@ def _local(reference: str, file: Path) -> str:
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML with the types of JSON: timestamps stay strings."""
+    """YAML with the types of JSON: timestamps stay strings, and no object has a member twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
+        """Return the object. Raises SpecError for a repeated member, of which PyYAML would keep the last one."""
+        names = Counter(key.value for key, _ in node.value)
+        repeated = [name for name, count in names.items() if count > 1]
+        if repeated:
+            raise SpecError(f"line {node.start_mark.line + 1}: {', '.join(repeated)} appears more than once.")
+        return super().construct_mapping(node, deep)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -225,6 +234,8 @@ def _read(file: Path) -> Document:
         content: Document = yaml.load(file.read_text("utf-8"), _Loader)  # noqa: S506 - a safe loader
     except FileNotFoundError:
         raise SpecError(f"{file} is missing.") from None
+    except SpecError as error:
+        raise SpecError(f"{file}, {error}") from None
     return content
 
 

@@ -165,6 +165,13 @@ class TestFiles:
         with pytest.raises(spec.SpecError, match=r"Nothing\.yaml' is not a file"):
             spec.load(tmp_path)
 
+    def test_a_repeated_member_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "paths").mkdir()
+        (tmp_path / "openapi.yaml").write_text("openapi: 3.0.3\ninfo:\n  title: A\n  version: 1\n  title: B")
+
+        with pytest.raises(spec.SpecError, match=r"openapi\.yaml, line 3: title appears more than once"):
+            spec.load(tmp_path)
+
 
 def _without_descriptions(properties: dict[str, Any]) -> dict[str, Any]:
     """Return the rules of each property."""
