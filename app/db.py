@@ -73,11 +73,13 @@ class Database:
             pool_size = self.readers + SPARE_CONNECTIONS
             self.reader = sqlite.reader(self.url, synchronous, pool_size=pool_size, pool_seconds=BUSY_SECONDS)
             probe = sqlite.writer(self.url, synchronous, pool_seconds=BUSY_SECONDS, busy_seconds=0)
+            self._loop_reader: Engine | None = sqlite.reader(self.url, synchronous, pool_size=1, pool_seconds=0)
             self._clock: clock.Clock = clock.SqliteClock(Path(self.url.database or ""), probe)
             self.new_group: Callable[[], CommitGroup] | None = partial(CommitGroup, self._writer, self._clock)
         else:
             self.readers, self.writers = POSTGRESQL_READERS, POSTGRESQL_WRITERS
             self._writer = self.reader = _postgresql(self.url)
+            self._loop_reader = None
             self._clock = clock.PostgresqlClock()
             self.new_group = None  # PostgreSQL groups commits by itself
 
@@ -87,20 +89,29 @@ class Database:
         return self.url.get_backend_name() == "sqlite"
 
     @property
+    def can_read_on_loop(self) -> bool:
+        """Return whether the event loop may read without a thread: SQLite is in this process."""
+        return self._loop_reader is not None
+
+    @property
     def file(self) -> Path | None:
         """Return the file of an SQLite database, None for PostgreSQL."""
         return Path(self.url.database or "") if self.is_sqlite else None
 
     @contextmanager
-    def transaction(self, *, write: bool = False, group: CommitGroup | None = None) -> Iterator[Session]:
+    def transaction(
+        self, *, write: bool = False, group: CommitGroup | None = None, is_on_loop: bool = False
+    ) -> Iterator[Session]:
         """Yield a session. Commit at the end of the block if `write`; roll back if the block raises.
 
         A transaction that writes has begun, and `clock.time_of` is its time. In a `group`, it becomes permanent when
-        the group commits. Raises DatabaseUnavailableError when the database is unavailable, or busy for longer than
+        the group commits. One that `is_on_loop` reads in the event loop, without waiting for a lock, and only if
+        `can_read_on_loop`. Raises DatabaseUnavailableError when the database is unavailable, or busy for longer than
         BUSY_SECONDS.
         """
         info: dict[Any, Any] = {clock.CLOCK: self._clock}
-        with unavailability(), Session(self._bind(group, write=write), expire_on_commit=False, info=info) as session:
+        bind = self._loop_reader if is_on_loop else self._bind(group, write=write)
+        with unavailability(), Session(bind, expire_on_commit=False, info=info) as session:
             if write:
                 info = session.info
                 info[clock.STARTED_AT] = group.started_at if group else self._clock.start_write(session.connection())
@@ -143,6 +154,8 @@ class Database:
         """Close every idle connection."""
         self._writer.dispose()
         self.reader.dispose()
+        if self._loop_reader is not None:
+            self._loop_reader.dispose()
         self._clock.dispose()
 
 

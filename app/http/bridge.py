@@ -18,6 +18,7 @@ from app.http import flask_hooks
 from app.http.conditions import VersionReader
 from app.http.flask_hooks import Environ, WireResponse
 from app.http.request_state import Headers, state_of
+from app.http.short_reads import ShortReads
 from app.http.threads import Threads
 from app.http.write_lane import WriteLane
 from app.spec import Operation
@@ -34,30 +35,37 @@ Response = tuple[int, Headers, bytes]
 class Bridge:
     """An ASGI application around a WSGI one."""
 
-    def __init__(self, app: WsgiApp, *, versions: VersionReader, database: Database) -> None:
+    def __init__(self, app: WsgiApp, *, versions: VersionReader, short_reads: ShortReads, database: Database) -> None:
         """Initialize with the WSGI application, and the database, which decides how many requests may run at once.
 
-        `versions` responds to requests that do not need the application.
+        `versions` responds to requests that do not need the application, and `short_reads` decides which ones do not
+        need a thread.
 
         Reads, writes and reports have separate pools, so that waiting writes do not block reads. The threads for
         reports are taken from those for reads.
         """
         self.app = app
         self._versions = versions
+        self._short_reads = short_reads
         self._report_threads = Threads(REPORT_THREADS, "report")
         self._read_threads = Threads(database.readers - REPORT_THREADS, "read")
         self._write_threads = Threads(database.writers, "write")
         self._write_lane = WriteLane(database.new_group) if database.new_group else None
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Run the request in a thread and send its response. Raises DatabaseUnavailableError after RESPONSE_SECONDS."""
-        try:
-            status, headers, body = await self._result(scope)
-        except TimeoutError:
-            raise DatabaseUnavailableError(f"no response within {RESPONSE_SECONDS:.0f} s") from None
-        headers.extend(state_of(scope).headers)
+        """Run the request and send its response. Raises DatabaseUnavailableError after RESPONSE_SECONDS."""
+        state = state_of(scope)
+        response = self._short_reads.run(state, self._respond, scope) if self._short_reads.include(state) else None
+        status, headers, body = response or await self._run_in_thread(scope)
+        headers.extend(state.headers)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    async def _run_in_thread(self, scope: Scope) -> Response:
+        try:
+            return await self._result(scope)
+        except TimeoutError:
+            raise DatabaseUnavailableError(f"no response within {RESPONSE_SECONDS:.0f} s") from None
 
     def stop(self) -> None:
         """Wait for the requests that run, and end the threads."""

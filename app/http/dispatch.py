@@ -96,7 +96,7 @@ class Dispatcher:
     def _read(self, handler: Handler, state: RequestState) -> WireResponse:
         arguments = conditions.without_headers(state.arguments)
         arguments.pop(idempotency.ARGUMENT, None)  # of a dry run, of which nothing is stored
-        with self._database.transaction() as session:
+        with self._database.transaction(is_on_loop=state.is_on_loop) as session:
             result = handler(self._context(state, session), **arguments)
         found = response.from_result(result)
         tag = found.headers.get("ETag")

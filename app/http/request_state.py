@@ -68,6 +68,7 @@ class RequestState:
     headers: Headers = field(default_factory=list)  # added to every response: the quota of the key
     status: int = 0  # of the response, when it has begun
     group: CommitGroup | None = None  # of the writes to SQLite that are committed together
+    is_on_loop: bool = False  # while the event loop itself runs the operation, which then may not wait
 
 
 def state_of(scope: Scope) -> RequestState:

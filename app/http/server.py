@@ -4,7 +4,7 @@ Not in this module: the process that runs it (`app/http/process.py`).
 """
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -23,13 +23,14 @@ from app.http.auth import AuthMiddleware, KeyCache
 from app.http.bridge import Bridge, WsgiApp
 from app.http.client_address import ClientAddresses
 from app.http.conditions import VersionReader
-from app.http.dispatch import Dispatcher
+from app.http.dispatch import Dispatcher, Handler
 from app.http.errors import ErrorMiddleware
 from app.http.expect import ExpectMiddleware
 from app.http.guard import GuardMiddleware
 from app.http.key_usage import KeyUsage
 from app.http.ratelimit import RateLimiter
 from app.http.routing import RoutingMiddleware
+from app.http.short_reads import ShortReads
 from app.http.system import SystemMiddleware
 from app.http.validation import ValidationMiddleware
 from app.http.weight import WeightMiddleware
@@ -63,7 +64,7 @@ def create_app(
     middlewares = _middlewares(settings, database, document, operations, keys=keys, usage=usage)
     app = connexion.FlaskApp(__name__, lifespan=lifespan, middlewares=middlewares)
     app.add_api(document, base_path=BASE_PATH, resolver=dispatch.HandlerResolver(functions))
-    bridge = _replace_bridge(app, database, VersionReader(database, functions))
+    bridge = _replace_bridge(app, database, functions)
     return app
 
 
@@ -96,11 +97,13 @@ def _middlewares(
     ]
 
 
-def _replace_bridge(app: connexion.FlaskApp, database: Database, versions: VersionReader) -> Bridge:
+def _replace_bridge(app: connexion.FlaskApp, database: Database, functions: Mapping[str, Handler]) -> Bridge:
     """Replace the a2wsgi of FlaskApp. Its attribute is private, so this checks that it is there."""
     wrapped = app._middleware_app  # noqa: SLF001 - FlaskApp has no public way
     if not isinstance(wrapped.asgi_app, a2wsgi.WSGIMiddleware):
         raise StartError("This version of Connexion is not the one that Distribu requires. Run: make install")
-    bridge = Bridge(cast("WsgiApp", app.app.wsgi_app), versions=versions, database=database)
+    short_reads = ShortReads(database, functions)
+    wsgi_app = cast("WsgiApp", app.app.wsgi_app)
+    bridge = Bridge(wsgi_app, versions=VersionReader(database, functions), short_reads=short_reads, database=database)
     wrapped.asgi_app = bridge
     return bridge

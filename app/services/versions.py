@@ -22,19 +22,23 @@ RenderedT = TypeVar("RenderedT", bound=tuple[object, ...])
 HandlerT = TypeVar("HandlerT", bound=Callable[..., object])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Version:
-    """The statement that reads a version, without rows if there is no such resource; and the tag of the rows."""
+    """The statement that reads a version, without rows if there is no such resource; and the tag of the rows.
+
+    `is_one_row` means that a resource is one row, which its handler reads by its id.
+    """
 
     sql: "Select[tuple[object, ...]]"
     tag: Callable[[Rows], str]
+    is_one_row: bool = False
 
     @classmethod
     def of(cls, schema: RowSchema[RenderedT], statement: Statement[RowT]) -> "Version":
         """Return the version of a resource that is one row of a statement. The row may have more than is rendered."""
         sql = cast("Select[tuple[Any, ...]]", statement.sql)
         columns = [sql.selected_columns[name] for name in schema.version]
-        return cls(sql=sql.with_only_columns(*columns), tag=lambda rows: schema.tag_of(rows[0]))
+        return cls(sql.with_only_columns(*columns), lambda rows: schema.tag_of(rows[0]), is_one_row=True)
 
 
 @dataclass(frozen=True, slots=True)

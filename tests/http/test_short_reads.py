@@ -1,0 +1,126 @@
+"""Reads that the event loop runs: which ones, that they are short, and what happens when they are not."""
+
+import sqlite3
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from sqlalchemy import text
+
+from app import spec
+from app.db import Database
+from app.errors import DatabaseBusyError, DatabaseUnavailableError, NotFoundError
+from app.http import dispatch
+from app.http.request_state import RequestHeaders, RequestState
+from app.http.short_reads import ShortReads
+from app.services import versions
+from tests.support import factories, statements, waiting
+from tests.support.servers import SqliteStore, open_database
+
+OPERATIONS = {operation.id: operation for operation in spec.operations(spec.document())}
+HANDLERS = dispatch.find_handlers(OPERATIONS.values(), "handlers")
+ONE_ROW = {
+    "getAuditEntry",
+    "getCustomer",
+    "getCustomerPrice",
+    "getEvent",
+    "getInventoryMovement",
+    "getProduct",
+    "getShipment",
+    "getWebhook",
+    "getWebhookDelivery",
+}
+
+
+@pytest.fixture(scope="module")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    database = open_database(SqliteStore(tmp_path_factory.mktemp("short")).create("short"))
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def reads(sqlite: Database) -> ShortReads:
+    return ShortReads(sqlite, HANDLERS)
+
+
+def state(operation: str = "getProduct", **arguments: str) -> RequestState:
+    found = RequestState(request_id="test", path="/", received=RequestHeaders([]), server=("127.0.0.1", 80))
+    found.operation, found.arguments = OPERATIONS[operation], dict(arguments)
+    return found
+
+
+def test_these_operations_are_short(reads: ShortReads) -> None:
+    assert {name for name in OPERATIONS if reads.include(state(name))} == ONE_ROW
+
+
+def test_no_operation_of_another_database_is_short(database: Database) -> None:
+    assert ShortReads(database, HANDLERS).operations == (ONE_ROW if database.is_sqlite else set())
+
+
+@pytest.mark.parametrize("operation", sorted(ONE_ROW))
+def test_a_short_operation_executes_one_or_two_statements_on_an_index(sqlite: Database, operation: str) -> None:
+    tenant = factories.tenant(sqlite)
+    query = versions.find(HANDLERS[operation])
+    assert query is not None
+    arguments = {argument: str(uuid.uuid4()) for argument in query.arguments.values()}
+
+    with sqlite.transaction() as session, statements.counted(session) as sent:
+        with pytest.raises(NotFoundError):
+            HANDLERS[operation](factories.context(session, tenant.company_id), **arguments)
+        assert len(sent) <= 2
+        explain = f"EXPLAIN QUERY PLAN {sent[0]}"
+        plan = session.connection().exec_driver_sql(explain, ("",) * explain.count("?")).all()
+
+    steps = [row.detail for row in plan]
+    assert steps
+    assert all(step.startswith("SEARCH") for step in steps)
+
+
+def test_a_request_with_a_tag_reads_the_version_in_a_thread(reads: ShortReads) -> None:
+    assert not reads.include(state(if_none_match='"a"'))
+
+
+def test_the_event_loop_does_not_wait_for_a_lock(sqlite: Database) -> None:
+    assert sqlite.file is not None
+    other = open_database(SqliteStore(sqlite.file.parent).create("locked"))
+    with closing(sqlite3.connect(str(other.file), isolation_level=None)) as connection:
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseBusyError), other.transaction(is_on_loop=True) as session:
+            session.execute(text("SELECT 1 FROM companies"))
+    with other.transaction(is_on_loop=True) as session:
+        assert session.execute(text("SELECT 1 FROM companies")).all() == []
+    other.dispose()
+
+
+def test_a_thread_runs_a_request_that_finds_a_lock(reads: ShortReads) -> None:
+    def fail(_: object) -> None:
+        assert given.is_on_loop
+        raise DatabaseUnavailableError("locked")
+
+    given = state()
+    assert reads.run(given, fail, {}) is None
+    assert not given.is_on_loop
+
+
+def test_every_other_error_is_raised(reads: ShortReads) -> None:
+    def fail(_: object) -> None:
+        raise NotFoundError("Product")
+
+    given = state()
+    with pytest.raises(NotFoundError):
+        reads.run(given, fail, {})
+    assert not given.is_on_loop
+
+
+def test_threads_run_the_requests_after_a_slow_one(reads: ShortReads) -> None:
+    def read(seconds: float) -> str:
+        time.sleep(seconds)
+        return "read"
+
+    assert reads.run(state(), lambda _: read(0.01), {}) == "read"
+    assert not reads.include(state())
+    waiting.eventually(lambda: reads.include(state()), "the event loop reads again")
