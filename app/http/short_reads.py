@@ -1,4 +1,6 @@
-"""Reads so short that the event loop runs them itself: passing them to a thread would take longer (docs/decisions/0025).
+"""Reads that the event loop runs itself, because they take no longer than passing them to a thread.
+
+Why they do not delay other requests (docs/decisions/0025):
 
 1. The database is SQLite, where a reader never waits for a writer, and the connection does not wait for any lock.
 2. The resource is one row, which the operation reads by its id.
