@@ -22,7 +22,14 @@ from models.inventory_movement import (
     MovementReason,
 )
 from models.order import NEXT_STATUSES, Order, OrderItem, OrderStatus
-from models.order_return import NEXT_RETURN_STATUSES, Return, ReturnItem, ReturnReason, ReturnStatus
+from models.order_return import (
+    NEXT_RETURN_STATUSES,
+    RECEIVED_STATUSES,
+    Return,
+    ReturnItem,
+    ReturnReason,
+    ReturnStatus,
+)
 from models.price_breaks import MAX_PRICE_BREAKS, PriceBreak, PriceBreaks
 from models.product import Product
 from models.product_import import ImportState, ProductImport, ProductImportRow
@@ -41,6 +48,7 @@ __all__ = [
     "NEXT_RETURN_STATUSES",
     "NEXT_STATUSES",
     "OPENING_SEQUENCE",
+    "RECEIVED_STATUSES",
     "RESERVED",
     "RETENTION_DAYS",
     "SERVER_REASONS",

@@ -50,6 +50,7 @@ NEXT_RETURN_STATUSES: dict[ReturnStatus, frozenset[ReturnStatus]] = {
     ReturnStatus.RECEIVED: frozenset({ReturnStatus.REFUNDED}),
     ReturnStatus.REFUNDED: frozenset(),
 }
+RECEIVED_STATUSES = (ReturnStatus.RECEIVED, ReturnStatus.REFUNDED)  # of returns that have received quantities
 STATUSES = ", ".join(f"'{status}'" for status in ReturnStatus)
 HAS_EXTERNAL_ID = text("external_id IS NOT NULL")
 

@@ -22,6 +22,7 @@ from app.reports import ranges
 from app.reports.order_totals import IS_IN_RANGE, NO_ORDERS, OrderTotals
 from app.reports.sql import DayRanges, DayStatusTotals, count_and_cents, daily_totals
 from app.schemas.reports import ReportRange, SalesByDay, SalesByStatus, SalesReport, SalesTotals
+from app.services.order_refunds import IS_NOT_VOID
 from app.services.order_refunds import TABLE as REFUNDS
 from app.services.orders import TABLE
 from models import CENT, OrderStatus
@@ -30,14 +31,12 @@ from models.base import EPOCH, MILLISECOND, Instant
 MAX_LISTED_DAYS = 366  # of a range that lists days without orders: a leap year
 DAY_MILLISECONDS = 86_400_000
 SELECT_ORDER_TIME = tenant.select(TABLE.c.created_at).where(*IS_IN_RANGE).limit(1)
-
-
-# A void refund counts in no range, also not in that of the refund.
+# A void refund counts in no range, not even in that of the refund.
 SELECT_REFUNDED = sa.select(sa.func.sum(REFUNDS.c.total)).where(
     tenant.where(REFUNDS),
     REFUNDS.c.refunded_at >= bindparam("start", type_=Instant),
     REFUNDS.c.refunded_at <= bindparam("end", type_=Instant),
-    REFUNDS.c.voided_at.is_(None),
+    IS_NOT_VOID,
 )
 
 

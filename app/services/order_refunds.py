@@ -16,12 +16,12 @@ from app.queries.rows import Row, Statement
 from app.services import refund_amounts
 from app.services.pricing import Amounts
 from app.services.refund_amounts import RefundedAmounts
-from models import Order, Refund, ReturnStatus
+from models import RECEIVED_STATUSES, Order, Refund, ReturnStatus
 from models.base import table
 
 TABLE = table(Refund)
 ORDERS = table(Order)
-IS_LIVING = TABLE.c.voided_at.is_(None)
+IS_NOT_VOID = TABLE.c.voided_at.is_(None)
 
 
 class RefundedOrderRow(Row):
@@ -57,13 +57,13 @@ SELECT_ORDERS = Statement(
         ORDERS.c.shipping,
         *(_sum(name) for name in ("goods", "tax", "shipping", "total")),
     )
-    .outerjoin(TABLE, sa.and_(tenant.where(TABLE), TABLE.c.order_id == ORDERS.c.id, IS_LIVING))
+    .outerjoin(TABLE, sa.and_(tenant.where(TABLE), TABLE.c.order_id == ORDERS.c.id, IS_NOT_VOID))
     .where(ORDERS.c.id.in_(bindparam("order_ids", expanding=True)))
     .group_by(ORDERS.c.id),
 )
 SELECT_REFUNDED = Statement(
     RefundedReturnRow,
-    tenant.select(TABLE.c.return_id).where(TABLE.c.return_id.in_(bindparam("return_ids", expanding=True)), IS_LIVING),
+    tenant.select(TABLE.c.return_id).where(TABLE.c.return_id.in_(bindparam("return_ids", expanding=True)), IS_NOT_VOID),
 )
 
 
@@ -91,7 +91,7 @@ def refundable_amounts(ctx: Context, returns: Sequence[ReceivedReturn]) -> Mappi
     It is at most what is left of the order, and 0 before the return is received and while it has a refund that is not
     void. Executes one statement if a return is received, and one more if one is refunded.
     """
-    candidates = [one for one in returns if one.status in {ReturnStatus.RECEIVED, ReturnStatus.REFUNDED}]
+    candidates = [one for one in returns if one.status in RECEIVED_STATUSES]
     refunded = refunded_ids(ctx, [one.id for one in candidates if one.status == ReturnStatus.REFUNDED])
     open_returns = [one for one in candidates if one.id not in refunded]
     orders = read(ctx, [one.order_id for one in open_returns])

@@ -82,12 +82,14 @@ def _update_items(ctx: Context, received: Sequence[ReturnItemReceive]) -> None:
 def _restock(ctx: Context, received: OrderReturn) -> None:
     """Return the restocked quantity of each product to stock. Nothing is published, because stock only rises."""
     quantities = _restocked(received)
+    if not quantities:
+        return
     ids = {"order_id": received.row.order_id, "return_id": received.row.id}
     returned = [
         NewMovement(product_id=product_id, delta=quantity, reason=MovementReason.RETURN, **ids)
         for product_id, quantity in quantities.items()
     ]
-    inventory.move(ctx, inventory.lock(ctx, quantities) if quantities else {}, returned)
+    inventory.move(ctx, inventory.lock(ctx, quantities), returned)
 
 
 def _restocked(received: OrderReturn) -> Mapping[str, int]:

@@ -19,19 +19,11 @@ from app.queries import listing, rows, tenant
 from app.queries.rows import Statement
 from app.schemas import events as payloads
 from app.schemas.base import given, stored_code
-from app.schemas.returns import (
-    RETURN,
-    OrderReturn,
-    ReturnRow,
-    ReturnUpdate,
-    return_tag,
-)
+from app.schemas.returns import RETURN, OrderReturn, ReturnRow, ReturnUpdate, return_tag
 from app.services import audit, events, orders, return_items
 from app.services.return_items import TABLE
-from app.services.return_refusals import (
-    ReturnTransitionError,
-)
-from models import NEXT_RETURN_STATUSES, ReturnStatus
+from app.services.return_refusals import ReturnTransitionError
+from models import NEXT_RETURN_STATUSES, RECEIVED_STATUSES, ReturnStatus
 from models.base import NextMillisecond
 
 
@@ -52,7 +44,7 @@ AT = bindparam("at", type_=TABLE.c.updated_at.type)
 UPDATE_OTHERS = (
     sa.update(TABLE)
     .where(tenant.where(TABLE), TABLE.c.order_id == bindparam("of_order"), TABLE.c.id != bindparam("except_id"))
-    .where(TABLE.c.status.in_([ReturnStatus.RECEIVED, ReturnStatus.REFUNDED]))
+    .where(TABLE.c.status.in_(RECEIVED_STATUSES))
     .values(updated_at=sa.case((TABLE.c.updated_at < AT, AT), else_=NextMillisecond(TABLE.c.updated_at)))
 )
 LISTING = listing.Listing(
@@ -73,7 +65,7 @@ def get(ctx: Context, return_id: str) -> OrderReturn:
 
 
 def lock(ctx: Context, return_id: str) -> OrderReturn:
-    """Return what `get` returns. Until the transaction ends, no other changes the return, its order or other returns.
+    """Return what `get` returns. Until the transaction ends, no other one changes a return of the same order.
 
     Raises NotFoundError.
     """

@@ -17,7 +17,7 @@ from models import Order, Refund, Return, ReturnStatus
 from models.base import Money, table
 
 ORDERS, RETURNS, REFUNDS = table(Order), table(Return), table(Refund)
-IS_VALID = REFUNDS.c.voided_at.is_(None)
+IS_NOT_VOID = REFUNDS.c.voided_at.is_(None)
 
 
 class RefundRow(Row):
@@ -40,7 +40,7 @@ class ReturnRefundsRow(Row):
     status: str
     refunded_amount: Decimal
     refunds: int
-    valid: int
+    not_void: int
     total: Decimal
 
 
@@ -98,7 +98,7 @@ ENTRIES = sa.union_all(
         RETURNS.c.status,
         RETURNS.c.refunded_amount,
         ZERO.label("refunds"),
-        ZERO.label("valid"),
+        ZERO.label("not_void"),
         NOTHING.label("total"),
     ).where(within(RETURNS.c.id)),
     tenant.select(
@@ -106,15 +106,15 @@ ENTRIES = sa.union_all(
         sa.null(),
         sa.null(),
         ONE,
-        sa.case((IS_VALID, ONE), else_=ZERO),
-        sa.case((IS_VALID, REFUNDS.c.total), else_=NOTHING),
+        sa.case((IS_NOT_VOID, ONE), else_=ZERO),
+        sa.case((IS_NOT_VOID, REFUNDS.c.total), else_=NOTHING),
     ).where(within(REFUNDS.c.return_id)),
 ).subquery()
 OF_RETURNS = (
     sa.select(
         ENTRIES.c.id,
         *(sa.func.max(ENTRIES.c[name]).label(name) for name in ("status", "refunded_amount")),
-        *(sa.func.sum(ENTRIES.c[name]).label(name) for name in ("refunds", "valid", "total")),
+        *(sa.func.sum(ENTRIES.c[name]).label(name) for name in ("refunds", "not_void", "total")),
     )
     .group_by(ENTRIES.c.id)
     .subquery()
@@ -125,7 +125,7 @@ SELECT_WRONG_RETURNS = Statement(
     .where(
         sa.or_(
             OF_RETURNS.c.refunded_amount != OF_RETURNS.c.total,
-            OF_RETURNS.c.valid > 1,
+            OF_RETURNS.c.not_void > 1,
             (OF_RETURNS.c.status == ReturnStatus.REFUNDED) != (OF_RETURNS.c.refunds > 0),
         )
     )
@@ -136,7 +136,7 @@ SUMS = (
         REFUNDS.c.order_id,
         *(sa.func.sum(REFUNDS.c[limit.refund]).label(f"refunded_{limit.refund}") for limit in LIMITS),
     )
-    .where(within(REFUNDS.c.order_id), IS_VALID)
+    .where(within(REFUNDS.c.order_id), IS_NOT_VOID)
     .group_by(REFUNDS.c.order_id)
     .subquery()
 )
@@ -167,8 +167,8 @@ def _wrong_amounts(row: RefundRow) -> Problem:
 def _wrong_return(row: ReturnRefundsRow) -> Problem:
     if row.refunded_amount != row.total:
         text = f"refunded_amount is {row.refunded_amount}, its refunds add up to {row.total}"
-    elif row.valid > 1:
-        text = f"it has {row.valid} refunds that are not void, but a return is refunded once"
+    elif row.not_void > 1:
+        text = f"it has {row.not_void} refunds that are not void, but a return is refunded once"
     else:
         text = f"it is {row.status}, but the number of its refunds is {row.refunds}"
     return Problem("return", row.id, None, f"{text}. {CORRECT}")

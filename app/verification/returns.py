@@ -9,11 +9,10 @@ from app.queries.rows import Row, Statement
 from app.verification import ranges
 from app.verification.check import CORRECT, Check, Problem
 from app.verification.ranges import within
-from models import Return, ReturnItem, ReturnStatus
+from models import RECEIVED_STATUSES, Return, ReturnItem, ReturnStatus
 from models.base import table
 
 RETURNS, ITEMS = table(Return), table(ReturnItem)
-RECEIVED_STATUSES = (ReturnStatus.RECEIVED, ReturnStatus.REFUNDED)
 TIMES = ("approved_at", "received_at", "refunded_at", "rejected_at")
 REQUIRED_TIMES = {
     ReturnStatus.REQUESTED: (),

@@ -47,13 +47,13 @@ class RefundDesk(RefundsCompany):
         refunds = self.refunds()
         numbers = sorted(refund.number for refund in refunds if refund.number is not None)
         assert numbers == list(range(1, self.last_number() + 1))
-        living = [refund for refund in refunds if refund.order_id == order["id"] and refund.voided_at is None]
+        counted = [refund for refund in refunds if refund.order_id == order["id"] and refund.voided_at is None]
         for name in ("tax", "shipping", "total"):
-            assert sum(getattr(refund, name) for refund in living) <= Decimal(str(order[name]))
+            assert sum(getattr(refund, name) for refund in counted) <= Decimal(str(order[name]))
         returns = self.client.get("/returns", params={"orderId": order["id"], "limit": 100}).json()["data"]
         amounts = {returned["id"]: Decimal(str(returned["refundedAmount"])) for returned in returns}
         sums = dict.fromkeys(amounts, Decimal(0))
-        for refund in living:
+        for refund in counted:
             sums[refund.return_id] += refund.total
         assert amounts == sums
 

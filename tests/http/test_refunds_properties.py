@@ -46,7 +46,7 @@ def received(company: RefundsCompany, prices: Sequence[Decimal], rate: Decimal) 
     return order, [company.returned(order, *[1] * len(prices), status="RECEIVED") for _ in range(3)]
 
 
-def living(company: RefundsCompany, order: dict[str, Any]) -> dict[str, Decimal]:
+def refunded(company: RefundsCompany, order: dict[str, Any]) -> dict[str, Decimal]:
     """Return the sums of the refunds of an order that are not void."""
     found = [one for one in company.refunds() if one.order_id == order["id"] and one.voided_at is None]
     return {name: sum((getattr(one, name) for one in found), Decimal(0)) for name in AMOUNTS}
@@ -70,7 +70,7 @@ def test_refunds_of_everything_are_exactly_the_order(
     company.voided(company.client.get("/credit-notes", params={"limit": 1}).json()["data"][0])
     company.note(returns[order_of_returns[-1]], shipping=9.99)
 
-    assert living(company, order) == {name: money(order[name]) for name in AMOUNTS}
+    assert refunded(company, order) == {name: money(order[name]) for name in AMOUNTS}
     assert problems(company) == set()
 
 
@@ -83,7 +83,7 @@ def test_any_refunds_and_voids_stay_within_the_order(
     notes: dict[int, Any] = {}
 
     for number, amount, shipping, method in steps:
-        before = living(company, order)
+        before = refunded(company, order)
         if notes.get(number):
             company.voided(notes.pop(number))
             continue
@@ -99,8 +99,8 @@ def test_any_refunds_and_voids_stay_within_the_order(
                 "refund_shipping_too_high",
                 "amount_below_shipping",
             }
-            assert living(company, order) == before
-        after = living(company, order)
+            assert refunded(company, order) == before
+        after = refunded(company, order)
         assert all(Decimal(0) <= after[name] <= money(order[name]) for name in ("tax", "shipping", "total"))
         refundable = [money(company.get(returned)["refundableAmount"]) for returned in returns]
         assert all(value <= money(order["total"]) - after["total"] for value in refundable)

@@ -131,8 +131,8 @@ def test_refunds_count_when_they_were_made(
     with database.transaction() as session:
         report = sales.build(factories.context(session, ctx.company_id), period)
 
-    living = [one for one in refunds if period.start <= one["refunded_at"] <= period.end and one["voided_at"] is None]
-    refunded = sum((one["total"] for one in living), Decimal(0))
+    counted = [one for one in refunds if period.start <= one["refunded_at"] <= period.end and one["voided_at"] is None]
+    refunded = sum((one["total"] for one in counted), Decimal(0))
     _, revenue = count_and_revenue(between(created, period))
     assert report.totals[-2:] == (refunded, revenue - refunded)
     assert report.totals[:-2] == before.totals[:-2]
