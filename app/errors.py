@@ -10,7 +10,7 @@
         · CustomerNotFoundError, CustomerBlockedError, EmailTakenError, StatusTransitionError, RestockWithoutCancelError
         · ProductNotFoundError, ProductInactiveError, InsufficientStockError, OrderTotalError, TooLargeError
         · QuantityNotAllowedError    app/services/quantity_rules.py
-        · OrderItemNotFoundError     app/services/orders.py
+        · OrderItemNotFoundError     app/services/order_quantities.py
         · NotShippableError, ShipmentLimitError, NothingToShipError, ShipmentQuantityError    app/services/shipments.py
         · OrderNotFoundError, NotReturnableError, ReturnQuantityError, ReturnTransitionError, ReturnItemNotFoundError,
           ReceiveQuantityError, NothingReceivedError    app/services/return_refusals.py

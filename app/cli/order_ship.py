@@ -7,11 +7,9 @@ from datetime import datetime
 import click
 
 from app import spec
-from app.cli import options, output, runtime
+from app.cli import named_items, options, output, runtime
 from app.context import Context
 from app.db import retrying
-from app.errors import InvalidValueError
-from app.schemas import repeated_items
 from app.schemas.base import Json
 from app.schemas.shipments import ShipmentCreate, ShipmentItemCreate, shipment
 from app.services import orders, shipments
@@ -115,19 +113,9 @@ def show(made: Json, *, as_json: bool) -> None:
 
 
 def _named_items(ctx: Context, order_id: str, named: Sequence[tuple[str, int]]) -> list[ShipmentItemCreate]:
-    """Return the items that the command names. Raises InvalidValueError and NotFoundError."""
+    """Return the items that the command names. Raises NotFoundError, InvalidValueError and InvalidParameterError."""
     _, items, _ = orders.get(ctx, order_id)
-    ids = [_item_id(items, name) for name, _ in named]
-    repeated_items.check("orderItemId", ids)
+    skus = {item.id: item.product_sku for item in items}
+    ids = named_items.ids("order", skus, [name for name, _ in named], member="orderItemId")
     pairs = zip(ids, named, strict=True)
     return [ShipmentItemCreate(order_item_id=item_id, quantity=quantity) for item_id, (_, quantity) in pairs]
-
-
-def _item_id(items: orders.Items, name: str) -> str:
-    found = [item.id for item in items if name in {item.id, item.product_sku}]
-    if not found:
-        raise InvalidValueError(f"The order has no item '{name}'. Name one by its SKU or its id.")
-    if len(found) > 1:
-        ids = ", ".join(found)
-        raise InvalidValueError(f"The order has several items '{name}'. Name one by its id: {ids}.")
-    return found[0]

@@ -5,12 +5,10 @@ from typing import NamedTuple
 
 import click
 
-from app.cli import options, return_details, runtime
+from app.cli import named_items, options, return_details, runtime
 from app.cli.return_details import Details
 from app.context import Context
 from app.db import retrying
-from app.errors import InvalidValueError
-from app.schemas import repeated_items
 from app.schemas.base import stored_code
 from app.schemas.returns import OrderReturn, ReturnItemReceive, ReturnReceive
 from app.services import orders, receipts, returns
@@ -95,17 +93,6 @@ def _restocked(receipt: NamedReceipt, *, restock: bool) -> int:
 def _ids(ctx: Context, found: OrderReturn, named: Sequence[NamedReceipt]) -> list[str]:
     """Return the ids of the items that the command names."""
     _, items, _ = orders.get(ctx, found.row.order_id)
-    skus = {item.id: item.product_sku for item in items}
-    names = {item.id: {item.id, skus[item.order_item_id]} for item in found.items}
-    ids = [_id(names, receipt.name) for receipt in named]
-    repeated_items.check("returnItemId", ids)
-    return ids
-
-
-def _id(names: dict[str, set[str | None]], name: str) -> str:
-    found = [item_id for item_id, own in names.items() if name in own]
-    if not found:
-        raise InvalidValueError(f"The return has no item '{name}'. Name one by its SKU or its id.")
-    if len(found) > 1:
-        raise InvalidValueError(f"The return has several items '{name}'. Name one by its id: {', '.join(found)}.")
-    return found[0]
+    ordered = {item.id: item.product_sku for item in items}
+    skus = {item.id: ordered[item.order_item_id] for item in found.items}
+    return named_items.ids("return", skus, [receipt.name for receipt in named], member="returnItemId")

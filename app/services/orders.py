@@ -72,16 +72,6 @@ LISTING = listing.Listing(
 Items = Sequence[ListedOrderItemRow]
 
 
-class OrderItemNotFoundError(RefusalError):
-    """A request names an item that the order does not have."""
-
-    code = "order_item_not_found"
-
-    def __init__(self, pointer: str) -> None:
-        """Initialize with the pointer to the id of the item."""
-        super().__init__("Order item not found.", pointer=pointer)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderPage:
     """A page of orders, and the items and shipments of all of them by the id of the order."""

@@ -11,7 +11,7 @@ from app.queries import tenant
 from app.queries.rows import Row, Statement
 from app.schemas import events as payloads
 from app.schemas.returns import OrderReturn, ReturnCreate, ReturnRow
-from app.services import audit, events, orders, return_items, unique_values
+from app.services import audit, events, order_quantities, orders, return_items, unique_values
 from app.services.return_items import ITEMS, TABLE
 from app.services.return_refusals import NotReturnableError, OrderNotFoundError, ReturnQuantityError
 from app.services.returns import COLUMNS
@@ -48,7 +48,8 @@ def create(ctx: Context, draft: ReturnCreate) -> OrderReturn:
     except NotFoundError:
         refuse([OrderNotFoundError(), *taken])
         raise
-    refuse([*_order_refusals(order.status), *_item_refusals(draft, items, _left(ctx, items)), *taken])
+    exceeded = order_quantities.refusals(draft.items, items, _left(ctx, items), ReturnQuantityError)
+    refuse([*_order_refusals(order.status), *exceeded, *taken])
     made = _insert(ctx, draft, order.customer_id)
     audit.record(ctx, "return.created", "return", made.row.id, _details(made))
     events.publish(ctx, payloads.return_created(made))
@@ -58,16 +59,6 @@ def create(ctx: Context, draft: ReturnCreate) -> OrderReturn:
 def _order_refusals(current: str) -> Iterator[RefusalError]:
     if current not in RETURNABLE:
         yield NotReturnableError(current)
-
-
-def _item_refusals(draft: ReturnCreate, items: orders.Items, left: Mapping[str, int]) -> Iterator[RefusalError]:
-    names = {item.id: item.product_name for item in items}
-    for position, item in enumerate(draft.items):
-        pointer = f"/items/{position}"
-        if item.order_item_id not in names:
-            yield orders.OrderItemNotFoundError(f"{pointer}/orderItemId")
-        elif item.quantity > left[item.order_item_id]:
-            yield ReturnQuantityError(f"{pointer}/quantity", names[item.order_item_id], left[item.order_item_id])
 
 
 def _left(ctx: Context, items: orders.Items) -> Mapping[str, int]:

@@ -24,7 +24,7 @@ from app.schemas.shipments import (
     ShipmentUpdate,
     ShippedItemRow,
 )
-from app.services import audit, order_shipments, orders
+from app.services import audit, order_quantities, order_shipments, orders
 from app.services.order_shipments import ITEMS, SELECT_ITEMS, TABLE, Shipments
 from models import OrderStatus, new_id
 
@@ -153,13 +153,7 @@ def _order_refusals(order: OrderDetailRow, earlier: Shipments) -> Iterator[Refus
 def _item_refusals(shipped: ShippedItems, items: orders.Items, left: Mapping[str, int]) -> Iterator[RefusalError]:
     if not shipped:
         yield NothingToShipError()
-    names = {item.id: item.product_name for item in items}
-    for position, item in enumerate(shipped):
-        pointer = f"/items/{position}"
-        if item.order_item_id not in names:
-            yield orders.OrderItemNotFoundError(f"{pointer}/orderItemId")
-        elif item.quantity > left[item.order_item_id]:
-            yield ShipmentQuantityError(f"{pointer}/quantity", names[item.order_item_id], left[item.order_item_id])
+    yield from order_quantities.refusals(shipped, items, left, ShipmentQuantityError)
 
 
 def _remaining(left: Mapping[str, int]) -> ShippedItems:
