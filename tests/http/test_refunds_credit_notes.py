@@ -10,7 +10,7 @@ from app.context import now
 from app.db import Database
 from app.schemas.times import parse_time
 from app.services.order_refunds import TABLE
-from tests.support.client import Client, refusals
+from tests.support.client import Client, messages, refusals
 from tests.support.factories import Tenant
 from tests.support.refunds_company import RefundsCompany
 
@@ -22,11 +22,6 @@ def company(client: Client, tenant: Tenant, database: Database) -> RefundsCompan
     company = RefundsCompany(client, tenant, database)
     company.set_terms()
     return company
-
-
-def messages(response: Any) -> list[tuple[str, str]]:
-    assert response.status_code == 400, response.text
-    return [(detail["pointer"], detail["message"]) for detail in response.json()["details"]]
 
 
 class TestListCreditNotes:

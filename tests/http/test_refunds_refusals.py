@@ -7,7 +7,7 @@ import pytest
 
 from app.db import Database
 from models import AuditEntry, Event, StoredResponse
-from tests.support.client import Client, refusals
+from tests.support.client import Client, messages, refusals
 from tests.support.factories import Tenant
 from tests.support.refunds_company import RefundsCompany
 
@@ -19,11 +19,6 @@ def company(client: Client, tenant: Tenant, database: Database) -> RefundsCompan
     company = RefundsCompany(client, tenant, database)
     company.set_terms()
     return company
-
-
-def messages(response: Any) -> list[tuple[str, str]]:
-    assert response.status_code == 400, response.text
-    return [(detail["pointer"], detail["message"]) for detail in response.json()["details"]]
 
 
 class TestRefusals:

@@ -3,13 +3,12 @@
 import uuid
 from typing import Any
 
-import httpx
 import pytest
 
 from app.db import Database
 from models import OrderStatus, Return, ReturnReason
 from tests.support import factories
-from tests.support.client import Client, Contract, refusals
+from tests.support.client import Client, Contract, messages, refusals
 from tests.support.factories import Tenant
 from tests.support.returns_company import RETURN_STEPS, ReturnsCompany
 from tests.support.servers import Server
@@ -24,11 +23,6 @@ def company(client: Client, tenant: Tenant, database: Database) -> ReturnsCompan
 
 def quantities(found: dict[str, Any]) -> list[int]:
     return [item["quantity"] for item in found["items"]]
-
-
-def messages(response: httpx.Response) -> list[tuple[str, str]]:
-    assert response.status_code == 400, response.text
-    return [(detail["pointer"], detail["message"]) for detail in response.json()["details"]]
 
 
 def exceeded(name: str, position: int, left: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from app.db import Database
 from models import AuditEntry, Event, OrderStatus, Shipment
 from tests.support import factories
-from tests.support.client import Client, Contract, refusals
+from tests.support.client import Client, Contract, messages, refusals
 from tests.support.company import Company
 from tests.support.factories import Tenant, order_body
 
@@ -77,11 +77,6 @@ def warehouse(client: Client, tenant: Tenant, database: Database) -> ShippingCom
 
 def quantities(shipment: dict[str, Any]) -> list[int]:
     return [item["quantity"] for item in shipment["items"]]
-
-
-def messages(response: httpx.Response) -> list[tuple[str, str]]:
-    assert response.status_code == 400, response.text
-    return [(detail["pointer"], detail["message"]) for detail in response.json()["details"]]
 
 
 class TestCreateShipment:

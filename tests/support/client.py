@@ -125,3 +125,9 @@ def refusals(response: Any) -> list[dict[str, Any]]:
     body = response.json()
     assert (body["error"], body["code"]) == (body["details"][0]["message"], body["details"][0]["code"])
     return list(body["details"])
+
+
+def messages(response: httpx.Response) -> list[tuple[str, str]]:
+    """Return the pointer and the message of every error of a 400."""
+    assert response.status_code == 400, response.text
+    return [(detail["pointer"], detail["message"]) for detail in response.json()["details"]]
