@@ -31,10 +31,7 @@ def audit() -> None:
 @click.option("--entity-type", type=options.TEXT, help="Filter by type of entity, such as order.")
 @click.option("--entity-id", type=options.TEXT, help="Filter by the id of an order, a product or another entity.")
 @click.option("--request-id", type=options.TEXT, help="Filter by the X-Request-Id of a request.")
-@click.option("--since", type=options.TIME, help="Show changes made at or after this time (ISO 8601, UTC by default).")
-@click.option(
-    "--until", type=options.END_TIME, help="Show changes made at or before this time. A date includes that day."
-)
+@options.time_filters("changes made")
 @options.limit
 @options.as_json
 def list_all(slug: str, limit: int, as_json: bool, **filters: Any) -> None:

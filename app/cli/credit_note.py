@@ -3,7 +3,7 @@
 Not in this module: the page of `credit-note show --html` (`app/cli/credit_note_page.py`).
 """
 
-from datetime import datetime
+from typing import Any
 
 import click
 
@@ -30,50 +30,20 @@ def credit_note() -> None:
 
 @credit_note.command(name="list")
 @options.company
-@click.option(
-    "--status",
-    metavar="STATUS",
-    type=click.Choice([status.value for status in CreditNoteStatus]),
-    help=f"Filter by status: {', '.join(CreditNoteStatus)}.",
-)
+@options.status_filter(CreditNoteStatus)
 @click.option("--order", "order_id", metavar="ORDER_ID", type=options.TEXT, help="Filter by order.")
 @click.option("--return", "return_id", metavar="RETURN_ID", type=options.TEXT, help="Filter by return.")
-@click.option("--customer", metavar="EMAIL_OR_ID", type=options.TEXT, help="Filter by customer.")
-@click.option(
-    "--since", type=options.TIME, help="Show credit notes issued at or after this time (ISO 8601, UTC by default)."
-)
-@click.option(
-    "--until", type=options.END_TIME, help="Show credit notes issued at or before this time. A date includes that day."
-)
+@options.customer_filter
+@options.time_filters("credit notes issued")
 @options.limit
 @options.as_json
-def list_all(  # noqa: PLR0917 - click passes by keyword
-    slug: str,
-    status: str | None,
-    order_id: str | None,
-    return_id: str | None,
-    customer: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    limit: int,
-    as_json: bool,
-) -> None:
+def list_all(slug: str, customer: str | None, limit: int, as_json: bool, **filters: Any) -> None:
     """List credit notes, the last issued first."""
     with runtime.company_context(slug) as ctx:
         customer_id = None if customer is None else customers.find(ctx, customer).id
 
         def fetch(cursor: str | None) -> listing.Page:
-            page = credit_notes.page(
-                ctx,
-                limit=MAX_LIMIT,
-                cursor=cursor,
-                status=status,
-                order_id=order_id,
-                return_id=return_id,
-                customer_id=customer_id,
-                since=since,
-                until=until,
-            )
+            page = credit_notes.page(ctx, limit=MAX_LIMIT, cursor=cursor, customer_id=customer_id, **filters)
             return [to_json(row) for row in page.rows], page.next_cursor
 
         rows = listing.rows(fetch, limit)

@@ -18,7 +18,7 @@ def customer() -> None:
 @options.company
 @click.option("--status", type=click.Choice([status.value for status in CustomerStatus]), help="Filter by status.")
 @click.option("--email", type=options.TEXT, help="Filter by email, ignoring case.")
-@click.option("--external-id", type=options.TEXT, help="Filter by the id in another system.")
+@options.external_id_filter
 @click.option("--search", type=options.TEXT, help="Filter by a part of the email or name, ignoring case.")
 @options.limit
 @options.as_json

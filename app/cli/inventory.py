@@ -113,8 +113,7 @@ def count(slug: str, identifier: str, as_json: bool, **fields: Any) -> None:
 )
 @click.option("--reference", type=options.TEXT, help="Filter by reference.")
 @click.option("--order", "order_id", metavar="ORDER_ID", type=options.TEXT, help="Filter by order.")
-@click.option("--since", type=options.TIME, help="Show movements at or after this time (ISO 8601, UTC by default).")
-@click.option("--until", type=options.END_TIME, help="Show movements at or before this time. A date includes that day.")
+@options.time_filters("movements")
 @options.limit
 @options.as_json
 def list_movements(slug: str, identifier: str | None, limit: int, as_json: bool, **filters: Any) -> None:

@@ -2,9 +2,12 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -12,6 +15,7 @@ from app import config, networks
 from app.schemas.base import stored_code
 from app.schemas.times import end_of_day, parse_time
 
+F = TypeVar("F", bound=Callable[..., object])
 MAX_COUNT = 1_000_000_000
 MAX_QUANTITY = 1_000_000  # of an item of an order
 MAX_ORDER_ITEMS = 200
@@ -161,6 +165,8 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 limit = click.option(
     "--limit", type=Count(0, MAX_COUNT), default=50, show_default=True, help="How many to list, 0 for all."
 )
+customer_filter = click.option("--customer", metavar="EMAIL_OR_ID", type=TEXT, help="Filter by customer.")
+external_id_filter = click.option("--external-id", type=TEXT, help="Filter by the id in another system.")
 company = click.option("--company", "slug", metavar="SLUG", type=TEXT, required=True, help="The slug of the company.")
 
 STANDARD_OUTPUT = Path("-")
@@ -174,3 +180,26 @@ csv_output = click.option(
     show_default="standard output",
     help="Write to a file.",
 )
+
+
+def status_filter(statuses: type[StrEnum]) -> Callable[[F], F]:
+    """Return the option that filters a list by one of these statuses."""
+    values = [status.value for status in statuses]
+    return click.option(
+        "--status", metavar="STATUS", type=click.Choice(values), help=f"Filter by status: {', '.join(values)}."
+    )
+
+
+def time_filters(what: str) -> Callable[[F], F]:
+    """Return the options that filter a list by time. `what` is the object of their help, such as 'orders placed'."""
+
+    def decorate(command: F) -> F:
+        since = click.option(
+            "--since", type=TIME, help=f"Show {what} at or after this time (ISO 8601, UTC by default)."
+        )
+        until = click.option(
+            "--until", type=END_TIME, help=f"Show {what} at or before this time. A date includes that day."
+        )
+        return since(until(command))
+
+    return decorate

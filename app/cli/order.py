@@ -4,7 +4,7 @@ Not in this module: `order ship` (`app/cli/order_ship.py`).
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from typing import Any
 
 import click
 
@@ -31,48 +31,20 @@ order.add_command(ship)
 
 @order.command(name="list")
 @options.company
-@click.option(
-    "--status",
-    metavar="STATUS",
-    type=click.Choice([status.value for status in OrderStatus]),
-    help=f"Filter by status: {', '.join(OrderStatus)}.",
-)
-@click.option("--customer", metavar="EMAIL_OR_ID", type=options.TEXT, help="Filter by customer.")
+@options.status_filter(OrderStatus)
+@options.customer_filter
 @click.option("--po-number", type=options.TEXT, help="Filter by purchase order number.")
-@click.option("--external-id", type=options.TEXT, help="Filter by the id in another system.")
-@click.option("--since", type=options.TIME, help="Show orders placed at or after this time (ISO 8601, UTC by default).")
-@click.option(
-    "--until", type=options.END_TIME, help="Show orders placed at or before this time. A date includes that day."
-)
+@options.external_id_filter
+@options.time_filters("orders placed")
 @options.limit
 @options.as_json
-def list_all(  # noqa: PLR0917 - click passes by keyword
-    slug: str,
-    status: str | None,
-    customer: str | None,
-    po_number: str | None,
-    external_id: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    limit: int,
-    as_json: bool,
-) -> None:
+def list_all(slug: str, customer: str | None, limit: int, as_json: bool, **filters: Any) -> None:
     """List orders, newest first."""
     with runtime.company_context(slug) as ctx:
         customer_id = None if customer is None else customers.find(ctx, customer).id
 
         def fetch(cursor: str | None) -> listing.Page:
-            found = orders.page(
-                ctx,
-                limit=MAX_LIMIT,
-                cursor=cursor,
-                status=status,
-                customer_id=customer_id,
-                po_number=po_number,
-                external_id=external_id,
-                since=since,
-                until=until,
-            )
+            found = orders.page(ctx, limit=MAX_LIMIT, cursor=cursor, customer_id=customer_id, **filters)
             rows = [order_with_items(row, found.items[row.id], found.shipments[row.id]) for row in found.page.rows]
             return rows, found.page.next_cursor
 

@@ -3,7 +3,7 @@
 Not in this module: `return receive` (`app/cli/return_receive.py`) and `return refund` (`app/cli/return_refund.py`).
 """
 
-from datetime import datetime
+from typing import Any
 
 import click
 
@@ -34,50 +34,20 @@ return_.add_command(refund)
 
 @return_.command(name="list")
 @options.company
-@click.option(
-    "--status",
-    metavar="STATUS",
-    type=click.Choice([status.value for status in ReturnStatus]),
-    help=f"Filter by status: {', '.join(ReturnStatus)}.",
-)
+@options.status_filter(ReturnStatus)
 @click.option("--order", "order_id", metavar="ORDER_ID", type=options.TEXT, help="Filter by order.")
-@click.option("--customer", metavar="EMAIL_OR_ID", type=options.TEXT, help="Filter by customer.")
-@click.option("--external-id", type=options.TEXT, help="Filter by the id in another system.")
-@click.option(
-    "--since", type=options.TIME, help="Show returns created at or after this time (ISO 8601, UTC by default)."
-)
-@click.option(
-    "--until", type=options.END_TIME, help="Show returns created at or before this time. A date includes that day."
-)
+@options.customer_filter
+@options.external_id_filter
+@options.time_filters("returns created")
 @options.limit
 @options.as_json
-def list_all(  # noqa: PLR0917 - click passes by keyword
-    slug: str,
-    status: str | None,
-    order_id: str | None,
-    customer: str | None,
-    external_id: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    limit: int,
-    as_json: bool,
-) -> None:
+def list_all(slug: str, customer: str | None, limit: int, as_json: bool, **filters: Any) -> None:
     """List returns, newest first."""
     with runtime.company_context(slug) as ctx:
         customer_id = None if customer is None else customers.find(ctx, customer).id
 
         def fetch(cursor: str | None) -> listing.Page:
-            found = returns.page(
-                ctx,
-                limit=MAX_LIMIT,
-                cursor=cursor,
-                status=status,
-                order_id=order_id,
-                customer_id=customer_id,
-                external_id=external_id,
-                since=since,
-                until=until,
-            )
+            found = returns.page(ctx, limit=MAX_LIMIT, cursor=cursor, customer_id=customer_id, **filters)
             return [order_return(one) for one in found.returns], found.page.next_cursor
 
         rows = listing.rows(fetch, limit)
