@@ -5,8 +5,9 @@
     shipping  what the request asks for
     subtotal  the goods, or what is left of a given amount
 
-"So far" means the refunds of the order that are not void, and for the goods also this one. So refunds in any order and
-split add up to exactly the tax of the order, and together with all of its shipping to exactly its total.
+"So far" means the refunds of the order that are not void, and for the goods also this one. So if all goods
+are refunded without an amount, in any order and number of parts, the refunds contain exactly the tax of the order.
+Together with all of its shipping, they equal its total.
 
 - An order with the subtotal 0 has no tax that could be refunded.
 - The tax is never negative. After a refund is void, the tax refunded so far may exceed that of the goods, because the
