@@ -3,7 +3,7 @@
 Not in this module: `order ship` (`app/cli/order_ship.py`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -98,7 +98,7 @@ def preview(items: Sequence[tuple[str, int]], slug: str, customer: str, as_json:
     if as_json:
         output.document(content)
         return
-    output.details({"customer": _joined((found.name, found.email)), "currency": currency})
+    output.details({"customer": output.joined((found.name, found.email)), "currency": currency})
     columns = ["sku", "productName", "quantity", "unitPrice", "listPrice", "available", "lineTotal"]
     output.records(content["items"], as_json=False, columns=columns, empty="No items.")
     output.details({name: content[name] for name in AMOUNTS})
@@ -112,7 +112,7 @@ def _header(detail: Json, customer: CustomerRow | None, currency: str) -> Json:
         "status": detail["status"],
         "placedAt": detail["createdAt"],
         "changedAt": detail["updatedAt"],
-        "customer": customer and _joined((customer.name, customer.email)),
+        "customer": customer and output.joined((customer.name, customer.email)),
         "poNumber": detail["poNumber"],
         "externalId": detail["externalId"],
         "shipTo": detail["shippingAddress"] and _address(detail["shippingAddress"]),
@@ -125,11 +125,7 @@ def _header(detail: Json, customer: CustomerRow | None, currency: str) -> Json:
 def _address(address: Json) -> str:
     city = " ".join(part for part in (address["postalCode"], address["city"]) if part)
     parts = (address[name] for name in ("name", "street", "street2"))
-    return _joined((*parts, city, address["region"], address["country"]))
-
-
-def _joined(parts: Iterable[str | None]) -> str:
-    return ", ".join(part for part in parts if part)
+    return output.joined((*parts, city, address["region"], address["country"]))
 
 
 def _shipment(found: Json) -> Json:

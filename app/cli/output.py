@@ -80,6 +80,11 @@ def details(row: Record) -> None:
     tables.print_members(tables.output_console(), _cells(row), are_numbers=_is_number(row.values()))
 
 
+def joined(parts: Iterable[str | None]) -> str:
+    """Return the parts that are not empty as one text."""
+    return ", ".join(part for part in parts if part)
+
+
 def terminal() -> Console:
     """Return the console for messages. It knows whether standard error is a terminal."""
     return Console(stderr=True, highlight=False)

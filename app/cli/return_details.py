@@ -48,7 +48,7 @@ def show(found: Details, *, as_json: bool) -> None:
 
 def customer_text(customer: CustomerRow | None) -> str:
     """Return the name and the email of a customer."""
-    return "" if customer is None else ", ".join(part for part in (customer.name, customer.email) if part)
+    return "" if customer is None else output.joined((customer.name, customer.email))
 
 
 def _header(found: Details) -> Json:

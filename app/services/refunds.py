@@ -104,9 +104,8 @@ def refund(ctx: Context, return_id: str, draft: RefundCreate) -> ReturnRefund:
     note = _insert(ctx, terms)
     after = OrderReturn(row=row, items=before.items, refundable_amount=Decimal(0))
     _record(ctx, terms, note)
-    events.publish(ctx, payloads.refund_processed(after.row, note))
-    if note is not None:
-        events.publish(ctx, payloads.credit_note_issued(note))
+    issued = [] if note is None else [payloads.credit_note_issued(note)]
+    events.publish_all(ctx, [payloads.refund_processed(row, note), *issued])
     return ReturnRefund(returned=after, credit_note=note)
 
 
