@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from app.db import Database
 from models import Customer, Event, Order, Product
-from tests.support import factories, waiting
+from tests.support import factories, local_http, waiting
 from tests.support.factories import Tenant, order_body
 from tests.support.held_write import held_write
 from tests.support.servers import Server
@@ -51,7 +51,7 @@ class Sender:
 
     def post(self, path: str, body: dict[str, Any], key: str | None = None) -> httpx.Response:
         headers = self._headers | ({} if key is None else {"Idempotency-Key": key})
-        return httpx.post(self._url + path, json=body, headers=headers, timeout=waiting.SECONDS)
+        return local_http.post(self._url + path, json=body, headers=headers, timeout=waiting.SECONDS)
 
 
 @contextlib.contextmanager

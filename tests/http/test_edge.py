@@ -356,11 +356,11 @@ class TestMethods:
         assert response.json()["code"] == "method_not_allowed"
 
     def test_options_lists_the_methods_without_a_key(self, probe: Probe) -> None:
-        response = httpx.options(probe.server.url + "/api/v1/echo")
+        response = local_http.options(probe.server.url + "/api/v1/echo")
 
         assert response.status_code == 204
         assert response.headers["allow"] == "GET, HEAD, OPTIONS, POST"
-        assert httpx.options(probe.server.url + "/api/v1/nope").status_code == 404
+        assert local_http.options(probe.server.url + "/api/v1/nope").status_code == 404
 
     def test_head_is_like_get_without_the_body(self, probe: Probe) -> None:
         get, head = probe.http.get("/echo?need=x"), probe.http.head("/echo?need=x")
@@ -370,7 +370,7 @@ class TestMethods:
         assert get.headers.keys() == head.headers.keys()
 
     def test_head_needs_the_same_key(self, probe: Probe) -> None:
-        assert httpx.head(probe.server.url + "/api/v1/echo?need=x").status_code == 401
+        assert local_http.head(probe.server.url + "/api/v1/echo?need=x").status_code == 401
 
     def test_a_method_override_is_ignored(self, probe: Probe) -> None:
         assert probe.http.get("/echo?need=x", headers={"X-HTTP-Method-Override": "DELETE"}).status_code == 200
