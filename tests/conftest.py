@@ -80,7 +80,7 @@ def fresh_database(database_url: str) -> Iterator[Database]:
 def server(store: SqliteStore | PostgresqlStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Run one server for all tests that need nothing but a new company."""
     log = tmp_path_factory.mktemp("server") / "log"
-    with Server(store.create("shared"), log, "--no-worker") as server:
+    with Server(store.create("shared"), log, "--no-worker", sqlite_synchronous="NORMAL") as server:
         yield server
 
 
