@@ -4,7 +4,7 @@ Why they do not delay other requests (docs/decisions/0025):
 
 1. The database is SQLite, where a reader never waits for a writer, and the connection does not wait for any lock.
 2. The resource is one row, which the operation reads by its id.
-3. The last read was fast: a slow disk delays other requests once in PAUSE_SECONDS.
+3. The last reads were fast: a slow disk delays other requests MAX_SLOW_READS times in PAUSE_SECONDS.
 """
 
 import time
@@ -20,6 +20,7 @@ from app.http.request_state import RequestState
 from app.services import versions
 
 SLOW_SECONDS = 0.005  # a read in memory takes less than 0.2 ms; one from a disk up to seconds
+MAX_SLOW_READS = 3  # in a row; one alone may have waited for the processor
 PAUSE_SECONDS = 1.0
 
 T = TypeVar("T")
@@ -33,6 +34,7 @@ class ShortReads:
         found = {name: versions.find(handler) for name, handler in handlers.items()}
         one_row = {name for name, query in found.items() if query is not None and query.version.is_one_row}
         self.operations = one_row if database.can_read_on_loop else set()
+        self._slow_reads = 0
         self._paused_until = 0.0
 
     def include(self, state: RequestState) -> bool:
@@ -54,6 +56,10 @@ class ShortReads:
             return None
         finally:
             state.is_on_loop = False
-            ended = time.monotonic()
-            if ended - started > SLOW_SECONDS:
-                self._paused_until = ended + PAUSE_SECONDS
+            self._record(started, time.monotonic())
+
+    def _record(self, started: float, ended: float) -> None:
+        self._slow_reads = self._slow_reads + 1 if ended - started > SLOW_SECONDS else 0
+        if self._slow_reads == MAX_SLOW_READS:
+            self._slow_reads = 0
+            self._paused_until = ended + PAUSE_SECONDS
