@@ -4,12 +4,10 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from app import spec
 from app.config import rate_limit
@@ -159,17 +157,6 @@ class TestFiles:
 
         assert names == {file.stem for file in (ROOT / "openapi/paths").iterdir()}
 
-    def test_no_mapping_has_a_key_twice(self) -> None:
-        """A parser of YAML keeps the last value, without a warning."""
-        files = [ROOT / "openapi/openapi.yaml"]
-        for folder in ("paths", "events", "components"):
-            files += (ROOT / "openapi" / folder).rglob("*.yaml")
-        repeated = {
-            file.name: _repeated_keys(yaml.compose(file.read_text("utf-8"), yaml.CSafeLoader)) for file in files
-        }
-
-        assert {name: keys for name, keys in repeated.items() if keys} == {}
-
     def test_a_broken_reference_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "paths").mkdir()
         (tmp_path / "openapi.yaml").write_text("openapi: 3.0.3")
@@ -192,16 +179,6 @@ def _without_descriptions(properties: dict[str, Any]) -> dict[str, Any]:
         name: {key: value for key, value in member.items() if key != "description"}
         for name, member in properties.items()
     }
-
-
-def _repeated_keys(node: yaml.Node | None) -> set[str]:
-    """Return the keys that a mapping has more than once, in `node` and all below it."""
-    if isinstance(node, yaml.MappingNode):
-        keys = Counter(key.value for key, _ in node.value)
-        found = {key for key, count in keys.items() if count > 1}
-        return found.union(*(_repeated_keys(value) for _, value in node.value))
-    children = node.value if isinstance(node, yaml.SequenceNode) else []
-    return set().union(*map(_repeated_keys, children))
 
 
 def _references(node: Any) -> set[tuple[str, str]]:
