@@ -88,7 +88,7 @@ class SystemMiddleware(HttpMiddleware):
         if serves_metrics:
             self._sources["/metrics"] = _metrics(MetricsCollector(database))
         for name, media_type in ASSETS.items():
-            self._sources[f"/docs/{name}"] = _fixed(media_type, (Path(swagger_ui_path) / name).read_bytes())
+            self._sources[f"/docs/{name}"] = _file(media_type, Path(swagger_ui_path) / name)
 
     def handle(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Respond to GET, HEAD and OPTIONS of these paths. Raises ApiError 405 for other methods."""
@@ -120,6 +120,15 @@ class SystemMiddleware(HttpMiddleware):
                     return _json(HTTPStatus.OK, {"status": "ready"})
         message = "The database is unavailable, or its schema does not match this server."
         return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"error": message, "code": "not_ready"})
+
+
+def _file(media_type: str, file: Path) -> Source:
+    """Serve a file that is too large to keep in memory."""
+
+    async def source() -> Response:
+        return Response(HTTPStatus.OK, media_type, await asyncio.to_thread(file.read_bytes))
+
+    return source
 
 
 def _fixed(media_type: str, body: bytes) -> Source:
