@@ -15,6 +15,7 @@ from benchmarks import (
     deliveries,
     imports,
     layers,
+    lock,
     orders,
     page,
     paging,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[Deployment, Workload, Progress], Result]] = {
     "deliveries": deliveries.run,
     "import": imports.run,
     "seal": seals.run,
+    "lock": lock.run,
 }
 BUILD = ROOT / "build"
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
