@@ -47,7 +47,7 @@ threads = [threading.Thread(target=work, args=(number,)) for number in range(16)
 print(json.dumps(results))
 """
 CLIENT_SECONDS = 600.0
-BUYERS = 16  # on SQLite, several of their orders share a commit
+CUSTOMERS = 16  # on SQLite, several of their orders share a commit
 
 
 @dataclass(frozen=True)
@@ -307,20 +307,20 @@ class TestKilled:
             enough = len(done) + count
             waiting.eventually(lambda: len(done) >= enough, "orders are placed")
 
-        with server, waiting.meanwhile(buy, BUYERS):
+        with server, waiting.meanwhile(buy, CUSTOMERS):
             chance = random.Random(11)
             for _ in range(6):
                 await_orders(chance.randint(1, 48))
                 server.kill()
                 server.start()
-            await_orders(BUYERS)
+            await_orders(CUSTOMERS)
 
         with fresh_database.transaction() as session:
             orders = {order for (order,) in session.query(Order.id).filter_by(company_id=tenant.company_id)}
             events = session.query(Event).filter_by(company_id=tenant.company_id, type="order.created").count()
             stock = session.get_one(Product, product).stock
         assert set(done.values()) <= orders
-        assert len(orders) - len(done) <= BUYERS  # committed, but the response was lost and the request not repeated
+        assert len(orders) - len(done) <= CUSTOMERS  # committed, but the response was lost and the request not repeated
         assert len(set(done.values())) == len(done)
         assert events == len(orders) == 100_000 - stock
 
