@@ -110,8 +110,8 @@ class Database:
         BUSY_SECONDS.
         """
         info: dict[Any, Any] = {clock.CLOCK: self._clock}
-        bind = self._loop_reader if is_on_loop else self._bind(group, write=write)
-        with unavailability(), Session(bind, expire_on_commit=False, info=info) as session:
+        bind = partial(self._bind, group, write=write, is_on_loop=is_on_loop)  # raises if a group cannot begin
+        with unavailability(), Session(bind(), expire_on_commit=False, info=info) as session:
             if write:
                 info = session.info
                 info[clock.STARTED_AT] = group.started_at if group else self._clock.start_write(session.connection())
@@ -121,9 +121,11 @@ class Database:
         for effect in session.info.get(AFTER_COMMIT, ()):
             effect() if group is None else group.after_commit(effect)
 
-    def _bind(self, group: CommitGroup | None, *, write: bool) -> Engine | Connection:
+    def _bind(self, group: CommitGroup | None, *, write: bool, is_on_loop: bool) -> Engine | Connection:
         if group is not None:
             return group.connection()
+        if is_on_loop and self._loop_reader is not None:
+            return self._loop_reader
         return self._writer if write else self.reader
 
     @contextmanager
