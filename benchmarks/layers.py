@@ -31,6 +31,8 @@ LAYERS = {  # a part of a frame: its layer. The first part that a frame contains
     "app/http/": "the edge",
     "app/queries/": "SQLAlchemy, Django ORM",
     "app/db": "transactions",
+    "app/sqlite": "transactions",
+    "app/commit_group": "transactions",
     "app/schemas/": "rendering",
     "marshmallow/": "rendering",
     "pydantic/": "rendering",
