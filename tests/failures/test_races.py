@@ -36,7 +36,7 @@ def send(http, url, path, body, key):
         time.sleep(0.1)
     return response
 def work(number):
-    with local_http.client(timeout=120, headers={"Authorization": f"Bearer {api_key}"}) as http:
+    with httpx.Client(timeout=120, headers={"Authorization": f"Bearer {api_key}"}) as http:
         for request in requests[number::16]:
             response = send(http, urls[number % len(urls)], *request)
             with lock:

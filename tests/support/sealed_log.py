@@ -18,6 +18,7 @@ from app.services.audit_seals import TABLE as SEALS
 from app.verification import audit_chain, verifier
 from app.verification.check import AnyCheck
 from app.verification.verifier import Result, VerifiedCompany
+from models.base import MILLISECOND
 from tests.support import factories, waiting
 from tests.support.verified_shop import unprotected
 
@@ -129,12 +130,12 @@ class SealedLog:
 
 
 def seal_all(database: Database) -> None:
-    """Seal every entry of every company."""
-    sealer = Sealer(database, settling=timedelta(0))
+    """Seal every entry that every company has now."""
+    sealer, until = Sealer(database, settling=timedelta(0)), now() + MILLISECOND
 
     def is_done() -> bool:
         sealer.seal_batch()
         with database.transaction() as session:
-            return not unsealed_entries.pending_companies(session, now() + HOUR)  # includes those of this millisecond
+            return not unsealed_entries.pending_companies(session, until)
 
     waiting.eventually(is_done, "every entry is sealed")
