@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 
 from app import clock
+from app.context import now
 from app.db import Database, try_lock
 from app.delivery import sealer
 from app.delivery.sealer import Sealer
@@ -57,7 +58,10 @@ class TestSealBatch:
         other = SealedLog(log.database, count=0)
         log.append(50)
         other.append(2)
-        waiting.eventually(Sealer(log.database, settling=timedelta(0)).seal_batch, "the clock advances")
+        appended_at = now()
+        waiting.eventually(lambda: now() > appended_at, "the clock advances")
+
+        Sealer(log.database, settling=timedelta(0)).seal_batch()
 
         assert other.sealed_ids() == other.entry_ids()
         assert 5 <= len(log.sealed_ids()) - 4 <= 8

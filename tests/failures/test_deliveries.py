@@ -188,7 +188,7 @@ class TestDelivery:
         deployment.return_order(first)
 
         with deployment.worker():
-            received = deployment.receiver.wait("/all", 15)
+            received = deployment.receiver.wait("/all", 23)
             deliveries = deployment.settle(webhook["id"])
 
         assert Counter(request.headers["x-webhook-event"] for request in received) == {
