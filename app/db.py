@@ -27,6 +27,7 @@ from app import clock, sqlite
 from app.commit_group import CommitGroup
 from app.config import Settings
 from app.errors import DatabaseBusyError, DatabaseUnavailableError, TooLargeError
+from app.reading import ReadingSession
 
 SQLITE_READERS, SQLITE_WRITERS = 16, 1
 POSTGRESQL_READERS, POSTGRESQL_WRITERS = 12, 8
@@ -53,6 +54,7 @@ LOCK_SCHEMA = (
 SELECT_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
 
 registry.register("postgresql.distribu", "app.postgresql", "Dialect")  # imported only where PostgreSQL is used
+registry.register("sqlite.reading", "app.reading", "SqliteDialect")
 T = TypeVar("T")
 
 
@@ -110,8 +112,8 @@ class Database:
         BUSY_SECONDS.
         """
         info: dict[Any, Any] = {clock.CLOCK: self._clock}
-        bind = partial(self._bind, group, write=write, is_on_loop=is_on_loop)  # raises if a group cannot begin
-        with unavailability(), Session(bind(), expire_on_commit=False, info=info) as session:
+        reader = self._loop_reader if is_on_loop and self._loop_reader is not None else self.reader
+        with unavailability(), self._writing(group, info) if write else ReadingSession(reader, info) as session:
             if write:
                 info = session.info
                 info[clock.STARTED_AT] = group.started_at if group else self._clock.start_write(session.connection())
@@ -121,12 +123,8 @@ class Database:
         for effect in session.info.get(AFTER_COMMIT, ()):
             effect() if group is None else group.after_commit(effect)
 
-    def _bind(self, group: CommitGroup | None, *, write: bool, is_on_loop: bool) -> Engine | Connection:
-        if group is not None:
-            return group.connection()
-        if is_on_loop and self._loop_reader is not None:
-            return self._loop_reader
-        return self._writer if write else self.reader
+    def _writing(self, group: CommitGroup | None, info: dict[Any, Any]) -> Session:
+        return Session(group.connection() if group else self._writer, expire_on_commit=False, info=info)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

@@ -1,41 +1,129 @@
-"""Selects that skip SQLAlchemy, for responses that cost less than SQLAlchemy does (docs/decisions/0022).
+"""Statements that the driver executes, without the work that SQLAlchemy does for each execution.
 
-Not in this module: every other statement (`app/queries`, `app/services`), and transactions (`app/db.py`).
+Connections, transactions, errors and the event `before_cursor_execute` are those of SQLAlchemy.
+
+Not in this module: compiling (`app/compiled.py`), types of rows (`app/queries/rows.py`), transactions (`app/db.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, PoolProxiedConnection, Select
+from sqlalchemy import Connection, Dialect, Engine, Executable, PoolProxiedConnection, Select
+from sqlalchemy.orm import Session
 
+from app.compiled import Columns, Parameters, Texts, Values
 from app.db import unavailability
+from app.reading import ReadingSession
 from models.base import Instant, Milliseconds
 
-Values = Sequence[tuple[object, ...]]
+EXITS = (KeyboardInterrupt, SystemExit)
+
+
+class Result(NamedTuple):
+    """The rows of the driver, and what reads their values."""
+
+    values: Values
+    columns: Columns
+
+
+class DriverStatement:
+    """A statement that the driver executes in the transaction of a session."""
+
+    def __init__(self, sql: Executable) -> None:
+        """Initialize without compiling, which the first execution does."""
+        self.sql = sql
+        self._texts = Texts(sql)
+        self._columns: dict[type[Dialect], Columns] = {}
+
+    def fetch(self, session: Session | Connection, parameters: Parameters) -> Result:
+        """Execute the statement and return its rows. Raises what SQLAlchemy raises."""
+        connection = connection_of(session)
+        compiled, parameters = self._texts.find(connection.dialect, parameters)
+        bound = compiled.bind(parameters)
+        cursor = _execute(connection, compiled.text, bound)
+        columns = self._columns.get(type(connection.dialect))
+        if columns is None:  # the first result has the types of the driver
+            codes = [column[1] for column in cursor.description]
+            columns = self._columns[type(connection.dialect)] = Columns(compiled.types, connection.dialect, codes)
+        return Result(_fetch_all(connection, cursor, compiled.text, bound), columns)
+
+    def write(self, session: Session | Connection, parameters: Parameters) -> int:
+        """Execute the statement and return the number of rows that it changed. Raises what SQLAlchemy raises."""
+        connection = connection_of(session)
+        compiled, parameters = self._texts.find(connection.dialect, parameters)
+        return _changed(_execute(connection, compiled.text, compiled.bind(parameters)))
+
+    def write_all(self, session: Session | Connection, rows: Sequence[Parameters]) -> int:
+        """Execute the statement with each of some parameters of the same names. Return the number of rows changed."""
+        if len(rows) == 1:
+            return self.write(session, rows[0])
+        connection = connection_of(session)
+        compiled, _ = self._texts.find(connection.dialect, rows[0])
+        return _changed(_execute(connection, compiled.text, [compiled.bind(row) for row in rows], is_many=True))
+
+
+def connection_of(session: Session | Connection) -> Connection:
+    """Return the connection of a session, in a transaction that has written the objects of the session."""
+    if isinstance(session, ReadingSession):
+        return session.begun()
+    if isinstance(session, Session):
+        session.flush()
+        return session.connection()
+    if not session.in_transaction():
+        session.begin()
+    return session
+
+
+def _execute(connection: Connection, text: str, bound: Any, *, is_many: bool = False) -> Any:
+    """Return the cursor of the driver after it has executed a statement."""
+    if connection._has_events or connection.engine._has_events:  # noqa: SLF001 - as SQLAlchemy: the rest takes time
+        _notify(connection, text, bound, is_many=is_many)
+    try:
+        if is_many:
+            cursor = connection.connection.cursor()
+            cursor.executemany(text, bound)
+            return cursor
+        return connection.connection.driver_connection.execute(text, bound)  # type: ignore[union-attr]
+    except (connection.dialect.loaded_dbapi.Error, *EXITS) as error:
+        connection._handle_dbapi_exception(error, text, bound, None, None)  # noqa: SLF001 - raises SQLAlchemy's own
+
+
+def _notify(connection: Connection, text: str, bound: object, *, is_many: bool) -> None:
+    """Call the listeners of an event, which get no cursor."""
+    parameters = tuple(bound) if isinstance(bound, list) and not is_many else bound
+    for listener in connection.dispatch.before_cursor_execute:
+        listener(connection, None, text, parameters, None, is_many)
+
+
+def _fetch_all(connection: Connection, cursor: Any, text: str, bound: Any) -> Values:
+    """Return all rows: SQLite reads them now, and may find then that it cannot."""
+    try:
+        rows: Values = cursor.fetchall()
+    except (connection.dialect.loaded_dbapi.Error, *EXITS) as error:
+        connection._handle_dbapi_exception(error, text, bound, None, None)  # noqa: SLF001 - raises SQLAlchemy's own
+    return rows
+
+
+def _changed(cursor: Any) -> int:
+    changed: int = cursor.rowcount
+    cursor.close()
+    return changed
 
 
 class DriverSelect:
-    """A select that the driver executes. Its rows have the values of the driver, and times as milliseconds."""
+    """A select in a separate transaction. Its rows have the values of the driver, and times as milliseconds."""
 
     def __init__(self, engine: Engine, statement: "Select[tuple[object, ...]]") -> None:
-        """Compile `statement`, which has no parameter that is a list."""
+        """Initialize with a statement that has no parameter that is a list."""
         columns = [Milliseconds(one) if isinstance(one.type, Instant) else one for one in statement.selected_columns]
-        compiled = statement.with_only_columns(*columns, maintain_column_froms=True).compile(dialect=engine.dialect)
+        self._texts = Texts(statement.with_only_columns(*columns, maintain_column_froms=True))
         self._engine = engine
-        self._text = str(compiled)
-        self._constants = {name: found.value for name, found in compiled.binds.items() if not found.required}
-        self._positions = compiled.positiontup  # None if the driver takes parameters by their names
-        self._processors = {
-            name: processor
-            for name, parameter in compiled.binds.items()
-            if (processor := parameter.type.dialect_impl(engine.dialect).bind_processor(engine.dialect))
-        }
         # PostgreSQL: BEGIN, the select and ROLLBACK are one message instead of three. SQLite needs no transaction.
         self._read: Callable[[Any, str, Any], Values] = getattr(engine.dialect, "read_at_once", _read)
         self._without_ping = getattr(engine.dialect, "without_ping", nullcontext)
 
-    def rows(self, parameters: Mapping[str, object]) -> Values | None:
+    def rows(self, parameters: Parameters) -> Values | None:
         """Return the rows, or None if the driver fails: the request then takes the usual way, which reports it.
 
         Raises DatabaseUnavailableError if no connection becomes free.
@@ -43,25 +131,19 @@ class DriverSelect:
         try:
             with unavailability(), self._without_ping():
                 pooled = self._engine.raw_connection()
-            return self._execute(pooled, self._bound(parameters))
+            compiled, _ = self._texts.find(self._engine.dialect, parameters)
+            return self._execute(pooled, compiled.text, compiled.bind(parameters))
         except self._engine.dialect.loaded_dbapi.Error:
             return None
 
-    def _execute(self, pooled: PoolProxiedConnection, bound: object) -> Values:
+    def _execute(self, pooled: PoolProxiedConnection, text: str, bound: object) -> Values:
         try:
-            return self._read(pooled.driver_connection, self._text, bound)
+            return self._read(pooled.driver_connection, text, bound)
         except self._engine.dialect.loaded_dbapi.Error:
             pooled.invalidate()  # it may be lost: nothing has tested it
             raise
         finally:
             pooled.close()
-
-    def _bound(self, parameters: Mapping[str, object]) -> object:
-        """Return the values of the parameters as the driver takes them."""
-        processors: Mapping[str, Callable[[object], object]] = self._processors
-        given = {**parameters, **self._constants}
-        values = {name: processors[name](value) if name in processors else value for name, value in given.items()}
-        return values if self._positions is None else [values[name] for name in self._positions]
 
 
 def _read(connection: Any, text: str, parameters: Any) -> Values:

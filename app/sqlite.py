@@ -72,13 +72,8 @@ class WriterConnection(sqlite3.Connection):
 
 def reader(url: URL, synchronous: str, *, pool_size: int, pool_seconds: float) -> Engine:
     """Return an engine for transactions that read."""
-    engine = _engine(url, synchronous, pool_size=pool_size, pool_seconds=pool_seconds, cache_kib=READER_CACHE_KIB)
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:  # never fails, so it skips the translation of errors, which costs time
-        connection.connection.driver_connection.execute("BEGIN").close()  # type: ignore[union-attr]
-
-    return engine
+    reading = url.set(drivername="sqlite+reading")  # the dialect begins: a listener takes time
+    return _engine(reading, synchronous, pool_size=pool_size, pool_seconds=pool_seconds, cache_kib=READER_CACHE_KIB)
 
 
 def writer(url: URL, synchronous: str, *, pool_seconds: float, busy_seconds: float) -> Engine:

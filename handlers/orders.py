@@ -5,7 +5,7 @@ from typing import Any
 from app.context import Context
 from app.schemas.base import Json, StatusResponse, envelope
 from app.schemas.order_previews import order_preview
-from app.schemas.orders import ORDER_CREATE, ORDER_STATUS_UPDATE, order_response, order_with_items
+from app.schemas.orders import ORDER_CREATE, ORDER_STATUS_UPDATE, order_response, orders_with_items
 from app.schemas.responses import created
 from app.schemas.times import load_times
 from app.services import order_previews, order_versions, orders
@@ -15,7 +15,7 @@ from app.services.versions import versioned
 def list_orders(ctx: Context, **query: Any) -> Json:
     """Return a page of orders with their items."""
     found = orders.page(ctx, **load_times(query))
-    data = [order_with_items(order, found.items[order.id], found.shipments[order.id]) for order in found.page.rows]
+    data = orders_with_items(found.page.rows, found.items, found.shipments)
     return envelope(data, found.page.next_cursor, found.page.synced_until)
 
 

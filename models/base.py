@@ -5,7 +5,7 @@ Not in this module: engines and sessions (`app/db.py`).
 
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -82,11 +82,17 @@ class Instant(TypeDecorator[datetime]):
         milliseconds = (value - EPOCH) // MILLISECOND
         return EPOCH + milliseconds * MILLISECOND if dialect.name == "postgresql" else milliseconds
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Return an aware datetime in UTC."""
-        if value is None or dialect.name == "postgresql":
-            return value  # type: ignore[no-any-return]  # psycopg gives a datetime
-        return EPOCH + value * MILLISECOND  # type: ignore[no-any-return]
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:  # noqa: ARG002 - the library's signature
+        """Return a function that reads a value as an aware datetime in UTC, None if the driver does."""
+        return _from_milliseconds if self.is_number(dialect) else None
+
+    def is_number(self, dialect: Dialect) -> bool:
+        """Return whether the driver gives milliseconds instead of a datetime."""
+        return dialect.name != "postgresql"
+
+
+def _from_milliseconds(value: int | None) -> datetime | None:
+    return None if value is None else EPOCH + value * MILLISECOND
 
 
 class NextMillisecond(FunctionElement[datetime]):
@@ -153,11 +159,15 @@ class Fixed(TypeDecorator[Decimal]):
             raise ValueError(f"{value} has more than {self.scale} places.")
         return exact if dialect.name == "postgresql" else int(exact.scaleb(self.scale))
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        """Return the value with its scale."""
-        if value is None or dialect.name == "postgresql":
-            return value  # type: ignore[no-any-return]  # psycopg gives a Decimal
-        return Decimal(value).scaleb(-self.scale)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Decimal | None] | None:  # noqa: ARG002 - the library's signature
+        """Return a function that gives a value its scale, None if the driver does."""
+        if not self.is_number(dialect):
+            return None
+        return lambda value: None if value is None else Decimal(value).scaleb(-self.scale)
+
+    def is_number(self, dialect: Dialect) -> bool:
+        """Return whether the driver gives a whole number of the smallest unit instead of a Decimal."""
+        return dialect.name != "postgresql"
 
 
 # Compared and sorted by code point on both databases: a locale would only make the index slower.

@@ -14,7 +14,7 @@ from app.queries.listing import MAX_LIMIT
 from app.schemas.base import Json
 from app.schemas.customers import CustomerRow
 from app.schemas.order_previews import order_preview
-from app.schemas.orders import OrderCreate, OrderItemCreate, OrderItemRow, order_detail, order_with_items
+from app.schemas.orders import OrderCreate, OrderItemCreate, OrderItemRow, order_detail, orders_with_items
 from app.services import companies, customers, order_previews, orders, pricing
 from models import OrderStatus
 
@@ -45,8 +45,7 @@ def list_all(slug: str, customer: str | None, limit: int, as_json: bool, **filte
 
         def fetch(cursor: str | None) -> listing.Page:
             found = orders.page(ctx, limit=MAX_LIMIT, cursor=cursor, customer_id=customer_id, **filters)
-            rows = [order_with_items(row, found.items[row.id], found.shipments[row.id]) for row in found.page.rows]
-            return rows, found.page.next_cursor
+            return orders_with_items(found.page.rows, found.items, found.shipments), found.page.next_cursor
 
         rows = listing.rows(fetch, limit)
     columns = ["createdAt", "status", "total", "id", "poNumber", "externalId", "customerId"]

@@ -14,8 +14,9 @@ from app.product_import.csv_table import Cells, CsvOptions, CsvTable, quoted_lis
 from app.product_import.product_cells import Parser
 from app.product_import.product_csv import RejectedFileError, RowError
 from app.product_import.text_file import TextFile, UnreadableFileError, quoted
-from app.schemas.base import NOT_GIVEN, NotGiven, stored_code, stored_email
+from app.schemas.base import NOT_GIVEN, NotGiven, stored_code
 from app.schemas.customers import CustomerKey
+from app.schemas.emails import stored_email
 from app.schemas.prices import PriceOverrideUpsert
 from models import PriceBreak
 

@@ -29,7 +29,7 @@ from app import clock
 from app.context import Context
 from app.errors import InvalidCursorError
 from app.queries import rows, search, tenant
-from app.queries.rows import AnyColumn, Parameters, RowT, Statement
+from app.queries.rows import AnyColumn, Parameters, Rows, RowT, Statement
 
 MAX_LIMIT = 100
 CURSOR, SEARCH, CANDIDATES, SINCE = "cursor", "search", "candidates", "updated_since"
@@ -42,7 +42,7 @@ Comparison = Callable[[AnyColumn, AnyColumn], Condition]
 class Page(Generic[RowT]):
     """Some rows of a list; `next_cursor` is None on the last page, `synced_until` without `updated_since`."""
 
-    rows: Sequence[RowT]
+    rows: Rows[RowT]
     next_cursor: str | None
     synced_until: datetime | None = None  # every change before this time is in the list (contract, section 3)
 
@@ -119,12 +119,14 @@ class Listing(Generic[RowT]):
             text = str(given[SEARCH])
             parameters[SEARCH] = search.like(text)
             parameters[CANDIDATES] = None if is_lookup else search.candidates(ctx, self._table, text)
-        found: list[RowT] = []
-        for strategy in [Strategy.LOOKUP] if is_lookup else _strategies(parameters):
+        first, *following = [Strategy.LOOKUP] if is_lookup else _strategies(parameters)
+        names = sorted(given)
+        found = self._statement(first, *names).rows(ctx.session, {**parameters, "limit": limit + 1})
+        for strategy in following:
             if len(found) <= limit:
-                statement = self._statement(strategy, *sorted(given))
-                found += statement.all(ctx.session, {**parameters, "limit": limit + 1 - len(found)})
-        next_cursor = str(found[limit - 1][self._key_position]) if len(found) > limit else None
+                statement = self._statement(strategy, *names)
+                found += statement.rows(ctx.session, {**parameters, "limit": limit + 1 - len(found)})
+        next_cursor = str(found.values[limit - 1][self._key_position]) if len(found) > limit else None
         return Page(rows=found[:limit], next_cursor=next_cursor, synced_until=synced_until)
 
     def _created_at(self, ctx: Context, parameters: Parameters) -> datetime:

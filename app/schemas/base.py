@@ -21,8 +21,10 @@ from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_
 import marshmallow
 from marshmallow import fields
 
+from app.compiled import Columns, Processor, convert
 from app.errors import BODY, InvalidParameterError
-from app.schemas.converted import Converted, Field
+from app.queries.rows import Rows
+from app.schemas.converted import Converted, Field, from_driver, number_of_units, time_of_milliseconds
 from app.schemas.price_breaks import PriceBreakList
 from app.schemas.tags import entity_tag
 from models import PriceBreak
@@ -50,6 +52,7 @@ class Timestamp(Converted):
     """A time in UTC, to the millisecond."""
 
     to_json = staticmethod(timestamp)
+    shortcut = staticmethod(time_of_milliseconds)
 
 
 class Day(Converted):
@@ -62,6 +65,7 @@ class Amount(Converted):
     """A decimal as a JSON number. All arithmetic is done before a float appears."""
 
     to_json = staticmethod(float)
+    shortcut = staticmethod(number_of_units)
 
     def _deserialize(self, value: float, attr: str | None, data: object, **kwargs: object) -> Decimal:
         return Decimal(value)
@@ -87,18 +91,6 @@ class NormalizedText(fields.String):
 
     def _deserialize(self, value: str, attr: str | None, data: object, **kwargs: object) -> str | None:  # type: ignore[override]
         return normalized(str(attr), value, self._max_length, parent=BODY) or None
-
-
-class Email(fields.String):
-    """An email address, trimmed and in lower case."""
-
-    def _deserialize(self, value: str, attr: str | None, data: object, **kwargs: object) -> str:
-        return stored_email(value)
-
-
-def stored_email(text: str) -> str:
-    """Return an email address as it is stored and looked up."""
-    return text.strip().lower()
 
 
 def normalized(name: str, text: str, max_length: int, *, parent: str) -> str:
@@ -151,6 +143,7 @@ class RowSchema(Schema, Generic[RowT]):
         super().__init__(**options)
         self._keys = [str(field.data_key) for field in self.fields.values()]
         self.shape = " ".join(self._keys)
+        self._processors: dict[Columns, list[Processor | None]] = {}
         self._converters = [
             (str(field.data_key), type(field).to_json) for field in self.fields.values() if isinstance(field, Converted)
         ]
@@ -162,6 +155,15 @@ class RowSchema(Schema, Generic[RowT]):
             if body[key] is not None:
                 body[key] = to_json(body[key])
         return body
+
+    def render_all(self, rows: Iterable[RowT]) -> list[Json]:
+        """Return the JSON objects of rows: of `Rows` from the values of the driver, column by column."""
+        if not isinstance(rows, Rows):
+            return [self.render(row) for row in rows]
+        columns: Columns = rows.columns
+        if columns not in self._processors:
+            self._processors[columns] = from_driver(self.fields.values(), columns)
+        return [dict(zip(self._keys, row, strict=False)) for row in convert(rows.values, self._processors[columns])]
 
     def one(self, row: RowT) -> StatusResponse:
         """Return the response 200 with a single resource and its entity tag."""
@@ -177,7 +179,7 @@ class RowSchema(Schema, Generic[RowT]):
 
     def page(self, page_rows: Iterable[RowT], next_cursor: str | None, synced_until: datetime | None = None) -> Json:
         """Return the envelope of a page of rows."""
-        return envelope([self.render(row) for row in page_rows], next_cursor, synced_until)
+        return envelope(self.render_all(page_rows), next_cursor, synced_until)
 
 
 FIELDS: Mapping[object, Callable[[], Field]] = {

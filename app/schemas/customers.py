@@ -13,13 +13,13 @@ from app.schemas.base import (
     NOT_GIVEN,
     Amount,
     DraftSchema,
-    Email,
     NormalizedText,
     NotGiven,
     Schema,
     TrimmedText,
     row_schema,
 )
+from app.schemas.emails import Email
 
 
 class CustomerRow(Row):

@@ -1,5 +1,6 @@
 """Orders as JSON, in responses and requests (contract, section 5)."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,7 @@ from itertools import chain
 
 from marshmallow import fields
 
-from app.queries.rows import Row
+from app.queries.rows import Row, Rows
 from app.schemas.base import (
     EXTERNAL_ID_LENGTH,
     DraftSchema,
@@ -165,6 +166,19 @@ def order_with_items(order: OrderRow, items: Iterable[OrderItemRow], shipments: 
         "items": [ITEM.render(item) for item in items],
         "shipments": [shipment(found) for found in shipments],
     }
+
+
+def orders_with_items(
+    orders: Iterable[OrderRow], items: Rows[ListedOrderItemRow], shipments: Mapping[str, Iterable[Shipment]]
+) -> list[Json]:
+    """Return the orders of a list as `order_with_items` does, with the items that each of them has among `items`."""
+    rendered, found = ORDER.render_all(orders), defaultdict[str, list[Json]](list)
+    for order_id, item in zip(items.column("order_id"), ITEM.render_all(items), strict=True):
+        found[order_id].append(item)
+    for order in rendered:
+        order["items"] = found[order["id"]]
+        order["shipments"] = [shipment(one) for one in shipments[order["id"]]]
+    return rendered
 
 
 def order_detail(order: OrderDetailRow, items: Iterable[OrderItemRow], shipments: Iterable[Shipment]) -> Json:

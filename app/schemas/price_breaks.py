@@ -5,6 +5,9 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from sqlalchemy import Dialect
+
+from app.compiled import ColumnType, Processor
 from app.errors import BODY, InvalidParameterError
 from app.schemas.converted import Converted
 from models import CENT, PriceBreak
@@ -54,6 +57,12 @@ class PriceBreakList(Converted):
     """Price breaks. Null means none. Loading raises InvalidParameterError if they are out of order."""
 
     to_json = staticmethod(render)
+
+    @classmethod
+    def from_driver(cls, kind: ColumnType, dialect: Dialect, read: Processor | None) -> Processor:
+        """Return a function that reads nothing for null, which most rows have."""
+        full = super().from_driver(kind, dialect, read)
+        return lambda value: [] if value is None else full(value)
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **options: Any) -> Any:
         """Return the price breaks of a list or null."""

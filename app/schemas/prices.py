@@ -7,18 +7,9 @@ from decimal import Decimal
 from marshmallow import fields
 
 from app.queries.rows import Row
-from app.schemas.base import (
-    NOT_GIVEN,
-    Amount,
-    DraftSchema,
-    Email,
-    Json,
-    NormalizedText,
-    NotGiven,
-    Schema,
-    row_schema,
-)
+from app.schemas.base import NOT_GIVEN, Amount, DraftSchema, Json, NormalizedText, NotGiven, Schema, row_schema
 from app.schemas.customers import CustomerKey
+from app.schemas.emails import Email
 from app.schemas.price_breaks import PriceBreakList
 from app.schemas.products import ProductKey, max_length
 from models import PriceBreak

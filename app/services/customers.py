@@ -12,8 +12,9 @@ from app.errors import EmailTakenError, NotFoundError, RefusalError, refuse
 from app.queries import listing, rows, tenant
 from app.queries.rows import Statement
 from app.schemas import events as payloads
-from app.schemas.base import given, given_or, stored_code, stored_email
+from app.schemas.base import given, given_or, stored_code
 from app.schemas.customers import CUSTOMER, CustomerCreate, CustomerRow, CustomerUpdate
+from app.schemas.emails import stored_email
 from app.services import audit, events, unique_values
 from app.services.unique_values import ExternalIdTakenError
 from models import Customer, new_id, searchable

@@ -30,8 +30,12 @@ Shipments = Sequence[ShipmentOfOrder]
 
 def read(ctx: Context, orders: Iterable[OrderDetailRow]) -> Mapping[str, Shipments]:
     """Return the shipments of orders by the id of the order, oldest first. If no order has any, nothing is read."""
+    return read_all(ctx, [order.id for order in orders if order.has_shipments])
+
+
+def read_all(ctx: Context, order_ids: Sequence[str]) -> Mapping[str, Shipments]:
+    """Return the shipments of the orders with these ids, as `read` does."""
     found: dict[str, list[ShipmentOfOrder]] = defaultdict(list)
-    order_ids = [order.id for order in orders if order.has_shipments]
     if order_ids:
         for shipment in grouped(SELECT_OF_ORDERS.all(ctx.session, tenant.params(ctx, order_ids=order_ids))):
             found[shipment[0].order_id].append(shipment)

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import compress
 
 from sqlalchemy import bindparam
 
@@ -17,7 +18,7 @@ from app.errors import (
     refuse,
 )
 from app.queries import listing, rows, tenant
-from app.queries.rows import Statement
+from app.queries.rows import Rows, Statement
 from app.schemas import events as payloads
 from app.schemas.base import stored_code
 from app.schemas.orders import (
@@ -74,10 +75,10 @@ Items = Sequence[ListedOrderItemRow]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderPage:
-    """A page of orders, and the items and shipments of all of them by the id of the order."""
+    """A page of orders, the items of all of them, and their shipments by the id of the order."""
 
     page: listing.Page[OrderDetailRow]
-    items: Mapping[str, Items]
+    items: Rows[ListedOrderItemRow]
     shipments: Mapping[str, Shipments]
 
 
@@ -116,8 +117,9 @@ def page(
     lookups = {"po_number": po_number, "external_id": None if external_id is None else stored_code(external_id)}
     filters = {"status": status, "customer_id": customer_id, **lookups, "since": since, "until": until}
     found = LISTING.page(ctx, limit=limit, cursor=cursor, updated_since=updated_since, **filters)
-    items = _items(ctx, [order.id for order in found.rows])
-    return OrderPage(page=found, items=items, shipments=order_shipments.read(ctx, found.rows))
+    ids, have_shipments = found.rows.column("id"), found.rows.column("has_shipments")
+    shipments = order_shipments.read_all(ctx, list(compress(ids, have_shipments)))
+    return OrderPage(page=found, items=_item_rows(ctx, ids), shipments=shipments)
 
 
 def place(ctx: Context, draft: OrderCreate) -> tuple[OrderDetailRow, Items]:
@@ -231,7 +233,12 @@ def _parts(ctx: Context, order: OrderDetailRow) -> OrderParts:
 
 def _items(ctx: Context, order_ids: Sequence[str]) -> Mapping[str, Items]:
     items: dict[str, list[ListedOrderItemRow]] = defaultdict(list)
-    if order_ids:
-        for item in SELECT_ITEMS.all(ctx.session, tenant.params(ctx, order_ids=order_ids)):
-            items[item.order_id].append(item)
+    for item in _item_rows(ctx, order_ids):
+        items[item.order_id].append(item)
     return items
+
+
+def _item_rows(ctx: Context, order_ids: Sequence[str]) -> Rows[ListedOrderItemRow]:
+    if not order_ids:
+        return Rows.none(ListedOrderItemRow)
+    return SELECT_ITEMS.rows(ctx.session, tenant.params(ctx, order_ids=order_ids))

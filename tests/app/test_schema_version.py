@@ -137,7 +137,7 @@ def test_a_page_of_orders_takes_the_same_statements_for_any_number_of_items(
         ctx = factories.context(session, tenant.company_id)
         with recorded(session) as statements:
             page = orders.page(ctx, limit=100)
-        assert sum(len(items) for items in page.items.values()) == 100 * lines
+        assert len(page.items) == 100 * lines
         assert len(statements) == 2
         with recorded(session) as statements:
             orders.page(ctx, limit=100, cursor=page.page.next_cursor)

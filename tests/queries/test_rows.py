@@ -46,6 +46,14 @@ class TestStatement:
     def test_a_subclass_adds_its_columns_at_the_end(self) -> None:
         Statement(StockRow, products.TABLE.select().with_only_columns(COLUMNS.sku, COLUMNS.price, COLUMNS.stock))
 
+    def test_a_subclass_may_narrow_the_type_of_a_column(self) -> None:
+        class NamedPriceRow(StockRow):
+            sku: str
+
+        row = NamedPriceRow(("A-1", Decimal(1), 5))
+
+        assert (row.sku, row.price, row.stock) == ("A-1", Decimal(1), 5)
+
     def test_returned_columns_are_checked_too(self) -> None:
         with pytest.raises(TypeError, match="PriceRow: column 1 must be sku, but is name"):
             Statement(PriceRow, products.TABLE.update().returning(COLUMNS.name, COLUMNS.price))

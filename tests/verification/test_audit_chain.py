@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.db import Database
+from app.queries.rows import Statement
 from app.services.audit_seals import ENTRIES
 from app.services.audit_seals import TABLE as SEALS
 from app.verification import audit_chain, seal_lookups
@@ -28,11 +29,14 @@ def log(fresh_database: Database) -> SealedLog:
 def range_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Verify the log in several ranges, and in one."""
     monkeypatch.setattr(audit_chain, "RANGE_ROWS", request.param)
-    for name, limit in (("SELECT_ENTRIES", request.param), ("SELECT_SEALS", request.param)):
-        statement: Any = getattr(seal_lookups, name)
-        monkeypatch.setattr(statement, "sql", statement.sql.limit(limit))
+    limited = {"SELECT_ENTRIES": audit_chain, "SELECT_SEALS": seal_lookups}
+    for name, module in limited.items():
+        statement: Any = getattr(module, name)
+        monkeypatch.setattr(module, name, Statement(statement.row_type, statement.sql.limit(request.param)))
     last: Any = audit_chain.SELECT_LAST_OF_RANGE
-    monkeypatch.setattr(last, "sql", last.sql.offset(request.param - 1))
+    monkeypatch.setattr(
+        audit_chain, "SELECT_LAST_OF_RANGE", Statement(last.row_type, last.sql.offset(request.param - 1))
+    )
 
 
 @pytest.mark.usefixtures("range_rows")

@@ -1,0 +1,60 @@
+"""Transactions that only read: their sessions, and how they begin on SQLite. Not in this module: `app/db.py`."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.orm import Session
+
+
+class SqliteDialect(SQLiteDialect_pysqlite):
+    """SQLAlchemy's dialect for SQLite, with a BEGIN for transactions that read. It never waits and never fails."""
+
+    supports_statement_cache = True
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        """Begin a transaction, unless a ReadingSession did before SQLAlchemy joins it."""
+        if not dbapi_connection.in_transaction:
+            dbapi_connection.execute("BEGIN").close()
+
+
+class ReadingSession(Session):
+    """A session whose statements read one snapshot of the database, and which is rolled back at its end.
+
+    Statements of the driver (`app/driver.py`) use its connection without the transaction objects of SQLAlchemy, which
+    cost as much as a short statement. The first use of anything else joins the transaction that has begun.
+    """
+
+    def __init__(self, engine: Engine, info: dict[Any, Any]) -> None:
+        """Initialize without a connection, which is taken from the pool by the first statement."""
+        super().__init__(expire_on_commit=False, info=info)
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    def begun(self) -> Connection:
+        """Return the connection, in a transaction of the driver or, once SQLAlchemy has joined it, of the session."""
+        if not self.in_transaction():
+            return self._begun()
+        self.flush()
+        return self.connection()
+
+    def _begun(self) -> Connection:
+        if self._connection is None:
+            self._connection = connection = self._engine.connect()
+            try:
+                connection.dialect.do_begin(connection.connection)
+            except connection.dialect.loaded_dbapi.Error as error:
+                connection._handle_dbapi_exception(error, None, None, None, None)  # noqa: SLF001 - SQLAlchemy's error
+        return self._connection
+
+    def get_bind(self, *_mappers: Any, **_options: Any) -> Connection:
+        """Return the connection, for the statements that SQLAlchemy executes."""
+        return self._begun()
+
+    def close(self) -> None:
+        """End the transaction, and return the connection to the pool, which rolls back."""
+        if self.in_transaction():  # something else than the driver has used it
+            super().close()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
