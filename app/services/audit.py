@@ -12,7 +12,7 @@ from sqlalchemy import bindparam
 from app.context import Context
 from app.errors import NotFoundError
 from app.queries import listing, rows, tenant
-from app.queries.rows import Statement
+from app.queries.rows import Statement, Write
 from app.schemas.audit import AuditEntryRow
 from app.schemas.base import stored_code
 from models import AuditEntry, new_id
@@ -38,6 +38,7 @@ COLUMNS = [
     TABLE.c.details.label("metadata"),
 ]
 SELECT_ONE = Statement(AuditEntryRow, tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id")))
+INSERT = Write(TABLE.insert())
 LISTING = listing.Listing(
     AuditEntryRow,
     TABLE,
@@ -72,7 +73,7 @@ def record_all(ctx: Context, entries: Iterable[NewEntry]) -> None:
         for entry in entries
     ]
     if inserted:
-        ctx.session.connection().execute(TABLE.insert(), inserted)
+        INSERT.all(ctx.session, inserted)
 
 
 def limit_details(action: str, entity: str, entity_id: str, details: Details) -> Details:

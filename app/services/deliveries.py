@@ -15,7 +15,7 @@ from sqlalchemy import bindparam
 from app.context import Context
 from app.errors import BODY, InvalidParameterError, NotFoundError
 from app.queries import listing, rows, tenant
-from app.queries.rows import Row, Statement
+from app.queries.rows import Row, Statement, Write
 from app.schemas.webhooks import WebhookDeliveryRow, WebhookRecover
 from app.services import subscriptions, webhooks
 from models import Delivery, Event, EventType, new_id
@@ -77,6 +77,7 @@ SELECT_SUBSCRIBERS = Statement(
     SubscriberRow,
     tenant.select(*rows.columns(SubscriberRow, webhooks.TABLE)).where(webhooks.TABLE.c.is_active),
 )
+INSERT = Write(TABLE.insert())
 OUTCOMES = {"PENDING": TABLE.c.success.is_(None), "SUCCEEDED": TABLE.c.success, "FAILED": sa.not_(TABLE.c.success)}
 LISTING = listing.Listing(
     WebhookDeliveryRow,
@@ -139,7 +140,7 @@ def enqueue(ctx: Context, attempts: Iterable[FirstAttempt]) -> list[str]:
         for attempt in attempts
     ]
     if deliveries:
-        ctx.session.connection().execute(TABLE.insert(), deliveries)
+        INSERT.all(ctx.session, deliveries)
     return [str(delivery["id"]) for delivery in deliveries]
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.context import Context
 from app.errors import NotFoundError
 from app.queries import listing, rows, tenant
-from app.queries.rows import Row, Statement
+from app.queries.rows import Row, Statement, Write
 from app.schemas import events as payloads
 from app.schemas.events import NewEvent, WebhookEventRow
 from app.schemas.sample_events import sample_event
@@ -80,6 +80,7 @@ LISTING = listing.Listing(
 SELECT_ONE = Statement(
     WebhookEventRow, tenant.select(*rows.columns(WebhookEventRow, TABLE)).where(TABLE.c.id == bindparam("id"))
 )
+INSERT = Write(TABLE.insert())
 RETENTION = timedelta(days=RETENTION_DAYS)
 DELETE_BATCH = 1_000
 SELECT_EXPIRED_IDS = (
@@ -162,7 +163,7 @@ def _insert_all(ctx: Context, events: Sequence[NewEvent]) -> list[StoredEvent]:
             "created_at": ctx.now,
         }
         inserted.append(row)
-    ctx.session.connection().execute(TABLE.insert(), inserted)
+    INSERT.all(ctx.session, inserted)
     return [StoredEvent(str(row["id"]), event.sent_type) for row, event in zip(inserted, events, strict=True)]
 
 

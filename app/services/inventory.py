@@ -15,7 +15,7 @@ from sqlalchemy import bindparam
 
 from app.context import Context, next_time
 from app.queries import rows, tenant
-from app.queries.rows import Statement
+from app.queries.rows import Statement, Write
 from app.schemas import events as payloads
 from app.schemas.events import NewEvent
 from app.schemas.products import ProductRow
@@ -82,7 +82,8 @@ SELECT_FOR_UPDATE = Statement(
     LockedProductRow,
     tenant.select(*LOCKED_COLUMNS).where(HAS_ID).order_by(TABLE.c.id).with_for_update(key_share=True),
 )
-UPDATE_MOVED = tenant.update(TABLE).where(TABLE.c.movement_sequence == bindparam("previous_sequence"))
+UPDATE_MOVED = Write(tenant.update(TABLE).where(TABLE.c.movement_sequence == bindparam("previous_sequence")))
+INSERT_MOVEMENTS = Write(MOVEMENTS.insert())
 
 Quantities = Mapping[str, int]  # by the id of a product
 Products = Mapping[str, LockedProductRow]  # by id
@@ -178,7 +179,7 @@ def _update(ctx: Context, products: Products, last: Mapping[str, Movement], chan
         )
         for product_id, movement in last.items()
     ]
-    updated = ctx.session.connection().execute(UPDATE_MOVED, parameters).rowcount
+    updated = UPDATE_MOVED.all(ctx.session, parameters)
     if updated != len(parameters):  # a bug, because the rows are locked: abort rather than corrupt stock
         raise RuntimeError(f"The stock of {len(parameters)} products should have changed, but {updated} changed.")
 
@@ -204,7 +205,7 @@ def _insert(ctx: Context, movements: Sequence[Movement]) -> None:
         }
         for movement in movements
     ]
-    ctx.session.connection().execute(MOVEMENTS.insert(), inserted)
+    INSERT_MOVEMENTS.all(ctx.session, inserted)
 
 
 def _low_stock(product: LockedProductRow, last: Movement) -> list[NewEvent]:

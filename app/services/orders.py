@@ -18,7 +18,7 @@ from app.errors import (
     refuse,
 )
 from app.queries import listing, rows, tenant
-from app.queries.rows import Rows, Statement
+from app.queries.rows import Rows, Statement, Write
 from app.schemas import events as payloads
 from app.schemas.base import stored_code
 from app.schemas.orders import (
@@ -56,6 +56,7 @@ SELECT_ITEMS = Statement(
     .order_by(ITEMS.c.order_id, ITEMS.c.position),
 )
 INSERT_ONE = Statement(OrderDetailRow, TABLE.insert().returning(*COLUMNS))
+INSERT_ITEMS = Write(ITEMS.insert())
 UPDATE_IN_STATUS = Statement(
     OrderDetailRow,
     tenant.update(TABLE).where(TABLE.c.status == bindparam("previous_status")).returning(*COLUMNS),
@@ -217,7 +218,7 @@ def _insert_items(ctx: Context, order_id: str, items: Sequence[PricedItem]) -> N
         }
         for position, item in enumerate(items)
     ]
-    ctx.session.connection().execute(ITEMS.insert(), inserted)
+    INSERT_ITEMS.all(ctx.session, inserted)
 
 
 def _find(ctx: Context, statement: Statement[OrderDetailRow], order_id: str) -> OrderDetailRow:

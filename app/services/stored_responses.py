@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.context import Context
 from app.queries import rows, tenant
-from app.queries.rows import Row, Statement
+from app.queries.rows import Row, Statement, Write
 from models import StoredResponse, new_id
 from models.base import table
 
@@ -30,6 +30,7 @@ RETENTION = timedelta(hours=24)
 TABLE = table(StoredResponse)
 IS_OF_REQUEST = TABLE.c.operation == bindparam("operation"), TABLE.c.key == bindparam("key")
 SELECT_ONE = Statement(StoredResponseRow, tenant.select(*rows.columns(StoredResponseRow, TABLE)).where(*IS_OF_REQUEST))
+INSERT = Write(TABLE.insert())
 DELETE_ONE = sa.delete(TABLE).where(tenant.where(TABLE), *IS_OF_REQUEST)
 DELETE_EXPIRED = sa.delete(TABLE).where(TABLE.c.expires_at <= bindparam("now", type_=TABLE.c.expires_at.type))
 
@@ -59,7 +60,7 @@ def store(
         "body": body,
         "expires_at": ctx.now + RETENTION,
     }
-    ctx.session.connection().execute(TABLE.insert(), row)
+    INSERT.one(ctx.session, row)
 
 
 def delete_expired(session: Session, now: datetime) -> None:
