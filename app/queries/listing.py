@@ -23,13 +23,13 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any, Generic
 
-from sqlalchemy import ColumnElement, Select, Table, bindparam, false, func, tuple_
+from sqlalchemy import ColumnElement, Select, Table, bindparam, false, func, select, tuple_
 
 from app import clock
 from app.context import Context
 from app.errors import InvalidCursorError
 from app.queries import rows, search, tenant
-from app.queries.rows import AnyColumn, Parameters, Rows, RowT, Statement
+from app.queries.rows import AnyColumn, Parameters, Row, Rows, RowT, Statement
 
 MAX_LIMIT = 100
 CURSOR, SEARCH, CANDIDATES, SINCE = "cursor", "search", "candidates", "updated_since"
@@ -55,6 +55,12 @@ class Strategy(Enum):
     CREATED_SINCE = auto()  # of `updated_since`, the rows created since then: a walk that ends there
     UPDATED_SINCE = auto()  # of `updated_since`, the older rows: found by updated_at and sorted
     SEARCH = auto()  # among the candidates of the search index, sorted
+
+
+class CursorRow(Row):
+    """The position in a list of the row that a cursor names."""
+
+    created_at: datetime
 
 
 class Listing(Generic[RowT]):
@@ -96,8 +102,7 @@ class Listing(Generic[RowT]):
         self._lookups = lookups or {}
         self._find_deleted = find_deleted
         self._statement = functools.cache(self._build)
-        is_cursor = (self._key == bindparam(CURSOR), *self._parent.values())
-        self._select_created_at = tenant.select(self._time).where(*is_cursor)
+        self._select_cursor = Statement(CursorRow, self._cursor())
         self._key_position = rows.names(row_type).index(key)
         Statement(row_type, tenant.select(*self._columns))  # a mismatch fails at import time, not in a request
 
@@ -129,9 +134,15 @@ class Listing(Generic[RowT]):
         next_cursor = str(found.values[limit - 1][self._key_position]) if len(found) > limit else None
         return Page(rows=found[:limit], next_cursor=next_cursor, synced_until=synced_until)
 
+    def _cursor(self) -> Select[Any]:
+        """Select the row that a cursor names."""
+        is_cursor = (self._key == bindparam(CURSOR), *self._parent.values())
+        return select(self._time.label("created_at")).where(tenant.where(self._table), *is_cursor)
+
     def _created_at(self, ctx: Context, parameters: Parameters) -> datetime:
         """Return the other half of a cursor's position in the list."""
-        created_at: datetime | None = ctx.session.execute(self._select_created_at, parameters).scalar_one_or_none()
+        row = self._select_cursor.one_or_none(ctx.session, parameters)
+        created_at = None if row is None else row.created_at
         if created_at is None and self._find_deleted is not None:
             created_at = self._find_deleted(ctx, parameters)
         if created_at is None:
