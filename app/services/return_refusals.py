@@ -67,11 +67,11 @@ class ReceiveQuantityError(RefusalError):
 
 
 class NothingReceivedError(RefusalError):
-    """Nothing of a return is received."""
+    """A receipt contains no unit of any item."""
 
     code = "nothing_received"
     pointer = "/items"
 
     def __init__(self) -> None:
         """Set the message, which says what to do instead."""
-        super().__init__("Nothing of the return is received. Reject it instead.")
+        super().__init__("Nothing was received. Reject the return instead.")

@@ -155,7 +155,7 @@ class TestReceiveReturn:
             {
                 "pointer": "/items",
                 "code": "nothing_received",
-                "message": "Nothing of the return is received. Reject it instead.",
+                "message": "Nothing was received. Reject the return instead.",
             }
         ]
         assert company.get(made) == made
