@@ -70,7 +70,7 @@ class Threads:
                 error = raised
             with contextlib.suppress(RuntimeError):  # the event loop is closed
                 loop.call_soon_threadsafe(self._finish, call.future, result, error)
-            del call, result, error  # while the thread is idle, it holds nothing of the request
+            del call, result, error  # an idle thread keeps no request in memory
 
     def _finish(self, future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
         self._unfinished -= 1

@@ -101,7 +101,7 @@ class WriteLane:
             members = self._run_group(first)
             with contextlib.suppress(RuntimeError):  # the event loop is closed
                 loop.call_soon_threadsafe(_finish, members)
-            del first, members  # while the thread is idle, it holds nothing of a request
+            del first, members  # an idle thread keeps no request in memory
 
     def _run_group(self, first: Write) -> list[Write]:
         """Run the first request and those that have queued, and commit. Return all that were executed."""

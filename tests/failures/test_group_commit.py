@@ -132,7 +132,7 @@ def test_no_order_is_confirmed_and_lost_while_commits_fail(
 
     assert fresh_database.file is not None
     log = fresh_database.file.with_name(fresh_database.file.name + "-wal")
-    with waiting.meanwhile(buy, CLIENTS):
+    with waiting.in_background(buy, CLIENTS):
         for _ in range(3):
             await_more(confirmed)
             with files_cannot_grow(server, log.stat().st_size):

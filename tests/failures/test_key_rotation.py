@@ -58,7 +58,7 @@ def test_a_client_changes_keys_without_a_failed_request(servers: list[Server]) -
     urls = [server.url for server in servers]
     keys, key_id, client = [tenant.key], tenant.key_id, KeyHolder(urls, tenant.key)
 
-    with waiting.meanwhile(client.work):
+    with waiting.in_background(client.work):
         for number in range(3):
             waiting.eventually(lambda: client.sent.get(keys[-1], 0) >= 4, "both processes have cached the key")
             path = f"{urls[number % 2]}/api/v1/api-keys/{key_id}/rotate"

@@ -307,7 +307,7 @@ class TestKilled:
             enough = len(done) + count
             waiting.eventually(lambda: len(done) >= enough, "orders are placed")
 
-        with server, waiting.meanwhile(buy, CUSTOMERS):
+        with server, waiting.in_background(buy, CUSTOMERS):
             chance = random.Random(11)
             for _ in range(6):
                 await_orders(chance.randint(1, 48))

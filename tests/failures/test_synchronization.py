@@ -178,7 +178,7 @@ def mirror_during_import(deployment: MirroredDeployment, directory: Path, rows: 
     products = [item["id"] for item in deployment.client.walk("/products")]
     mirror = Mirror(deployment.client, *LISTS)
     numbers = itertools.count()
-    with waiting.meanwhile(lambda stop: deployment.write(next(numbers), products, stop), WRITERS):
+    with waiting.in_background(lambda stop: deployment.write(next(numbers), products, stop), WRITERS):
         process = deployment.importing(write_file(directory / "second", rows, 2))
         try:
             while process.poll() is None:

@@ -363,11 +363,7 @@ class TestCreate:
     def test_a_caller_that_has_ended_since_it_was_cached_creates_nothing(
         self, company: KeyCompany, change: dict[str, Any]
     ) -> None:
-        key_id, caller = company.key()
-        company.data(company.send("GET", "/me", caller))
-        with company.database.transaction(write=True) as session:  # as another process does
-            for name, value in change.items():
-                setattr(session.get_one(ApiKey, key_id), name, value)
+        _, caller = company.ended_caller(change)
 
         response = company.create(caller)
 

@@ -10,7 +10,7 @@ from app.db import Database
 from app.schemas.base import timestamp
 from app.schemas.times import parse_time
 from app.services.key_grants import MAX_ACTIVE_KEYS
-from models import ApiKey, Scope, StoredResponse
+from models import Scope, StoredResponse
 from tests.support import factories, waiting
 from tests.support.client import Client, refusals
 from tests.support.factories import Tenant
@@ -148,11 +148,7 @@ class TestRotate:
     def test_a_caller_that_has_ended_since_it_was_cached_rotates_nothing(
         self, company: KeyCompany, change: dict[str, Any]
     ) -> None:
-        key_id, caller = company.key()
-        company.data(company.send("GET", "/me", caller))
-        with company.database.transaction(write=True) as session:  # as another process does
-            for name, value in change.items():
-                setattr(session.get_one(ApiKey, key_id), name, value)
+        key_id, caller = company.ended_caller(change)
 
         for rotated in (key_id, company.tenant.key_id):
             response = company.rotate(rotated, caller)
@@ -163,11 +159,7 @@ class TestRotate:
     def test_a_caller_that_has_ended_since_it_was_cached_revokes_nothing(
         self, company: KeyCompany, change: dict[str, Any]
     ) -> None:
-        key_id, caller = company.key()
-        company.data(company.send("GET", "/me", caller))
-        with company.database.transaction(write=True) as session:  # as another process does
-            for name, value in change.items():
-                setattr(session.get_one(ApiKey, key_id), name, value)
+        key_id, caller = company.ended_caller(change)
 
         for revoked in (key_id, company.tenant.key_id, "unknown"):
             response = company.send("DELETE", f"/api-keys/{revoked}", caller)

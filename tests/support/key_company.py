@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from app.db import Database
-from models import AuditEntry, Scope
+from models import ApiKey, AuditEntry, Scope
 from tests.support import factories
 from tests.support.client import Client
 from tests.support.factories import Tenant
@@ -22,6 +22,15 @@ class KeyCompany:
     def key(self, *scopes: Scope, **fields: Any) -> tuple[str, str]:
         """Create a key, by default with every scope; return its id and its plaintext."""
         return factories.api_key(self.database, self.tenant.company_id, scopes=scopes or tuple(Scope), **fields)
+
+    def ended_caller(self, change: dict[str, Any]) -> tuple[str, str]:
+        """Create a key that the server has cached, and change it as another process does. Return id and plaintext."""
+        key_id, caller = self.key()
+        self.data(self.send("GET", "/me", caller))
+        with self.database.transaction(write=True) as session:
+            for name, value in change.items():
+                setattr(session.get_one(ApiKey, key_id), name, value)
+        return key_id, caller
 
     def send(self, method: str, path: str, key: str | None = None, **options: Any) -> httpx.Response:
         """Send a request with a key, by default the one with every scope."""

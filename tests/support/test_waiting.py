@@ -35,7 +35,7 @@ def test_background_work_ends_with_its_block() -> None:
         assert stop.wait(waiting.SECONDS)
         ended.append(stop)
 
-    with pytest.raises(Left), waiting.meanwhile(work, 3):
+    with pytest.raises(Left), waiting.in_background(work, 3):
         raise Left
     assert len(ended) == 3
 
@@ -44,7 +44,7 @@ def test_an_error_in_background_work_is_raised() -> None:
     def work(_: threading.Event) -> None:
         raise Left
 
-    with pytest.raises(Left), waiting.meanwhile(work):
+    with pytest.raises(Left), waiting.in_background(work):
         pass
 
 

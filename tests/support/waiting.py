@@ -55,7 +55,7 @@ def concurrently(*calls: Callable[[], T]) -> list[T]:
 
 
 @contextlib.contextmanager
-def meanwhile(work: Callable[[threading.Event], None], count: int = 1) -> Iterator[None]:
+def in_background(work: Callable[[threading.Event], None], count: int = 1) -> Iterator[None]:
     """Run `work` in `count` threads during the block, until its argument is set. Raises what the work raises."""
     stop = threading.Event()
     futures: list[Future[None]] = []

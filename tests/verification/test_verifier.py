@@ -40,7 +40,7 @@ def test_concurrent_orders_are_no_problem(fresh_database: Database) -> None:
     product_ids = factories.products(fresh_database, tenant.company_id, 5, stock=1_000_000)
     work = partial(write, fresh_database, tenant, customer_id, product_ids)
 
-    with waiting.meanwhile(work, count=3):
+    with waiting.in_background(work, count=3):
         rounds = [run(fresh_database, tenant) for _ in range(ROUNDS)]
 
     results = [*rounds, run(fresh_database, tenant)]
