@@ -32,12 +32,9 @@ class BulkShop:
     def send(self, path: str, body: Any, key: str, server: int = 0) -> httpx.Response:
         """Send a request, and repeat it with the same key while it is refused temporarily, as clients do."""
         url, headers = f"{self.servers[server].url}/api/v1{path}", self.headers | {"Idempotency-Key": key}
-
-        def post() -> httpx.Response | None:
-            response = local_http.post(url, json=body, headers=headers, timeout=waiting.SECONDS)
-            return None if response.status_code in {409, 503} else response
-
-        return waiting.eventually(post, "the request is processed")
+        return waiting.until_processed(
+            partial(local_http.post, url, json=body, headers=headers, timeout=waiting.SECONDS)
+        )
 
     def write(self, items: Items, key: str = "", server: int = 0) -> httpx.Response:
         return self.send("/bulk/products", {"items": items}, key or str(uuid.uuid4()), server)

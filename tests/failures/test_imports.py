@@ -7,10 +7,12 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,13 @@ import sqlalchemy as sa
 
 from app.db import Database
 from models import AuditEntry, Event, InventoryMovement, OrderItem, Product, ProductImport, ProductImportRow
-from tests.support import factories, local_http, verified_shop
+from tests.support import factories, local_http, verified_shop, waiting
 from tests.support.factories import Tenant, order_body
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database
 
 CLIENTS = 6
 SECONDS = 120  # far more than any step here takes
+SELECT_DEADLOCKS = sa.text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
 
 
 class ImportDeployment:
@@ -59,6 +62,13 @@ class ImportDeployment:
         company_id = self.tenant.company_id
         with self.database.transaction() as session:
             return {str(product.sku): product for product in session.query(Product).filter_by(company_id=company_id)}
+
+    def deadlocks(self) -> int:
+        """Return the number of deadlocks that PostgreSQL has resolved. SQLite has one writer, and none."""
+        if self.database.is_sqlite:
+            return 0
+        with self.database.transaction() as session:
+            return int(session.scalar(SELECT_DEADLOCKS) or 0)
 
     def count(self, model: type[Any]) -> int:
         return factories.count(self.database, model, self.tenant.company_id)
@@ -105,7 +115,9 @@ class TestConcurrentOrders:
             with local_http.client(base_url=deployment.server.url, headers=headers, timeout=SECONDS) as api:
                 while not ended.is_set():
                     items = [(product_id, chance.randint(1, 3)) for product_id in chance.sample(ids, 8)]
-                    statuses[api.post("/api/v1/orders", json=order_body(deployment.customer, *items)).status_code] += 1
+                    body, key = order_body(deployment.customer, *items), {"Idempotency-Key": str(uuid.uuid4())}
+                    response = waiting.until_processed(partial(api.post, "/api/v1/orders", json=body, headers=key))
+                    statuses[response.status_code] += 1
             return statuses
 
         with ThreadPoolExecutor(CLIENTS) as threads:
@@ -121,6 +133,7 @@ class TestConcurrentOrders:
 
         assert results == [(0, "")] * 2
         assert set(statuses) == {201}
+        assert deployment.deadlocks() == 0
         sold = self.sold(deployment)
         changed = self.changed(deployment)
         for product in deployment.products().values():

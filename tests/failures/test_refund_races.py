@@ -32,12 +32,7 @@ class RefundDesk(RefundsCompany):
         """Return a call that sends a request, and repeats it with its key while it is refused temporarily."""
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
         post = partial(self.clients[number % len(self.clients)].post, path, json=body, headers=headers)
-
-        def attempt() -> httpx.Response | None:
-            response = post()
-            return None if response.status_code in {409, 503} else response
-
-        return partial(waiting.eventually, attempt, "the request is processed")
+        return partial(waiting.until_processed, post)
 
     def refund_call(self, number: int, found: dict[str, Any], key: str | None = None, **fields: Any) -> Call:
         return self.call(number, f"/returns/{found['id']}/refund", {"method": "CREDIT_NOTE", **fields}, key)

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
+
 T = TypeVar("T")
 
 SECONDS = 180.0  # a slow machine does not reach it
@@ -23,6 +25,19 @@ def eventually(look: Callable[[], T | None], what: str, seconds: float = SECONDS
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
         time.sleep(0.02)
     return result
+
+
+def until_processed(send: Callable[[], httpx.Response]) -> httpx.Response:
+    """Send a request with an idempotency key, and repeat it while it is refused temporarily, as clients do.
+
+    A server that is busy refuses with 503, and with 409 while the first attempt still runs.
+    """
+
+    def attempt() -> httpx.Response | None:
+        response = send()
+        return None if response.status_code in {409, 503} else response
+
+    return eventually(attempt, "the request is processed")
 
 
 @contextlib.contextmanager
