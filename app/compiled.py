@@ -33,7 +33,7 @@ class Columns:
         self.types = types
         self.dialect = dialect
         self.readers: Sequence[Processor | None] = [
-            kind.dialect_impl(dialect).result_processor(dialect, code) for kind, code in zip(types, codes, strict=True)
+            _reader(kind, dialect, code) for kind, code in zip(types, codes, strict=True)
         ]
 
     def read(self, values: Values) -> Iterable[Tuple]:
@@ -139,6 +139,17 @@ def convert(values: Values, processors: Iterable[Processor | None]) -> Iterable[
         if processor is not None:
             columns[place] = map(processor, columns[place])
     return zip(*columns, strict=False)
+
+
+def _reader(kind: ColumnType, dialect: Dialect, code: object) -> Processor | None:
+    """Return the function that reads the values of a column. Some dialects leave values of some types as texts."""
+    read: Processor | None = kind.dialect_impl(dialect).result_processor(dialect, code)
+    from_text: Processor | None = getattr(dialect, "text_readers", {}).get(code)
+    if from_text is None:
+        return read
+    if read is None:
+        return lambda value: None if value is None else from_text(value)
+    return lambda value: None if value is None else read(from_text(value))
 
 
 def _lists(sql: ClauseElement) -> Sequence[str]:

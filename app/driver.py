@@ -84,7 +84,9 @@ def _execute(connection: Connection, text: str, bound: Any, *, is_many: bool = F
             cursor = connection.connection.cursor()
             cursor.executemany(text, bound)
             return cursor
-        return connection.connection.driver_connection.execute(text, bound)  # type: ignore[union-attr]
+        driver: Any = connection.connection.driver_connection
+        cursor_of = getattr(connection.dialect, "text_cursor", None)
+        return (driver if cursor_of is None else cursor_of(driver)).execute(text, bound)
     except (connection.dialect.loaded_dbapi.Error, *EXITS) as error:
         connection._handle_dbapi_exception(error, text, bound, None, None)  # noqa: SLF001 - raises SQLAlchemy's own
 

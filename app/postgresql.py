@@ -10,15 +10,20 @@ Not in this module: pools and transactions (`app/db.py`).
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
 
 import psycopg
+from psycopg.adapt import AdaptersMap
 from psycopg.pq import TransactionStatus
+from psycopg.types.string import TextLoader
 from sqlalchemy import URL, Connection
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from app.compiled import Processor
 from app.db import BUSY_SECONDS
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
@@ -40,7 +45,23 @@ SELECT_SCHEMA_OF_TABLES = """
     ORDER BY pg_catalog.array_position(pg_catalog.current_schemas(false), nspname)
     LIMIT 1
 """
+# Types whose values stay texts, and the functions that read these: JSON is made of them without a datetime or Decimal.
+TEXT_READERS: Mapping[str, Processor] = {"timestamptz": datetime.fromisoformat, "numeric": Decimal}
 SELECT_CURRENT_SCHEMA = "SELECT pg_catalog.quote_ident(coalesce(pg_catalog.current_schema(), 'public'))"
+
+
+class TextCursor(psycopg.Cursor[Any]):
+    """A cursor that leaves the values of some types as texts."""
+
+    __slots__ = ()
+    _text_adapters = AdaptersMap(psycopg.adapters)
+    for _name in TEXT_READERS:
+        _text_adapters.register_loader(_name, TextLoader)
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        """Return the functions that convert values, shared by all cursors."""
+        return self._text_adapters
 
 
 class Dialect(PGDialect_psycopg):
@@ -48,6 +69,10 @@ class Dialect(PGDialect_psycopg):
 
     supports_statement_cache = True
     _thread = threading.local()
+    text_cursor = TextCursor
+    text_readers: ClassVar[Mapping[int, Processor]] = {
+        psycopg.adapters.types[name].oid: reader for name, reader in TEXT_READERS.items()
+    }
 
     def create_connect_args(self, url: URL) -> tuple[Any, Any]:
         """Keep the parameters of the URL. Its `options` are set in each transaction, because a pooler may drop them."""

@@ -24,7 +24,7 @@ from marshmallow import fields
 from app.compiled import Columns, Processor, convert
 from app.errors import BODY, InvalidParameterError
 from app.queries.rows import Rows
-from app.schemas.converted import Converted, Field, from_driver, number_of_units, time_of_milliseconds
+from app.schemas.converted import Converted, Field, from_driver, number_of_driver, time_of_driver
 from app.schemas.price_breaks import PriceBreakList
 from app.schemas.tags import entity_tag
 from models import PriceBreak
@@ -52,7 +52,7 @@ class Timestamp(Converted):
     """A time in UTC, to the millisecond."""
 
     to_json = staticmethod(timestamp)
-    shortcut = staticmethod(time_of_milliseconds)
+    shortcut = staticmethod(time_of_driver)
 
 
 class Day(Converted):
@@ -65,7 +65,7 @@ class Amount(Converted):
     """A decimal as a JSON number. All arithmetic is done before a float appears."""
 
     to_json = staticmethod(float)
-    shortcut = staticmethod(number_of_units)
+    shortcut = staticmethod(number_of_driver)
 
     def _deserialize(self, value: float, attr: str | None, data: object, **kwargs: object) -> Decimal:
         return Decimal(value)

@@ -14,6 +14,7 @@ from models.base import EPOCH, Fixed, Instant
 Field = fields.Field[Any]
 SECONDS = [f"{second:02}." for second in range(60)]
 MILLISECONDS = [f"{millisecond:03}Z" for millisecond in range(1000)]
+PADDING = {8: ".000Z", 10: "00Z", 11: "0Z", 12: "Z"}  # by the length of a time: PostgreSQL omits zeros at the end
 
 
 def no_shortcut(_kind: ColumnType, _dialect: Dialect) -> Processor | None:
@@ -52,15 +53,19 @@ def from_driver(declared: Iterable[Field], columns: Columns) -> list[Processor |
     ]
 
 
-def time_of_milliseconds(kind: ColumnType, dialect: Dialect) -> Processor | None:
-    """Return `timestamp_of`, which makes no datetime, if the driver gives milliseconds."""
-    return timestamp_of if isinstance(kind, Instant) and kind.is_number(dialect) else None
-
-
-def number_of_units(kind: ColumnType, dialect: Dialect) -> Processor | None:
-    """Return a function that makes no Decimal of whole numbers, if the driver gives them: it is as exact."""
-    if not isinstance(kind, Fixed) or not kind.is_number(dialect):
+def time_of_driver(kind: ColumnType, dialect: Dialect) -> Processor | None:
+    """Return a function that makes no datetime of the driver's milliseconds (SQLite) or text (PostgreSQL)."""
+    if not isinstance(kind, Instant):
         return None
+    return timestamp_of if kind.is_number(dialect) else timestamp_of_text
+
+
+def number_of_driver(kind: ColumnType, dialect: Dialect) -> Processor | None:
+    """Return a function that makes no Decimal of the driver's units (SQLite) or text (PostgreSQL): it is as exact."""
+    if not isinstance(kind, Fixed):
+        return None
+    if not kind.is_number(dialect):
+        return lambda value: None if value is None else float(value)
     unit = 10**kind.scale
     return lambda value: None if value is None else value / unit
 
@@ -72,6 +77,14 @@ def timestamp_of(milliseconds: int | None) -> str | None:
     minutes, rest = divmod(milliseconds, 60_000)
     seconds, rest = divmod(rest, 1000)
     return _minute(minutes) + SECONDS[seconds] + MILLISECONDS[rest]
+
+
+def timestamp_of_text(text: str | None) -> str | None:
+    """Return a time in UTC that PostgreSQL wrote, such as `2026-04-16 14:22:00.5+00`, as `timestamp` does."""
+    if text is None:
+        return None
+    time_of_day = text[11:-3][:12]
+    return text[:10] + "T" + time_of_day + PADDING[len(time_of_day)]
 
 
 @lru_cache(4096)

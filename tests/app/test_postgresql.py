@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app import schema_check, schema_version
 from app.db import Database
-from app.driver import DriverSelect
+from app.driver import DriverSelect, DriverStatement
 from app.errors import DatabaseUnavailableError, StartError
 from models import Base
 from tests.support import factories, local_http
@@ -239,6 +239,26 @@ def test_an_upgrade_repairs_functions_without_a_schema(store: PostgresqlStore) -
     store.drop(url)
 
     assert "INSERT INTO public.search_products" in body
+
+
+class TestTextCursor:
+    def test_it_leaves_times_and_decimals_as_texts(self, url: str) -> None:
+        select = sa.select(
+            sa.literal(Decimal("2.50"), sa.Numeric(14, 2)).label("price"),
+            sa.literal(LATE, sa.DateTime(timezone=True)).label("at"),
+            sa.literal(LATE.date()).label("day"),
+            sa.func.round(sa.literal(Decimal("2.45"), sa.Numeric), 1, type_=sa.Float).label("rate"),
+            sa.null().label("nothing"),
+        )
+
+        with opened(url) as database, database.transaction() as session:
+            values, columns = DriverStatement(select).fetch(session, {})
+            (expected,) = session.execute(select)
+
+        assert values == [("2.50", "2026-06-30 23:30:00+00", LATE.date(), "2.5", None)]
+        (read,) = columns.read(values)
+        assert read == tuple(expected) == (Decimal("2.50"), LATE, LATE.date(), 2.5, None)
+        assert [type(value) for value in read] == [type(value) for value in expected]
 
 
 class TestDriverSelect:
