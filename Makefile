@@ -37,7 +37,9 @@ imports: .venv/tested ## Direction of imports (import-linter)
 
 .PHONY: spec
 spec: .venv/tested ## The OpenAPI document: Spectral, OWASP and Redocly rules (needs Node.js)
-	@mkdir -p build && DISTRIBU_PUBLIC_URL=https://distribu.example $(BIN)/distribu openapi > build/openapi.yaml && openapi/lint/run.sh build/openapi.yaml
+	@mkdir -p build
+	@for edition in 3.0 3.1; do $(BIN)/distribu openapi --edition $$edition --server https://distribu.example > build/openapi-$$edition.yaml || exit 1; done
+	@openapi/lint/run.sh build/openapi-3.0.yaml build/openapi-3.1.yaml
 
 .PHONY: exchanges
 exchanges: .venv/tested ## Record the v1 exchanges again, after a deliberate change

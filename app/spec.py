@@ -63,10 +63,10 @@ def load(source: Path = SOURCE) -> Document:
     Raises SpecError if the target of a reference does not exist.
     """
     return {
-        **_read(source / "openapi.yaml"),
-        "paths": {_url(file): _bundle(_read(file), file) for file in sorted(source.glob("paths/*.yaml"), key=_url)},
+        **read(source / "openapi.yaml"),
+        "paths": {_url(file): _bundle(read(file), file) for file in sorted(source.glob("paths/*.yaml"), key=_url)},
         "x-webhooks": {
-            re.sub("[._]", "-", file.stem): _bundle(_read(file), file) for file in sorted(source.glob("events/*.yaml"))
+            re.sub("[._]", "-", file.stem): _bundle(read(file), file) for file in sorted(source.glob("events/*.yaml"))
         },
         "components": _components(source),
     }
@@ -80,7 +80,7 @@ def document() -> Document:
 
 def example(name: str) -> Document:
     """Return the value of one example of the project's own document, without loading the others."""
-    value: Document = _read(SOURCE / "components" / "examples" / f"{name}.yaml")["value"]
+    value: Document = read(SOURCE / "components" / "examples" / f"{name}.yaml")["value"]
     return value
 
 
@@ -186,7 +186,7 @@ def _url(file: Path) -> str:
 def _components(source: Path) -> Document:
     components: Document = {}
     for file in sorted((source / "components").glob("*/*.yaml")):
-        components.setdefault(file.parent.name, {})[file.stem] = _bundle(_read(file), file)
+        components.setdefault(file.parent.name, {})[file.stem] = _bundle(read(file), file)
     return components
 
 
@@ -229,7 +229,8 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _read(file: Path) -> Document:
+def read(file: Path) -> Document:
+    """Return the content of a file. Raises SpecError if it is missing or has a member twice."""
     try:
         content: Document = yaml.load(file.read_text("utf-8"), _Loader)  # noqa: S506 - a safe loader
     except FileNotFoundError:

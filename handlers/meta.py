@@ -5,16 +5,16 @@ from collections.abc import Iterator
 
 import orjson
 
-from app import __version__, spec
+from app import __version__, editions, spec
 from app.address import BASE_PATH
+from app.schemas.responses import Download
 
-Download = tuple[bytes, int, dict[str, str]]  # body, status, headers
 MAX_CACHED = 8  # addresses at which clients reach this server
 
 
 @functools.lru_cache(MAX_CACHED)
-def get_index(site_url: str) -> Download:
-    """Return the URLs of the reference, the document, and every list and report."""
+def get_index(site_url: str) -> tuple[bytes, int, dict[str, str]]:
+    """Return the URLs of the reference, the document, and every list and report, as body, status and headers."""
     api = site_url + BASE_PATH
     pages = {"reference": f"{site_url}/docs", "document": f"{api}/openapi.json"}
     resources = [{"name": path[1:], "url": api + path} for path in _resources()]
@@ -25,13 +25,19 @@ def get_index(site_url: str) -> Download:
 @functools.lru_cache(MAX_CACHED)
 def get_openapi_json(site_url: str) -> Download:
     """Return the bundled document as JSON."""
-    return spec.to_json(spec.served(site_url)).encode(), 200, {"Content-Type": "application/json"}
+    return Download(spec.to_json(spec.served(site_url)).encode(), "application/json")
+
+
+@functools.lru_cache(MAX_CACHED)
+def get_openapi31_json(site_url: str) -> Download:
+    """Return the 3.1 edition of the document as JSON."""
+    return Download(spec.to_json(editions.served("3.1", site_url)).encode(), "application/json")
 
 
 @functools.lru_cache(MAX_CACHED)
 def get_openapi_yaml(site_url: str) -> Download:
     """Return the bundled document as YAML."""
-    return spec.to_yaml(spec.served(site_url)).encode(), 200, {"Content-Type": "application/yaml"}
+    return Download(spec.to_yaml(spec.served(site_url)).encode(), "application/yaml")
 
 
 def _resources() -> Iterator[str]:

@@ -18,12 +18,13 @@ from app.config import Settings
 from app.context import Actor, ActorType, Context
 from app.db import Database, retrying
 from app.errors import StartError
-from app.http import conditions, idempotency, links, response
+from app.http import conditions, downloads, idempotency, links, response
 from app.http.auth import KeyCache
 from app.http.flask_hooks import MatchedRequest, WireResponse
 from app.http.request_state import RequestState
 from app.http.response import Response
 from app.preconditions import NO_PRECONDITION, Precondition
+from app.schemas.responses import Download
 from app.services import keys
 from app.spec import Operation
 
@@ -90,7 +91,10 @@ class Dispatcher:
     def _serve_public(self, handler: Handler, state: RequestState) -> WireResponse:
         """Run a handler that needs no transaction, only the address of this server as the client knows it."""
         url = self._public_url or address.reached(*state.server)
-        body, status, headers = handler(url, **state.arguments)
+        result = handler(url, **conditions.without_headers(state.arguments))
+        if isinstance(result, Download):
+            return downloads.respond(result, state)
+        body, status, headers = result
         return WireResponse(status, headers, body)
 
     def _read(self, handler: Handler, state: RequestState) -> WireResponse:

@@ -1,7 +1,20 @@
-"""The responses of operations that create or queue something, made from the response 200 with the resource."""
+"""The responses of operations that create or queue something, made from the response 200 with the resource.
+
+And downloads, which are not JSON of a resource.
+"""
+
+from dataclasses import dataclass
 
 from app.address import BASE_PATH
 from app.schemas.base import StatusResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A public file, which is the same for every client."""
+
+    content: bytes
+    media_type: str
 
 
 def created(resource: StatusResponse, path: str) -> StatusResponse:

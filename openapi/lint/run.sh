@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Lints a bundled OpenAPI document: run.sh BUNDLE.yaml. A warning fails like an error.
+# Lints bundled OpenAPI documents: run.sh BUNDLE.yaml... A warning fails like an error.
 set -euo pipefail
 
-[[ $# -eq 1 && -f $1 ]] || { echo "usage: $0 BUNDLE.yaml" >&2; exit 2; }
-bundle=$(realpath "$1")
+[[ $# -ge 1 && -f $1 ]] || { echo "usage: $0 BUNDLE.yaml..." >&2; exit 2; }
+mapfile -t bundles < <(realpath --canonicalize-existing "$@")
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 
@@ -13,6 +13,6 @@ if [[ ! -f node_modules/.package-lock.json || package-lock.json -nt node_modules
 fi
 
 status=0
-node_modules/.bin/spectral lint --ruleset spectral.yaml --fail-severity warn --fail-on-unmatched-globs "$bundle" || status=1
-node_modules/.bin/redocly lint --config redocly.yaml --max-problems 1000 "$bundle" || status=1
+node_modules/.bin/spectral lint --ruleset spectral.yaml --fail-severity warn --fail-on-unmatched-globs "${bundles[@]}" || status=1
+node_modules/.bin/redocly lint --config redocly.yaml --max-problems 1000 "${bundles[@]}" || status=1
 exit "$status"
