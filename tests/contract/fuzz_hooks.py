@@ -26,8 +26,26 @@ ADDRESSES = strategies.ip_addresses(v=4) | strategies.ip_addresses(v=6, network=
 schemathesis.openapi.format("cidr", ADDRESSES.map(lambda address: f"{address}/{address.max_prefixlen}"))
 
 
+# Bodies of links, which the document only describes: generators refuse a document that has them.
+LINKED_BODIES: dict[str, Any] = {
+    "CreateReturn": {
+        "orderId": "$response.body#/data/id",
+        "items": [{"orderItemId": "$response.body#/data/items/0/id", "quantity": 1}],
+    },
+    "CreateReturnOfShipment": {
+        "orderId": "$response.body#/data/orderId",
+        "items": [{"orderItemId": "$response.body#/data/items/0/orderItemId", "quantity": 1}],
+    },
+}
 PARAMETERS = spec.document()["components"]["parameters"]
 IF_MATCH = re.compile(PARAMETERS["IfMatch"]["schema"]["pattern"])
+
+
+@schemathesis.hook
+def before_load_schema(_context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
+    """Add the bodies of links."""
+    for name, body in LINKED_BODIES.items():
+        raw_schema["components"]["links"][name]["requestBody"] = body
 
 
 @schemathesis.hook

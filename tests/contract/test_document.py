@@ -62,6 +62,10 @@ class TestGenerators:
         modules = {file.stem.replace("_", "") for file in client.glob("api/*/*.py")} - {"init"}
         assert modules == {operation.id.lower() for operation in OPERATIONS}
 
+    def test_no_link_has_a_body(self) -> None:
+        """openapi-generator accepts a string only, and refuses the whole document."""
+        assert [name for name, link in DOCUMENT["components"]["links"].items() if "requestBody" in link] == []
+
 
 class TestRequests:
     def test_every_write_accepts_an_idempotency_key(self) -> None:
