@@ -23,7 +23,7 @@ from psycopg.types.string import TextLoader
 from sqlalchemy import URL, Connection
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from app.compiled import Processor
+from app.compiled import Parameters, Processor, Tuple, Values
 from app.db import BUSY_SECONDS
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
@@ -48,9 +48,10 @@ SELECT_SCHEMA_OF_TABLES = """
 # Types whose values stay texts, and the functions that read these: JSON is made of them without a datetime or Decimal.
 TEXT_READERS: Mapping[str, Processor] = {"timestamptz": datetime.fromisoformat, "numeric": Decimal}
 SELECT_CURRENT_SCHEMA = "SELECT pg_catalog.quote_ident(coalesce(pg_catalog.current_schema(), 'public'))"
+DriverConnection = psycopg.Connection[Tuple]
 
 
-class TextCursor(psycopg.Cursor[Any]):
+class TextCursor(psycopg.Cursor[Tuple]):
     """A cursor that leaves the values of some types as texts."""
 
     __slots__ = ()
@@ -88,9 +89,9 @@ class Dialect(PGDialect_psycopg):
         """Prepare statements on a direct connection, which reduces the cost of an order by a sixth."""
         prepare = super().on_connect()  # type: ignore[no-untyped-call]
 
-        def on_connect(connection: Any) -> None:
+        def on_connect(connection: DriverConnection) -> None:
             prepare(connection)
-            process_id = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()[0]
+            (process_id,) = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchall()[0]
             if process_id == connection.info.backend_pid:  # a pooler reports identifiers that it made up
                 connection.prepare_threshold = PREPARE_THRESHOLD
 
@@ -127,11 +128,11 @@ class Dialect(PGDialect_psycopg):
         finally:
             self._thread.skips_ping = False
 
-    def read_at_once(self, dbapi_connection: Any, text: str, parameters: Any) -> list[tuple[Any, ...]]:
+    def read_at_once(self, dbapi_connection: DriverConnection, text: str, parameters: Parameters) -> Values:
         """Return the rows of a select in a separate transaction with all settings, in one message."""
         cursor = psycopg.ClientCursor(dbapi_connection)  # binds the parameters, because the text has several statements
         cursor.execute(f"{self._begin.replace('%', '%%')}; {text}; ROLLBACK".encode(), parameters)
-        rows: list[tuple[Any, ...]] = []
+        rows: Values = []
         is_last = False
         while not is_last:  # the results before that of the select are those of settings
             rows = rows if cursor.description is None else cursor.fetchall()
