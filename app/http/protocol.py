@@ -3,7 +3,7 @@
 1. A head or trailer that is too long is rejected; if it arrives too slowly, the connection is closed.
 2. A request with `Upgrade` is an ordinary request: this server speaks HTTP/1.1 only.
 3. A request that the parser rejects gets a response, and is counted and logged like every other request.
-4. A response that is sent before its request is complete reaches the client (`lingering.py`).
+4. A response that is sent before its request is complete reaches the client (`transport.py`).
 
 Why it is built on uvicorn's class: docs/decisions/0012.
 """
@@ -17,8 +17,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from app.http.access import AccessMiddleware
 from app.http.client_address import ClientAddresses
 from app.http.errors import ApiError, ErrorMiddleware, malformed_request
-from app.http.lingering import LingeringTransport
 from app.http.request_state import BODY_ERROR, Headers
+from app.http.transport import EdgeTransport
 
 PEERS = ClientAddresses()  # of a request that cannot be parsed, nothing but its connection is certain
 MAX_HEAD_BYTES = 65_536  # Node.js accepts 16 KiB, nginx 32 KiB
@@ -36,13 +36,13 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for the first request."""
-        self._lingering = LingeringTransport(transport, lambda: self._is_in_body or self._is_refused)
-        super().connection_made(self._lingering)  # type: ignore[arg-type]
+        self._edge_transport = EdgeTransport(transport, lambda: self._is_in_body or self._is_refused)
+        super().connection_made(self._edge_transport)  # type: ignore[arg-type]
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
         """Parse the data of a request; discard data after the last response."""
-        self._lingering.received(len(data))
+        self._edge_transport.received(len(data))
         if not self._is_refused and not self.transport.is_closing():
             self._held_bytes += len(data)
             self._parse(memoryview(data))
@@ -50,7 +50,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timers of a closed connection."""
         self._stop_waiting()
-        self._lingering.stop_lingering()
+        self._edge_transport.stop_lingering()
         super().connection_lost(exc)
 
     # Called by the parser
@@ -93,7 +93,7 @@ class EdgeProtocol(HttpToolsProtocol):
         """Forward the end of a message, except for the empty one that the parser reports for an `Upgrade`."""
         if not self.parser.should_upgrade():
             self._is_in_body = False
-            self._lingering.stop_lingering()
+            self._edge_transport.stop_lingering()
             super().on_message_complete()
 
     def _parse(self, data: memoryview) -> None:
@@ -104,7 +104,7 @@ class EdgeProtocol(HttpToolsProtocol):
         else:
             if self._held_bytes > MAX_HEAD_BYTES:
                 self._refuse(malformed_request(f"The head of the request is longer than {MAX_HEAD_BYTES} bytes."))
-                self._lingering.linger(MAX_HEAD_BYTES)
+                self._edge_transport.linger(MAX_HEAD_BYTES)
 
     def _feed(self, data: memoryview) -> None:
         """Feed the parser. If it stops at an `Upgrade`, feed it the same head without that header, and continue.
@@ -155,10 +155,11 @@ class EdgeProtocol(HttpToolsProtocol):
     # Limits on waiting
 
     def on_response_complete(self) -> None:
-        """Discard the rest of a request whose response was sent early."""
+        """Send the response. Discard the rest of a request whose response was sent early."""
+        self._edge_transport.send()
         super().on_response_complete()
         if self._is_in_body and self.cycle.response_complete and not self.transport.is_closing():
-            self._lingering.linger()
+            self._edge_transport.linger()
 
     def _await_head(self) -> None:
         self._held_bytes = 0
