@@ -95,6 +95,10 @@ class Database:
         """Return whether the event loop may read without a thread: SQLite is in this process."""
         return self._loop_reader is not None
 
+    def reading_engine(self, *, is_on_loop: bool) -> Engine:
+        """Return the engine of transactions that read, in the event loop or in a thread."""
+        return self._loop_reader if is_on_loop and self._loop_reader is not None else self.reader
+
     @property
     def file(self) -> Path | None:
         """Return the file of an SQLite database, None for PostgreSQL."""
@@ -112,7 +116,7 @@ class Database:
         BUSY_SECONDS.
         """
         info: dict[Any, Any] = {clock.CLOCK: self._clock}
-        reader = self._loop_reader if is_on_loop and self._loop_reader is not None else self.reader
+        reader = self.reading_engine(is_on_loop=is_on_loop)
         with unavailability(), self._writing(group, info) if write else ReadingSession(reader, info) as session:
             if write:
                 info = session.info

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from sqlalchemy import Engine
+
 from app.context import now
 from app.db import Database
 from app.driver import DriverSelect
@@ -38,9 +40,8 @@ class VersionReader:
         """Prepare the statement of each operation whose handler has a version."""
         found = {name: versions.find(handler) for name, handler in handlers.items()}
         self._queries = {name: query for name, query in found.items() if query is not None}
-        self._statements = {
-            name: DriverSelect(database.reader, query.version.sql) for name, query in self._queries.items()
-        }
+        self._statements = self._prepared(database.reading_engine(is_on_loop=False))
+        self._statements_on_loop = self._prepared(database.reading_engine(is_on_loop=True))
 
     def not_modified(self, state: RequestState) -> NotModified | None:
         """Return the 304, or None if the request has to run. Raises DatabaseUnavailableError."""
@@ -48,9 +49,13 @@ class VersionReader:
         if given is None or operation is None or operation.id not in self._queries:
             return None
         query = self._queries[operation.id]
-        rows = self._statements[operation.id].rows(_parameters(query, state))
+        statements = self._statements_on_loop if state.is_on_loop else self._statements
+        rows = statements[operation.id].rows(_parameters(query, state))
         tag = query.version.tag(rows) if rows else None
         return (NOT_MODIFIED, [(b"etag", tag.encode())], b"") if tag and matches(given, tag) else None
+
+    def _prepared(self, engine: Engine) -> dict[str, DriverSelect]:
+        return {name: DriverSelect(engine, query.version.sql) for name, query in self._queries.items()}
 
 
 def _parameters(query: VersionQuery, state: RequestState) -> dict[str, object]:

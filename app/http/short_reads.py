@@ -15,7 +15,6 @@ from starlette.types import Scope
 
 from app.db import Database
 from app.errors import DatabaseUnavailableError
-from app.http.conditions import IF_NONE_MATCH
 from app.http.request_state import RequestState
 from app.services import versions
 
@@ -38,13 +37,9 @@ class ShortReads:
         self._paused_until = 0.0
 
     def include(self, state: RequestState) -> bool:
-        """Return whether the event loop may run a request. One with `If-None-Match` reads its version in a thread."""
+        """Return whether the event loop may run a request."""
         assert state.operation is not None  # RoutingMiddleware runs first
-        return (
-            state.operation.id in self.operations
-            and IF_NONE_MATCH not in state.arguments
-            and time.monotonic() >= self._paused_until
-        )
+        return state.operation.id in self.operations and time.monotonic() >= self._paused_until
 
     def run(self, state: RequestState, function: Callable[[Scope], T], scope: Scope) -> T | None:
         """Return what `function` returns, or None if the database is locked: a thread then runs the request."""

@@ -4,19 +4,24 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from http import HTTPStatus
 
 import pytest
 from sqlalchemy import text
 
 from app import spec
-from app.db import Database
+from app.config import rate_limit
+from app.context import CallingKey
+from app.db import SPARE_CONNECTIONS, SQLITE_READERS, Database
 from app.errors import DatabaseBusyError, DatabaseUnavailableError, NotFoundError
 from app.http import dispatch
+from app.http.conditions import VersionReader
 from app.http.request_state import RequestHeaders, RequestState
 from app.http.short_reads import ShortReads
 from app.services import versions
 from tests.support import factories, statements, waiting
+from tests.support.factories import Tenant
 from tests.support.servers import SqliteStore, open_database
 
 OPERATIONS = {operation.id: operation for operation in spec.operations(spec.document())}
@@ -76,8 +81,40 @@ def test_a_short_operation_executes_one_or_two_statements_on_an_index(sqlite: Da
     assert all(step.startswith("SEARCH") for step in steps)
 
 
-def test_a_request_with_a_tag_reads_the_version_in_a_thread(reads: ShortReads) -> None:
-    assert not reads.include(state(if_none_match='"a"'))
+def conditional(tenant: Tenant, product_id: str, tag: str) -> RequestState:
+    """Return the state of a request with `If-None-Match` that the event loop runs."""
+    found = state(if_none_match=tag, product_id=product_id)
+    found.is_on_loop = True
+    limit = rate_limit("1000/minute")
+    found.key = CallingKey(
+        id=tenant.key_id,
+        company_id=tenant.company_id,
+        name="key",
+        prefix="dk_",
+        scopes=frozenset(),
+        expires_at=None,
+        rate_limit=limit,
+        default_rate_limit=limit,
+    )
+    return found
+
+
+def test_the_event_loop_reads_versions_with_its_own_connection(sqlite: Database, reads: ShortReads) -> None:
+    """No thread has to return one first."""
+    tenant = factories.tenant(sqlite)
+    product = factories.product(sqlite, tenant.company_id)
+    reader = VersionReader(sqlite, HANDLERS)
+
+    with ExitStack() as stack:
+        for _ in range(SQLITE_READERS + SPARE_CONNECTIONS):
+            stack.enter_context(sqlite.reader.connect())
+        found = reader.not_modified(conditional(tenant, product, "*"))
+        other = reader.not_modified(conditional(tenant, product, '"other"'))
+
+    assert found is not None
+    assert found[0] == HTTPStatus.NOT_MODIFIED
+    assert other is None
+    assert reads.include(conditional(tenant, product, "*"))
 
 
 def test_the_event_loop_does_not_wait_for_a_lock(sqlite: Database) -> None:
@@ -88,6 +125,8 @@ def test_the_event_loop_does_not_wait_for_a_lock(sqlite: Database) -> None:
         connection.execute("BEGIN IMMEDIATE")
         with pytest.raises(DatabaseBusyError), other.transaction(is_on_loop=True) as session:
             session.execute(text("SELECT 1 FROM companies"))
+        tenant = Tenant(company_id="c1", slug="", key="", key_id="k1")
+        assert VersionReader(other, HANDLERS).not_modified(conditional(tenant, "p1", "*")) is None
     with other.transaction(is_on_loop=True) as session:
         assert session.execute(text("SELECT 1 FROM companies")).all() == []
     other.dispose()
