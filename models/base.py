@@ -79,8 +79,12 @@ class Instant(TypeDecorator[datetime]):
         """Truncate to the millisecond, so that a value equals what was stored."""
         if value is None:
             return None
-        milliseconds = (value - EPOCH) // MILLISECOND
-        return EPOCH + milliseconds * MILLISECOND if dialect.name == "postgresql" else milliseconds
+        return (value - EPOCH) // MILLISECOND if self.is_number(dialect) else self.truncated(value)
+
+    @staticmethod
+    def truncated(value: datetime) -> datetime:
+        """Return a time as it is read after it was written: in UTC, to the millisecond."""
+        return EPOCH + (value - EPOCH) // MILLISECOND * MILLISECOND
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:  # noqa: ARG002 - the library's signature
         """Return a function that reads a value as an aware datetime in UTC, None if the driver does."""
@@ -154,10 +158,15 @@ class Fixed(TypeDecorator[Decimal]):
         """Convert a value. Raises ValueError if it has more places than the column: services round, columns do not."""
         if value is None:
             return None
+        exact = self.exact(value)
+        return int(exact.scaleb(self.scale)) if self.is_number(dialect) else exact
+
+    def exact(self, value: Decimal) -> Decimal:
+        """Return a value as it is read after it was written: with the scale of the column. Raises ValueError."""
         exact = Decimal(value).quantize(self._unit)
         if exact != value:
             raise ValueError(f"{value} has more than {self.scale} places.")
-        return exact if dialect.name == "postgresql" else int(exact.scaleb(self.scale))
+        return exact
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Decimal | None] | None:  # noqa: ARG002 - the library's signature
         """Return a function that gives a value its scale, None if the driver does."""

@@ -120,7 +120,7 @@ class Statement(Generic[RowT]):
 
     def __init__(self, row_type: type[RowT], sql: ExecutableReturnsRows) -> None:
         """Check the columns of `sql`. Raises TypeError if the columns or their order differ from the row type."""
-        _check(row_type, sql)
+        check(row_type, sql)
         self.row_type = row_type
         self._statement = DriverStatement(sql)
 
@@ -193,7 +193,8 @@ def check_order(subject: object, found: Iterable[str], expected: Iterable[str]) 
             raise TypeError(f"{subject}: column {number} must be {expected_name}, but is {name}.")
 
 
-def _check(row_type: type[Row], sql: ReturnsRows) -> None:
+def check(row_type: type[Row], sql: ReturnsRows) -> None:
+    """Raise TypeError if a statement returns other columns than a row type lists, or a null that the type has not."""
     hints = get_type_hints(row_type)
     selected = sql.exported_columns
     check_order(f"A statement that yields {row_type.__qualname__}", selected.keys(), hints)

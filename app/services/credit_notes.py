@@ -14,6 +14,7 @@ from sqlalchemy import bindparam
 from app.context import Context, later_than
 from app.errors import NotFoundError, RefusalError
 from app.queries import listing, tenant
+from app.queries.inserts import Insert
 from app.queries.rows import Parameters, Row, Statement
 from app.schemas import events as payloads
 from app.schemas.credit_notes import CreditNoteRow, CreditNoteVoid, credit_note_number
@@ -46,7 +47,7 @@ SELECT_BY_ID = tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id"), IS_C
 SELECT_ONE = Statement(CreditNoteRow, SELECT_BY_ID)
 SELECT_ONE_FOR_UPDATE = Statement(CreditNoteRow, SELECT_BY_ID.with_for_update(key_share=True))
 SELECT_BY_NUMBER = Statement(CreditNoteRow, tenant.select(*COLUMNS).where(TABLE.c.number == bindparam("number")))
-INSERT_ONE = Statement(CreditNoteRow, TABLE.insert().returning(*COLUMNS))
+INSERT_ONE = Insert(CreditNoteRow, TABLE, COLUMNS)
 VOID = Statement(CreditNoteRow, tenant.update(TABLE).returning(*COLUMNS))
 LISTING = listing.Listing(
     CreditNoteRow,
@@ -132,7 +133,7 @@ def issue(ctx: Context, values: Parameters) -> CreditNoteRow:
     none.
     """
     number = RESERVE_NUMBER.one(ctx.session, {"own_id": ctx.company_id}).credit_note_number
-    return INSERT_ONE.one(ctx.session, {**values, "number": number})
+    return INSERT_ONE.one(ctx.session, {**values, "number": number, "event_sequence": events.FIRST_SEQUENCE})
 
 
 def void(ctx: Context, note_id: str, draft: CreditNoteVoid) -> CreditNoteRow:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
-import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from app.context import Context, later_than
 from app.errors import EmailTakenError, NotFoundError, RefusalError, refuse
 from app.queries import listing, rows, tenant
+from app.queries.inserts import Insert
 from app.queries.rows import Statement
 from app.schemas import events as payloads
 from app.schemas.base import given, given_or, stored_code
@@ -26,7 +26,7 @@ SELECT_BY_ID = tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id"))
 SELECT_ONE = Statement(CustomerRow, SELECT_BY_ID)
 SELECT_ONE_FOR_UPDATE = Statement(CustomerRow, SELECT_BY_ID.with_for_update(key_share=True))
 SELECT_ID_BY_EMAIL = tenant.select(TABLE.c.id).where(TABLE.c.email == bindparam("email"))
-INSERT = Statement(CustomerRow, sa.insert(TABLE).returning(*COLUMNS))
+INSERT = Insert(CustomerRow, TABLE, COLUMNS)
 UPDATE = Statement(CustomerRow, tenant.update(TABLE).returning(*COLUMNS))
 LISTING = listing.Listing(
     CustomerRow,
@@ -68,6 +68,7 @@ def create(ctx: Context, draft: CustomerCreate) -> CustomerRow:
         **asdict(draft),
         "id": new_id(ctx.now),
         "company_id": ctx.company_id,
+        "event_sequence": events.FIRST_SEQUENCE,
         "created_at": ctx.now,
         "updated_at": ctx.now,
     }

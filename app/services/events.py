@@ -1,7 +1,8 @@
 """Publish events into the outbox, in the transaction of their change; list them (contract, section 8.1).
 
 `sequence` follows the order of the commits: the counter is a column in the row of the entity, which is locked from the
-change until the commit.
+change until the commit. The row of a new entity is inserted with FIRST_SEQUENCE, that of the event that reports it;
+every other event reserves the next number.
 
 Not in this module: what an event contains (`app/schemas/events.py`), and its delivery (`app/services/deliveries.py`
 queues it, `app/delivery` sends it).
@@ -66,6 +67,14 @@ ENTITY_TABLES = {
     "credit_note": table(Refund),
     "webhook": table(Webhook),
 }
+FIRST_SEQUENCE = 1
+CREATIONS = {
+    EventType.ORDER_CREATED,
+    EventType.CUSTOMER_CREATED,
+    EventType.PRODUCT_CREATED,
+    EventType.RETURN_CREATED,
+    EventType.CREDIT_NOTE_ISSUED,
+}  # the events of entities whose rows are inserted with FIRST_SEQUENCE
 RESERVE_SEQUENCES = {kind: _reserve_sequences(entities) for kind, entities in ENTITY_TABLES.items()}
 LISTING = listing.Listing(
     WebhookEventRow,
@@ -168,7 +177,17 @@ def _insert_all(ctx: Context, events: Sequence[NewEvent]) -> list[StoredEvent]:
 
 
 def _sequences(ctx: Context, events: Sequence[NewEvent]) -> list[int]:
-    """Reserve the next sequence numbers of the entities, and return the one of each event.
+    """Return the sequence number of each event: FIRST_SEQUENCE of a new entity, otherwise the next one."""
+    last = _reserve(ctx, [event for event in events if event.type not in CREATIONS])
+    sequences = []
+    for event in events:
+        last[event.entity_id] = FIRST_SEQUENCE if event.type in CREATIONS else last[event.entity_id] + 1
+        sequences.append(last[event.entity_id])
+    return sequences
+
+
+def _reserve(ctx: Context, events: Sequence[NewEvent]) -> dict[str, int]:
+    """Reserve a sequence number for each event, and return the last number of each entity before them.
 
     Entities with the same number of events share a statement; few have more than one or two.
     """
@@ -176,12 +195,8 @@ def _sequences(ctx: Context, events: Sequence[NewEvent]) -> list[int]:
     groups: dict[tuple[str, int], list[str]] = defaultdict(list)
     for (kind, entity_id), count in counts.items():
         groups[kind, count].append(entity_id)
-    following: dict[str, int] = {}
+    last: dict[str, int] = {}
     for (kind, count), ids in groups.items():
         for row in RESERVE_SEQUENCES[kind].all(ctx.session, tenant.params(ctx, ids=ids, count=count)):
-            following[row.id] = row.event_sequence - count
-    sequences = []
-    for event in events:
-        following[event.entity_id] += 1
-        sequences.append(following[event.entity_id])
-    return sequences
+            last[row.id] = row.event_sequence - count
+    return last

@@ -18,7 +18,8 @@ from app.errors import (
     refuse,
 )
 from app.queries import listing, rows, tenant
-from app.queries.rows import Rows, Statement, Write
+from app.queries.inserts import Insert
+from app.queries.rows import Rows, Statement
 from app.schemas import events as payloads
 from app.schemas.base import stored_code
 from app.schemas.orders import (
@@ -40,23 +41,24 @@ COLUMNS = rows.columns(OrderDetailRow, TABLE)
 SELECT_BY_ID = tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id"))
 SELECT_ONE = Statement(OrderDetailRow, SELECT_BY_ID)
 SELECT_ONE_FOR_UPDATE = Statement(OrderDetailRow, SELECT_BY_ID.with_for_update(key_share=True))
+ITEM_COLUMNS = (
+    ITEMS.c.id,
+    ITEMS.c.quantity,
+    ITEMS.c.unit_price,
+    ITEMS.c.product_id,
+    products.TABLE.c.name.label("product_name"),
+    products.TABLE.c.sku.label("product_sku"),
+    ITEMS.c.order_id,
+)
 SELECT_ITEMS = Statement(
     ListedOrderItemRow,
-    tenant.select(
-        ITEMS.c.id,
-        ITEMS.c.quantity,
-        ITEMS.c.unit_price,
-        ITEMS.c.product_id,
-        products.TABLE.c.name.label("product_name"),
-        products.TABLE.c.sku.label("product_sku"),
-        ITEMS.c.order_id,
-    )
+    tenant.select(*ITEM_COLUMNS)
     .join(products.TABLE, products.TABLE.c.id == ITEMS.c.product_id)
     .where(ITEMS.c.order_id.in_(bindparam("order_ids", expanding=True)))
     .order_by(ITEMS.c.order_id, ITEMS.c.position),
 )
-INSERT_ONE = Statement(OrderDetailRow, TABLE.insert().returning(*COLUMNS))
-INSERT_ITEMS = Write(ITEMS.insert())
+INSERT_ONE = Insert(OrderDetailRow, TABLE, COLUMNS)
+INSERT_ITEMS = Insert(ListedOrderItemRow, ITEMS, ITEM_COLUMNS)
 UPDATE_IN_STATUS = Statement(
     OrderDetailRow,
     tenant.update(TABLE).where(TABLE.c.status == bindparam("previous_status")).returning(*COLUMNS),
@@ -131,9 +133,8 @@ def place(ctx: Context, draft: OrderCreate) -> tuple[OrderDetailRow, Items]:
     terms = order_terms.lock(ctx, draft)
     refuse(terms.problems)
     order = _insert(ctx, draft, terms.amounts)
-    _insert_items(ctx, order.id, terms.items)
+    items = _insert_items(ctx, order.id, terms.items)
     moved = inventory.deduct(ctx, terms.products, terms.quantities, order.id)
-    items = _items(ctx, [order.id])[order.id]
     event = payloads.order_created(order, items)
     details = {name: value for name, value in event.data.items() if name != "items"}
     audit.record(ctx, "order.placed", "order", order.id, details)
@@ -199,13 +200,14 @@ def _insert(ctx: Context, draft: OrderCreate, amounts: pricing.Amounts) -> Order
         **asdict(amounts),
         "total": amounts.total,
         "has_movements": True,
+        "event_sequence": events.FIRST_SEQUENCE,
         "created_at": ctx.now,
         "updated_at": ctx.now,
     }
     return unique_values.write(ctx, INSERT_ONE, row)
 
 
-def _insert_items(ctx: Context, order_id: str, items: Sequence[PricedItem]) -> None:
+def _insert_items(ctx: Context, order_id: str, items: Sequence[PricedItem]) -> Items:
     inserted = [
         {
             "id": new_id(ctx.now),
@@ -215,10 +217,12 @@ def _insert_items(ctx: Context, order_id: str, items: Sequence[PricedItem]) -> N
             "product_id": item.product.id,
             "quantity": item.quantity,
             "unit_price": item.unit_price,
+            "product_name": item.product.name,
+            "product_sku": item.product.sku,
         }
         for position, item in enumerate(items)
     ]
-    INSERT_ITEMS.all(ctx.session, inserted)
+    return INSERT_ITEMS.all(ctx.session, inserted)
 
 
 def _find(ctx: Context, statement: Statement[OrderDetailRow], order_id: str) -> OrderDetailRow:

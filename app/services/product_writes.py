@@ -128,6 +128,7 @@ def _insert(ctx: Context, plans: Sequence[ProductPlan]) -> None:
             "id": plan.product_id,
             "company_id": ctx.company_id,
             "stock": plan.stock,
+            "event_sequence": events.FIRST_SEQUENCE,
             "created_at": ctx.now,
         }
         for plan in plans

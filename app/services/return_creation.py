@@ -1,6 +1,7 @@
 """New returns: which quantities of an order can still be returned (contract, section 9.7)."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -8,9 +9,10 @@ from sqlalchemy import bindparam
 from app.context import Context
 from app.errors import NotFoundError, RefusalError, refuse
 from app.queries import tenant
+from app.queries.inserts import Insert
 from app.queries.rows import Row, Statement
 from app.schemas import events as payloads
-from app.schemas.returns import OrderReturn, ReturnCreate, ReturnRow
+from app.schemas.returns import ListedReturnItemRow, OrderReturn, ReturnCreate, ReturnRow
 from app.services import audit, events, order_quantities, orders, return_items, unique_values
 from app.services.return_items import ITEMS, TABLE
 from app.services.return_refusals import NotReturnableError, OrderNotFoundError, ReturnQuantityError
@@ -37,7 +39,8 @@ SELECT_RETURNED = Statement(
     .where(tenant.where(TABLE), TABLE.c.order_id == bindparam("order_id"), TABLE.c.status != ReturnStatus.REJECTED)
     .group_by(ITEMS.c.order_item_id),
 )
-INSERT_ONE = Statement(ReturnRow, TABLE.insert().returning(*COLUMNS))
+INSERT_ONE = Insert(ReturnRow, TABLE, COLUMNS)
+INSERT_ITEMS = Insert(ListedReturnItemRow, ITEMS, return_items.COLUMNS)
 
 
 def create(ctx: Context, draft: ReturnCreate) -> OrderReturn:
@@ -50,7 +53,7 @@ def create(ctx: Context, draft: ReturnCreate) -> OrderReturn:
         raise
     exceeded = order_quantities.refusals(draft.items, items, _left(ctx, items), ReturnQuantityError)
     refuse([*_order_refusals(order.status), *exceeded, *taken])
-    made = _insert(ctx, draft, order.customer_id)
+    made = _insert(ctx, draft, order.customer_id, items)
     audit.record(ctx, "return.created", "return", made.row.id, _details(made))
     events.publish(ctx, payloads.return_created(made))
     return made
@@ -70,7 +73,7 @@ def _left(ctx: Context, items: orders.Items) -> Mapping[str, int]:
     return {item.id: item.quantity - returned.get(item.id, 0) for item in items}
 
 
-def _insert(ctx: Context, draft: ReturnCreate, customer_id: str | None) -> OrderReturn:
+def _insert(ctx: Context, draft: ReturnCreate, customer_id: str | None, ordered: orders.Items) -> OrderReturn:
     row = {
         "id": new_id(ctx.now),
         "company_id": ctx.company_id,
@@ -78,11 +81,13 @@ def _insert(ctx: Context, draft: ReturnCreate, customer_id: str | None) -> Order
         "customer_id": customer_id,
         "notes": draft.notes,
         "external_id": draft.external_id,
+        "event_sequence": events.FIRST_SEQUENCE,
         "requested_at": ctx.now,
         "created_at": ctx.now,
         "updated_at": ctx.now,
     }
     made = unique_values.write(ctx, INSERT_ONE, row)
+    by_id = {item.id: item for item in ordered}
     inserted = [
         {
             "id": new_id(ctx.now),
@@ -92,11 +97,13 @@ def _insert(ctx: Context, draft: ReturnCreate, customer_id: str | None) -> Order
             "position": position,
             "quantity": item.quantity,
             "reason": item.reason,
+            "product_id": by_id[item.order_item_id].product_id,
+            "product_name": by_id[item.order_item_id].product_name,
+            "unit_price": by_id[item.order_item_id].unit_price,
         }
         for position, item in enumerate(draft.items)
     ]
-    ctx.session.connection().execute(ITEMS.insert(), inserted)
-    return return_items.read_one(ctx, made)
+    return OrderReturn(row=made, items=INSERT_ITEMS.all(ctx.session, inserted), refundable_amount=Decimal(0))
 
 
 def _details(made: OrderReturn) -> dict[str, object]:

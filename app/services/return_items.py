@@ -16,20 +16,21 @@ from models.base import table
 
 TABLE = table(Return)
 ITEMS = table(ReturnItem)
+COLUMNS = (
+    ITEMS.c.id,
+    ITEMS.c.order_item_id,
+    orders.ITEMS.c.product_id,
+    products.TABLE.c.name.label("product_name"),
+    ITEMS.c.quantity,
+    ITEMS.c.received_quantity,
+    ITEMS.c.restocked_quantity,
+    orders.ITEMS.c.unit_price,
+    ITEMS.c.reason,
+    ITEMS.c.return_id,
+)
 SELECT_ITEMS = Statement(
     ListedReturnItemRow,
-    tenant.select(
-        ITEMS.c.id,
-        ITEMS.c.order_item_id,
-        orders.ITEMS.c.product_id,
-        products.TABLE.c.name.label("product_name"),
-        ITEMS.c.quantity,
-        ITEMS.c.received_quantity,
-        ITEMS.c.restocked_quantity,
-        orders.ITEMS.c.unit_price,
-        ITEMS.c.reason,
-        ITEMS.c.return_id,
-    )
+    tenant.select(*COLUMNS)
     .join(orders.ITEMS, orders.ITEMS.c.id == ITEMS.c.order_item_id)
     .join(products.TABLE, products.TABLE.c.id == orders.ITEMS.c.product_id)
     .where(ITEMS.c.return_id.in_(bindparam("return_ids", expanding=True)))

@@ -12,7 +12,8 @@ from sqlalchemy import bindparam
 from app.context import Context, later_than
 from app.errors import NotFoundError, RefusalError, refuse
 from app.queries import listing, rows, tenant
-from app.queries.rows import Statement
+from app.queries.inserts import Insert
+from app.queries.rows import Statement, Write
 from app.schemas.base import given, timestamp
 from app.schemas.orders import OrderDetailRow
 from app.schemas.shipments import (
@@ -30,13 +31,14 @@ from models import OrderStatus, new_id
 
 MAX_SHIPMENTS = 100  # of an order: every response with the order contains all of them
 SHIPPABLE = {OrderStatus.CONFIRMED, OrderStatus.SHIPPED}
+COLUMNS = rows.columns(ShipmentRow, TABLE)
 SELECT_BY_IDS = Statement(ShippedItemRow, SELECT_ITEMS.where(TABLE.c.id.in_(bindparam("ids", expanding=True))))
 SELECT_ONE = Statement(
     ShipmentRow,
-    tenant.select(*rows.columns(ShipmentRow, TABLE)).where(
-        TABLE.c.id == bindparam("id"), TABLE.c.order_id == bindparam("order_id")
-    ),
+    tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id"), TABLE.c.order_id == bindparam("order_id")),
 )
+INSERT_ONE = Insert(ShipmentRow, TABLE, COLUMNS)
+INSERT_ITEMS = Write(ITEMS.insert())
 UPDATE = tenant.update(TABLE)
 LISTING = listing.Listing(
     ShipmentRow, TABLE, filters={}, parent={"order_id": TABLE.c.order_id == bindparam("order_id")}
@@ -192,9 +194,9 @@ def _insert(ctx: Context, order_id: str, draft: ShipmentCreate, items: ShippedIt
         }
         for position, item in enumerate(items)
     ]
-    ctx.session.connection().execute(TABLE.insert(), row)
-    ctx.session.connection().execute(ITEMS.insert(), inserted)
-    return _by_ids(ctx, [shipment_id])[shipment_id]
+    shipment = INSERT_ONE.one(ctx.session, row)
+    INSERT_ITEMS.all(ctx.session, inserted)
+    return [ShippedItemRow((*shipment, item.order_item_id, item.quantity)) for item in items]
 
 
 def _details(shipment: Shipment) -> dict[str, object]:

@@ -17,6 +17,7 @@ from app import db
 from app.context import Context
 from app.errors import RefusalError
 from app.queries import tenant
+from app.queries.inserts import Insert
 from app.queries.rows import Parameters, RowT, Statement
 
 
@@ -49,10 +50,10 @@ def external_id_refusals(ctx: Context, table: Table, external_id: str | None, no
         yield ExternalIdTakenError(noun)
 
 
-def write(ctx: Context, statement: Statement[RowT], parameters: Parameters) -> RowT:
+def write(ctx: Context, statement: Statement[RowT] | Insert[RowT], parameters: Parameters) -> RowT:
     """Execute a statement that sets unique values, and return its row. Raises like `duplicates_as_conflicts`."""
     with duplicates_as_conflicts():
-        return statement.one(ctx.session.connection(), parameters)
+        return statement.one(ctx.session, parameters)
 
 
 @contextmanager

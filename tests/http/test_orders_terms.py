@@ -231,7 +231,7 @@ class TestStatements:
                 order_terms.read(ctx, ORDER_CREATE.load(body))
 
         assert len(read) == 2  # the charges, the products
-        assert len(placed) == 11
+        assert len(placed) == 9
 
 
 def sku_of(shop: Shop, product_id: str) -> str:

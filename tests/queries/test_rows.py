@@ -125,7 +125,7 @@ def test_a_row_type_has_the_types_of_its_columns(statement: Statement[Any]) -> N
 
 def test_swapped_columns_of_a_real_statement_stop_the_import() -> None:
     source = (ROOT / "app/services/orders.py").read_text()
-    name, sku = (f'        products.TABLE.c.{column}.label("product_{column}"),\n' for column in ("name", "sku"))
+    name, sku = (f'    products.TABLE.c.{column}.label("product_{column}"),\n' for column in ("name", "sku"))
     assert name + sku in source
 
     with pytest.raises(TypeError, match="ListedOrderItemRow: column 5 must be product_name, but is product_sku"):

@@ -30,7 +30,7 @@ def test_products(database: Database, tenant: Tenant, number: int) -> None:
         assert len(outcomes) == number + 1
         counts.append(len(statements))
 
-    assert counts == [8, 7, 1]
+    assert counts == [7, 7, 1]
 
 
 @pytest.mark.parametrize("number", [1, 300])

@@ -57,6 +57,32 @@ class TestPublishAll:
 
         assert found == [(webhook, 1, "webhook.test"), (product, 1, "product.low_stock")]
 
+    def test_the_first_event_of_a_new_entity_has_the_sequence_of_its_row(
+        self, database: Database, tenant: Tenant
+    ) -> None:
+        new, other = factories.products(database, tenant.company_id, 2, event_sequence=events.FIRST_SEQUENCE)
+        with database.transaction(write=True) as session:
+            ctx = factories.context(session, tenant.company_id)
+            created = NewEvent(EventType.PRODUCT_CREATED, new, {})
+            with counted(session) as statements:
+                events.publish_all(ctx, [created, NewEvent(EventType.PRODUCT_CREATED, other, {})])
+            events.publish_all(ctx, [low_stock(new), low_stock(new)])
+
+            found = stored_events(session, tenant.company_id)
+
+        assert [row[:2] for row in found] == [(new, 1), (other, 1), (new, 2), (new, 3)]
+        assert len(statements) == 2  # the events, the webhooks
+
+    def test_an_event_may_follow_the_first_one_at_once(self, database: Database, tenant: Tenant) -> None:
+        new = factories.product(database, tenant.company_id, event_sequence=events.FIRST_SEQUENCE)
+        with database.transaction(write=True) as session:
+            ctx = factories.context(session, tenant.company_id)
+            events.publish_all(ctx, [NewEvent(EventType.PRODUCT_CREATED, new, {}), low_stock(new)])
+
+            found = stored_events(session, tenant.company_id)
+
+        assert [row[1:] for row in found] == [(1, "product.created"), (2, "product.low_stock")]
+
     def test_only_webhooks_that_subscribe_get_a_delivery(self, database: Database, tenant: Tenant) -> None:
         products = factories.products(database, tenant.company_id, 3)
         with database.transaction(write=True) as session:
