@@ -9,7 +9,7 @@ from typing import NamedTuple
 from app.context import Context
 from app.queries.listing import MAX_LIMIT
 from app.schemas.credit_notes import CreditNoteVoid
-from app.schemas.orders import OrderDetailRow
+from app.schemas.orders import ListedOrderRow
 from app.schemas.refunds import RefundCreate
 from app.schemas.returns import ReturnCreate, ReturnItemCreate, ReturnItemReceive, ReturnReceive, ReturnUpdate
 from app.schemas.shipments import ShipmentCreate, ShipmentItemCreate
@@ -88,11 +88,11 @@ def add(ctx: Context) -> None:
         step.action(replace(ctx, now=at, actor=SYSTEM, request_id=new_id(at)))
 
 
-def _newest(ctx: Context, status: OrderStatus) -> Sequence[OrderDetailRow]:
+def _newest(ctx: Context, status: OrderStatus) -> Sequence[ListedOrderRow]:
     return orders.page(ctx, status=status, limit=MAX_LIMIT).page.rows
 
 
-def _shipments(shipped: Sequence[OrderDetailRow]) -> Iterator[Step]:
+def _shipments(shipped: Sequence[ListedOrderRow]) -> Iterator[Step]:
     """Yield the shipments of orders: one, or two for every third order."""
     for number, order in enumerate(shipped):
         if number % 3 == 0:
@@ -118,7 +118,7 @@ def _ship(order_id: str, number: int, *, is_part: bool = False) -> Callable[[Con
     return action
 
 
-def _returns(ctx: Context, delivered: Sequence[OrderDetailRow]) -> Iterator[Step]:
+def _returns(ctx: Context, delivered: Sequence[ListedOrderRow]) -> Iterator[Step]:
     for plan, order in zip(PLANS, delivered[::SPREAD], strict=False):
         step = min(ctx.now - order.updated_at, DURATION) / STEPS
         for number, action in enumerate(PlannedReturn(plan, order.id).actions(), 1):

@@ -21,10 +21,9 @@ from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_
 import marshmallow
 from marshmallow import fields
 
-from app.compiled import Columns, Processor, convert
 from app.errors import BODY, InvalidParameterError
 from app.queries.rows import Rows
-from app.schemas.converted import Converted, Field, from_driver, number_of_driver, time_of_driver
+from app.schemas.converted import ColumnRenderer, Converted, Field, numbers_of_driver, times_of_driver
 from app.schemas.price_breaks import PriceBreakList
 from app.schemas.tags import entity_tag
 from models import PriceBreak
@@ -52,7 +51,7 @@ class Timestamp(Converted):
     """A time in UTC, to the millisecond."""
 
     to_json = staticmethod(timestamp)
-    shortcut = staticmethod(time_of_driver)
+    shortcut = staticmethod(times_of_driver)
 
 
 class Day(Converted):
@@ -65,7 +64,7 @@ class Amount(Converted):
     """A decimal as a JSON number. All arithmetic is done before a float appears."""
 
     to_json = staticmethod(float)
-    shortcut = staticmethod(number_of_driver)
+    shortcut = staticmethod(numbers_of_driver)
 
     def _deserialize(self, value: float, attr: str | None, data: object, **kwargs: object) -> Decimal:
         return Decimal(value)
@@ -143,7 +142,7 @@ class RowSchema(Schema, Generic[RowT]):
         super().__init__(**options)
         self._keys = [str(field.data_key) for field in self.fields.values()]
         self.shape = " ".join(self._keys)
-        self._processors: dict[Columns, list[Processor | None]] = {}
+        self._renderer = ColumnRenderer(self.fields.values())
         self._converters = [
             (str(field.data_key), type(field).to_json) for field in self.fields.values() if isinstance(field, Converted)
         ]
@@ -160,10 +159,7 @@ class RowSchema(Schema, Generic[RowT]):
         """Return the JSON objects of rows: of `Rows` from the values of the driver, column by column."""
         if not isinstance(rows, Rows):
             return [self.render(row) for row in rows]
-        columns: Columns = rows.columns
-        if columns not in self._processors:
-            self._processors[columns] = from_driver(self.fields.values(), columns)
-        return [dict(zip(self._keys, row, strict=False)) for row in convert(rows.values, self._processors[columns])]
+        return self._renderer.objects(rows.values, rows.columns)
 
     def one(self, row: RowT) -> StatusResponse:
         """Return the response 200 with a single resource and its entity tag."""

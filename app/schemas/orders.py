@@ -1,6 +1,5 @@
 """Orders as JSON, in responses and requests (contract, section 5)."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,11 +45,16 @@ class OrderRow(Row):
     customer_id: str | None
 
 
-class OrderDetailRow(OrderRow):
-    """An order with its address, and whether it has shipments."""
+class ListedOrderRow(OrderRow):
+    """An order in a list, and whether it has shipments."""
+
+    has_shipments: bool
+
+
+class OrderDetailRow(ListedOrderRow):
+    """An order with its address."""
 
     shipping_address: ShippingAddress | None
-    has_shipments: bool
 
 
 class OrderItemRow(Row):
@@ -172,12 +176,13 @@ def orders_with_items(
     orders: Iterable[OrderRow], items: Rows[ListedOrderItemRow], shipments: Mapping[str, Iterable[Shipment]]
 ) -> list[Json]:
     """Return the orders of a list as `order_with_items` does, with the items that each of them has among `items`."""
-    rendered, found = ORDER.render_all(orders), defaultdict[str, list[Json]](list)
-    for order_id, item in zip(items.column("order_id"), ITEM.render_all(items), strict=True):
-        found[order_id].append(item)
+    rendered, items_of = ORDER.render_all(orders), dict[str, list[Json]]()
     for order in rendered:
-        order["items"] = found[order["id"]]
-        order["shipments"] = [shipment(one) for one in shipments[order["id"]]]
+        order_id = order["id"]
+        order["items"] = items_of[order_id] = []
+        order["shipments"] = [shipment(one) for one in shipments.get(order_id, ())]
+    for order_id, item in zip(items.column("order_id"), ITEM.render_all(items), strict=True):
+        items_of[order_id].append(item)
     return rendered
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Dialect
 
 from app.compiled import ColumnType, Processor
 from app.errors import BODY, InvalidParameterError
-from app.schemas.converted import Converted
+from app.schemas.converted import ColumnProcessor, Converted
 from models import CENT, PriceBreak
 
 Json = dict[str, Any]
@@ -59,10 +59,10 @@ class PriceBreakList(Converted):
     to_json = staticmethod(render)
 
     @classmethod
-    def from_driver(cls, kind: ColumnType, dialect: Dialect, read: Processor | None) -> Processor:
+    def from_driver(cls, _kind: ColumnType, _dialect: Dialect, read: Processor | None) -> ColumnProcessor:
         """Return a function that reads nothing for null, which most rows have."""
-        full = super().from_driver(kind, dialect, read)
-        return lambda value: [] if value is None else full(value)
+        assert read is not None  # PriceBreaks has one
+        return lambda values: [[] if value is None else render(read(value)) for value in values]
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **options: Any) -> Any:
         """Return the price breaks of a list or null."""

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam
 from app.context import Context
 from app.queries import rows, tenant
 from app.queries.rows import Statement
-from app.schemas.orders import OrderDetailRow
+from app.schemas.orders import ListedOrderRow
 from app.schemas.shipments import Shipment as ShipmentOfOrder
 from app.schemas.shipments import ShipmentRow, ShippedItemRow
 from models import Shipment, ShipmentItem
@@ -28,7 +28,7 @@ SELECT_OF_ORDERS = Statement(
 Shipments = Sequence[ShipmentOfOrder]
 
 
-def read(ctx: Context, orders: Iterable[OrderDetailRow]) -> Mapping[str, Shipments]:
+def read(ctx: Context, orders: Iterable[ListedOrderRow]) -> Mapping[str, Shipments]:
     """Return the shipments of orders by the id of the order, oldest first. If no order has any, nothing is read."""
     return read_all(ctx, [order.id for order in orders if order.has_shipments])
 

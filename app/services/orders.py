@@ -24,6 +24,7 @@ from app.schemas import events as payloads
 from app.schemas.base import stored_code
 from app.schemas.orders import (
     ListedOrderItemRow,
+    ListedOrderRow,
     OrderCreate,
     OrderDetailRow,
     OrderStatusUpdate,
@@ -64,7 +65,7 @@ UPDATE_IN_STATUS = Statement(
     tenant.update(TABLE).where(TABLE.c.status == bindparam("previous_status")).returning(*COLUMNS),
 )
 LISTING = listing.Listing(
-    OrderDetailRow,
+    ListedOrderRow,
     TABLE,
     filters={
         "status": TABLE.c.status == bindparam("status"),
@@ -80,7 +81,7 @@ Items = Sequence[ListedOrderItemRow]
 class OrderPage:
     """A page of orders, the items of all of them, and their shipments by the id of the order."""
 
-    page: listing.Page[OrderDetailRow]
+    page: listing.Page[ListedOrderRow]
     items: Rows[ListedOrderItemRow]
     shipments: Mapping[str, Shipments]
 

@@ -12,7 +12,7 @@ from app.queries.rows import Rows
 from app.schemas.api_keys import API_KEY
 from app.schemas.audit import AUDIT_ENTRY
 from app.schemas.base import RowSchema, timestamp
-from app.schemas.converted import timestamp_of, timestamp_of_text
+from app.schemas.converted import timestamps, timestamps_of_texts
 from app.schemas.customers import CUSTOMER
 from app.schemas.events import EVENT
 from app.schemas.inventory import INVENTORY_MOVEMENT
@@ -84,11 +84,11 @@ def test_rows_of_every_list_are_rendered_as_marshmallow_does(fresh_database: Dat
 
 @pytest.mark.parametrize("milliseconds", [-1, 0, 1, 59_999, 60_000, 1_795_727_185_426, 7_258_118_399_999])
 def test_a_time_from_milliseconds_equals_that_of_a_datetime(milliseconds: int) -> None:
-    assert timestamp_of(milliseconds) == timestamp(EPOCH + milliseconds * MILLISECOND)
+    assert timestamps([milliseconds, None]) == [timestamp(EPOCH + milliseconds * MILLISECOND), None]
 
 
 @pytest.mark.parametrize("text", ["12:00:00", "12:00:00.1", "12:00:00.12", "23:59:59.123", "00:00:00.123999"])
 def test_a_time_from_text_equals_that_of_a_datetime(text: str) -> None:
     written = f"2026-04-16 {text}+00"
 
-    assert timestamp_of_text(written) == timestamp(datetime.fromisoformat(written))
+    assert timestamps_of_texts([written, None]) == [timestamp(datetime.fromisoformat(written)), None]
