@@ -33,10 +33,10 @@ class AuditLog(Company):
             {
                 "id": new_id(AT + number * timedelta(minutes=1)),
                 "company_id": self.tenant.company_id,
-                "action": "test.done",
+                "action": "price.set",
                 "actor_type": "USER",
                 "actor_id": "tester",
-                "entity_type": "test",
+                "entity_type": "company",
                 "entity_id": "one",
                 "details": {},
                 "request_id": "r-1",
@@ -89,10 +89,10 @@ class TestGetAuditEntry:
         assert log.client.get(f"{PATH}/{entry}").json() == {
             "data": {
                 "id": entry,
-                "action": "test.done",
+                "action": "price.set",
                 "actorType": "USER",
                 "actorId": "tester",
-                "entityType": "test",
+                "entityType": "company",
                 "entityId": "one",
                 "requestId": "r-1",
                 "address": "203.0.113.7",
@@ -203,7 +203,7 @@ class TestListAuditEntries:
         (own,) = log.insert({})
 
         assert log.ids(**DONE) == [own]
-        for name, value in (("entityId", "one"), ("requestId", "r-1"), ("actorId", "tester"), ("action", "test.done")):
+        for name, value in (("entityId", "one"), ("requestId", "r-1"), ("actorId", "tester"), ("action", "price.set")):
             assert log.ids(**DONE, **{name: value}) == [own]
         assert log.ids(actorId=others.tenant.key_id) == []
         assert error(log.client.get(PATH, params={"cursor": foreign}), 400) == "Invalid cursor."

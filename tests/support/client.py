@@ -19,6 +19,15 @@ UNDOCUMENTED = {404, 405, 408, 413, 415}
 PARAMETER = re.compile(r"\\{[^}]*\\}")
 
 
+def _closed(node: Any) -> Any:
+    """Return a schema whose lists of values are closed: clients must accept new values, but this version has none."""
+    if isinstance(node, list):
+        return [_closed(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    return {("enum" if key == "x-extensible-enum" else key): _closed(value) for key, value in node.items()}
+
+
 class Contract:
     """The responses that the document defines."""
 
@@ -73,7 +82,7 @@ class Contract:
         """Return the validator of a schema, compiled once."""
         key = json.dumps(schema)
         if key not in self._validators:
-            definition = to_json_schema(spec.dereference(self._document, schema))
+            definition = to_json_schema(_closed(spec.dereference(self._document, schema)))
             self._validators[key] = jsonschema_rs.Draft4Validator(definition, validate_formats=True)
         return self._validators[key]
 

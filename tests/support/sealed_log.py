@@ -48,13 +48,13 @@ class SealedLog:
         with self.context(write=True) as ctx:
             for number in seconds:
                 at = replace(ctx, now=self.start + timedelta(seconds=number))
-                audit.record(at, "test.done", "test", str(number), details or {"total": 12.5, "count": 1})
+                audit.record(at, "price.set", "customer", str(number), details or {"total": 12.5, "count": 1})
 
     def append(self, count: int = 1) -> None:
         """Record entries now."""
         with self.context(write=True) as ctx:
             for number in range(count):
-                audit.record(ctx, "test.done", "test", str(number))
+                audit.record(ctx, "price.set", "customer", str(number))
 
     def seal(self) -> None:
         """Seal every entry."""
