@@ -3,7 +3,7 @@
 import click
 
 from app import address, editions, spec
-from app.cli import output, runtime
+from app.cli import openapi_diff, output, runtime
 
 
 class _SiteUrl(click.ParamType[str]):
@@ -20,7 +20,7 @@ class _SiteUrl(click.ParamType[str]):
         return url
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--format",
     "output_format",
@@ -37,10 +37,16 @@ class _SiteUrl(click.ParamType[str]):
     help="Version of OpenAPI. 3.1 adds webhooks and the data of each event type.",
 )
 @click.option("--server", metavar="URL", type=_SiteUrl(), help="Address of the server. Default: DISTRIBU_PUBLIC_URL.")
-def openapi(output_format: str, edition: str, server: str | None) -> None:
-    """Print the OpenAPI document.
+@click.pass_context
+def openapi(ctx: click.Context, output_format: str, edition: str, server: str | None) -> None:
+    """Print the OpenAPI document, or compare two.
 
-    It is the document that the server publishes, in one piece. The command needs no database.
+    Without a command, prints the document that the server publishes, in one piece. No database is needed.
     """
+    if ctx.invoked_subcommand is not None:
+        return
     document = editions.served(edition, server or runtime.settings().site_url)
     output.text(spec.to_yaml(document) if output_format == "yaml" else spec.to_json(document))
+
+
+openapi.add_command(openapi_diff.diff)

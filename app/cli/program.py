@@ -41,7 +41,7 @@ COMMANDS = {  # name: (module of this package, summary); a test compares the sum
     "audit": ("audit", "Read the audit log."),
     "verify": ("verify", "Check that stock, orders, returns, events and the audit log are consistent."),
     "demo": ("demo", "Create a demo company with sample data and an API key."),
-    "openapi": ("openapi", "Print the OpenAPI document."),
+    "openapi": ("openapi", "Print the OpenAPI document, or compare two."),
 }
 
 

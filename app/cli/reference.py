@@ -25,7 +25,7 @@ def update(text: str) -> str:
 def render() -> str:
     """Return the reference as Markdown: an overview, and a section for every command."""
     contexts = list(_contexts())
-    overview = _table("Command", (_overview(ctx) for ctx in contexts if not isinstance(ctx.command, click.Group)))
+    overview = _table("Command", (_overview(ctx) for ctx in contexts if not _is_only_group(ctx.command)))
     return "\n\n".join(["## Overview", overview, *(_section(ctx) for ctx in contexts)]) + "\n"
 
 
@@ -41,6 +41,11 @@ def _contexts() -> Iterator[click.Context]:
                 yield click.Context(command.commands[member], parent=ctx, info_name=member)
 
 
+def _is_only_group(command: click.Command) -> bool:
+    """Return True for a group that does nothing without one of its commands."""
+    return isinstance(command, click.Group) and not command.invoke_without_command
+
+
 def _overview(ctx: click.Context) -> tuple[str, str]:
     path = ctx.command_path
     return f"[`{path}`](#{path.replace(' ', '-')})", ctx.command.get_short_help_str(WIDTH)
@@ -48,7 +53,7 @@ def _overview(ctx: click.Context) -> tuple[str, str]:
 
 def _section(ctx: click.Context) -> str:
     """Return the heading, the description, the usage and the options of a command."""
-    if isinstance(ctx.command, click.Group):
+    if _is_only_group(ctx.command):
         return "\n\n".join([f"## {ctx.command_path}", _description(ctx.command)])
     level = "##" if ctx.parent is None or ctx.parent.parent is None else "###"
     usage = " ".join([ctx.command_path, *ctx.command.collect_usage_pieces(ctx)])
