@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+RELEASED := openapi/released/openapi.json
 TEST_PROCESSES ?= $(shell echo $$(($$(nproc) * 2))) # more than cores: tests wait for other processes
 
 ##@ Use
@@ -21,7 +22,7 @@ test: .venv/tested ## Run the whole test suite on SQLite and on PostgreSQL
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 .PHONY: check
-check: lint types imports spec ## Everything except the tests
+check: lint types imports spec compatibility ## Everything except the tests
 
 .PHONY: lint
 lint: .venv/tested ## Code style (ruff)
@@ -40,6 +41,15 @@ spec: .venv/tested ## The OpenAPI document: Spectral, OWASP and Redocly rules (n
 	@mkdir -p build
 	@for edition in 3.0 3.1; do $(BIN)/distribu openapi --edition $$edition --server https://distribu.example > build/openapi-$$edition.yaml || exit 1; done
 	@openapi/lint/run.sh build/openapi-3.0.yaml build/openapi-3.1.yaml
+
+.PHONY: compatibility
+compatibility: .venv/tested ## The OpenAPI document, against that of the last release
+	@mkdir -p build && $(BIN)/distribu openapi --format json > build/openapi-3.0.json
+	@$(BIN)/distribu openapi diff --breaks $(RELEASED) build/openapi-3.0.json
+
+.PHONY: released
+released: .venv/tested ## Keep the OpenAPI document as that of the last release
+	@$(BIN)/distribu openapi --format json --server https://distribu.example > $(RELEASED)
 
 .PHONY: exchanges
 exchanges: .venv/tested ## Record the v1 exchanges again, after a deliberate change
