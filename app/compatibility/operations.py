@@ -10,6 +10,7 @@ from app.compatibility.shapes import Shapes
 from app.spec import Document
 
 PARAMETER_FORM = {"style": None, "explode": None, "allowReserved": False}
+CODES = "x-error-codes"  # of a response
 SCHEME_MEMBERS = ("type", "scheme", "in", "name", "openIdConnectUrl")
 
 
@@ -103,6 +104,7 @@ class OperationComparison:
         for status in sorted(olds.keys() & news.keys()):
             part = Part(f"response {status}", direction)
             one, other = self._old.resolve(olds[status]), self._new.resolve(news[status])
+            yield from _codes(part, one, other)
             yield from self._headers(part, one, other)
             yield from self._content(part, one, other)
 
@@ -143,6 +145,15 @@ class OperationComparison:
         is_break = not all(any(other <= one for other in news) for one in olds)
         text = f"requires {_shown(news)} instead of {_shown(olds)}"
         yield Located("operation", Difference("", Effect.BREAKS if is_break else Effect.ADDS, text))
+
+
+def _codes(part: Part, old: Document, new: Document) -> Iterator[Located]:
+    """Yield how the codes of errors differ. An old document without them says nothing about them."""
+    olds, news = (set(response.get(CODES, ())) for response in (old, new))
+    for code in sorted(olds - news):
+        yield Located(part.name, Difference("", Effect.BREAKS, f"no longer has the code {code}"))
+    for code in sorted(news - olds) if CODES in old else ():
+        yield Located(part.name, Difference("", Effect.ADDS, f"has the new code {code}"))
 
 
 def _size(part: Part, old: Document, new: Document) -> Iterator[Located]:

@@ -151,3 +151,18 @@ def test_every_edit_of_an_operation_is_found(operation: Pointer) -> None:
             wrong.append((description, found))
 
     assert wrong == []
+
+
+def test_a_code_of_an_error_that_is_removed_is_a_break_and_a_new_one_is_not() -> None:
+    old, *news = (
+        {"paths": {"/a": {"get": {"responses": {"409": {"description": "A conflict.", **codes}}}}}}
+        for codes in ({"x-error-codes": ["a", "b"]}, {"x-error-codes": ["a", "b", "c"]}, {"x-error-codes": ["a"]}, {})
+    )
+    found = [[(change.effect, change.text) for change in compare(old, new)] for new in news]
+
+    assert found == [
+        [(Effect.ADDS, "has the new code c")],
+        [(Effect.BREAKS, "no longer has the code b")],
+        [(Effect.BREAKS, "no longer has the code a"), (Effect.BREAKS, "no longer has the code b")],
+    ]
+    assert compare(news[-1], old) == []
