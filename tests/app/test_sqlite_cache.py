@@ -20,4 +20,4 @@ def test_a_reader_keeps_fewer_pages_than_the_writer(tmp_path: Path) -> None:
             sizes.append(connection.exec_driver_sql("PRAGMA cache_size").scalar_one())
         engine.dispose()
 
-    assert sizes == [-250, -4_000]
+    assert sizes == [-500, -4_000]
