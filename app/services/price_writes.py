@@ -16,7 +16,7 @@ from sqlalchemy import Table, bindparam
 
 from app.context import Context, later_than
 from app.queries import tenant
-from app.queries.rows import Row, Statement
+from app.queries.rows import Row, Statement, Write
 from app.schemas.customers import CustomerKey
 from app.schemas.prices import PRICE_OVERRIDE, PriceOverrideUpsert
 from app.schemas.products import ProductKey
@@ -81,7 +81,8 @@ SELECT_PRICES = Statement(StoredPriceRow, SELECT_STORED)
 SELECT_PRICES_FOR_UPDATE = Statement(
     StoredPriceRow, SELECT_STORED.order_by(TABLE.c.customer_id, TABLE.c.product_id).with_for_update()
 )
-UPDATE = tenant.update(TABLE)
+INSERT = Write(TABLE.insert())
+UPDATE = Write(tenant.update(TABLE))
 
 
 def put(ctx: Context, customer_id: str, product_id: str, draft: PriceOverrideUpsert) -> WrittenPrice:
@@ -143,7 +144,7 @@ def _insert(ctx: Context, plans: Iterable[PricePlan]) -> None:
     ]
     if inserted:
         with unique_values.duplicates_as_conflicts("price"):
-            ctx.session.connection().execute(TABLE.insert(), inserted)
+            INSERT.all(ctx.session, inserted)
 
 
 def _update(ctx: Context, plans: Iterable[PricePlan]) -> None:
@@ -154,7 +155,7 @@ def _update(ctx: Context, plans: Iterable[PricePlan]) -> None:
         if plan.before is not None
     ]
     if updated:
-        ctx.session.connection().execute(UPDATE, updated)
+        UPDATE.all(ctx.session, updated)
 
 
 def _read(

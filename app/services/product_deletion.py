@@ -9,7 +9,7 @@ from sqlalchemy import bindparam
 from app.context import Context, later_than
 from app.errors import NotFoundError, RefusalError
 from app.queries import tenant
-from app.queries.rows import Statement
+from app.queries.rows import Statement, Write
 from app.schemas import events as payloads
 from app.schemas.products import PRODUCT
 from app.services import audit, events, prices
@@ -35,7 +35,7 @@ SELECT_ONE_FOR_UPDATE = Statement(
     LockedProductRow, tenant.select(*LOCKED_COLUMNS).where(TABLE.c.id == bindparam("id")).with_for_update()
 )
 SELECT_FIRST_ITEM = tenant.select(ORDER_ITEMS.c.id).where(ORDER_ITEMS.c.product_id == bindparam("id")).limit(1)
-DELETE_ONE = sa.delete(TABLE).where(tenant.where(TABLE), TABLE.c.id == bindparam("id"))
+DELETE_ONE = Write(sa.delete(TABLE).where(tenant.where(TABLE), TABLE.c.id == bindparam("id")))
 
 
 def delete(ctx: Context, product_id: str) -> None:
@@ -56,4 +56,4 @@ def delete(ctx: Context, product_id: str) -> None:
     prices.delete_of_product(ctx, product_id)
     audit.record(ctx, "product.deleted", "product", product_id, {"before": PRODUCT.render(product)})
     events.publish(ctx, payloads.product_deleted(product))  # before the row is gone, which has the sequence
-    ctx.session.execute(DELETE_ONE, parameters)
+    DELETE_ONE.one(ctx.session, parameters)

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import Executable, bindparam
+from sqlalchemy import bindparam
 
 from app.context import Context, later_than
 from app.queries import tenant
-from app.queries.rows import Parameters, Statement
+from app.queries.rows import Parameters, Statement, Write
 from app.schemas import events as payloads
 from app.schemas.base import given, given_or
 from app.schemas.events import NewEvent
@@ -49,7 +49,8 @@ SELECT_NAMED_FOR_UPDATE = Statement(
     .with_for_update(of=TABLE, key_share=True),
 )
 SELECT_WRITTEN = Statement(ProductRow, tenant.select(*COLUMNS).where(TABLE.c.id.in_(bindparam("ids", expanding=True))))
-UPDATE = tenant.update(TABLE)
+INSERT = Write(TABLE.insert())
+UPDATE = Write(tenant.update(TABLE))
 
 
 class WrittenProduct(NamedTuple):
@@ -133,7 +134,7 @@ def _insert(ctx: Context, plans: Sequence[ProductPlan]) -> None:
         }
         for plan in plans
     ]
-    _execute(ctx, TABLE.insert(), inserted)
+    _execute(ctx, INSERT, inserted)
 
 
 def _update(ctx: Context, plans: Sequence[ProductPlan]) -> None:
@@ -146,10 +147,10 @@ def _columns(ctx: Context, plan: ProductPlan) -> dict[str, object]:
     return {**plan.fields, "search_text": searchable(*texts), "updated_at": ctx.now}
 
 
-def _execute(ctx: Context, statement: Executable, parameters: Sequence[Parameters]) -> None:
+def _execute(ctx: Context, statement: Write, parameters: Sequence[Parameters]) -> None:
     """Execute a statement that may violate a unique constraint if a concurrent transaction has inserted its value."""
     with unique_values.duplicates_as_conflicts():
-        ctx.session.connection().execute(statement, parameters)
+        statement.all(ctx.session, parameters)
 
 
 def _read(ctx: Context, product_ids: Sequence[str]) -> dict[str, ProductRow]:

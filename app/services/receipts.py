@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from app.context import Context, later_than
 from app.errors import RefusalError, refuse
 from app.queries import tenant
+from app.queries.rows import Write
 from app.schemas import events as payloads
 from app.schemas.returns import OrderReturn, ReturnItemReceive, ReturnReceive
 from app.services import audit, events, inventory, return_items, returns
@@ -14,7 +15,7 @@ from app.services.return_items import ITEMS
 from app.services.return_refusals import NothingReceivedError, ReceiveQuantityError, ReturnItemNotFoundError
 from models import MovementReason, ReturnStatus
 
-UPDATE_ITEM = tenant.update(ITEMS)
+UPDATE_ITEM = Write(tenant.update(ITEMS))
 
 
 def receive(ctx: Context, return_id: str, draft: ReturnReceive) -> OrderReturn:
@@ -76,7 +77,7 @@ def _update_items(ctx: Context, received: Sequence[ReturnItemReceive]) -> None:
         )
         for item in received
     ]
-    ctx.session.connection().execute(UPDATE_ITEM, parameters)
+    UPDATE_ITEM.all(ctx.session, parameters)
 
 
 def _restock(ctx: Context, received: OrderReturn) -> None:

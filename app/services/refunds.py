@@ -16,7 +16,7 @@ from sqlalchemy import bindparam
 from app.context import Context, later_than
 from app.errors import RefusalError, refuse
 from app.queries import tenant
-from app.queries.rows import Row, Statement
+from app.queries.rows import Row, Statement, Write
 from app.schemas import events as payloads
 from app.schemas.base import Json
 from app.schemas.credit_notes import CreditNoteRow, PlannedCreditNote
@@ -36,6 +36,7 @@ class ProductSkuRow(Row):
     sku: str | None
 
 
+INSERT = Write(TABLE.insert())
 SELECT_SKUS = Statement(
     ProductSkuRow,
     tenant.select(products.TABLE.c.id, products.TABLE.c.sku).where(
@@ -184,7 +185,7 @@ def _insert(ctx: Context, terms: RefundTerms) -> CreditNoteRow | None:
     }
     if terms.draft.method is RefundMethod.CREDIT_NOTE:
         return credit_notes.issue(ctx, values)
-    ctx.session.connection().execute(TABLE.insert(), values)
+    INSERT.one(ctx.session, values)
     return None
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import bindparam
 from app.context import Context, later_than
 from app.errors import NotFoundError, RefusalError, refuse
 from app.queries import listing, rows, tenant
-from app.queries.rows import Statement
+from app.queries.rows import Statement, Write
 from app.schemas import events as payloads
 from app.schemas.base import given, stored_code
 from app.schemas.returns import RETURN, OrderReturn, ReturnRow, ReturnUpdate, return_tag
@@ -41,7 +41,7 @@ SELECT_ONE = Statement(ReturnRow, SELECT_BY_ID)
 SELECT_ONE_FOR_UPDATE = Statement(ReturnRow, SELECT_BY_ID.with_for_update(key_share=True))
 UPDATE_ONE = Statement(ReturnRow, tenant.update(TABLE).returning(*COLUMNS))
 AT = bindparam("at", type_=TABLE.c.updated_at.type)
-UPDATE_OTHERS = (
+UPDATE_OTHERS = Write(
     sa.update(TABLE)
     .where(tenant.where(TABLE), TABLE.c.order_id == bindparam("of_order"), TABLE.c.id != bindparam("except_id"))
     .where(TABLE.c.status.in_(RECEIVED_STATUSES))
@@ -126,7 +126,7 @@ def touch_others(ctx: Context, changed: ReturnRow) -> None:
     What they can be refunded depends on it, so their entity tags have to change.
     """
     parameters = tenant.params(ctx, of_order=changed.order_id, except_id=changed.id, at=ctx.now)
-    ctx.session.execute(UPDATE_OTHERS, parameters)
+    UPDATE_OTHERS.one(ctx.session, parameters)
 
 
 def _find(ctx: Context, statement: Statement[ReturnRow], return_id: str) -> ReturnRow:

@@ -39,7 +39,7 @@ SELECT_ONE = Statement(
 )
 INSERT_ONE = Insert(ShipmentRow, TABLE, COLUMNS)
 INSERT_ITEMS = Write(ITEMS.insert())
-UPDATE = tenant.update(TABLE)
+UPDATE = Write(tenant.update(TABLE))
 LISTING = listing.Listing(
     ShipmentRow, TABLE, filters={}, parent={"order_id": TABLE.c.order_id == bindparam("order_id")}
 )
@@ -137,7 +137,7 @@ def update(ctx: Context, order_id: str, shipment_id: str, draft: ShipmentUpdate)
     changed = {name: value for name, value in given(draft).items() if getattr(before[0], name) != value}
     if not changed:
         return before
-    ctx.session.execute(UPDATE, tenant.params(ctx, row_id=shipment_id, **changed, updated_at=ctx.now))
+    UPDATE.one(ctx.session, tenant.params(ctx, row_id=shipment_id, **changed, updated_at=ctx.now))
     orders.update(ctx, order)
     after = _by_ids(ctx, [shipment_id])[shipment_id]
     changes = audit.changes(SHIPMENT.render(before[0]), SHIPMENT.render(after[0]))

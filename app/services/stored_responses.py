@@ -31,8 +31,8 @@ TABLE = table(StoredResponse)
 IS_OF_REQUEST = TABLE.c.operation == bindparam("operation"), TABLE.c.key == bindparam("key")
 SELECT_ONE = Statement(StoredResponseRow, tenant.select(*rows.columns(StoredResponseRow, TABLE)).where(*IS_OF_REQUEST))
 INSERT = Write(TABLE.insert())
-DELETE_ONE = sa.delete(TABLE).where(tenant.where(TABLE), *IS_OF_REQUEST)
-DELETE_EXPIRED = sa.delete(TABLE).where(TABLE.c.expires_at <= bindparam("now", type_=TABLE.c.expires_at.type))
+DELETE_ONE = Write(sa.delete(TABLE).where(tenant.where(TABLE), *IS_OF_REQUEST))
+DELETE_EXPIRED = Write(sa.delete(TABLE).where(TABLE.c.expires_at <= bindparam("now", type_=TABLE.c.expires_at.type)))
 
 
 def find(ctx: Context, operation: str, key: str) -> StoredResponseRow | None:
@@ -40,7 +40,7 @@ def find(ctx: Context, operation: str, key: str) -> StoredResponseRow | None:
     parameters = tenant.params(ctx, operation=operation, key=key)
     stored = SELECT_ONE.one_or_none(ctx.session, parameters)
     if stored is not None and stored.expires_at <= ctx.now:
-        ctx.session.execute(DELETE_ONE, parameters)
+        DELETE_ONE.one(ctx.session, parameters)
         return None
     return stored
 
@@ -65,4 +65,4 @@ def store(
 
 def delete_expired(session: Session, now: datetime) -> None:
     """Delete the expired responses of all companies."""
-    session.execute(DELETE_EXPIRED, {"now": now})
+    DELETE_EXPIRED.one(session, {"now": now})

@@ -18,7 +18,7 @@ from app.context import Context, later_than
 from app.egress import DestinationError
 from app.errors import NotFoundError, RefusalError
 from app.queries import rows, tenant
-from app.queries.rows import AnyColumn, Row, Statement
+from app.queries.rows import AnyColumn, Row, Statement, Write
 from app.schemas.base import NOT_GIVEN, given, timestamp
 from app.schemas.webhooks import (
     WEBHOOK,
@@ -90,17 +90,18 @@ SELECT_SECRETS = Statement(
     tenant.select(*rows.columns(WebhookSecretsRow, TABLE)).where(TABLE.c.id == bindparam("id")),
 )
 SELECT_COUNT = sa.select(sa.func.count()).select_from(TABLE).where(tenant.where(TABLE), IS_NOT_DELETED)
-UPDATE = tenant.update(TABLE)
+INSERT = Write(TABLE.insert())
+UPDATE = Write(tenant.update(TABLE))
 UPDATED_AT = TABLE.c.updated_at
-UPDATE_DISABLED = (
-    UPDATE.where(TABLE.c.is_active)
+UPDATE_DISABLED = Write(
+    tenant.update(TABLE)
+    .where(TABLE.c.is_active)
     .values(
         is_active=False,
         updated_at=sa.case((UPDATED_AT >= REQUEST_TIME, NextMillisecond(UPDATED_AT)), else_=REQUEST_TIME),
     )
-    .returning(TABLE.c.id)
 )
-DELETE_EXPIRED = sa.delete(TABLE).where(TABLE.c.deleted_at < REQUEST_TIME)
+DELETE_EXPIRED = Write(sa.delete(TABLE).where(TABLE.c.deleted_at < REQUEST_TIME))
 
 
 def list_all(ctx: Context) -> Sequence[WebhookRow]:
@@ -133,7 +134,7 @@ def create(ctx: Context, draft: WebhookCreate) -> WebhookWithSecretRow:
         "created_at": ctx.now,
         "updated_at": ctx.now,
     }
-    ctx.session.connection().execute(TABLE.insert(), row)
+    INSERT.one(ctx.session, row)
     webhook = get(ctx, webhook_id)
     audit.record(ctx, "webhook.created", "webhook", webhook_id, {"after": WEBHOOK.render(webhook)})
     return webhook
@@ -170,7 +171,7 @@ def delete(ctx: Context, webhook_id: str) -> None:
     ctx.precondition.check(before, WEBHOOK.tag)
     ctx = later_than(ctx, before.updated_at)
     values = {"deleted_at": ctx.now, "is_active": False, **webhook_secrets.columns([])}
-    ctx.session.execute(UPDATE, tenant.params(ctx, row_id=webhook_id, **values))
+    UPDATE.one(ctx.session, tenant.params(ctx, row_id=webhook_id, **values))
     audit.record(ctx, "webhook.deleted", "webhook", webhook_id, {"before": WEBHOOK.render(before)})
 
 
@@ -192,13 +193,13 @@ def rotate_secret(ctx: Context, webhook_id: str, rotation: WebhookSecretRotate) 
 def disable(ctx: Context, webhook_id: str, reason: str) -> None:
     """Disable a webhook for `reason`. If it is disabled already, nothing is changed or recorded."""
     parameters = tenant.params(ctx, row_id=webhook_id, now=ctx.now)
-    if ctx.session.execute(UPDATE_DISABLED, parameters).one_or_none():
+    if UPDATE_DISABLED.one(ctx.session, parameters):
         audit.record(ctx, "webhook.disabled", "webhook", webhook_id, {"reason": reason})
 
 
 def delete_expired(session: Session, now: datetime) -> None:
     """Delete the rows of deleted webhooks whose deliveries have all expired."""
-    session.execute(DELETE_EXPIRED, {"now": now - RETENTION})
+    DELETE_EXPIRED.one(session, {"now": now - RETENTION})
 
 
 def _kept_secrets(ctx: Context, webhook: WebhookWithSecretRow, grace: timedelta) -> list[EarlierSecret]:
@@ -222,7 +223,7 @@ def _check_url(ctx: Context, url: str, before: str | None = None) -> None:
 
 
 def _write(ctx: Context, webhook_id: str, values: Mapping[str, object]) -> WebhookWithSecretRow:
-    ctx.session.execute(UPDATE, tenant.params(ctx, row_id=webhook_id, **values, updated_at=ctx.now))
+    UPDATE.one(ctx.session, tenant.params(ctx, row_id=webhook_id, **values, updated_at=ctx.now))
     return get(ctx, webhook_id)
 
 
