@@ -56,8 +56,9 @@ exchanges: .venv/tested ## Record the v1 exchanges again, after a deliberate cha
 	@$(BIN)/python -m tests.contract.exchanges
 
 .PHONY: docs
-docs: .venv/tested ## Write the generated parts of docs/cli.md and docs/operations.md
+docs: .venv/tested ## Write the generated parts of docs/cli.md, docs/errors.md and docs/operations.md
 	@$(BIN)/python -m app.cli.reference
+	@$(BIN)/python -m tests.contract.error_page
 	@$(BIN)/python -m tests.contract.operation_matrix
 
 .PHONY: bench

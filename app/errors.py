@@ -33,8 +33,9 @@
       + ConflictError                app/db.py
       + DatabaseBusyError
 
-To add a refusal: a class with its `code`, message and pointer, an entry in docs/errors.md, an example in the document,
-and a request in tests/http/test_errors.py. Not in this module: status codes and JSON (`app/schemas/errors.py`).
+To add a refusal: a class with its `code`, message and pointer, an entry in openapi/errors.yaml, an example and the code
+in its response of the document, and a request in tests/http/test_errors.py. Not in this module: status codes and JSON
+(`app/schemas/errors.py`).
 """
 
 from collections.abc import Iterable

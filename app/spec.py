@@ -69,6 +69,7 @@ def load(source: Path = SOURCE) -> Document:
             re.sub("[._]", "-", file.stem): _bundle(read(file), file) for file in sorted(source.glob("events/*.yaml"))
         },
         "components": _components(source),
+        "x-error-codes": read(source / "errors.yaml"),
     }
 
 

@@ -31,7 +31,7 @@ Path = Sequence[str | int]
 
 
 class ApiError(Exception):
-    """An error response. `docs/errors.md` explains every `code`."""
+    """An error response. `openapi/errors.yaml` explains every `code`."""
 
     def __init__(
         self,

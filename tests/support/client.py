@@ -74,9 +74,16 @@ class Contract:
         assert media_type == "application/json"
         if response.status_code >= 400:
             self._error.validate(response.json())
+            self._check_codes(response, expected)
         content = expected.get("content", {}).get(media_type)
         if content is not None:
             self._validator(content["schema"]).validate(response.json())
+
+    def _check_codes(self, response: httpx.Response, expected: Document) -> None:
+        """Raise AssertionError if the response of an operation does not declare a code that it has."""
+        body = response.json()
+        codes = {body["code"], *(detail["code"] for detail in body.get("details", []) if "code" in detail)}
+        assert not expected or codes <= set(expected["x-error-codes"]), f"{codes} are not all declared"
 
     def _validator(self, schema: Document) -> Any:
         """Return the validator of a schema, compiled once."""
