@@ -14,8 +14,11 @@ from app.spec import Document, Operation
 from tests.support import waiting
 from tests.support.local_http import NO_CERTIFICATES
 
-# Any path may return these before the request reaches an operation.
+# Any path may return these before the request reaches an operation, with these headers.
 UNDOCUMENTED = {404, 405, 408, 413, 415}
+EARLY = {"allow", "accept", "accept-encoding", "ratelimit", "ratelimit-policy", "x-request-id"}
+# Headers of HTTP itself, which every response may have (RFC 9110, RFC 9112).
+TRANSPORT = {"connection", "content-length", "content-type", "date", "server", "transfer-encoding"}
 PARAMETER = re.compile(r"\\{[^}]*\\}")
 
 
@@ -61,6 +64,8 @@ class Contract:
         self._validator({"$ref": f"#/components/schemas/{name}"}).validate(content)
 
     def _check_headers(self, response: httpx.Response, expected: Document) -> None:
+        declared = {name.lower() for name in expected["headers"]} if expected else EARLY
+        assert response.headers.keys() - TRANSPORT <= declared, f"{response.headers.keys()} are not all declared"
         for name, reference in expected.get("headers", {}).items():
             header = spec.resolve(self._document, reference)
             assert name in response.headers or not header.get("required"), f"{name} is missing"
