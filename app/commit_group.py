@@ -44,6 +44,7 @@ class CommitGroup:
             self._has_failed = True  # until it has begun
             self._connection = self._writer.connect()
             self._driver = sqlite.driver(self._connection)
+            self._driver.execute(sqlite.KEEP_IN_MEMORY).close()
             sqlite.begin(self._driver)
             self._begun = time.monotonic()
             self.started_at = self._clock.start_write(self._connection)
