@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from app import clock, sqlite
+from app import clock, sqlite, writing
 from app.commit_group import CommitGroup
 from app.config import Settings
 from app.errors import DatabaseBusyError, DatabaseUnavailableError, TooLargeError
@@ -55,6 +55,7 @@ SELECT_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))
 
 registry.register("postgresql.distribu", "app.postgresql", "Dialect")  # imported only where PostgreSQL is used
 registry.register("sqlite.reading", "app.reading", "SqliteDialect")
+registry.register("sqlite.writing", "app.writing", "SqliteDialect")
 T = TypeVar("T")
 
 
@@ -112,23 +113,22 @@ class Database:
 
         A transaction that writes has begun, and `clock.time_of` is its time. In a `group`, it becomes permanent when
         the group commits. One that `is_on_loop` reads in the event loop, without waiting for a lock, and only if
-        `can_read_on_loop`. Raises DatabaseUnavailableError when the database is unavailable, or busy for longer than
-        BUSY_SECONDS.
+        `can_read_on_loop`. Raises DatabaseUnavailableError, also when the database is busy for BUSY_SECONDS.
         """
         info: dict[Any, Any] = {clock.CLOCK: self._clock}
-        reader = self.reading_engine(is_on_loop=is_on_loop)
-        with unavailability(), self._writing(group, info) if write else ReadingSession(reader, info) as session:
+        engine = self._writer if write else self.reading_engine(is_on_loop=is_on_loop)
+        with (
+            unavailability(),
+            writing.session(engine, group, info) if write else ReadingSession(engine, info) as session,
+        ):
             if write:
                 info = session.info
-                info[clock.STARTED_AT] = group.started_at if group else self._clock.start_write(session.connection())
+                info[clock.STARTED_AT] = group.started_at if group else self._clock.start_write(writing.begun(session))
             yield session
             if write:
                 session.commit()
         for effect in session.info.get(AFTER_COMMIT, ()):
             effect() if group is None else group.after_commit(effect)
-
-    def _writing(self, group: CommitGroup | None, info: dict[Any, Any]) -> Session:
-        return Session(group.connection() if group else self._writer, expire_on_commit=False, info=info)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -192,10 +192,9 @@ def try_lock(session: Session, name: str) -> bool:
 
     SQLite has one writer at a time, so a writing transaction is the lock.
     """
-    connection = session.connection()
-    if connection.dialect.name == "sqlite":
+    if session.get_bind().dialect.name == "sqlite":
         return True
-    return bool(connection.execute(SELECT_LOCK, {"name": name}).scalar_one())
+    return bool(session.connection().execute(SELECT_LOCK, {"name": name}).scalar_one())
 
 
 @contextmanager

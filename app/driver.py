@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.compiled import Columns, Parameters, Texts, Values
 from app.db import unavailability
 from app.reading import ReadingSession
+from app.writing import WritingSession
 from models.base import Instant, Milliseconds
 
 EXITS = (KeyboardInterrupt, SystemExit)
@@ -65,7 +66,7 @@ class DriverStatement:
 
 def connection_of(session: Session | Connection) -> Connection:
     """Return the connection of a session, in a transaction that has written the objects of the session."""
-    if isinstance(session, ReadingSession):
+    if isinstance(session, (ReadingSession, WritingSession)):
         return session.begun()
     if isinstance(session, Session):
         session.flush()

@@ -36,11 +36,23 @@ class WriterConnection(sqlite3.Connection):
 
     is_shared = False
     busy_seconds = 0.0
+    _has_savepoint = False
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a transaction has begun, and no error has undone it."""
+        return self.in_transaction and (self._has_savepoint or not self.is_shared)
 
     def begin(self) -> None:
-        """Begin a transaction. Raises sqlite3.OperationalError if another process writes for `busy_seconds`."""
+        """Begin a transaction, unless one has begun.
+
+        Raises sqlite3.OperationalError if another process writes for `busy_seconds`.
+        """
+        if self.has_begun:
+            return
         if self.is_shared:
             self.execute(SAVEPOINT).close()
+            self._has_savepoint = True
             return
         deadline = time.monotonic() + self.busy_seconds
         while not self._try_to_begin(must_begin=time.monotonic() >= deadline):
@@ -50,19 +62,21 @@ class WriterConnection(sqlite3.Connection):
         """Commit the transaction, or keep what it has written for the commit of the group."""
         if self.is_shared:
             self.execute(RELEASE).close()
+            self._has_savepoint = False
         else:
             super().commit()
 
     def rollback(self) -> None:
         """Undo the transaction. If a savepoint cannot be undone, or is lost already, undo the whole group."""
-        if self.is_shared and self.in_transaction:
+        if not self.is_shared:
+            super().rollback()
+        elif self.has_begun:
             try:
                 self.execute(UNDO).close()
                 self.execute(RELEASE).close()
             except sqlite3.Error:
                 super().rollback()
-        else:
-            super().rollback()
+        self._has_savepoint = False
 
     def _try_to_begin(self, *, must_begin: bool) -> bool:
         try:
@@ -83,16 +97,13 @@ def reader(url: URL, synchronous: str, *, pool_size: int, pool_seconds: float) -
 def writer(url: URL, synchronous: str, *, pool_seconds: float, busy_seconds: float) -> Engine:
     """Return an engine with one connection, whose transactions write. To begin, they wait for up to `busy_seconds`."""
     sizes = {"pool_size": 1, "cache_kib": WRITER_CACHE_KIB}
-    engine = _engine(url, synchronous, pool_seconds=pool_seconds, factory=WriterConnection, **sizes)
+    writing = url.set(drivername="sqlite+writing")
+    engine = _engine(writing, synchronous, pool_seconds=pool_seconds, factory=WriterConnection, **sizes)
 
     @event.listens_for(engine, "connect")
     def configure(connection: WriterConnection, _record: object) -> None:
         connection.execute("PRAGMA busy_timeout=0").close()
         connection.busy_seconds = busy_seconds
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        begin(driver(connection))
 
     return engine
 

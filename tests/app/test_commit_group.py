@@ -1,7 +1,6 @@
 """Transactions on SQLite that share a commit: each one stands or fails alone, until the group is committed or lost."""
 
 import contextlib
-import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -204,8 +203,10 @@ class TestEffects:
 def test_no_temporary_file_is_written(fresh_database: Database, group: CommitGroup) -> None:
     insert(fresh_database, None, *(f"earlier-{number}" for number in range(1000)))
     with fresh_database.transaction(write=True, group=group) as session:
-        session.execute(sa.update(Company).values(name=sa.func.upper(Company.name)))  # more pages than SQLite keeps by default
-        opened = [os.readlink(file) for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
+        session.execute(
+            sa.update(Company).values(name=sa.func.upper(Company.name))
+        )  # more pages than SQLite keeps by default
+        opened = [str(file.readlink()) for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
     group.finish()
 
     assert not [name for name in opened if "etilqs" in name]  # as SQLite calls its temporary files
