@@ -2,14 +2,15 @@
 
 Flask reads a request from the WSGI environ, matches its path, opens a session, and writes the response as WSGI. Routing
 has matched the path already, handlers have no session and do not read the request, and the response is sent as ASGI.
-Flask calls the view, in the same contexts and with the same handling of exceptions.
+The view is called in the same contexts and with the same handling of exceptions.
 """
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import flask
+from flask.globals import request_ctx
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import Rule
 
@@ -36,6 +37,18 @@ def install(app: flask.Flask) -> None:
         assert state.operation is not None  # RoutingMiddleware runs first
         return matches[state.operation.id]
 
+    def full_dispatch_request() -> flask.Response:
+        rule = request_ctx.request.url_rule
+        assert rule is not None
+        try:
+            response = app.view_functions[rule.endpoint]()
+        except Exception as error:  # noqa: BLE001 - Flask raises it, or what Connexion makes of it
+            return app.make_response(app.handle_user_exception(error))
+        return cast("WireResponse", response)
+
+    # No function is registered to be called before or after a view.
+    assert not any((app.before_request_funcs, app.after_request_funcs, app.url_value_preprocessors))
+    app.full_dispatch_request = full_dispatch_request  # type: ignore[method-assign]
     app.create_url_adapter = create_url_adapter  # type: ignore[assignment,method-assign]  # a part of a MapAdapter
     app.request_class = MatchedRequest
     app.response_class = WireResponse

@@ -29,10 +29,14 @@ RESPONSES = {
 }
 
 
-def run(app: flask.Flask, operation: Operation) -> Any:
+def environ(operation: Operation) -> Any:
     state = RequestState(request_id="test", path=BASE_PATH + operation.path, received=RequestHeaders([]), server=SERVER)
     state.operation = operation
-    return app.wsgi_app(flask_hooks.environ(operation.method, state), None)  # type: ignore[arg-type]  # not called
+    return flask_hooks.environ(operation.method, state)
+
+
+def run(app: flask.Flask, operation: Operation) -> Any:
+    return app.wsgi_app(environ(operation), None)  # type: ignore[arg-type]  # not called
 
 
 def application(view: Any) -> flask.Flask:
@@ -99,6 +103,23 @@ def test_an_exception_reaches_the_middlewares(error: Exception, raised: type[Exc
         run(app, OPERATIONS["getProduct"])
     assert not flask.has_request_context()
     assert not flask.has_app_context()
+
+
+def test_flask_itself_returns_the_response_of_the_view() -> None:
+    """What Flask does around a view, which the hooks leave out, has no effect."""
+    response = WireResponse(200, {})
+    app = application(lambda **_: response)
+
+    with app.request_context(environ(OPERATIONS["getProduct"])):
+        assert flask.Flask.full_dispatch_request(app) is app.full_dispatch_request() is response
+
+
+def test_a_function_that_flask_would_call_before_a_view_is_an_error() -> None:
+    app = flask.Flask("test", static_folder=None)
+    app.before_request(lambda: None)
+
+    with pytest.raises(AssertionError):
+        flask_hooks.install(app)
 
 
 def test_there_is_no_session() -> None:
