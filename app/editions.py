@@ -9,6 +9,7 @@ import functools
 from collections.abc import Iterator
 
 from app import spec
+from app.address import BASE_PATH
 from app.spec import Document
 
 EDITIONS = ("3.0", "3.1")
@@ -23,12 +24,17 @@ EXCLUSIVE = (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum"))
 @functools.cache
 def document(edition: str) -> Document:
     """Return an edition of the project's own document, derived once per process. Callers must not change it."""
-    return spec.document() if edition == "3.0" else derive(spec.document(), spec.read(ADDITIONS))
+    return spec.published() if edition == "3.0" else derive(spec.published(), spec.read(ADDITIONS))
 
 
 def served(edition: str, site_url: str) -> Document:
-    """Return an edition as a server at an address serves it, with the absolute URL of the server."""
-    return {**document(edition), "servers": spec.served(site_url)["servers"]}
+    """Return an edition as a server at an address serves it, with the absolute URLs of the API and its reference."""
+    (server,), reference = (spec.document()[name] for name in ("servers", "externalDocs"))
+    absolute = {
+        "servers": [{**server, "url": site_url + BASE_PATH}],
+        "externalDocs": {**reference, "url": f"{site_url}/docs"},
+    }
+    return {**document(edition), **absolute}
 
 
 def derive(document: Document, additions: Document) -> Document:

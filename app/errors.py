@@ -33,9 +33,8 @@
       + ConflictError                app/db.py
       + DatabaseBusyError
 
-To add a refusal: a class with its `code`, message and pointer, an entry in openapi/errors.yaml, an example and the code
-in its response of the document, and a request in tests/http/test_errors.py. Not in this module: status codes and JSON
-(`app/schemas/errors.py`).
+To add a refusal: a class with its `code`, message and pointer, an entry in openapi/errors.yaml, an example, the code in
+its response, and a request in tests/http/test_errors.py. Status codes and JSON: `app/schemas/errors.py`.
 """
 
 from collections.abc import Iterable

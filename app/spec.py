@@ -1,9 +1,8 @@
 """The OpenAPI document: load the files below `openapi/`, bundle them, and look up operations.
 
 Files are found by their names: `paths/orders_{orderId}.yaml` is the path /orders/{orderId}, a file below `components/`
-is a component, and a file below `events/` is a webhook. This module knows neither HTTP nor Connexion. The bundle keeps
-the names of components (every `$ref` to a file below `components/` becomes `#/components/<kind>/<Name>`), because those
-names are what generated clients show their users.
+is a component, and a file below `events/` is a webhook. The bundle keeps the names of components (a `$ref` to a file
+below `components/` becomes `#/components/<kind>/<Name>`), because generated clients show them to their users.
 """
 
 import functools
@@ -17,7 +16,6 @@ from typing import Any
 
 import yaml
 
-from app.address import BASE_PATH
 from models import Scope
 
 SOURCE = Path(__file__).resolve().parent.parent / "openapi"
@@ -85,10 +83,11 @@ def example(name: str) -> Document:
     return value
 
 
-def served(site_url: str) -> Document:
-    """Return the project's own document as a server at an address serves it, with the absolute URL of the server."""
-    (server,) = document()["servers"]
-    return {**document(), "servers": [{**server, "url": site_url + BASE_PATH}]}
+@functools.cache
+def published() -> Document:
+    """Return the project's own document without what is not for clients. Callers must not change it."""
+    paths = {path: item for path, item in document()["paths"].items() if not item.get("x-internal")}
+    return {**document(), "paths": paths}
 
 
 def operations(document: Document) -> Iterator[Operation]:

@@ -25,7 +25,7 @@ def get_index(site_url: str) -> tuple[bytes, int, dict[str, str]]:
 @functools.lru_cache(MAX_CACHED)
 def get_openapi_json(site_url: str) -> Download:
     """Return the bundled document as JSON."""
-    return Download(spec.to_json(spec.served(site_url)).encode(), "application/json")
+    return Download(spec.to_json(editions.served("3.0", site_url)).encode(), "application/json")
 
 
 @functools.lru_cache(MAX_CACHED)
@@ -37,7 +37,7 @@ def get_openapi31_json(site_url: str) -> Download:
 @functools.lru_cache(MAX_CACHED)
 def get_openapi_yaml(site_url: str) -> Download:
     """Return the bundled document as YAML."""
-    return Download(spec.to_yaml(spec.served(site_url)).encode(), "application/yaml")
+    return Download(spec.to_yaml(editions.served("3.0", site_url)).encode(), "application/yaml")
 
 
 def _resources() -> Iterator[str]:

@@ -13,7 +13,7 @@ SHARED = {
 }
 
 
-def test_every_field_has_a_description_or_an_example_of_its_own() -> None:
+def test_every_field_is_explained_where_it_is_used() -> None:
     """A reference to an object or a list of values is explained there; one to a shared type, such as an id, is not."""
     found = [(name, field) for name in SCHEMAS for field in _unexplained(SCHEMAS[name])]
 

@@ -27,6 +27,7 @@ from tests.support.servers import ROOT, settings
 
 DOCUMENT = spec.document()
 OPERATIONS = list(spec.operations(DOCUMENT))
+PUBLISHED = list(spec.operations(spec.published()))
 SCHEMAS = DOCUMENT["components"]["schemas"]
 COMPONENTS = {(kind, name) for kind, items in DOCUMENT["components"].items() for name in items}
 BODIES = {
@@ -50,7 +51,7 @@ CLOSED_PARTS = {
 class TestGenerators:
     def test_a_python_client_is_generated_without_warnings(self, tmp_path: Path) -> None:
         bundle, client = tmp_path / "openapi.yaml", tmp_path / "client"
-        bundle.write_text(spec.to_yaml(DOCUMENT))
+        bundle.write_text(spec.to_yaml(spec.published()))
         program = "import sys; from openapi_python_client.cli import app; sys.exit(app())"
         options = ["--path", str(bundle), "--output-path", str(client), "--meta", "none", "--fail-on-warning"]
         tools = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -60,7 +61,15 @@ class TestGenerators:
         assert run.returncode == 0, run.stdout
         assert "warning" not in run.stdout.lower()
         modules = {file.stem.replace("_", "") for file in client.glob("api/*/*.py")} - {"init"}
-        assert modules == {operation.id.lower() for operation in OPERATIONS}
+        assert modules == {operation.id.lower() for operation in PUBLISHED}
+
+    def test_every_body_that_clients_get_is_json(self) -> None:
+        """Generators drop an operation with another media type."""
+        responses = [found for operation in PUBLISHED for found in operation.definition["responses"].values()]
+        contents = {kind for found in responses for kind in spec.resolve(DOCUMENT, found).get("content", {})}
+
+        assert contents == {"application/json"}
+        assert {operation.id for operation in OPERATIONS if operation not in PUBLISHED} == {"getOpenapiYaml"}
 
     def test_no_link_has_a_body(self) -> None:
         """openapi-generator accepts a string only, and refuses the whole document."""
