@@ -149,8 +149,9 @@ def _values(before: Shape, after: Shape, direction: Direction) -> Iterator[tuple
         yield from ((Effect.BREAKS, f"no longer has the value {value}") for value in sorted(old - new))
         yield from ((Effect.ADDS, f"has the new value {value}") for value in sorted(new - old))
     elif new is not None:
-        is_break = direction is Direction.SENT
-        yield Effect.BREAKS if is_break else Effect.CHANGES, f"has only the values {', '.join(sorted(new))}"
+        values = ", ".join(sorted(new))
+        is_sent = direction is Direction.SENT
+        yield (Effect.BREAKS, f"has only the values {values}") if is_sent else (Effect.CHANGES, f"lists {values}")
     elif old is not None:
         is_wider = direction is Direction.SENT
         yield Effect.ADDS if is_wider else Effect.CHANGES, "can have any value"

@@ -28,6 +28,7 @@ LOWER = {"minimum": "exclusiveMinimum", "minLength": "", "minItems": "", "minPro
 UPPER = {"maximum": "exclusiveMaximum", "maxLength": "", "maxItems": "", "maxProperties": ""}
 EXACTLY_ONE, AT_LEAST_ONE = "exactly one of", "at least one of"
 GROUP_RULES = {"x-exactly-one-of": EXACTLY_ONE, "x-at-least-one-of": AT_LEAST_ONE}
+OPEN_LIST = "x-extensible-enum"
 TEXTS = ("pattern", "format", "multipleOf")
 # An alternative with nothing else is a list of values, or what an open list allows in addition.
 OF_TEXTS = {"type", "nullable", "enum", "const", "title", "description", "minLength", "maxLength", "pattern", "format"}
@@ -188,6 +189,7 @@ def _restrict(shape: Shape, schema: Document) -> None:
     values = _values(schema)
     if values is not None:
         shape.values = values if shape.values is None else shape.values & values
+    shape.known_values |= set(map(_text, schema.get(OPEN_LIST, ())))
     for name, bound, is_exclusive in _limits(schema, LOWER):
         shape.lower[name] = max(shape.lower.get(name, (bound, is_exclusive)), (bound, is_exclusive))
     for name, bound, is_exclusive in _limits(schema, UPPER):

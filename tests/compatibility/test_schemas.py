@@ -19,6 +19,7 @@ LOWER, UPPER = (
     ("minimum", "minLength", "minItems", "minProperties"),
     ("maximum", "maxLength", "maxItems", "maxProperties"),
 )
+LISTS = ("enum", "x-extensible-enum")
 SENT, RECEIVED = Direction.SENT, Direction.RECEIVED
 OBJECT_A = {"title": "A", "type": "object", "properties": {"a": {}}, "required": ["a"]}
 OBJECT_B = {"title": "B", "type": "object", "properties": {"b": {}}, "required": ["b"]}
@@ -55,14 +56,14 @@ def with_an_optional_member(schema: Document) -> Iterator[Document]:
 
 def without_a_value(schema: Document) -> Iterator[Document]:
     excluded = [value for part in [schema.get("not", {})] for value in part.get("enum", [])]
-    for value in schema.get("enum", []):
-        if value not in excluded:
-            yield {**schema, "enum": without(schema["enum"], value)}
+    for name in LISTS:
+        for value in schema.get(name, []):
+            if value not in excluded:
+                yield {**schema, name: without(schema[name], value)}
 
 
 def with_a_new_value(schema: Document) -> Iterator[Document]:
-    if "enum" in schema:
-        yield {**schema, "enum": [*schema["enum"], "ADDED"]}
+    yield from ({**schema, name: [*schema[name], "ADDED"]} for name in LISTS if name in schema)
 
 
 def with_a_tighter_limit(schema: Document) -> Iterator[Document]:
@@ -272,10 +273,22 @@ class TestForms:
         assert found
         assert [difference for difference in found if difference.effect is Effect.BREAKS] == []
 
-    def test_a_list_of_values_that_becomes_open_keeps_its_values(self) -> None:
+    @pytest.mark.parametrize(
+        ("opened", "renamed"),
+        [
+            (
+                {"anyOf": [{"enum": ["a", "b"]}, {"type": "string"}]},
+                {"anyOf": [{"enum": ["a", "c"]}, {"type": "string"}]},
+            ),
+            (
+                {"type": "string", "x-extensible-enum": ["a", "b"]},
+                {"type": "string", "x-extensible-enum": ["a", "c"]},
+            ),
+        ],
+    )
+    def test_a_list_of_values_that_becomes_open_keeps_its_values(self, opened: Document, renamed: Document) -> None:
         """A client that knows the values of a response still does."""
-        closed, opened = {"type": "string", "enum": ["a", "b"]}, {"anyOf": [{"enum": ["a", "b"]}, {"type": "string"}]}
-        renamed = {"anyOf": [{"enum": ["a", "c"]}, {"type": "string"}]}
+        closed = {"type": "string", "enum": ["a", "b"]}
 
         assert [found for found in differences(closed, opened, RECEIVED) if found.effect is Effect.BREAKS] == []
         texts = [found.text for found in differences(closed, renamed, RECEIVED) if found.effect is Effect.BREAKS]
