@@ -1,8 +1,8 @@
 """The demo company: sample data to try the API with, the same in every installation.
 
 Not in this module: the catalogue (`app/demo/catalogue.py`), the customers (`app/demo/customers.py`), their orders
-(`app/demo/orders.py`, `app/demo/volume.py`), what was shipped and returned of them (`app/demo/returns.py`), and where
-the demo key is stored (`app/cli/demo.py`).
+(`app/demo/orders.py`, `app/demo/volume.py`), what was shipped and returned of them (`app/demo/returns.py`), what the
+examples of the document name (`app/demo/documented.py`), and where the demo key is stored (`app/cli/demo.py`).
 """
 
 import random
@@ -14,7 +14,7 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
 from app.context import Actor, Context
-from app.demo import catalogue, ledger, returns
+from app.demo import catalogue, documented, ledger, returns
 from app.demo import customers as demo_customers
 from app.demo import orders as demo_orders
 from app.demo.catalogue import CatalogueProduct
@@ -30,6 +30,7 @@ NAME = "Greenfield Wholesale"
 SLUG = "demo"
 KEY_NAME = "Demo key"
 SEED = 20260416
+LOW_STOCK_THRESHOLD = 5
 HISTORY = timedelta(days=365)
 CHARGES = Charges(tax_rate=Decimal("0.07"), shipping=Decimal("9.50"))
 
@@ -68,6 +69,9 @@ def history(company_id: str, now: datetime) -> dict[Table, list[RowValues]]:
     ordering_customers = [customer for customer, _ in generated]
     overrides = list(demo_customers.override_prices(scenario, ordering_customers, orderable))
     placed = list(demo_orders.generate(scenario, ordering_customers, orderable, CHARGES))
+    named = documented.generate(scenario, CHARGES)
+    placed.append(named.order)
+    product_rows += named.products
     sold = ledger.by_product(change for order in placed for change in order.changes)
     histories = [
         ledger.open_product(company_id, opening, sold.get(opening.product_id, ())) for opening, _ in product_rows
@@ -75,7 +79,7 @@ def history(company_id: str, now: datetime) -> dict[Table, list[RowValues]]:
     return {
         inventory.MOVEMENTS: [row for history in histories for row in history.movements],
         products.TABLE: [_after(row, history) for (_, row), history in zip(product_rows, histories, strict=True)],
-        customers.TABLE: [row for _, row in generated],
+        customers.TABLE: [*(row for _, row in generated), named.customer],
         prices.TABLE: overrides,
         orders.TABLE: [order.row for order in placed],
         orders.ITEMS: [item for order in placed for item in order.items],
@@ -112,7 +116,7 @@ def _products(scenario: Scenario) -> tuple[list[tuple[Opening, RowValues]], list
         product_id = new_id(created_at)
         stock, is_active = _stock(scenario.rng), scenario.rng.random() > 0.03
         updated_at = created_at + scenario.rng.random() * (scenario.now - created_at)
-        row = {
+        row: RowValues = {
             "id": product_id,
             "company_id": scenario.company_id,
             "sku": product.sku,
@@ -120,8 +124,11 @@ def _products(scenario: Scenario) -> tuple[list[tuple[Opening, RowValues]], list
             "description": product.description,
             "category": product.category,
             "unit": product.unit,
+            "external_id": None,
+            "barcode": None,
             "price": product.price,
             "stock": stock,
+            "low_stock_threshold": LOW_STOCK_THRESHOLD,
             "is_active": is_active,
             "created_at": created_at,
             "updated_at": updated_at,

@@ -148,6 +148,7 @@ def _customer(scenario: Scenario, country: str, line: str, age: timedelta) -> tu
         "id": customer.id,
         "company_id": scenario.company_id,
         "email": f"{email}.example",
+        "external_id": None,
         "name": name,
         "status": CustomerStatus.BLOCKED if is_blocked else CustomerStatus.ACTIVE,
         "notes": None if notes == "-" else notes,

@@ -22,8 +22,8 @@ class TestProducts:
         products = demo.products.values()
         now = datetime.now(UTC)
 
-        assert len({product.sku for product in products}) == len({product.name for product in products}) == 300
-        assert len({product.category for product in products}) == 10
+        assert len({product.sku for product in products}) == len({product.name for product in products}) == 302
+        assert len({product.category for product in products}) == 12
         assert all(product.price > 0 and product.description and product.unit for product in products)
         assert all(now - timedelta(days=366) < product.created_at <= product.updated_at <= now for product in products)
         assert any(product.stock == 0 for product in products)
@@ -159,7 +159,7 @@ class TestHistory:
             movements = session.query(InventoryMovement).order_by(InventoryMovement.sequence).all()
         reasons = Counter(movement.reason for movement in movements)
         assert set(reasons) == {"OPENING", "SALE", "CANCELLATION", "RETURN"}
-        assert reasons["OPENING"] == 300
+        assert reasons["OPENING"] == 302
         last: dict[str, datetime] = {}
         for movement in movements:
             assert movement.created_at >= last.get(movement.product_id, demo.company.created_at)
