@@ -23,7 +23,7 @@ from marshmallow import fields
 
 from app.errors import BODY, InvalidParameterError
 from app.queries.rows import Rows
-from app.schemas.converted import ColumnRenderer, Converted, Field, numbers_of_driver, times_of_driver
+from app.schemas.converted import ColumnRenderer, Converted, Field, numbers_of_driver, reader, times_of_driver
 from app.schemas.price_breaks import PriceBreakList
 from app.schemas.tags import entity_tag
 from models import PriceBreak
@@ -216,10 +216,11 @@ class DraftSchema(Schema, Generic[DraftT]):
         names = {field.name for field in dataclass_fields(self._draft_type)}
         if names != self.load_fields.keys():
             raise TypeError(f"{type(self)} and {self._draft_type} differ in {names ^ self.load_fields.keys()}.")
+        self._readers = [(name, str(field.data_key), reader(field)) for name, field in self.load_fields.items()]
 
-    def load(self, data: Json, **options: Any) -> DraftT:  # type: ignore[override]  # a body is one object
+    def load(self, data: Json, **_options: Any) -> DraftT:  # type: ignore[override]  # a body is one object
         """Return the draft that a valid body describes."""
-        draft: DraftT = self._draft_type(**super().load(data, **options))
+        draft: DraftT = self._draft_type(**{name: read(data[key]) for name, key, read in self._readers if key in data})
         return draft
 
 

@@ -109,3 +109,16 @@ def timestamps_of_texts(texts: Iterable[str | None]) -> list[str | None]:
 @lru_cache(4096)
 def _minute(minutes: int) -> str:
     return (EPOCH + timedelta(minutes=minutes)).isoformat()[:17]
+
+
+def reader(field: Field) -> Processor:
+    """Return the function from a valid value of a body to that of a draft, as marshmallow's `load` would convert it."""
+    if type(field) is fields.Nested:
+        load = field.schema.load
+        return lambda value: None if value is None else load(value)
+    if type(field) is fields.List:
+        read = reader(field.inner)
+        return lambda values: None if values is None else [read(value) for value in values]
+    if type(field) is fields.String:
+        return lambda text: text
+    return lambda value: field.deserialize(value, field.data_key)
