@@ -50,7 +50,7 @@ ONLINE_INDEXES = (
 )
 
 
-class Step(NamedTuple):
+class UpgradeStep(NamedTuple):
     """A movement, without what is different on each run."""
 
     sequence: int
@@ -119,11 +119,11 @@ def apply_revisions(database: Database) -> None:
         command.upgrade(config, "head")
 
 
-def ledger(database: Database, product_id: str) -> list[Step]:
+def ledger(database: Database, product_id: str) -> list[UpgradeStep]:
     rows = sa.select(InventoryMovement).filter_by(product_id=product_id).order_by(InventoryMovement.sequence)
     with database.transaction() as session:
         return [
-            Step(row.sequence, row.reason, row.delta, row.stock_after, f"{row.actor_type} {row.actor_id}")
+            UpgradeStep(row.sequence, row.reason, row.delta, row.stock_after, f"{row.actor_type} {row.actor_id}")
             for row in session.scalars(rows)
         ]
 
@@ -146,8 +146,8 @@ def assert_exact(database: Database) -> None:
         assert (last.stock_after, last.sequence) == (product.stock, product.movement_sequence)
 
 
-def opening(stock: int, actor: str) -> Step:
-    return Step(0, "OPENING", stock, stock, f"SYSTEM {actor}")
+def opening(stock: int, actor: str) -> UpgradeStep:
+    return UpgradeStep(0, "OPENING", stock, stock, f"SYSTEM {actor}")
 
 
 @pytest.mark.parametrize("stock", [0, 7])
@@ -177,11 +177,17 @@ def test_the_previous_version_cannot_bypass_the_ledger(previous: PreviousVersion
     assert ledger(previous.database, untouched) == [opening(10, "upgrade")]
     assert ledger(previous.database, ordered) == [
         opening(10, "database"),
-        Step(1, "CORRECTION", -3, 7, corrected),
-        Step(2, "CORRECTION", 2, 9, corrected),
+        UpgradeStep(1, "CORRECTION", -3, 7, corrected),
+        UpgradeStep(2, "CORRECTION", 2, 9, corrected),
     ]
-    assert ledger(previous.database, imported) == [opening(10, "database"), Step(1, "CORRECTION", 15, 25, corrected)]
-    assert ledger(previous.database, created) == [opening(4, "database"), Step(1, "CORRECTION", -4, 0, corrected)]
+    assert ledger(previous.database, imported) == [
+        opening(10, "database"),
+        UpgradeStep(1, "CORRECTION", 15, 25, corrected),
+    ]
+    assert ledger(previous.database, created) == [
+        opening(4, "database"),
+        UpgradeStep(1, "CORRECTION", -4, 0, corrected),
+    ]
     assert_exact(previous.database)
 
 
