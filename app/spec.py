@@ -86,8 +86,8 @@ def example(name: str) -> Document:
 @functools.cache
 def published() -> Document:
     """Return the project's own document without what is not for clients. Callers must not change it."""
-    paths = {path: item for path, item in document()["paths"].items() if not item.get("x-internal")}
-    return {**document(), "paths": paths}
+    internal = {operation.path for operation in operations(document()) if operation.definition.get("x-internal")}
+    return {**document(), "paths": {path: item for path, item in document()["paths"].items() if path not in internal}}
 
 
 def operations(document: Document) -> Iterator[Operation]:

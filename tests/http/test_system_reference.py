@@ -64,7 +64,7 @@ class TestTryItOut:
         assert response.status_code == 200
         assert response.json()["data"] or operation_id in EMPTY
 
-    @pytest.mark.parametrize("operation_id", [operation.id for operation in spec.operations(spec.document())])
+    @pytest.mark.parametrize("operation_id", [operation.id for operation in spec.operations(spec.published())])
     def test_only_a_default_is_filled_in(self, document: Document, operation_id: str) -> None:
         for parameter in parameters(document, find(document, operation_id)):
             assert prefilled(parameter) == parameter["schema"].get("default"), parameter["name"]
