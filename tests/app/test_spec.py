@@ -1,9 +1,12 @@
 """The OpenAPI document at the start: what an operation must declare, and what the message says when it does not."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from connexion.exceptions import InvalidSpecification
+from connexion.spec import Specification
 
 from app import spec
 from app.errors import StartError
@@ -101,3 +104,17 @@ class TestSecrets:
         product["properties"]["sku"] = {**product["properties"]["sku"], "x-secret": True}
 
         assert "An item of data.results has x-secret" in start_error(document, tmp_path)
+
+
+class TestValidation:
+    """When the server starts, Connexion reads the operations without their schemas and examples."""
+
+    def test_connexion_accepts_the_whole_document(self) -> None:
+        Specification.from_dict(copy.deepcopy(spec.document()))
+
+    def test_an_invalid_schema_is_found(self) -> None:
+        document = copy.deepcopy(spec.document())
+        document["components"]["schemas"]["Product"]["type"] = "thing"
+
+        with pytest.raises(InvalidSpecification):
+            Specification.from_dict(document)
