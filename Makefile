@@ -61,6 +61,10 @@ docs: .venv/tested ## Write the generated parts of docs/cli.md, docs/errors.md a
 	@$(BIN)/python -m tests.contract.error_page
 	@$(BIN)/python -m tests.contract.operation_matrix
 
+.PHONY: renderer
+renderer: ## Fetch the renderer of the reference page again, and check it (needs npm)
+	@app/http/reference/renderer/update.sh
+
 .PHONY: bench
 bench: .venv/tested ## Load this server, and others in turn: PEERS="--peer NAME URL KEY"
 	@$(BIN)/python -m benchmarks load $(PEERS) $(PROFILE)

@@ -13,7 +13,7 @@ from werkzeug.http import parse_accept_header
 
 from app.http import conditions
 from app.http.flask_hooks import WireResponse
-from app.http.request_state import RequestState
+from app.http.request_state import RequestHeaders, RequestState
 from app.schemas.responses import Download
 from app.schemas.tags import DIGEST_BYTES
 
@@ -24,7 +24,7 @@ GZIP = {"Content-Encoding": "gzip"}
 
 def respond(download: Download, state: RequestState) -> WireResponse:
     """Return the response with a download, or a 304 if the client has it."""
-    is_gzip = _accepts_gzip(state)
+    is_gzip = accepts_gzip(state.received)
     body, tag = _encoded(download.content, is_gzip=is_gzip)
     headers = {"ETag": tag, **NEGOTIATED}
     if conditions.matches(state.arguments.get(conditions.IF_NONE_MATCH), tag):
@@ -33,8 +33,9 @@ def respond(download: Download, state: RequestState) -> WireResponse:
     return WireResponse(HTTPStatus.OK, {"Content-Type": download.media_type, **headers, **coding}, body)
 
 
-def _accepts_gzip(state: RequestState) -> bool:
-    accepted = b",".join(state.received.all(b"accept-encoding")).decode("latin-1")
+def accepts_gzip(received: RequestHeaders) -> bool:
+    """Return True if the client accepts a compressed response."""
+    accepted = b",".join(received.all(b"accept-encoding")).decode("latin-1")
     return parse_accept_header(accepted).quality("gzip") > 0
 
 

@@ -2,14 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from http import HTTPStatus
-from pathlib import Path
-from typing import NamedTuple
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
-from swagger_ui_bundle import swagger_ui_path
 
 from app import __version__, schema_check
 from app.address import BASE_PATH
@@ -17,57 +14,12 @@ from app.db import Database
 from app.http import metrics
 from app.http.metrics_collector import MetricsCollector
 from app.http.middleware import HttpMiddleware
+from app.http.reference import pages
 from app.http.routing import method_not_allowed
+from app.http.system_response import Response, Source
 
 READY_SECONDS = 3.0
 ALLOW = "GET, HEAD, OPTIONS"
-ASSETS = {
-    "swagger-ui.css": "text/css; charset=utf-8",
-    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-    "favicon-32x32.png": "image/png",
-}
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Distribu API reference</title>
-<link rel="icon" href="docs/favicon-32x32.png">
-<link rel="stylesheet" href="docs/swagger-ui.css">
-</head>
-<body>
-<div id="reference"></div>
-<script src="docs/swagger-ui-bundle.js"></script>
-<script src="docs/start.js"></script>
-</body>
-</html>
-"""
-# The page sends requests to its own origin, regardless of the host name and the path prefix.
-START_SCRIPT = """const servers = [{url: new URL("api/v1", location.href).href}];
-const sameOrigin = () => ({statePlugins: {spec: {wrapActions: {
-  updateJsonSpec: (update) => (document) => update({...document, servers})
-}}}});
-SwaggerUIBundle({
-  url: "api/v1/openapi.json", dom_id: "#reference", deepLinking: true, defaultModelsExpandDepth: 0,
-  displayRequestDuration: true, persistAuthorization: false, validatorUrl: null, plugins: [sameOrigin]
-});
-"""
-# Swagger UI uses inline styles and data: images. Nothing may come from another host.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
-)
-
-
-class Response(NamedTuple):
-    """The response to GET."""
-
-    status: int
-    media_type: str
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-Source = Callable[[], Awaitable[Response]]
 
 
 class SystemMiddleware(HttpMiddleware):
@@ -82,13 +34,10 @@ class SystemMiddleware(HttpMiddleware):
             BASE_PATH: _redirect("v1/"),
             "/healthz": self._healthz,
             "/readyz": self._readyz,
-            "/docs": _fixed("text/html; charset=utf-8", PAGE.encode()),
-            "/docs/start.js": _fixed("text/javascript; charset=utf-8", START_SCRIPT.encode()),
+            **pages.sources(),
         }
         if serves_metrics:
             self._sources["/metrics"] = _metrics(MetricsCollector(database))
-        for name, media_type in ASSETS.items():
-            self._sources[f"/docs/{name}"] = _file(media_type, Path(swagger_ui_path) / name)
 
     def handle(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Respond to GET, HEAD and OPTIONS of these paths. Raises ApiError 405 for other methods."""
@@ -100,20 +49,14 @@ class SystemMiddleware(HttpMiddleware):
         elif scope["method"] not in {"GET", "HEAD"}:
             raise method_not_allowed(ALLOW)
         else:
-            response = await self._sources[scope["path"]]()
-            headers = [
-                (b"content-type", response.media_type.encode()),
-                (b"content-length", str(len(response.body)).encode()),
-                (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
-                (b"x-content-type-options", b"nosniff"),
-                *response.headers,
-            ]
-            await _send(send, response.status, b"" if scope["method"] == "HEAD" else response.body, headers)
+            response = await self._sources[scope["path"]](scope)
+            body = b"" if scope["method"] == "HEAD" else response.body
+            await _send(send, response.status, body, response.head())
 
-    async def _healthz(self) -> Response:
+    async def _healthz(self, _: Scope) -> Response:
         return _json(HTTPStatus.OK, {"status": "ok", "version": __version__})
 
-    async def _readyz(self) -> Response:
+    async def _readyz(self, _: Scope) -> Response:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(READY_SECONDS):
                 if await asyncio.to_thread(schema_check.is_fit, self._database):
@@ -122,26 +65,10 @@ class SystemMiddleware(HttpMiddleware):
         return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"error": message, "code": "not_ready"})
 
 
-def _file(media_type: str, file: Path) -> Source:
-    """Serve a file that is too large to keep in memory."""
-
-    async def source() -> Response:
-        return Response(HTTPStatus.OK, media_type, await asyncio.to_thread(file.read_bytes))
-
-    return source
-
-
-def _fixed(media_type: str, body: bytes) -> Source:
-    async def source() -> Response:
-        return Response(HTTPStatus.OK, media_type, body)
-
-    return source
-
-
 def _redirect(target: str) -> Source:
     """Redirect to a relative URL, which is also correct below a path prefix."""
 
-    async def source() -> Response:
+    async def source(_: Scope) -> Response:
         body = f"See {target}\n".encode()
         return Response(HTTPStatus.FOUND, "text/plain; charset=utf-8", body, ((b"location", target.encode()),))
 
@@ -149,7 +76,7 @@ def _redirect(target: str) -> Source:
 
 
 def _metrics(collector: MetricsCollector) -> Source:
-    async def source() -> Response:
+    async def source(_: Scope) -> Response:
         body = await asyncio.to_thread(metrics.render, collector)
         return Response(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", body)
 

@@ -13,6 +13,7 @@ from app import spec
 from tests.support import factories, local_http
 from tests.support.browser import browser
 from tests.support.nginx import nginx
+from tests.support.reference_page import ReferencePage
 from tests.support.servers import Server, SqliteStore, free_port, open_database
 
 LISTS = [
@@ -26,30 +27,6 @@ PROXY = """
         listen 127.0.0.1:{port};
         location {prefix}/ {{ proxy_pass {upstream}/; }}
     }}
-"""
-TRY_OUT = r"""
-const [key, operations] = arguments;
-const seen = async (find) => {
-  for (;;) { const found = find(); if (found) return found; await new Promise((after) => setTimeout(after, 50)); }
-};
-const type = (input, text) => {
-  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(input, text);
-  input.dispatchEvent(new Event("input", {bubbles: true}));
-};
-(await seen(() => document.querySelector(".btn.authorize"))).click();
-type(await seen(() => document.querySelector(".auth-container input")), key);
-document.querySelector(".auth-container .authorize").click();
-(await seen(() => document.querySelector(".btn-done"))).click();
-const statuses = {};
-for (const id of operations) {
-  const block = await seen(() => document.querySelector(`[id$="-${id}"].opblock`));
-  block.querySelector(".opblock-summary-control").click();
-  (await seen(() => block.querySelector(".try-out__btn"))).click();
-  (await seen(() => block.querySelector(".execute"))).click();
-  const response = await seen(() => block.querySelector(".live-responses-table tbody .response-col_status"));
-  statuses[id] = response.textContent.trim();
-}
-return statuses;
 """
 
 
@@ -151,8 +128,8 @@ class TestBelowAPrefix:
 
     def test_the_reference_page_can_call_every_list_and_report(self, proxied: ProxiedServer, tmp_path: Path) -> None:
         with browser(tmp_path) as chromium:
-            chromium.open(proxied.address + "/docs")
-            assert chromium.run(TRY_OUT, proxied.key, PLAIN) == dict.fromkeys(PLAIN, "200")
+            page = ReferencePage(chromium, proxied.address, proxied.key)
+            assert {name: page.try_out(name).status for name in PLAIN} == dict.fromkeys(PLAIN, 200)
 
 
 class TestWithoutASetting:

@@ -1,4 +1,4 @@
-"""What needs no key: health, metrics, the document and the reference page."""
+"""What needs no key: health, metrics and the document."""
 
 import json
 import os
@@ -188,17 +188,6 @@ def is_free(port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-class TestReference:
-    def test_the_page_works_offline(self, server: Server) -> None:
-        page = local_http.get(server.url + "/docs")
-
-        assert page.headers["content-type"] == "text/html; charset=utf-8"
-        assert "default-src 'self'" in page.headers["content-security-policy"]
-        for link in re.findall(r'(?:src|href)="([^"]+)"', page.text):
-            assert not link.startswith(("http", "//"))
-            assert local_http.get(f"{server.url}/{link}").status_code == 200
 
 
 class TestBusyDatabase:

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.support.debian import program
 from tests.support.servers import free_port
 
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]  # for root in a container
+REQUEST_SENT = "Network.requestWillBeSent"  # an event of the DevTools protocol
 
 
 class Browser:
@@ -31,10 +33,31 @@ class Browser:
         body = f"(async function () {{ {script} }}).apply(null, arguments).then(arguments[arguments.length - 1]);"
         return self._send("execute/async", {"script": body, "args": list(arguments)})
 
+    def resize(self, width: int, height: int, *, is_dark: bool = False) -> None:
+        """Show pages in a window of a size in CSS pixels, light or dark."""
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self._devtools("Emulation.setDeviceMetricsOverride", **screen)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
+        self._devtools("Emulation.setEmulatedMedia", features=[scheme])
+
+    def requested(self) -> list[str]:
+        """Return the URL of every request since the last call, except what is inside of the page."""
+        events = [json.loads(entry["message"])["message"] for entry in self._send("se/log", {"type": "performance"})]
+        sent = [event["params"]["request"]["url"] for event in events if event["method"] == REQUEST_SENT]
+        return [url for url in sent if not url.startswith(("data:", "blob:"))]
+
+    def errors(self) -> list[str]:
+        """Return what the console has reported as an error since the last call."""
+        entries = self._send("se/log", {"type": "browser"})
+        return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
+
     def print(self, width: float, height: float) -> bytes:
         """Return the page as a PDF on paper of a size in centimetres, with the margins of the page."""
         paper = {"page": {"width": width, "height": height}, "background": True}
         return base64.b64decode(self._send("print", paper))
+
+    def _devtools(self, command: str, **parameters: Any) -> None:
+        self._send("goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def _send(self, command: str, content: Any) -> Any:
         response = self._http.post(f"/session/{self._session}/{command}", json=content)
@@ -56,7 +79,12 @@ def browser(directory: Path) -> Iterator[Browser]:
         waiting.until_it_listens(process, port, log_file)
         options = {"args": [*ARGUMENTS, f"--user-data-dir={directory / 'profile'}"]}
         timeouts = {"script": int(waiting.SECONDS * 1000)}
-        capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "timeouts": timeouts}
+        capabilities = {
+            "browserName": "chrome",
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
+            "timeouts": timeouts,
+        }
         response = http.post("/session", json={"capabilities": {"alwaysMatch": capabilities}})
         assert response.status_code == 200, response.text
         session = response.json()["value"]["sessionId"]

@@ -1,0 +1,1 @@
+"""The reference page and the guides: everything below `/docs`."""
