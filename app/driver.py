@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Dialect, Engine, Executable, PoolProxiedConnection, Select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.compiled import Columns, Parameters, Texts, Values
@@ -42,7 +43,13 @@ class DriverStatement:
         connection = connection_of(session)
         compiled, parameters = self._texts.find(connection.dialect, parameters)
         bound = compiled.bind(parameters)
-        cursor = _execute(connection, compiled.text, bound)
+        try:
+            cursor = _execute(connection, compiled.text, bound)
+        except DBAPIError as error:
+            if not isinstance(session, ReadingSession):
+                raise
+            connection = session.replace_lost(error)
+            cursor = _execute(connection, compiled.text, bound)
         columns = self._columns.get(type(connection.dialect))
         if columns is None:  # the first result has the types of the driver
             codes = [column[1] for column in cursor.description]

@@ -3,7 +3,8 @@
 1. In transaction mode a pooler lends a connection to many clients, one transaction each, and may drop or refuse startup
    options. So nothing depends on the session: every transaction begins with all settings that a value or a time limit
    depends on, in the same message as BEGIN.
-2. Statements are prepared only on a direct connection.
+2. On a direct connection, the session has these settings, and statements are prepared. A statement that reads is a
+   transaction of its own, without BEGIN.
 
 Not in this module: pools and transactions (`app/db.py`).
 """
@@ -11,7 +12,7 @@ Not in this module: pools and transactions (`app/db.py`).
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -20,11 +21,12 @@ import psycopg
 from psycopg.adapt import AdaptersMap
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from app.compiled import Parameters, Processor, Tuple, Values
 from app.db import BUSY_SECONDS
+from app.reading import begin
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 TIME_LIMITS = {  # in milliseconds
@@ -34,6 +36,7 @@ TIME_LIMITS = {  # in milliseconds
 }
 PREPARE_THRESHOLD = 5  # executions; psycopg's default
 FIXED_SETTINGS = {"timezone": "UTC", "datestyle": "ISO", "standard_conforming_strings": "on"}
+READING = {"default_transaction_isolation": "read committed", "default_transaction_read_only": "on"}  # without BEGIN
 OPTION = re.compile(r"(?:-c\s*|--)([\w.-]+)=((?:\\.|[^\\\s])*)\s*")  # of libpq's `options`
 LOST_CODES = ("08", "25006", "25P03", "25P04", "57P")  # connection failure, read-only server, time-out, operator
 # The schema that has our tables, readable by this role; if there are several, the first one in the search path.
@@ -66,9 +69,14 @@ class TextCursor(psycopg.Cursor[Tuple]):
 
 
 class Dialect(PGDialect_psycopg):
-    """The dialect for psycopg, with a BEGIN that has all settings and also tests whether the connection is alive."""
+    """The dialect for psycopg, with a BEGIN that has all settings and also tests whether the connection is alive.
+
+    `is_direct` says whether all connections are direct. They have one URL, so they usually agree.
+    """
 
     supports_statement_cache = True
+    is_direct = True
+    _begin = _session_settings = ""  # until the first connection is initialized
     _thread = threading.local()
     text_cursor = TextCursor
     text_readers: ClassVar[Mapping[int, Processor]] = {
@@ -86,7 +94,7 @@ class Dialect(PGDialect_psycopg):
         return arguments, parameters | {"autocommit": True, "prepare_threshold": None, "client_encoding": "utf8"}
 
     def on_connect(self) -> Callable[[Any], None]:
-        """Prepare statements on a direct connection, which reduces the cost of an order by a sixth."""
+        """Find out whether the connection is direct. Preparing statements reduces the cost of an order by a sixth."""
         prepare = super().on_connect()  # type: ignore[no-untyped-call]
 
         def on_connect(connection: DriverConnection) -> None:
@@ -94,6 +102,9 @@ class Dialect(PGDialect_psycopg):
             (process_id,) = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchall()[0]
             if process_id == connection.info.backend_pid:  # a pooler reports identifiers that it made up
                 connection.prepare_threshold = PREPARE_THRESHOLD
+                self._set_up(connection)
+            else:
+                self.is_direct = False
 
         return on_connect
 
@@ -102,7 +113,21 @@ class Dialect(PGDialect_psycopg):
         super().initialize(connection)  # type: ignore[no-untyped-call]
         schema = connection.exec_driver_sql(SELECT_SCHEMA_OF_TABLES).scalar()
         schema = schema or connection.exec_driver_sql(SELECT_CURRENT_SCHEMA).scalar_one()
-        self._begin = _begin(schema, self._given)
+        self._begin = "; ".join([BEGIN, *_settings(schema, self._given, is_local=True)])
+        self._session_settings = "; ".join(
+            [BEGIN, "COMMIT", *_settings(schema, self._given, is_local=False), *_set(READING)]
+        )
+        if self.is_direct:
+            self._set_up(connection.connection.driver_connection)  # type: ignore[arg-type]  # psycopg's
+
+    def _set_up(self, connection: DriverConnection) -> None:
+        """Give the session all settings. Raises ReadOnlySqlTransaction on a standby, which refuses BEGIN."""
+        if self._session_settings:
+            try:
+                _execute_begin(connection, self._session_settings)
+            except psycopg.Error:
+                connection.close()
+                raise
 
     def do_ping(self, dbapi_connection: Any) -> bool:
         """Begin the next transaction: if that works, the connection is alive, and the test costs no extra message."""
@@ -112,12 +137,24 @@ class Dialect(PGDialect_psycopg):
 
     def do_begin(self, dbapi_connection: Any) -> None:
         """Begin a transaction unless the ping already did."""
+        if dbapi_connection.pgconn.transaction_status == TransactionStatus.IDLE:
+            _execute_begin(dbapi_connection, BEGIN if self.is_direct else self._begin)
+
+    def do_rollback(self, dbapi_connection: Any) -> None:
+        """Roll back, which every connection does that returns to the pool."""
         if dbapi_connection.pgconn.transaction_status != TransactionStatus.IDLE:
-            return
-        try:
-            dbapi_connection.execute(self._begin, prepare=False)
-        except psycopg.errors.FeatureNotSupported as error:  # a standby refuses READ WRITE
-            raise psycopg.errors.ReadOnlySqlTransaction(str(error)) from error
+            dbapi_connection.rollback()
+
+    def connect_to_read(self, engine: Engine) -> Connection:
+        """Return a connection whose next statement reads, in a transaction only if the settings require one.
+
+        A direct connection may be lost: nothing has tested it. Raises what SQLAlchemy raises.
+        """
+        with self.without_ping() if self.is_direct else nullcontext():
+            connection = engine.connect()
+        if not self.is_direct:
+            begin(connection)
+        return connection
 
     @contextmanager
     def without_ping(self) -> Iterator[None]:
@@ -130,6 +167,8 @@ class Dialect(PGDialect_psycopg):
 
     def read_at_once(self, dbapi_connection: DriverConnection, text: str, parameters: Parameters) -> Values:
         """Return the rows of a select in a separate transaction with all settings, in one message."""
+        if self.is_direct:
+            return dbapi_connection.execute(text.encode(), parameters).fetchall()
         cursor = psycopg.ClientCursor(dbapi_connection)  # binds the parameters, because the text has several statements
         cursor.execute(f"{self._begin.replace('%', '%%')}; {text}; ROLLBACK".encode(), parameters)
         rows: Values = []
@@ -138,6 +177,17 @@ class Dialect(PGDialect_psycopg):
             rows = rows if cursor.description is None else cursor.fetchall()
             is_last = not cursor.nextset()
         return rows
+
+    def execute_alone(self, dbapi_connection: DriverConnection, text: str) -> None:
+        """Execute a statement that changes the schema outside of a transaction, without a time limit."""
+        if not self.is_direct:
+            dbapi_connection.execute(text.encode(), prepare=False)
+            return
+        dbapi_connection.execute("RESET ALL", prepare=False)
+        try:
+            dbapi_connection.execute(text.encode(), prepare=False)
+        finally:
+            self._set_up(dbapi_connection)
 
     def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
         """Return True if the whole pool must be replaced: the server is gone, or has become read-only."""
@@ -149,15 +199,31 @@ class Dialect(PGDialect_psycopg):
         """Do nothing: `standard_conforming_strings` is on in every transaction."""
 
 
-def _begin(schema: str, given: dict[str, str]) -> str:
-    """Return BEGIN with all settings: those of the URL first, then those that the URL cannot change."""
-    settings = [BEGIN, f"SET LOCAL search_path = {schema}", *_set_locally(TIME_LIMITS)]
-    settings += [f"SELECT pg_catalog.set_config({_literal(name)}, {_literal(given[name])}, true)" for name in given]
-    return "; ".join([*settings, *_set_locally(FIXED_SETTINGS)])
+def _execute_begin(connection: DriverConnection, text: str) -> None:
+    """Execute a text that begins a transaction."""
+    try:
+        connection.execute(text.encode(), prepare=False)
+    except psycopg.errors.FeatureNotSupported as error:  # a standby refuses READ WRITE
+        raise psycopg.errors.ReadOnlySqlTransaction(str(error)) from error
 
 
-def _set_locally(settings: dict[str, str]) -> list[str]:
-    return [f"SET LOCAL {name} = '{value}'" for name, value in settings.items()]
+def _settings(schema: str, given: dict[str, str], *, is_local: bool) -> list[str]:
+    """Return statements for all settings: those of the URL first, then those that the URL cannot change."""
+    scope = "LOCAL" if is_local else "SESSION"
+    options = [
+        f"SELECT pg_catalog.set_config({_literal(name)}, {_literal(given[name])}, {str(is_local).lower()})"
+        for name in given
+    ]
+    return [
+        f"SET {scope} search_path = {schema}",
+        *_set(TIME_LIMITS, scope),
+        *options,
+        *_set(FIXED_SETTINGS, scope),
+    ]
+
+
+def _set(settings: dict[str, str], scope: str = "SESSION") -> list[str]:
+    return [f"SET {scope} {name} = '{value}'" for name, value in settings.items()]
 
 
 def _literal(text: str) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 
@@ -19,10 +20,11 @@ class SqliteDialect(SQLiteDialect_pysqlite):
 
 
 class ReadingSession(Session):
-    """A session whose statements read one snapshot of the database, and which is rolled back at its end.
+    """A session whose statements read, and which is rolled back at its end. On SQLite, they read one snapshot.
 
     Statements of the driver (`app/driver.py`) use its connection without the transaction objects of SQLAlchemy, which
-    cost as much as a short statement. The first use of anything else joins the transaction that has begun.
+    cost as much as a short statement. The first use of anything else joins the transaction that has begun, or begins
+    one.
     """
 
     def __init__(self, engine: Engine, info: dict[Any, Any]) -> None:
@@ -32,7 +34,10 @@ class ReadingSession(Session):
         self._connection: Connection | None = None
 
     def begun(self) -> Connection:
-        """Return the connection, in a transaction of the driver or, once SQLAlchemy has joined it, of the session."""
+        """Return the connection, in a transaction of the session if SQLAlchemy has begun or joined it.
+
+        Otherwise it is in one of the driver, or on PostgreSQL in none.
+        """
         if not self.in_transaction():
             return self._begun()
         self.flush()
@@ -40,16 +45,25 @@ class ReadingSession(Session):
 
     def _begun(self) -> Connection:
         if self._connection is None:
-            self._connection = connection = self._engine.connect()
-            try:
-                connection.dialect.do_begin(connection.connection)
-            except connection.dialect.loaded_dbapi.Error as error:
-                connection._handle_dbapi_exception(error, None, None, None, None)  # noqa: SLF001 - SQLAlchemy's error
+            connect = getattr(self._engine.dialect, "connect_to_read", _connect)
+            self._connection = connect(self._engine)
         return self._connection
+
+    def replace_lost(self, error: DBAPIError) -> Connection:
+        """Return another connection if the one that raised `error` is lost, to repeat a statement that reads.
+
+        Raises the error if the connection is not lost, or if SQLAlchemy has joined the transaction.
+        """
+        if not error.connection_invalidated or self.in_transaction():
+            raise error
+        self.close()
+        return self._begun()
 
     def get_bind(self, *_mappers: Any, **_options: Any) -> Connection:
         """Return the connection, for the statements that SQLAlchemy executes."""
-        return self._begun()
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
 
     def close(self) -> None:
         """End the transaction, and return the connection to the pool, which rolls back."""
@@ -58,3 +72,17 @@ class ReadingSession(Session):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def begin(connection: Connection) -> None:
+    """Begin a transaction of the driver. Raises what SQLAlchemy raises."""
+    try:
+        connection.dialect.do_begin(connection.connection)
+    except connection.dialect.loaded_dbapi.Error as error:
+        connection._handle_dbapi_exception(error, None, None, None, None)  # noqa: SLF001 - SQLAlchemy's error
+
+
+def _connect(engine: Engine) -> Connection:
+    connection = engine.connect()
+    begin(connection)
+    return connection

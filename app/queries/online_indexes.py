@@ -79,7 +79,7 @@ def _execute(database: Database, statement: ExecutableDDLElement, schema: str | 
         driver: Any = connection.connection.driver_connection
         driver.rollback()
         try:
-            driver.execute(str(sql), prepare=False)
+            connection.dialect.execute_alone(driver, str(sql))  # type: ignore[attr-defined]  # of app/postgresql.py
         except Exception as error:
             raise DBAPIError(str(sql), None, error) from error
 

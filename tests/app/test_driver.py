@@ -1,5 +1,7 @@
 """Statements that the driver executes: the same rows and errors as through SQLAlchemy, on both databases."""
 
+import contextlib
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -7,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from app.context import now
 from app.db import Database
 from app.driver import DriverSelect, DriverStatement
+from app.errors import NotFoundError
 from app.queries.rows import Row, Statement, Write
 from models import Company, Customer, Product, new_id
 from models.base import EPOCH, MILLISECOND, table
@@ -67,7 +70,7 @@ class TestDriverStatement:
         row = {"company_id": tenant.company_id, "name": "Anna", "created_at": at, "updated_at": at}
         emails = {new_id(at): "a@example.com", new_id(at): "b@example.com"}
 
-        with database.transaction() as session:
+        with database.transaction(write=True) as session:
             rows = [{**row, "id": customer_id, "email": email} for customer_id, email in emails.items()]
             INSERT_CUSTOMER.one(session, rows[0])
             INSERT_CUSTOMER.all(session, rows[1:])
@@ -81,9 +84,9 @@ class TestDriverStatement:
         row = {"id": tenant.company_id, "name": "Twice", "slug": "twice", "created_at": now()}
         missing = DriverStatement(sa.select(sa.column("missing")).select_from(TABLE))
 
-        with database.transaction() as session, pytest.raises(IntegrityError) as duplicate:
+        with pytest.raises(IntegrityError) as duplicate, database.transaction(write=True) as session:
             company.one(session, row)
-        with database.transaction() as session, pytest.raises(IntegrityError):
+        with pytest.raises(IntegrityError), database.transaction(write=True) as session:
             company.all(session, [{**row, "slug": slug} for slug in ("third", "fourth")])
         with database.transaction() as session, pytest.raises(DBAPIError, match="SELECT missing"):
             missing.fetch(session, {})
@@ -94,13 +97,14 @@ class TestDriverStatement:
     def test_everything_in_a_session_is_one_transaction(self, database: Database, tenant: Tenant) -> None:
         (product,) = factories.products(database, tenant.company_id, 1, stock=7)
 
-        with database.transaction() as session:
+        with contextlib.suppress(NotFoundError), database.transaction(write=True) as session:
             UPDATE_STOCK.one(session, {"own_id": product, "stock": 8})
             assert session.get_one(Product, product).stock == 8
             with session.begin_nested() as savepoint:
                 UPDATE_STOCK.one(session, {"own_id": product, "stock": 9})
                 savepoint.rollback()
             assert SELECT_BY_IDS.one(session, {"ids": [product]}).stock == 8
+            raise NotFoundError("Product")
         with database.transaction() as session:
             assert SELECT_BY_IDS.one(session, {"ids": [product]}).stock == 7
 

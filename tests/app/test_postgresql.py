@@ -1,19 +1,22 @@
-"""PostgreSQL over direct and pooled connections: no value and no statement depends on the session."""
+"""PostgreSQL over direct and pooled connections: no value and no statement depends on the session of a pooler."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 import sqlalchemy as sa
+from psycopg.pq import TransactionStatus
 from sqlalchemy.exc import DBAPIError
 
 from app import schema_check, schema_version
+from app.compiled import Values
 from app.db import Database
-from app.driver import DriverSelect, DriverStatement
+from app.driver import DriverSelect, DriverStatement, connection_of
 from app.errors import DatabaseUnavailableError, StartError
 from models import Base
 from tests.support import factories, local_http
@@ -29,7 +32,8 @@ pytestmark = pytest.mark.parametrize("store", ["postgresql"], indirect=True)
 def direct(store: PostgresqlStore) -> Iterator[str]:
     """Return the URL of a fresh database in another time zone."""
     url = store.create("berlin")
-    store.execute_in("berlin", "ALTER DATABASE berlin SET timezone = 'Europe/Berlin'")
+    for setting in ("timezone = 'Europe/Berlin'", "default_transaction_isolation = serializable"):
+        store.execute_in("berlin", f"ALTER DATABASE berlin SET {setting}")
     yield url
     store.drop(url)
 
@@ -239,6 +243,58 @@ def test_an_upgrade_repairs_functions_without_a_schema(store: PostgresqlStore) -
     store.drop(url)
 
     assert "INSERT INTO public.search_products" in body
+
+
+class TestReading:
+    """Statements of the driver in transactions that read."""
+
+    PROCESS = DriverStatement(sa.select(sa.func.pg_backend_pid()))
+
+    def test_only_a_pooled_connection_begins_a_transaction(self, url: str) -> None:
+        with opened(url) as database, database.transaction() as session:
+            self.PROCESS.fetch(session, {})
+            driver: Any = connection_of(session).connection.driver_connection
+            has_begun = driver.info.transaction_status == TransactionStatus.INTRANS
+
+        assert has_begun is (":" in url.rpartition("@")[2])  # the pooler has a port
+
+    def test_they_have_the_settings_of_every_transaction(self, url: str) -> None:
+        names = ["timezone", "datestyle", "search_path", "transaction_isolation", *LIMITS]
+        select = sa.select(*(sa.func.current_setting(name) for name in names))
+        given = with_query(url, options="-c statement_timeout=7000 -c timezone=Asia/Tokyo")
+
+        with opened(given) as database:
+            schema_version.upgrade(database)  # some statements of an upgrade have no time limit
+            with database.transaction() as session:
+                found = DriverStatement(select).fetch(session, {}).values
+                assert found == [tuple(session.execute(select).one())]
+        assert found == [("UTC", "ISO, MDY", "public", "read committed", "7s", "5s", "1min")]
+
+    def test_they_cannot_write_on_a_direct_connection(self, direct: str) -> None:
+        delete = DriverStatement(sa.delete(Base.metadata.tables["products"]))
+
+        with opened(direct) as database:
+            with pytest.raises(DatabaseUnavailableError, match="read-only"), database.transaction() as session:
+                delete.write(session, {})
+            assert factories.tenant(database)  # a transaction that writes can
+
+    @pytest.mark.parametrize("reads_before", [True, False])
+    def test_a_lost_connection_is_replaced(self, url: str, direct: str, *, reads_before: bool) -> None:
+        with opened(url) as database, opened(direct) as other:
+            with database.transaction() as session:
+                lost = self.PROCESS.fetch(session, {}).values
+                if reads_before:
+                    self._terminate(other, lost)
+                    assert self.PROCESS.fetch(session, {}).values != lost
+            if not reads_before:
+                self._terminate(other, lost)
+                with database.transaction() as session:
+                    assert self.PROCESS.fetch(session, {}).values != lost
+
+    @staticmethod
+    def _terminate(other: Database, process: Values) -> None:
+        with other.transaction(write=True) as session:
+            session.execute(sa.select(sa.func.pg_terminate_backend(process[0][0], 5000)))
 
 
 class TestTextCursor:
