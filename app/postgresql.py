@@ -4,7 +4,7 @@
    options. So nothing depends on the session: every transaction begins with all settings that a value or a time limit
    depends on, in the same message as BEGIN.
 2. On a direct connection, the session has these settings, and statements are prepared. A statement that reads is a
-   transaction of its own, without BEGIN.
+   separate transaction, without BEGIN.
 
 Not in this module: pools and transactions (`app/db.py`).
 """
