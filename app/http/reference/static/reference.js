@@ -29,6 +29,17 @@ function prepare({detail: {spec}}) {
   }
 }
 
+// Each click is a new request: a key that the reader has not entered is generated.
+function addIdempotencyKey({detail: {request: {method, headers}}}) {
+  const isWrite = ["POST", "PUT", "PATCH"].includes(method.toUpperCase());
+  if (isWrite && !headers.get("Idempotency-Key")) headers.set("Idempotency-Key", newKey());
+}
+
+// crypto.randomUUID exists on pages that were loaded over https, or from this machine, only.
+function newKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 function showOperations(isShown) {
   reference.classList.toggle("shows-operations", isShown);
   operations.setAttribute("aria-expanded", String(isShown));
@@ -37,8 +48,9 @@ function showOperations(isShown) {
 operations.addEventListener("click", () => showOperations(!reference.classList.contains("shows-operations")));
 reference.addEventListener("click", (event) => {
   if (event.composedPath().some((node) => node.dataset?.action === "navigate")) showOperations(false);
-});
+}, {capture: true}); // the renderer stops the event
 isDark.addEventListener("change", setColours);
 reference.addEventListener("before-render", prepare);
+reference.addEventListener("before-try", addIdempotencyKey);
 setColours();
 set({"spec-url": "api/v1/openapi-3.1.json"});
