@@ -7,6 +7,7 @@ is approved is received. Ids in paths are those of the examples, or of what an e
 import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -88,15 +89,18 @@ STORY = (
 
 
 @pytest.fixture
-def demo(server: Server, database: Database) -> Iterator[Client]:
+def demo(database_url: str, fresh_database: Database, tmp_path: Path) -> Iterator[Client]:
     """Return a client of the demo company."""
-    with database.transaction(write=True) as session:
+    with fresh_database.transaction(write=True) as session:
         company = demo_company.create_company(session, now=now())
         session.flush()
         demo_company.fill(factories.context(session, company.id))
         company_id = company.id
-    _, key = factories.api_key(database, company_id, scopes=list(Scope), rate_limit="1000/minute")
-    with Client(server.url, key, Contract(DOCUMENT)) as client:
+    _, key = factories.api_key(fresh_database, company_id, scopes=list(Scope), rate_limit="1000/minute")
+    with (
+        Server(database_url, tmp_path / "log", "--no-worker") as server,
+        Client(server.url, key, Contract(DOCUMENT)) as client,
+    ):
         yield client
 
 

@@ -145,7 +145,7 @@ class TestMove:
         self, database: Database, tenant: Tenant
     ) -> None:
         product_id = factories.product(database, tenant.company_id, stock=5)
-        with database.transaction() as session:
+        with database.transaction(write=True) as session:
             stale = inventory.lock(factories.context(session, tenant.company_id), [product_id])
         move(database, tenant, plan(product_id, -1))
 
