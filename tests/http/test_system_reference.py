@@ -26,7 +26,7 @@ def parameters(document: Document, operation: Operation) -> Iterator[Document]:
 
 
 def prefilled(parameter: Document) -> Any:
-    """Return what Swagger UI writes into the field of a parameter, None when it leaves the field empty."""
+    """Return what a reference page writes into the field of a parameter, None when it leaves the field empty."""
     examples = [example["value"] for example in parameter.get("examples", {}).values()]
     schema = parameter["schema"]
     values = [*examples[:1], parameter.get("example"), schema.get("example"), schema.get("default")]
