@@ -18,8 +18,12 @@ install: .venv/installed ## Set up .venv with the locked dependencies and the di
 
 ##@ Develop
 .PHONY: test
-test: .venv/tested ## Run the whole test suite on SQLite and on PostgreSQL
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
+test: .venv/tested ## Run all tests but those of generated clients on SQLite and on PostgreSQL
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal --ignore tests/clients
+
+.PHONY: clients
+clients: .venv/tested ## Generate clients in every language of docs/clients.md, compile and use them
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/clients
 
 .PHONY: check
 check: lint types imports spec compatibility ## Everything except the tests

@@ -6,8 +6,9 @@ from collections import Counter
 from tests.support.servers import ROOT
 
 TESTS = ROOT / "tests"
-# What several modules do together: the benchmarks, the API as a whole, the documentation, failures, these helpers.
-CAPABILITIES = {"benchmarks", "contract", "docs", "failures", "support"}
+# What several modules do together: the benchmarks, generated clients, the API as a whole, the documentation, failures,
+# these helpers.
+CAPABILITIES = {"benchmarks", "clients", "contract", "docs", "failures", "support"}
 WHOLE_FOLDERS = {
     "tests/app/test_architecture.py",
     "tests/app/test_types.py",

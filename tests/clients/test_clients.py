@@ -1,0 +1,80 @@
+"""Clients are generated from the served document, and used by a program, in every language that docs/clients.md names.
+
+`make test` does not run these tests, because they need the compilers. `make clients` does.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients import openapi_generator
+from tests.clients.programs import DemoShop, Program, normalized
+from tests.support import local_http
+
+CLIENTS: dict[str, Callable[[Path, Path], Program]] = {"go": openapi_generator.go}
+CUSTOMER = "/api/v1/customers/cmdw8k1ze0002qj7h6r4t9v3b"
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CLIENTS])
+def program(request: pytest.FixtureRequest, document: Path, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """Return the program of a client, compiled with it."""
+    return CLIENTS[request.param](document, tmp_path_factory.mktemp(request.param))
+
+
+def test_the_client_has_every_operation(program: Program, document: Path) -> None:
+    paths = json.loads(document.read_text())["paths"].values()
+    operations = {
+        normalized(operation["operationId"])
+        for path in paths
+        for method, operation in path.items()
+        if method in METHODS
+    }
+
+    assert operations - {normalized(name) for name in program.operations} == set()
+
+
+def test_a_program_uses_the_client(program: Program, shop: DemoShop) -> None:
+    """It receives an order that it places, reads all pages, is refused, and clears one of the fields of a customer."""
+    _request(shop, "PATCH", CUSTOMER, json={"creditLimit": 5000})
+    notes = _request(shop, "GET", CUSTOMER)["data"]["notes"]
+
+    printed = program.run(shop)
+
+    order = _request(shop, "GET", "/api/v1/orders?limit=1")["data"][0]
+    stock = _request(shop, "GET", f"/api/v1/products/{order['items'][0]['productId']}")["data"]["stock"]
+    assert printed == {
+        "order": [order["id"]],
+        "next step": ["confirm"],
+        "received order": [order["id"]],
+        "changed delivery is genuine": ["false"],
+        "products": [str(_count(shop, "/api/v1/products"))],
+        "refused": ["422 insufficient_stock"],
+        "error": [f"insufficient_stock /items/0/quantity {stock}"],
+        "has a credit limit": ["false"],
+        "notes": [notes],
+    }
+    customer = _request(shop, "GET", CUSTOMER)["data"]
+    assert (customer["creditLimit"], customer["notes"]) == (None, notes)
+    assert _request(shop, "GET", "/api/v1/webhooks")["data"] == []
+
+
+def _count(shop: DemoShop, path: str) -> int:
+    """Return the number of items on all pages of a list."""
+    count, cursor = 0, ""
+    while True:
+        page = _request(shop, "GET", f"{path}?limit=100{cursor}")
+        count += len(page["data"])
+        if not page["pagination"]["hasMore"]:
+            return count
+        cursor = f"&cursor={page['pagination']['nextCursor']}"
+
+
+def _request(shop: DemoShop, method: str, path: str, **options: Any) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {shop.key}"}
+    response = local_http.request(method, shop.url + path, headers=headers, **options).raise_for_status()
+    content: dict[str, Any] = response.json()
+    return content
