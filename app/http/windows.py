@@ -7,13 +7,14 @@ otherwise. A request is counted, and its window read, in one step.
 """
 
 import time
-from collections import deque
+from array import array
 from typing import Any, NamedTuple, Protocol
 
 from limits.aio.storage import RedisStorage
 from limits.aio.storage.redis.redispy import RedispyBridge
 
 SWEEP_SECONDS = 60.0
+SPARE_PART = 4  # of the memory of a window: a fourth may hold times that were removed
 LONGEST_WINDOW_SECONDS = 86_400.0  # the longest period that settings and keys accept (`config.rate_limit`)
 
 # Removes entries that have left the window, adds `amount` entries if they fit, and returns what the window holds, and
@@ -71,14 +72,14 @@ class Windows(Protocol):
 
 
 class MemoryWindows:
-    """Moving windows in the memory of this process: for each name the times of its requests, the oldest first.
+    """Moving windows in the memory of this process: for each name the times of its requests.
 
     `add` never awaits, so on one event loop it needs no lock.
     """
 
     def __init__(self) -> None:
         """Start empty."""
-        self._windows: dict[str, deque[float]] = {}
+        self._windows: dict[str, Times] = {}
         self._next_sweep = 0.0
 
     async def add(self, name: str, limit: int, seconds: int, amount: int, wanted: int) -> Window:
@@ -87,29 +88,60 @@ class MemoryWindows:
         if now >= self._next_sweep:
             self._sweep(now, seconds)
         window = self._current(name, now - seconds)
-        has_added = len(window) + amount <= limit
+        size = len(window)
+        has_added = size + amount <= limit
         if has_added:
-            window.extend([now] * amount)
-        excess = len(window) + wanted - limit
-        wait = window[excess - 1] + seconds - now if not has_added and excess > 0 else 0.0
-        return Window(has_added, len(window), (window[0] - now if window else 0.0) + seconds, wait)
+            window.add(now, amount)
+            size += amount
+        excess = size + wanted - limit
+        wait = window.after(excess - 1) + seconds - now if not has_added and excess > 0 else 0.0
+        return Window(has_added, size, (window.after(0) - now if size else 0.0) + seconds, wait)
 
-    def _current(self, name: str, start: float) -> deque[float]:
+    def _current(self, name: str, start: float) -> "Times":
         window = self._windows.get(name)
         if window is None:
-            window = self._windows[name] = deque()
-        while window and window[0] <= start:
-            window.popleft()
+            window = self._windows[name] = Times()
+        window.remove_until(start)
         return window
 
     def _sweep(self, now: float, seconds: int) -> None:
         """Remove the windows of keys without recent requests, at most once in SWEEP_SECONDS."""
         self._next_sweep = now + max(SWEEP_SECONDS, seconds)
-        self._windows = {
-            name: window
-            for name, window in self._windows.items()
-            if window and window[-1] > now - LONGEST_WINDOW_SECONDS
-        }
+        for window in self._windows.values():
+            window.remove_until(now - LONGEST_WINDOW_SECONDS)
+        self._windows = {name: window for name, window in self._windows.items() if len(window)}
+
+
+class Times:
+    """Times in ascending order, the oldest of which are removed. Each takes about 10 bytes, and 32 in a deque."""
+
+    __slots__ = ("_removed", "_values")
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._values = array("d")
+        self._removed = 0  # at the beginning of the values
+
+    def __len__(self) -> int:
+        return len(self._values) - self._removed
+
+    def add(self, time: float, amount: int) -> None:
+        """Add a time, which is not before the others, `amount` times."""
+        self._values.extend((time,) * amount)
+
+    def after(self, number: int) -> float:
+        """Return the time that comes after a number of older ones. Raises IndexError."""
+        return self._values[self._removed + number]
+
+    def remove_until(self, time: float) -> None:
+        """Remove the times up to `time`."""
+        values, removed = self._values, self._removed
+        while removed < len(values) and values[removed] <= time:
+            removed += 1
+        if removed > len(values) // SPARE_PART:
+            del values[:removed]
+            removed = 0
+        self._removed = removed
 
 
 class RedisWindows(RedisStorage):

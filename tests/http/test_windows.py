@@ -1,7 +1,9 @@
 """Rate limits do not depend on how clocks are set."""
 
+import random
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import httpx
 import pytest
 import redis as client_library
 
+from app.http.windows import Times
 from tests.support import factories, local_http
 from tests.support.servers import Server, SqliteStore, open_database, redis_server
 
@@ -98,3 +101,19 @@ def test_a_redis_clock_that_is_set_back_delays_no_request(url: str, tmp_path: Pa
             redis.lset(window, index, float(entry) + HOUR)  # as if the clock had been an hour ahead
 
         assert [server.get(key).status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_times_are_kept_as_in_a_deque() -> None:
+    chance, now = random.Random(26), 0.0
+    times, expected = Times(), deque[float]()
+    for _ in range(5_000):
+        now += chance.choice([0.0, 0.1, 3.0])
+        amount = chance.choice([0, 1, 1, 1, 50])
+        times.add(now, amount)
+        expected.extend([now] * amount)
+        until = now - chance.choice([0.0, 1.0, 10.0, 200.0])
+        times.remove_until(until)
+        while expected and expected[0] <= until:
+            expected.popleft()
+
+        assert [times.after(number) for number in range(len(times))] == list(expected)
