@@ -22,7 +22,7 @@ from sqlalchemy.pool import QueuePool
 BEGIN_WRITE = "BEGIN IMMEDIATE"
 ATTEMPT_SECONDS = 0.001  # on average, between two attempts to begin
 # Pages that a connection keeps in memory. Others are found in the cache of the system, in about 1 µs: with 0.5 instead
-# of 16 MiB, requests take as long, and a server with 20 readers and a writer needs up to 300 MiB less. With 0.25 MiB,
+# of 16 MiB, requests take as long, and a server with 10 readers and a writer needs up to 150 MiB less. With 0.25 MiB,
 # the pages of 50 orders with their products are not kept from one request to the next, which takes 15 % more CPU time.
 READER_CACHE_KIB, WRITER_CACHE_KIB = 500, 4_000
 SAVEPOINT, RELEASE, UNDO = "SAVEPOINT member", "RELEASE member", "ROLLBACK TO member"

@@ -10,7 +10,7 @@ from app.context import Context
 from app.schemas.errors import InvalidItemError, rejection
 
 LOG = logging.getLogger(__name__)
-MEETING = threading.Barrier(8)
+MEETING = threading.Barrier(4)
 
 
 def create_echo(_ctx: Context, body: Any, **headers: Any) -> Any:
