@@ -55,6 +55,12 @@ compatibility: .venv/tested ## The OpenAPI document, against that of the last re
 released: .venv/tested ## Keep the OpenAPI document as that of the last release
 	@$(BIN)/distribu openapi --format json --server https://distribu.example > $(RELEASED)
 
+.PHONY: prism
+prism: .venv/tested openapi/prism/node_modules ## Run the HTTP tests with Prism between client and server (needs Node.js)
+	@rm -rf build/prism
+	@$(BIN)/python -m pytest -p tests.support.prism -n $(TEST_PROCESSES) --dist loadfile -k sqlite tests/http
+	@echo "Prism validated $$(cat build/prism/*.log | grep -c 'Received forward response') responses: 0 violations."
+
 .PHONY: exchanges
 exchanges: .venv/tested ## Record the v1 exchanges again, after a deliberate change
 	@$(BIN)/python -m tests.contract.exchanges
@@ -115,4 +121,8 @@ help: ## Show this help
 .venv/tested: requirements-dev.lock .venv/installed
 	@echo "Installing the locked test tools into .venv …" >&2
 	@$(INSTALL) -r requirements-dev.lock
+	@touch $@
+
+openapi/prism/node_modules: openapi/prism/package-lock.json
+	@npm ci --prefix openapi/prism --no-progress --no-audit --no-fund
 	@touch $@
