@@ -24,6 +24,13 @@ def test_the_page_is_up_to_date(results: Results) -> None:
     assert page.update(text, results) == text, "run: make bench-page"
 
 
+def test_the_figures_of_the_readme_are_up_to_date(results: Results) -> None:
+    text = page.README.read_text()
+
+    assert text.count("| CPU time") == len(page.README_SCENARIOS)
+    assert page.update_readme(text, results.latest) == text, "run: make bench-page"
+
+
 def test_the_pictures_are_up_to_date(results: Results) -> None:
     pictures = page.pictures(results)
 

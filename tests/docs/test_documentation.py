@@ -33,7 +33,7 @@ from tests.support.sealed_log import SealedLog
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database, settings
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-README = (ROOT / "README.md").read_text()
+RECIPES = (ROOT / "docs/recipes.md").read_text()
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -49,8 +49,8 @@ def samples(text: str) -> dict[str, Any]:
 
 
 def curl_lines(server: Server) -> list[str]:
-    """Return the curl commands of the README, for this server."""
-    commands = [block for block in blocks(README, "sh") if block.startswith("curl")]
+    """Return the curl commands of docs/recipes.md, for this server."""
+    commands = [block for block in blocks(RECIPES, "sh") if block.startswith("curl")]
     return [command.strip().replace("http://127.0.0.1:8000", server.url) for command in commands]
 
 
@@ -73,14 +73,14 @@ def requests(server: Server, **labels: str) -> float:
     return sum(count.value for count in counts if labels.items() <= count.labels.items())
 
 
-class TestReadme:
+class TestRecipes:
     def test_the_commands_for_a_company_work(self, database_url: str, tmp_path: Path) -> None:
         (tmp_path / "products.csv").write_text("sku,name,price\nFL-1,Rye flour 25 kg,21.50\n")
         environment = os.environ | {"DISTRIBU_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
-        lines = [line[2:] for block in blocks(README, "console") for line in block.splitlines()]
+        lines = [line[2:] for block in blocks(RECIPES, "console") for line in block.splitlines()]
 
-        assert len(lines) == 8
-        for line in lines:
+        assert len(lines) == 7
+        for line in ['distribu company create "Acme Foods"', *lines]:
             program, *arguments = shlex.split(line)
             assert program == "distribu"
             command = [sys.executable, "-m", "app.cli", *arguments]
@@ -122,7 +122,7 @@ class TestReadme:
     def test_the_sample_reads_every_product(self, server: Server, tenant: Tenant, database: Database) -> None:
         created = factories.products(database, tenant.company_id, 230)
 
-        read = samples(README)["products"](server.url + "/api/v1", tenant.key)
+        read = samples(RECIPES)["products"](server.url + "/api/v1", tenant.key)
 
         assert {product["id"] for product in read} == set(created)
 
@@ -131,7 +131,7 @@ class TestReadme:
         key = limited_key(database, tenant, "2 per 4 seconds")
         refused = requests(server, status="429", operation="listProducts")
 
-        read = samples(README)["products"](server.url + "/api/v1", key)
+        read = samples(RECIPES)["products"](server.url + "/api/v1", key)
 
         assert [product["id"] for product in read] == created[::-1]
         assert requests(server, status="429", operation="listProducts") > refused
@@ -152,7 +152,7 @@ class TestReadme:
         ):
             with database.connection() as connection:
                 connection.exec_driver_sql(lock)
-                order = thread.submit(samples(README)["place_order"], api, customer, {product: 2})
+                order = thread.submit(samples(RECIPES)["place_order"], api, customer, {product: 2})
                 waiting.eventually(
                     lambda: requests(server, status="503", operation="createOrder") > refused, "an order is refused"
                 )
@@ -165,7 +165,7 @@ class TestReadme:
 
         headers = {"Authorization": f"Bearer {tenant.key}"}
         with local_http.client(base_url=server.url + "/api/v1", headers=headers) as api:
-            order = samples(README)["place_order"](api, customer, {product: 2})
+            order = samples(RECIPES)["place_order"](api, customer, {product: 2})
 
         assert order["items"][0]["quantity"] == 2
 
@@ -174,7 +174,7 @@ class TestReadme:
     ) -> None:
         customer = factories.customer(database, tenant.company_id)
         product = factories.product(database, tenant.company_id, stock=5)
-        python = samples(README)
+        python = samples(RECIPES)
 
         headers = {"Authorization": f"Bearer {tenant.key}"}
         with local_http.client(base_url=server.url + "/api/v1", headers=headers) as api:
@@ -200,7 +200,7 @@ class TestReadme:
     def test_the_samples_write_products_and_follow_changes(
         self, server: Server, tenant: Tenant, database: Database
     ) -> None:
-        python = samples(README)
+        python = samples(RECIPES)
         products = [{"sku": f"P-{number}", "name": f"Product {number}", "price": 1} for number in range(1_130)]
         products[700]["barcode"] = "4006381333932"
         headers = {"Authorization": f"Bearer {tenant.key}"}
@@ -215,14 +215,12 @@ class TestReadme:
         assert len(created) == 1_129
         assert {"P-7"} <= {product["sku"] for product in changed}
 
+
+class TestDeploymentPage:
     def test_the_settings_for_many_machines_are_accepted(self) -> None:
-        lines = re.findall(r"export (DISTRIBU_\w+)=(\S+)", README)
+        lines = re.findall(r"export (DISTRIBU_\w+)=(\S+)", (ROOT / "docs/deployment.md").read_text())
 
         assert Settings.from_environment(dict(lines)).database_url.drivername == "postgresql+psycopg"
-
-    @pytest.mark.parametrize("target", sorted({*re.findall(r"`?make ([a-z]+)", README)}))
-    def test_make_targets_exist(self, target: str) -> None:
-        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
 class TestSealOfTheAuditLog:
