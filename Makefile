@@ -66,10 +66,11 @@ exchanges: .venv/tested ## Record the v1 exchanges again, after a deliberate cha
 	@$(BIN)/python -m tests.contract.exchanges
 
 .PHONY: docs
-docs: .venv/tested ## Write the generated parts of docs/cli.md, docs/errors.md and docs/operations.md
+docs: .venv/tested ## Write the generated parts of docs/*.md, all of docs/api/, and llms.txt
 	@$(BIN)/python -m app.cli.reference
 	@$(BIN)/python -m tests.contract.error_page
 	@$(BIN)/python -m tests.contract.operation_matrix
+	@$(BIN)/python -m app.api_reference.files
 
 .PHONY: renderer
 renderer: ## Fetch the renderer of the reference page again, and check it (needs npm)

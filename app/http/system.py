@@ -1,4 +1,4 @@
-"""Paths that need no key and are not part of the API: health, metrics, and the reference page."""
+"""Paths that need no key and are not part of the API: health, metrics, and the reference."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from app.db import Database
 from app.http import metrics
 from app.http.metrics_collector import MetricsCollector
 from app.http.middleware import HttpMiddleware
-from app.http.reference import pages
+from app.http.reference import pages, texts
 from app.http.routing import method_not_allowed
 from app.http.system_response import Response, Source
 
@@ -35,6 +35,7 @@ class SystemMiddleware(HttpMiddleware):
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             **pages.sources(),
+            **texts.sources(),
         }
         if serves_metrics:
             self._sources["/metrics"] = _metrics(MetricsCollector(database))
