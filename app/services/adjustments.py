@@ -19,6 +19,7 @@ from app.errors import (
     NotFoundError,
     RefusalError,
 )
+from app.queries.written_rows import WrittenRow
 from app.schemas import events as payloads
 from app.schemas.errors import API_ERRORS, ApiDomainError
 from app.schemas.events import NewEvent
@@ -29,6 +30,7 @@ from app.services.inventory import LockedProductRow, Moved, Movement, NewMovemen
 from models import COUNT_REASONS, DECREASING_REASONS, INCREASING_REASONS, MAX_STOCK
 
 CHANGED = ("stock",)
+MADE = WrittenRow(InventoryMovementRow, movements.TABLE, movements.COLUMNS)
 
 
 class StockChangedError(RefusalError):
@@ -102,8 +104,8 @@ def apply(ctx: Context, products: Products, planned: Sequence[NewMovement]) -> l
     ctx = later_than(ctx, *(inventory.last_time(products[movement.product_id]) for movement in planned))
     moved = inventory.move(ctx, products, planned)
     audit.record_all(ctx, [_entry(movement) for movement in moved.movements])
-    events.publish_all(ctx, _events(ctx, moved))
-    return movements.get_all(ctx, [movement.id for movement in moved.movements])
+    events.publish_all(ctx, _events(products, moved))
+    return [MADE.inserted(inventory.columns(ctx, movement)) for movement in moved.movements]
 
 
 def check(draft: InventoryAdjustmentCreate) -> None:
@@ -170,8 +172,8 @@ def _entry(movement: Movement) -> NewEntry:
     return NewEntry("inventory.adjusted", "product", movement.plan.product_id, details)
 
 
-def _events(ctx: Context, moved: Moved) -> list[NewEvent]:
+def _events(products: Products, moved: Moved) -> list[NewEvent]:
     """Return an event for each product whose stock changed, and those of stock that fell to its threshold."""
     changed = dict.fromkeys(movement.plan.product_id for movement in moved.movements if movement.plan.delta)
-    after = inventory.lock(ctx, changed) if changed else {}  # locked already: read again, for the payloads
-    return [*(payloads.product_updated(after[product_id], CHANGED) for product_id in changed), *moved.low_stock]
+    after = (inventory.after(moved, products[product_id]) for product_id in changed)
+    return [*(payloads.product_updated(product, CHANGED) for product in after), *moved.low_stock]

@@ -14,8 +14,8 @@ from sqlalchemy import bindparam
 from app.context import Context, later_than
 from app.errors import NotFoundError, RefusalError
 from app.queries import listing, tenant
-from app.queries.inserts import Insert
 from app.queries.rows import Parameters, Row, Statement
+from app.queries.written_rows import Insert
 from app.schemas import events as payloads
 from app.schemas.credit_notes import CreditNoteRow, CreditNoteVoid, credit_note_number
 from app.services import audit, events, returns

@@ -9,8 +9,8 @@ from sqlalchemy import bindparam
 from app.context import Context, later_than
 from app.errors import EmailTakenError, NotFoundError, RefusalError, refuse
 from app.queries import listing, rows, tenant
-from app.queries.inserts import Insert
 from app.queries.rows import Statement
+from app.queries.written_rows import Insert
 from app.schemas import events as payloads
 from app.schemas.base import given, given_or, stored_code
 from app.schemas.customers import CUSTOMER, CustomerCreate, CustomerRow, CustomerUpdate

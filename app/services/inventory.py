@@ -15,7 +15,8 @@ from sqlalchemy import bindparam
 
 from app.context import Context, next_time
 from app.queries import rows, tenant
-from app.queries.rows import Statement, Write
+from app.queries.rows import Parameters, Statement, Write
+from app.queries.written_rows import WrittenRow
 from app.schemas import events as payloads
 from app.schemas.events import NewEvent
 from app.schemas.products import ProductRow
@@ -62,6 +63,7 @@ class Moved:
 
     movements: Sequence[Movement]
     low_stock: Sequence[NewEvent]
+    stocks: Mapping[str, Parameters]  # what was written to each product, by its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ SELECT_FOR_UPDATE = Statement(
 )
 UPDATE_MOVED = Write(tenant.update(TABLE).where(TABLE.c.movement_sequence == bindparam("previous_sequence")))
 INSERT_MOVEMENTS = Write(MOVEMENTS.insert())
+MOVED = WrittenRow(LockedProductRow, TABLE, LOCKED_COLUMNS)
 
 Quantities = Mapping[str, int]  # by the id of a product
 Products = Mapping[str, LockedProductRow]  # by id
@@ -124,15 +127,20 @@ def move(ctx: Context, products: Products, plans: Sequence[NewMovement]) -> Move
     Two statements, for any number of movements. A movement with a delta of 0 is recorded, and leaves `updated_at`.
     """
     if not plans:
-        return Moved([], [])
+        return Moved([], [], {})
     movements, last = list[Movement](), dict[str, Movement]()
     for plan in plans:
         movements.append(_movement(ctx, products[plan.product_id], plan, last.get(plan.product_id)))
         last[plan.product_id] = movements[-1]
     changed = {movement.plan.product_id for movement in movements if movement.plan.delta}
-    _update(ctx, products, last, changed)
+    stocks = _update(ctx, products, last, changed)
     _insert(ctx, movements)
-    return Moved(movements, [event for id_ in last for event in _low_stock(products[id_], last[id_])])
+    return Moved(movements, [event for id_ in last for event in _low_stock(products[id_], last[id_])], stocks)
+
+
+def after(moved: Moved, product: LockedProductRow) -> LockedProductRow:
+    """Return a product as it is after its movements."""
+    return MOVED.updated(product, moved.stocks[product.id])
 
 
 def last_time(product: LockedProductRow) -> datetime:
@@ -165,10 +173,12 @@ def _movement(ctx: Context, product: LockedProductRow, plan: NewMovement, last: 
     return Movement(new_id(at), plan, sequence + 1, before, before + plan.delta, at)
 
 
-def _update(ctx: Context, products: Products, last: Mapping[str, Movement], changed: Collection[str]) -> None:
-    """Update products to their last movements."""
-    parameters = [
-        tenant.params(
+def _update(
+    ctx: Context, products: Products, last: Mapping[str, Movement], changed: Collection[str]
+) -> Mapping[str, Parameters]:
+    """Update products to their last movements. Return what was written to each, by its id."""
+    stocks = {
+        product_id: tenant.params(
             ctx,
             row_id=product_id,
             previous_sequence=products[product_id].movement_sequence,
@@ -178,34 +188,36 @@ def _update(ctx: Context, products: Products, last: Mapping[str, Movement], chan
             counted_at=products[product_id].counted_at if product_id in changed else movement.created_at,
         )
         for product_id, movement in last.items()
-    ]
-    updated = UPDATE_MOVED.all(ctx.session, parameters)
-    if updated != len(parameters):  # a bug, because the rows are locked: abort rather than corrupt stock
-        raise RuntimeError(f"The stock of {len(parameters)} products should have changed, but {updated} changed.")
+    }
+    updated = UPDATE_MOVED.all(ctx.session, list(stocks.values()))
+    if updated != len(stocks):  # a bug, because the rows are locked: abort rather than corrupt stock
+        raise RuntimeError(f"The stock of {len(stocks)} products should have changed, but {updated} changed.")
+    return stocks
 
 
 def _insert(ctx: Context, movements: Sequence[Movement]) -> None:
     """Insert movements. A column that is null in all of them is left out, which makes an order cheaper."""
     optional = [name for name in OPTIONAL if any(getattr(movement.plan, name) is not None for movement in movements)]
-    inserted = [
-        {
-            "id": movement.id,
-            "company_id": ctx.company_id,
-            "product_id": movement.plan.product_id,
-            "sequence": movement.sequence,
-            "reason": movement.plan.reason,
-            "delta": movement.plan.delta,
-            "stock_before": movement.stock_before,
-            "stock_after": movement.stock_after,
-            **{name: getattr(movement.plan, name) for name in optional},
-            "actor_type": ctx.actor.type,
-            "actor_id": ctx.actor.id,
-            "request_id": ctx.request_id,
-            "created_at": movement.created_at,
-        }
-        for movement in movements
-    ]
-    INSERT_MOVEMENTS.all(ctx.session, inserted)
+    INSERT_MOVEMENTS.all(ctx.session, [columns(ctx, movement, optional) for movement in movements])
+
+
+def columns(ctx: Context, movement: Movement, optional: Iterable[str] = OPTIONAL) -> dict[str, object]:
+    """Return the columns of a movement."""
+    return {
+        "id": movement.id,
+        "company_id": ctx.company_id,
+        "product_id": movement.plan.product_id,
+        "sequence": movement.sequence,
+        "reason": movement.plan.reason,
+        "delta": movement.plan.delta,
+        "stock_before": movement.stock_before,
+        "stock_after": movement.stock_after,
+        **{name: getattr(movement.plan, name) for name in optional},
+        "actor_type": ctx.actor.type,
+        "actor_id": ctx.actor.id,
+        "request_id": ctx.request_id,
+        "created_at": movement.created_at,
+    }
 
 
 def _low_stock(product: LockedProductRow, last: Movement) -> list[NewEvent]:

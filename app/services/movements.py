@@ -30,9 +30,6 @@ TABLE = table(InventoryMovement)
 PRODUCTS = table(Product)
 COLUMNS = rows.columns(InventoryMovementRow, TABLE)
 SELECT_ONE = Statement(InventoryMovementRow, tenant.select(*COLUMNS).where(TABLE.c.id == bindparam("id")))
-SELECT_ALL_BY_ID = Statement(
-    InventoryMovementRow, tenant.select(*COLUMNS).where(TABLE.c.id.in_(bindparam("ids", expanding=True)))
-)
 SELECT_SKUS = Statement(
     ProductSkuRow,
     tenant.select(*rows.columns(ProductSkuRow, PRODUCTS)).where(PRODUCTS.c.id.in_(bindparam("ids", expanding=True))),
@@ -55,12 +52,6 @@ def get(ctx: Context, movement_id: str) -> InventoryMovementRow:
     if movement is None:
         raise NotFoundError("Movement")
     return movement
-
-
-def get_all(ctx: Context, movement_ids: Sequence[str]) -> list[InventoryMovementRow]:
-    """Return movements that exist, in the order of `movement_ids`, in one statement."""
-    found = {row.id: row for row in SELECT_ALL_BY_ID.all(ctx.session, tenant.params(ctx, ids=movement_ids))}
-    return [found[movement_id] for movement_id in movement_ids]
 
 
 def page(

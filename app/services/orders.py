@@ -18,8 +18,8 @@ from app.errors import (
     refuse,
 )
 from app.queries import listing, rows, tenant
-from app.queries.inserts import Insert
 from app.queries.rows import Rows, Statement
+from app.queries.written_rows import Insert
 from app.schemas import events as payloads
 from app.schemas.base import stored_code
 from app.schemas.orders import (

@@ -17,6 +17,7 @@ from sqlalchemy import Table, bindparam
 from app.context import Context, later_than
 from app.queries import tenant
 from app.queries.rows import Row, Statement, Write
+from app.queries.written_rows import Insert, WrittenRow
 from app.schemas.customers import CustomerKey
 from app.schemas.prices import PRICE_OVERRIDE, PriceOverrideUpsert
 from app.schemas.products import ProductKey
@@ -73,16 +74,18 @@ SELECT_PRODUCTS_FOR_SHARE = Statement(
     .with_for_update(of=PRODUCTS, read=True, key_share=True),
 )
 ROW_KEY = sa.tuple_(TABLE.c.customer_id, TABLE.c.product_id)
-SELECT_STORED = tenant.select(*prices.COLUMNS, TABLE.c.id, TABLE.c.customer_id).where(
-    ROW_KEY.in_(bindparam("keys", expanding=True))
-)
-SELECT_PRICES = Statement(StoredPriceRow, SELECT_STORED)
+COLUMNS = (*prices.COLUMNS, TABLE.c.id, TABLE.c.customer_id)
 # In the order in which rows are inserted, so that two batches with the same prices cannot deadlock.
 SELECT_PRICES_FOR_UPDATE = Statement(
-    StoredPriceRow, SELECT_STORED.order_by(TABLE.c.customer_id, TABLE.c.product_id).with_for_update()
+    StoredPriceRow,
+    tenant.select(*COLUMNS)
+    .where(ROW_KEY.in_(bindparam("keys", expanding=True)))
+    .order_by(TABLE.c.customer_id, TABLE.c.product_id)
+    .with_for_update(),
 )
-INSERT = Write(TABLE.insert())
+INSERT = Insert(StoredPriceRow, TABLE, COLUMNS)
 UPDATE = Write(tenant.update(TABLE))
+WRITTEN = WrittenRow(StoredPriceRow, TABLE, COLUMNS)
 
 
 def put(ctx: Context, customer_id: str, product_id: str, draft: PriceOverrideUpsert) -> WrittenPrice:
@@ -110,7 +113,9 @@ def load(ctx: Context, writes: Sequence[PriceNames]) -> NamedResources:
         for write in writes
         if write.customer in customer_ids and write.product in product_ids
     }
-    return NamedResources(customer_ids, product_ids, _read(ctx, SELECT_PRICES_FOR_UPDATE, keys))
+    parameters = tenant.params(ctx, keys=list(keys))
+    stored = SELECT_PRICES_FOR_UPDATE.all(ctx.session, parameters) if keys else ()
+    return NamedResources(customer_ids, product_ids, {_key(price): price for price in stored})
 
 
 def apply(ctx: Context, plans: Sequence[PricePlan]) -> list[WrittenPrice]:
@@ -121,15 +126,13 @@ def apply(ctx: Context, plans: Sequence[PricePlan]) -> list[WrittenPrice]:
     """
     effective = sorted((plan for plan in plans if plan.has_effect), key=lambda plan: plan.key)
     ctx = later_than(ctx, *(plan.before.updated_at for plan in effective if plan.before))
-    _insert(ctx, effective)
-    _update(ctx, effective)
+    written = {_key(price): price for price in (*_insert(ctx, effective), *_update(ctx, effective))}
     audit.record_all(ctx, [_entry(plan) for plan in plans if plan.has_effect])
-    written = _read(ctx, SELECT_PRICES, [plan.key for plan in effective])
     return [_result(plan, written) for plan in plans]
 
 
-def _insert(ctx: Context, plans: Iterable[PricePlan]) -> None:
-    """Insert the price overrides that are new."""
+def _insert(ctx: Context, plans: Iterable[PricePlan]) -> Sequence[StoredPriceRow]:
+    """Insert the price overrides that are new, and return them."""
     inserted = [
         {
             **plan.key._asdict(),
@@ -142,28 +145,26 @@ def _insert(ctx: Context, plans: Iterable[PricePlan]) -> None:
         for plan in plans
         if plan.before is None
     ]
-    if inserted:
-        with unique_values.duplicates_as_conflicts("price"):
-            INSERT.all(ctx.session, inserted)
+    if not inserted:
+        return ()
+    with unique_values.duplicates_as_conflicts("price"):
+        return INSERT.all(ctx.session, inserted)
 
 
-def _update(ctx: Context, plans: Iterable[PricePlan]) -> None:
-    """Update the price overrides that exist."""
+def _update(ctx: Context, plans: Iterable[PricePlan]) -> Sequence[StoredPriceRow]:
+    """Update the price overrides that exist, and return them."""
     updated = [
-        tenant.params(ctx, row_id=plan.before.id, updated_at=ctx.now, **plan.after._asdict())
+        (plan.before, tenant.params(ctx, row_id=plan.before.id, updated_at=ctx.now, **plan.after._asdict()))
         for plan in plans
         if plan.before is not None
     ]
     if updated:
-        UPDATE.all(ctx.session, updated)
+        UPDATE.all(ctx.session, [parameters for _, parameters in updated])
+    return [WRITTEN.updated(before, parameters) for before, parameters in updated]
 
 
-def _read(
-    ctx: Context, statement: Statement[StoredPriceRow], keys: Iterable[PriceKey]
-) -> dict[PriceKey, StoredPriceRow]:
-    listed = list(keys)
-    found = statement.all(ctx.session, tenant.params(ctx, keys=listed)) if listed else []
-    return {PriceKey(price.customer_id, price.product_id): price for price in found}
+def _key(price: StoredPriceRow) -> PriceKey:
+    return PriceKey(price.customer_id, price.product_id)
 
 
 def _values(columns: Sequence[str], keys: Iterable[CustomerKey | ProductKey]) -> dict[str, list[str]]:

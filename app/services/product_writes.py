@@ -16,6 +16,7 @@ from sqlalchemy import bindparam
 from app.context import Context, later_than
 from app.queries import tenant
 from app.queries.rows import Parameters, Statement, Write
+from app.queries.written_rows import WrittenRow
 from app.schemas import events as payloads
 from app.schemas.base import given, given_or
 from app.schemas.events import NewEvent
@@ -48,9 +49,9 @@ SELECT_NAMED_FOR_UPDATE = Statement(
     .order_by(TABLE.c.id)
     .with_for_update(of=TABLE, key_share=True),
 )
-SELECT_WRITTEN = Statement(ProductRow, tenant.select(*COLUMNS).where(TABLE.c.id.in_(bindparam("ids", expanding=True))))
 INSERT = Write(TABLE.insert())
 UPDATE = Write(tenant.update(TABLE))
+WRITTEN = WrittenRow(ProductRow, TABLE, COLUMNS)
 
 
 class WrittenProduct(NamedTuple):
@@ -105,9 +106,7 @@ def apply(ctx: Context, plans: Sequence[ProductPlan]) -> list[WrittenProduct]:
     """
     effective = [plan for plan in plans if plan.has_effect]
     ctx = later_than(ctx, *(plan.before.updated_at for plan in effective if plan.before))
-    _insert(ctx, [plan for plan in effective if plan.before is None])
-    _update(ctx, [plan for plan in effective if plan.before is not None])
-    written = _read(ctx, [plan.product_id for plan in effective])
+    written = {**_insert(ctx, effective), **_update(ctx, effective)}
     changes = [(plan.before, written[plan.product_id]) for plan in effective]
     audit.record_all(ctx, [_audit_entry(*change) for change in changes])
     events.publish_all(ctx, [_event(*change) for change in changes])
@@ -119,10 +118,8 @@ def _write_one(ctx: Context, write: ProductWrite) -> WrittenProduct:
     return written
 
 
-def _insert(ctx: Context, plans: Sequence[ProductPlan]) -> None:
-    if not plans:
-        return
-    inventory.open_products(ctx, [NewStock(plan.product_id, plan.stock, ctx.now) for plan in plans])
+def _insert(ctx: Context, plans: Sequence[ProductPlan]) -> dict[str, ProductRow]:
+    """Insert the products that are new, after their opening rows. Return them by id."""
     inserted = [
         {
             **_columns(ctx, plan),
@@ -133,13 +130,26 @@ def _insert(ctx: Context, plans: Sequence[ProductPlan]) -> None:
             "created_at": ctx.now,
         }
         for plan in plans
+        if plan.before is None
     ]
+    if not inserted:
+        return {}
+    openings = [NewStock(plan.product_id, plan.stock, ctx.now) for plan in plans if plan.before is None]
+    inventory.open_products(ctx, openings)
     _execute(ctx, INSERT, inserted)
+    return {product.id: product for product in map(WRITTEN.inserted, inserted)}
 
 
-def _update(ctx: Context, plans: Sequence[ProductPlan]) -> None:
-    if plans:
-        _execute(ctx, UPDATE, [tenant.params(ctx, row_id=plan.product_id, **_columns(ctx, plan)) for plan in plans])
+def _update(ctx: Context, plans: Sequence[ProductPlan]) -> dict[str, ProductRow]:
+    """Update the products that exist. Return them by id."""
+    updated = [
+        (plan.before, tenant.params(ctx, row_id=plan.product_id, **_columns(ctx, plan)))
+        for plan in plans
+        if plan.before is not None
+    ]
+    if updated:
+        _execute(ctx, UPDATE, [parameters for _, parameters in updated])
+    return {before.id: WRITTEN.updated(before, parameters) for before, parameters in updated}
 
 
 def _columns(ctx: Context, plan: ProductPlan) -> dict[str, object]:
@@ -151,13 +161,6 @@ def _execute(ctx: Context, statement: Write, parameters: Sequence[Parameters]) -
     """Execute a statement that may violate a unique constraint if a concurrent transaction has inserted its value."""
     with unique_values.duplicates_as_conflicts():
         statement.all(ctx.session, parameters)
-
-
-def _read(ctx: Context, product_ids: Sequence[str]) -> dict[str, ProductRow]:
-    if not product_ids:
-        return {}
-    found = SELECT_WRITTEN.all(ctx.session, tenant.params(ctx, ids=product_ids))
-    return {product.id: product for product in found}
 
 
 def _audit_entry(before: ProductRow | None, after: ProductRow) -> NewEntry:

@@ -5,17 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from app.context import Context, later_than
 from app.errors import RefusalError, refuse
-from app.queries import tenant
-from app.queries.rows import Write
+from app.queries.rows import Parameters
 from app.schemas import events as payloads
 from app.schemas.returns import OrderReturn, ReturnItemReceive, ReturnReceive
 from app.services import audit, events, inventory, return_items, returns
 from app.services.inventory import NewMovement
-from app.services.return_items import ITEMS
 from app.services.return_refusals import NothingReceivedError, ReceiveQuantityError, ReturnItemNotFoundError
 from models import MovementReason, ReturnStatus
-
-UPDATE_ITEM = Write(tenant.update(ITEMS))
 
 
 def receive(ctx: Context, return_id: str, draft: ReturnReceive) -> OrderReturn:
@@ -28,9 +24,8 @@ def receive(ctx: Context, return_id: str, draft: ReturnReceive) -> OrderReturn:
     received = _received(before, draft)
     moves = returns.move_refusals(before.row, ReturnStatus.RECEIVED)
     refuse([*moves, *_item_refusals(before, draft), *_total_refusals(received)])
-    _update_items(ctx, received)
     row = returns.update(ctx, before.row, status=ReturnStatus.RECEIVED, received_at=ctx.now)
-    after = return_items.read_one(ctx, row)
+    after = return_items.receive(ctx, row, before.items, _quantities(received))
     _restock(ctx, after)
     audit.record(ctx, "return.received", "return", return_id, _details(before, after))
     events.publish(ctx, payloads.return_received(after))
@@ -67,17 +62,15 @@ def _total_refusals(received: Sequence[ReturnItemReceive]) -> Iterator[RefusalEr
         yield NothingReceivedError()
 
 
-def _update_items(ctx: Context, received: Sequence[ReturnItemReceive]) -> None:
-    parameters = [
-        tenant.params(
-            ctx,
-            row_id=item.return_item_id,
-            received_quantity=item.received_quantity,
-            restocked_quantity=item.restock_quantity,
-        )
+def _quantities(received: Sequence[ReturnItemReceive]) -> Mapping[str, Parameters]:
+    """Return the columns of each item of a return by its id."""
+    return {
+        item.return_item_id: {
+            "received_quantity": item.received_quantity,
+            "restocked_quantity": item.restock_quantity,
+        }
         for item in received
-    ]
-    UPDATE_ITEM.all(ctx.session, parameters)
+    }
 
 
 def _restock(ctx: Context, received: OrderReturn) -> None:

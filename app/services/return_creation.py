@@ -9,8 +9,8 @@ from sqlalchemy import bindparam
 from app.context import Context
 from app.errors import NotFoundError, RefusalError, refuse
 from app.queries import tenant
-from app.queries.inserts import Insert
 from app.queries.rows import Row, Statement
+from app.queries.written_rows import Insert
 from app.schemas import events as payloads
 from app.schemas.returns import ListedReturnItemRow, OrderReturn, ReturnCreate, ReturnRow
 from app.services import audit, events, order_quantities, orders, return_items, unique_values

@@ -7,8 +7,9 @@ from sqlalchemy import bindparam
 
 from app.context import Context
 from app.queries import tenant
-from app.queries.rows import Statement
-from app.schemas.returns import ListedReturnItemRow, OrderReturn, ReturnRow
+from app.queries.rows import Parameters, Statement, Write
+from app.queries.written_rows import WrittenRow
+from app.schemas.returns import ListedReturnItemRow, OrderReturn, ReturnItemRow, ReturnRow
 from app.services import order_refunds, orders, products, refund_amounts
 from app.services.order_refunds import ReceivedReturn
 from models import Return, ReturnItem
@@ -36,20 +37,36 @@ SELECT_ITEMS = Statement(
     .where(ITEMS.c.return_id.in_(bindparam("return_ids", expanding=True)))
     .order_by(ITEMS.c.return_id, ITEMS.c.position),
 )
-Items = Sequence[ListedReturnItemRow]
+UPDATE = Write(tenant.update(ITEMS))
+WRITTEN = WrittenRow(ReturnItemRow, ITEMS, COLUMNS[:-1])  # without the id of the return
+Items = Sequence[ReturnItemRow]
 
 
 def read(ctx: Context, returns: Sequence[ReturnRow]) -> list[OrderReturn]:
     """Return returns with their items and amounts, in the same order. The number of statements is fixed."""
-    items = _items(ctx, returns)
-    amounts = order_refunds.refundable_amounts(ctx, [_received(row, items[row.id]) for row in returns])
-    return [OrderReturn(row=row, items=items[row.id], refundable_amount=amounts[row.id]) for row in returns]
+    return _with_amounts(ctx, returns, _items(ctx, returns))
 
 
 def read_one(ctx: Context, row: ReturnRow) -> OrderReturn:
     """Return one return with its items and its amount."""
     (found,) = read(ctx, [row])
     return found
+
+
+def receive(ctx: Context, row: ReturnRow, before: Items, quantities: Mapping[str, Parameters]) -> OrderReturn:
+    """Set the received and restocked quantities of locked items, by their ids. Return the return after it.
+
+    `row` is the return after its own update.
+    """
+    UPDATE.all(ctx.session, [tenant.params(ctx, row_id=item_id, **values) for item_id, values in quantities.items()])
+    items = [WRITTEN.updated(item, quantities[item.id]) for item in before]
+    (received,) = _with_amounts(ctx, [row], {row.id: items})
+    return received
+
+
+def _with_amounts(ctx: Context, returns: Sequence[ReturnRow], items: Mapping[str, Items]) -> list[OrderReturn]:
+    amounts = order_refunds.refundable_amounts(ctx, [_received(row, items[row.id]) for row in returns])
+    return [OrderReturn(row=row, items=items[row.id], refundable_amount=amounts[row.id]) for row in returns]
 
 
 def _items(ctx: Context, returns: Sequence[ReturnRow]) -> Mapping[str, Items]:

@@ -7,7 +7,7 @@ locks a return locks its order first. Not in this module: new returns (`app/serv
 
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -102,7 +102,7 @@ def decide(ctx: Context, return_id: str, draft: ReturnUpdate) -> OrderReturn:
     refuse(move_refusals(before.row, draft.status, pointer="/status"))
     is_approval = draft.status is ReturnStatus.APPROVED
     at = {"approved_at": ctx.now} if is_approval else {"rejected_at": ctx.now}
-    after = return_items.read_one(ctx, update(ctx, before.row, **given(draft), **at))
+    after = replace(before, row=update(ctx, before.row, **given(draft), **at))
     changes = audit.changes(RETURN.render(before.row), RETURN.render(after.row))
     audit.record(ctx, "return.approved" if is_approval else "return.rejected", "return", return_id, changes)
     events.publish(ctx, payloads.return_approved(after) if is_approval else payloads.return_rejected(after))

@@ -12,8 +12,8 @@ from sqlalchemy import bindparam
 from app.context import Context, later_than
 from app.errors import NotFoundError, RefusalError, refuse
 from app.queries import listing, rows, tenant
-from app.queries.inserts import Insert
 from app.queries.rows import Statement, Write
+from app.queries.written_rows import Insert, WrittenRow
 from app.schemas.base import given, timestamp
 from app.schemas.orders import OrderDetailRow
 from app.schemas.shipments import (
@@ -40,6 +40,7 @@ SELECT_ONE = Statement(
 INSERT_ONE = Insert(ShipmentRow, TABLE, COLUMNS)
 INSERT_ITEMS = Write(ITEMS.insert())
 UPDATE = Write(tenant.update(TABLE))
+WRITTEN = WrittenRow(ShipmentRow, TABLE, COLUMNS)
 LISTING = listing.Listing(
     ShipmentRow, TABLE, filters={}, parent={"order_id": TABLE.c.order_id == bindparam("order_id")}
 )
@@ -137,9 +138,11 @@ def update(ctx: Context, order_id: str, shipment_id: str, draft: ShipmentUpdate)
     changed = {name: value for name, value in given(draft).items() if getattr(before[0], name) != value}
     if not changed:
         return before
-    UPDATE.one(ctx.session, tenant.params(ctx, row_id=shipment_id, **changed, updated_at=ctx.now))
+    values = {**changed, "updated_at": ctx.now}
+    UPDATE.one(ctx.session, tenant.params(ctx, row_id=shipment_id, **values))
     orders.update(ctx, order)
-    after = _by_ids(ctx, [shipment_id])[shipment_id]
+    row = WRITTEN.updated(before[0], values)
+    after = [ShippedItemRow((*row, item.order_item_id, item.quantity)) for item in before]
     changes = audit.changes(SHIPMENT.render(before[0]), SHIPMENT.render(after[0]))
     audit.record(ctx, "order.shipment_updated", "order", order_id, {"shipmentId": shipment_id, **changes})
     return after

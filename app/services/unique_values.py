@@ -17,8 +17,8 @@ from app import db
 from app.context import Context
 from app.errors import RefusalError
 from app.queries import tenant
-from app.queries.inserts import Insert
 from app.queries.rows import Parameters, RowT, Statement
+from app.queries.written_rows import Insert
 
 
 class ExternalIdTakenError(RefusalError):

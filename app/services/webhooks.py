@@ -5,7 +5,7 @@ Not in this module: which secrets are valid (`app/services/webhook_secrets.py`),
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -18,7 +18,8 @@ from app.context import Context, later_than
 from app.egress import DestinationError
 from app.errors import NotFoundError, RefusalError
 from app.queries import rows, tenant
-from app.queries.rows import AnyColumn, Row, Statement, Write
+from app.queries.rows import AnyColumn, Parameters, Row, Statement, Write
+from app.queries.written_rows import Insert, WrittenRow
 from app.schemas.base import NOT_GIVEN, given, timestamp
 from app.schemas.webhooks import (
     WEBHOOK,
@@ -90,8 +91,9 @@ SELECT_SECRETS = Statement(
     tenant.select(*rows.columns(WebhookSecretsRow, TABLE)).where(TABLE.c.id == bindparam("id")),
 )
 SELECT_COUNT = sa.select(sa.func.count()).select_from(TABLE).where(tenant.where(TABLE), IS_NOT_DELETED)
-INSERT = Write(TABLE.insert())
+INSERT = Insert(WebhookWithSecretRow, TABLE, rows.columns(WebhookWithSecretRow, TABLE))
 UPDATE = Write(tenant.update(TABLE))
+WRITTEN = WrittenRow(WebhookWithSecretRow, TABLE, rows.columns(WebhookWithSecretRow, TABLE))
 UPDATED_AT = TABLE.c.updated_at
 UPDATE_DISABLED = Write(
     tenant.update(TABLE)
@@ -134,8 +136,7 @@ def create(ctx: Context, draft: WebhookCreate) -> WebhookWithSecretRow:
         "created_at": ctx.now,
         "updated_at": ctx.now,
     }
-    INSERT.one(ctx.session, row)
-    webhook = get(ctx, webhook_id)
+    webhook = INSERT.one(ctx.session, row)
     audit.record(ctx, "webhook.created", "webhook", webhook_id, {"after": WEBHOOK.render(webhook)})
     return webhook
 
@@ -156,7 +157,7 @@ def update(ctx: Context, webhook_id: str, draft: WebhookUpdate) -> WebhookWithSe
         return before
     if changed.get("is_active") or "url" in changed:
         changed["failing_since"] = None
-    after = _write(ctx, webhook_id, changed)
+    after = _update(ctx, before, changed)
     details = audit.changes(WEBHOOK.render(before), WEBHOOK.render(after))
     audit.record(ctx, "webhook.updated", "webhook", webhook_id, details)
     return after
@@ -184,7 +185,9 @@ def rotate_secret(ctx: Context, webhook_id: str, rotation: WebhookSecretRotate) 
     ctx = later_than(ctx, before.updated_at)
     grace = timedelta(seconds=rotation.grace_seconds)
     kept = _kept_secrets(ctx, before, grace) if grace else []
-    after = _write(ctx, webhook_id, {"secret": webhook_secrets.generate(), **webhook_secrets.columns(kept)})
+    written = _update(ctx, before, {"secret": webhook_secrets.generate(), **webhook_secrets.columns(kept)})
+    latest = max((secret.expires_at for secret in kept), default=None)
+    after = WRITTEN.updated(written, {NEWEST_EXPIRY.name: latest})  # as clients see it
     details = {"after": {"graceSeconds": rotation.grace_seconds}}
     audit.record(ctx, "webhook.secret_rotated", "webhook", webhook_id, details)
     return after
@@ -222,9 +225,11 @@ def _check_url(ctx: Context, url: str, before: str | None = None) -> None:
         raise
 
 
-def _write(ctx: Context, webhook_id: str, values: Mapping[str, object]) -> WebhookWithSecretRow:
-    UPDATE.one(ctx.session, tenant.params(ctx, row_id=webhook_id, **values, updated_at=ctx.now))
-    return get(ctx, webhook_id)
+def _update(ctx: Context, before: WebhookWithSecretRow, values: Parameters) -> WebhookWithSecretRow:
+    """Update a locked webhook and return it."""
+    parameters = tenant.params(ctx, row_id=before.id, **values, updated_at=ctx.now)
+    UPDATE.one(ctx.session, parameters)
+    return WRITTEN.updated(before, parameters)
 
 
 def _one(ctx: Context, statement: Statement[WebhookWithSecretRow], webhook_id: str) -> WebhookWithSecretRow:

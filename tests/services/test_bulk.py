@@ -30,7 +30,7 @@ def test_products(database: Database, tenant: Tenant, number: int) -> None:
         assert len(outcomes) == number + 1
         counts.append(len(statements))
 
-    assert counts == [7, 7, 1]
+    assert counts == [6, 6, 1]
 
 
 @pytest.mark.parametrize("number", [1, 300])
@@ -42,7 +42,7 @@ def test_adjustments(database: Database, tenant: Tenant, number: int) -> None:
         outcomes = bulk.adjust_inventory(factories.context(session, tenant.company_id), request)
 
     assert len(outcomes) == 2 * number
-    assert len(statements) == 9
+    assert len(statements) == 7
 
 
 @pytest.mark.parametrize("number", [1, 300])
@@ -58,4 +58,4 @@ def test_prices(database: Database, tenant: Tenant, number: int) -> None:
         assert len(outcomes) == number + 1
         counts.append(len(statements))
 
-    assert counts == [6, 6, 3]
+    assert counts == [5, 5, 3]

@@ -156,7 +156,7 @@ class TestMove:
             assert steps(session, product_id) == [(0, 5, 0, 5), (1, -1, 5, 4)]
 
     def test_nothing_to_move_writes_nothing(self, database: Database, tenant: Tenant) -> None:
-        assert move(database, tenant) == inventory.Moved([], [])
+        assert move(database, tenant) == inventory.Moved([], [], {})
 
 
 def test_the_products_of_another_company_are_not_locked(database: Database, tenant: Tenant) -> None:

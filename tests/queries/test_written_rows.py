@@ -1,4 +1,4 @@
-"""Inserts that return their rows: which columns they accept, and where the values of a row come from."""
+"""Rows that were just written: which columns they accept, and where the values of a row come from."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from app.db import Database
 from app.queries import rows
-from app.queries.inserts import Insert
 from app.queries.rows import Row, Statement
+from app.queries.written_rows import Insert, WrittenRow
 from models import Customer, CustomerStatus, Product, new_id
 from models.base import table
 from tests.support import factories, statements
@@ -38,6 +38,7 @@ COLUMNS = (
     CUSTOMERS.c.created_at,
 )
 INSERT = Insert(CustomerRow, CUSTOMERS, COLUMNS)
+WRITTEN = WrittenRow(CustomerRow, CUSTOMERS, COLUMNS)
 SELECT_ALL = Statement(
     CustomerRow,
     sa.select(*COLUMNS)
@@ -82,6 +83,27 @@ def test_a_time_of_another_zone_is_read_in_utc(database: Database, tenant: Tenan
 def test_an_amount_with_too_many_places_is_not_inserted(database: Database, tenant: Tenant) -> None:
     with database.transaction(write=True) as session, pytest.raises(ValueError, match="more than 2 places"):
         INSERT.one(session, given(tenant, credit_limit=Decimal("0.001")))
+
+
+def test_an_updated_row_has_the_values_that_are_given_and_those_before_it() -> None:
+    before = CustomerRow(("id", "ACTIVE", Decimal("1.00"), "Tea", False, AT))
+
+    after = WRITTEN.updated(before, {"company_id": "c", "status": CustomerStatus.BLOCKED, "credit_limit": Decimal(2)})
+
+    assert (type(after.state), str(after.credit_limit)) == (str, "2.00")
+    assert (type(after), list(after)) == (CustomerRow, ["id", "BLOCKED", Decimal(2), "Tea", False, AT])
+    assert WRITTEN.updated(before, {"credit_limit": None}).credit_limit is None
+
+
+def test_a_column_that_replaces_a_null_has_the_value_that_is_given() -> None:
+    class ChangedRow(Row):
+        updated_at: datetime
+
+    columns = [sa.func.coalesce(CUSTOMERS.c.updated_at, CUSTOMERS.c.created_at).label("updated_at")]
+
+    written = WrittenRow(ChangedRow, CUSTOMERS, columns).inserted({"updated_at": AT, "created_at": AT - timedelta(1)})
+
+    assert written.updated_at == AT.replace(microsecond=123_000)
 
 
 def test_other_columns_than_those_of_the_row_are_rejected() -> None:
