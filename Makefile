@@ -72,6 +72,10 @@ docs: .venv/tested ## Write the generated parts of docs/*.md, all of docs/api/, 
 	@$(BIN)/python -m tests.contract.operation_matrix
 	@$(BIN)/python -m app.api_reference.files
 
+.PHONY: pictures
+pictures: .venv/tested ## Make the pictures of the README from a running server (needs Chromium)
+	@$(BIN)/python -m tests.docs.pictures
+
 .PHONY: renderer
 renderer: ## Fetch the renderer of the reference page again, and check it (needs npm)
 	@app/http/reference/renderer/update.sh

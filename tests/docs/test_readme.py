@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs import pictures, terminal
 from tests.support import readme_story
 from tests.support.readme_story import README
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore
 
 MOST_WORDS = 700  # three minutes of reading, at 230 words per minute
+LARGEST_PICTURE = 150_000  # bytes
 NOT_READ = re.compile(r"```.*?```|\]\([^)]*\)|<[^>]*>", re.DOTALL)  # commands, targets of links, tags
 
 
@@ -26,6 +28,13 @@ def test_the_story_runs(store: SqliteStore | PostgresqlStore, tmp_path: Path) ->
     placed = json.loads(order[order.index('{"data"') :])["data"]
     assert (placed["status"], placed["total"]) == ("SUBMITTED", 320.87)
     assert "order.created" in listener
+    for file, content in pictures.of_terminal(steps).items():
+        assert terminal.without_changes(file.read_text()) == terminal.without_changes(content), "run: make pictures"
+
+
+def test_the_picture_of_the_reference_page_is_up_to_date() -> None:
+    assert pictures.DIGEST.read_text().strip() == pictures.digest_of_page(), "run: make pictures"
+    assert all(file.stat().st_size < LARGEST_PICTURE for file in pictures.FOLDER.iterdir())
 
 
 def test_it_can_be_read_in_three_minutes() -> None:

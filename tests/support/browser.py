@@ -51,6 +51,10 @@ class Browser:
         entries = self._send("se/log", {"type": "browser"})
         return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
 
+    def screenshot(self) -> bytes:
+        """Return what the window shows as a PNG."""
+        return base64.b64decode(self._http.get(f"/session/{self._session}/screenshot").json()["value"])
+
     def print(self, width: float, height: float) -> bytes:
         """Return the page as a PDF on paper of a size in centimetres, with the margins of the page."""
         paper = {"page": {"width": width, "height": height}, "background": True}

@@ -205,7 +205,7 @@ class Server:
         self.options = options
         self.database_url = url
         self.log = log
-        self.port = free_port()
+        self.port = int(values.get("port", free_port()))
         self.url = f"http://127.0.0.1:{self.port}"
         names = {f"DISTRIBU_{name.upper()}": value for name, value in values.items()}
         self.environment = os.environ | {"DISTRIBU_DATABASE_URL": url, "DISTRIBU_PORT": str(self.port)} | names
