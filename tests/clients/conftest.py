@@ -25,7 +25,8 @@ def shop(sqlite_store: SqliteStore, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def document(shop: DemoShop, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the document as a user downloads it."""
-    file = tmp_path_factory.mktemp("document") / "openapi.json"
-    file.write_bytes(local_http.get(shop.url + "/api/v1/openapi.json").content)
-    return file
+    """Return the document as a user downloads it. The 3.1 edition is in the same directory."""
+    folder = tmp_path_factory.mktemp("document")
+    for name in ("openapi.json", "openapi-3.1.json"):
+        (folder / name).write_bytes(local_http.get(f"{shop.url}/api/v1/{name}").content)
+    return folder / "openapi.json"

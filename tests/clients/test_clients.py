@@ -4,25 +4,40 @@
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.clients import openapi_generator
+from tests.clients import openapi_generator, python_attrs, typescript
 from tests.clients.programs import DemoShop, Program, normalized
 from tests.support import local_http
+from tests.support.evolving_proxy import SUFFIX, evolving
 
-CLIENTS: dict[str, Callable[[Path, Path], Program]] = {"go": openapi_generator.go}
+CLIENTS: dict[str, Callable[[Path, Path], Program]] = {
+    "go": openapi_generator.go,
+    "openapi-python-client": python_attrs.openapi_python_client,
+    "openapi-typescript": typescript.openapi_typescript,
+    "hey-api": typescript.hey_api,
+}
 CUSTOMER = "/api/v1/customers/cmdw8k1ze0002qj7h6r4t9v3b"
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
-@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CLIENTS])
-def program(request: pytest.FixtureRequest, document: Path, tmp_path_factory: pytest.TempPathFactory) -> Program:
+@pytest.fixture(scope="session")
+def programs(document: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Program]]]:
+    """Start to build the programs of all clients, two at a time."""
+    builds = ThreadPoolExecutor(2)
+    yield {name: builds.submit(build, document, tmp_path_factory.mktemp(name)) for name, build in CLIENTS.items()}
+    builds.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="module", params=CLIENTS)
+def program(request: pytest.FixtureRequest, programs: dict[str, Future[Program]]) -> Program:
     """Return the program of a client, compiled with it."""
-    return CLIENTS[request.param](document, tmp_path_factory.mktemp(request.param))
+    return programs[request.param].result()
 
 
 def test_the_client_has_every_operation(program: Program, document: Path) -> None:
@@ -60,6 +75,19 @@ def test_a_program_uses_the_client(program: Program, shop: DemoShop) -> None:
     customer = _request(shop, "GET", CUSTOMER)["data"]
     assert (customer["creditLimit"], customer["notes"]) == (None, notes)
     assert _request(shop, "GET", "/api/v1/webhooks")["data"] == []
+
+
+def test_a_program_works_with_a_later_version(program: Program, shop: DemoShop) -> None:
+    """Every object of a response has a new field, and every value of an open list is unknown to the client."""
+    with evolving(shop.url) as (url, proxy):
+        printed = program.run(shop._replace(url=url))
+
+    order = _request(shop, "GET", "/api/v1/orders?limit=1")["data"][0]
+    assert printed["order"] == printed["received order"] == [order["id"]]
+    assert printed["next step"] == [f"unknown, the status is SUBMITTED{SUFFIX}"]
+    assert printed["refused"] == ["422 insufficient_stock"]
+    assert printed["products"] == [str(_count(shop, "/api/v1/products"))]
+    assert proxy.fields
 
 
 def _count(shop: DemoShop, path: str) -> int:

@@ -1,5 +1,6 @@
 """The page on generated clients shows the settings and links the programs of every client that is tested."""
 
+import json
 import re
 
 from tests.support.servers import ROOT
@@ -15,12 +16,17 @@ def test_the_page_links_every_file() -> None:
 
 
 def test_the_page_shows_the_settings() -> None:
-    shown = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    shown = re.findall(r"^```(?:yaml|typescript)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    settings = [*GENERATORS.glob("*/*.yaml"), *GENERATORS.glob("*/*.config.ts")]
 
-    assert sorted(shown) == sorted(file.read_text() for file in GENERATORS.glob("*/*.yaml"))
+    assert sorted(shown) == sorted(file.read_text() for file in settings)
 
 
 def test_the_page_has_the_tested_versions() -> None:
-    pinned = re.findall(r"^openapi-generator-cli==\S+", (ROOT / "requirements-dev.lock").read_text(), re.MULTILINE)
+    locked = re.findall(r"^openapi-\S+==\S+", (ROOT / "requirements-dev.lock").read_text(), re.MULTILINE)
+    packages = json.loads((ROOT / "tests/clients/typescript/package.json").read_text())["devDependencies"]
 
-    assert pinned == re.findall(r"openapi-generator-cli==[^`]+", PAGE)
+    assert set(re.findall(r"openapi-[a-z-]+==[^`\s]+", PAGE)) == set(locked)
+    installed = dict(re.findall(r" ([@a-z/-]+)@([0-9.]+)", PAGE))
+    assert installed == {name: version for name, version in packages.items() if name in installed}
+    assert packages.keys() - installed.keys() == {"@types/node"}
