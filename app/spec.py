@@ -56,10 +56,7 @@ class SpecError(Exception):
 
 
 def load(source: Path = SOURCE) -> Document:
-    """Return the bundled document of the split files below `source`.
-
-    Raises SpecError if the target of a reference does not exist.
-    """
+    """Return the bundled document of the files below `source`. Raises SpecError for a reference without a target."""
     return {
         **read(source / "openapi.yaml"),
         "paths": {_url(file): _bundle(read(file), file) for file in sorted(source.glob("paths/*.yaml"), key=_url)},
@@ -191,12 +188,15 @@ def _components(source: Path) -> Document:
 
 
 def _bundle(node: Any, file: Path) -> Any:
-    """Rewrite each relative reference in `node`, which is part of `file`, to a local one."""
+    """Rewrite each reference in `file` to a local one. One with an `example` becomes its target with this example."""
     if isinstance(node, list):
         return [_bundle(child, file) for child in node]
     if not isinstance(node, dict):
         return node
     reference = node.get("$ref")
+    if isinstance(reference, str) and "example" in node:
+        target = file.parent / reference
+        return {**_bundle(read(target), target), "example": node["example"]}
     if isinstance(reference, str):
         return {"$ref": _local(reference, file)}
     return {key: _bundle(value, file) for key, value in node.items()}

@@ -2,7 +2,8 @@
 
 Not in this module: the catalogue (`app/demo/catalogue.py`), the customers (`app/demo/customers.py`), their orders
 (`app/demo/orders.py`, `app/demo/volume.py`), what was shipped and returned of them (`app/demo/returns.py`), what the
-examples of the document name (`app/demo/documented.py`), and where the demo key is stored (`app/cli/demo.py`).
+examples of the document name (`app/demo/documented.py`, `app/demo/documented_records.py`), and where the demo key is
+stored (`app/cli/demo.py`).
 """
 
 import random
@@ -14,7 +15,7 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
 from app.context import Actor, Context
-from app.demo import catalogue, documented, ledger, returns
+from app.demo import catalogue, documented, documented_records, ledger, returns
 from app.demo import customers as demo_customers
 from app.demo import orders as demo_orders
 from app.demo.catalogue import CatalogueProduct
@@ -56,6 +57,7 @@ def fill(ctx: Context) -> str:
     for table, rows in history(ctx.company_id, ctx.now).items():
         ctx.session.connection().execute(table.insert(), rows)
     returns.add(ctx)
+    documented_records.add(ctx)
     _, plaintext = keys.create(ctx, name=KEY_NAME, scopes=list(Scope))
     return plaintext
 
@@ -70,16 +72,16 @@ def history(company_id: str, now: datetime) -> dict[Table, list[RowValues]]:
     overrides = list(demo_customers.override_prices(scenario, ordering_customers, orderable))
     placed = list(demo_orders.generate(scenario, ordering_customers, orderable, CHARGES))
     named = documented.generate(scenario, CHARGES)
-    placed.append(named.order)
+    placed += named.orders
     product_rows += named.products
-    sold = ledger.by_product(change for order in placed for change in order.changes)
+    sold = ledger.by_product([*named.changes, *(change for order in placed for change in order.changes)])
     histories = [
         ledger.open_product(company_id, opening, sold.get(opening.product_id, ())) for opening, _ in product_rows
     ]
     return {
         inventory.MOVEMENTS: [row for history in histories for row in history.movements],
         products.TABLE: [_after(row, history) for (_, row), history in zip(product_rows, histories, strict=True)],
-        customers.TABLE: [*(row for _, row in generated), named.customer],
+        customers.TABLE: [*(row for _, row in generated), *named.customers],
         prices.TABLE: overrides,
         orders.TABLE: [order.row for order in placed],
         orders.ITEMS: [item for order in placed for item in order.items],

@@ -15,13 +15,14 @@ from models import OPENING_SEQUENCE, MovementReason, new_id
 
 
 class Change(NamedTuple):
-    """A change of the stock of a product."""
+    """A change of the stock of a product. Without an id, its movement gets a new one."""
 
     product_id: str
     at: datetime
     delta: int
     reason: MovementReason
     order_id: str | None = None
+    id: str | None = None
 
 
 class Opening(NamedTuple):
@@ -100,7 +101,7 @@ def _rows(company_id: str, found: Iterable[Change], *, stock: int, sequence: int
     """Yield the movements that changes make, the first one with `sequence`."""
     for number, change in enumerate(found, sequence):
         yield {
-            "id": new_id(change.at),
+            "id": change.id or new_id(change.at),
             "company_id": company_id,
             "product_id": change.product_id,
             "sequence": number,

@@ -139,6 +139,8 @@ def _order(scenario: Scenario, number: int, customer: DemoCustomer) -> RowValues
         "notes": rng.choice(NOTES) if rng.random() < 0.2 else None,
         "shipping_address": customer.address if rng.random() < 0.8 else None,
         "has_movements": True,
+        "has_shipments": False,
+        "event_sequence": 0,
     }
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from app.context import Context
+from app.demo import documented
 from app.queries.listing import MAX_LIMIT
 from app.schemas.credit_notes import CreditNoteVoid
 from app.schemas.orders import ListedOrderRow
@@ -89,7 +90,9 @@ def add(ctx: Context) -> None:
 
 
 def _newest(ctx: Context, status: OrderStatus) -> Sequence[ListedOrderRow]:
-    return orders.page(ctx, status=status, limit=MAX_LIMIT).page.rows
+    documented_ids = documented.order_ids()
+    found = orders.page(ctx, status=status, limit=MAX_LIMIT).page.rows
+    return [order for order in found if order.id not in documented_ids]
 
 
 def _shipments(shipped: Sequence[ListedOrderRow]) -> Iterator[Step]:

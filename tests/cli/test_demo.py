@@ -36,7 +36,7 @@ class TestFirstRun:
         assert list(result) == ["company", "products", "customers", "orders", "created", "key", "curl"]
         assert list(result["company"]) == ["id", "name", "slug"]
         assert (result["company"]["name"], result["company"]["slug"]) == ("Greenfield Wholesale", "demo")
-        assert (result["products"], result["customers"], result["orders"]) == (302, 41, 121)
+        assert (result["products"], result["customers"], result["orders"]) == (303, 42, 123)
         assert result["created"] is True
         url = "'http://127.0.0.1:9000/api/v1/products?limit=3'"
         assert result["curl"] == f"curl -H 'Authorization: Bearer {result['key']}' {url}"
@@ -50,7 +50,7 @@ class TestFirstRun:
 
         key = key_file.read_text().strip()
         assert "Greenfield Wholesale" in outcome.out
-        assert "Customers: 41\nOrders:    121\n" in outcome.out
+        assert "Customers: 42\nOrders:    123\n" in outcome.out
         assert f"curl -H 'Authorization: Bearer {key}' 'http://[::1]:8000/api/v1/products?limit=3'" in outcome.out
         assert outcome.err == ""
 

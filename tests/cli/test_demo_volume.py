@@ -24,12 +24,12 @@ def test_adds_orders_up_to_the_given_number(distribu: Command) -> None:
     fewer = distribu("demo", "--orders", "10", "--json")
 
     assert [outcome.json["orders"] for outcome in (first, again, more, fewer)] == [700, 700, 1000, 1000]
-    assert [outcome.json["products"] for outcome in (first, more)] == [402, 402]
-    assert "Added 579 orders." in first.err
+    assert [outcome.json["products"] for outcome in (first, more)] == [403, 403]
+    assert "Added 577 orders." in first.err
     assert "Added 300 orders." in more.err
     assert "Added" not in again.err + fewer.err
     added = [entry for entry in entries(distribu, "demo") if entry["action"] == "demo.orders_added"]
-    assert [entry["metadata"] for entry in added] == [{"orders": 300}, {"orders": 579}]
+    assert [entry["metadata"] for entry in added] == [{"orders": 300}, {"orders": 577}]
 
 
 def test_a_number_that_is_reached_already_changes_nothing(distribu: Command, fresh_database: Database) -> None:

@@ -33,7 +33,7 @@ class TestVerify:
         lines = outcome.out.splitlines()
         assert (outcome.code, outcome.err) == (0, "")
         assert [line[0] for line in lines] == ["✓"] * len(CHECKS)
-        assert lines[0] == "✓ 302 products: stock equals the ledger"
+        assert lines[0] == "✓ 303 products: stock equals the ledger"
 
     def test_an_empty_database_is_consistent(self, distribu: Command) -> None:
         assert distribu("verify").out.splitlines()[0] == "✓ 0 products: stock equals the ledger"

@@ -83,7 +83,7 @@ class TestRequests:
         writes = [operation for operation in OPERATIONS if operation.method in methods and not operation.is_read_only]
 
         assert writes
-        found = {write.id: {parameter["$ref"] for parameter in write.definition["parameters"]} for write in writes}
+        found = {write.id: {parameter.get("$ref") for parameter in write.definition["parameters"]} for write in writes}
         assert [name for name, parameters in found.items() if not parameters & names] == []
 
     @pytest.mark.parametrize(
@@ -177,6 +177,25 @@ class TestFiles:
 
         with pytest.raises(spec.SpecError, match=r"Nothing\.yaml' is not a file"):
             spec.load(tmp_path)
+
+    def test_an_operation_can_have_its_own_example_of_a_parameter(self, tmp_path: Path) -> None:
+        for directory in ("paths", "components/parameters"):
+            (tmp_path / directory).mkdir(parents=True)
+        (tmp_path / "openapi.yaml").write_text("openapi: 3.0.3")
+        (tmp_path / "errors.yaml").write_text("{}")
+        (tmp_path / "components/parameters/Id.yaml").write_text("{name: id, in: path, example: a}")
+        reference = "$ref: ../components/parameters/Id.yaml"
+        (tmp_path / "paths/x.yaml").write_text(f"get: [{{{reference}}}, {{{reference}, example: b}}]")
+
+        assert spec.load(tmp_path)["paths"]["/x"]["get"] == [
+            {"$ref": "#/components/parameters/Id"},
+            {"name": "id", "in": "path", "example": "b"},
+        ]
+
+    def test_every_path_parameter_has_an_example(self) -> None:
+        for operation in PUBLISHED:
+            parameters = [spec.resolve(DOCUMENT, found) for found in operation.definition.get("parameters", ())]
+            assert all("example" in found for found in parameters if found["in"] == "path"), operation.id
 
     def test_a_repeated_member_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "paths").mkdir()

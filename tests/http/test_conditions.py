@@ -153,7 +153,7 @@ READS = pytest.mark.parametrize("operation_id", [operation.id for operation in S
 class TestDocument:
     def test_every_single_resource_has_a_version_and_declares_its_tag(self) -> None:
         parameters = {
-            operation.id: [p["$ref"].rpartition("/")[2] for p in operation.definition["parameters"]]
+            operation.id: [p.get("$ref", "").rpartition("/")[2] for p in operation.definition["parameters"]]
             for operation in SINGLE
         }
 
@@ -164,7 +164,7 @@ class TestDocument:
     def test_every_write_of_a_single_resource_declares_its_conditions(self) -> None:
         writes = [operation for operation in OPERATIONS.values() if operation.method in {"PATCH", "PUT", "DELETE"}]
         parameters = {
-            operation.id: {p["$ref"].rpartition("/")[2] for p in operation.definition["parameters"]}
+            operation.id: {p.get("$ref", "").rpartition("/")[2] for p in operation.definition["parameters"]}
             for operation in writes
         }
 

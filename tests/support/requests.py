@@ -127,7 +127,7 @@ def parameters(operation: Operation) -> list[dict[str, Any]]:
 
 def parameter_components(operation: Operation) -> set[str]:
     """Return the names of the components that define the parameters of an operation."""
-    return {parameter["$ref"].rpartition("/")[2] for parameter in operation.definition.get("parameters", [])}
+    return {parameter.get("$ref", "").rpartition("/")[2] for parameter in operation.definition.get("parameters", [])}
 
 
 def build(operation: Operation, ids: Ids) -> OperationRequest:

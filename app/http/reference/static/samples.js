@@ -7,10 +7,13 @@ function example({example: value, examples, schema = {}}) {
   return first?.value ?? schema.example ?? schema.examples?.[0] ?? schema.default ?? schema.enum?.[0];
 }
 
+// Only a parameter that finds what the operation changes has an example without being required.
+const isSent = ({required, example}) => required || example !== undefined;
+
 function request(spec, path, method) {
   const item = spec.paths[path];
   const operation = item[method];
-  const parameters = [...(item.parameters ?? []), ...(operation.parameters ?? [])].filter(({required}) => required);
+  const parameters = [...(item.parameters ?? []), ...(operation.parameters ?? [])].filter(isSent);
   const value = (parameter) => String(example(parameter) ?? `<${parameter.name}>`);
   const inPlace = (place) => parameters.filter((parameter) => parameter.in === place);
   let url = spec.servers[0].url + path;
