@@ -54,8 +54,6 @@ LOCK_SCHEMA = (
 SELECT_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
 
 registry.register("postgresql.distribu", "app.postgresql", "Dialect")  # imported only where PostgreSQL is used
-registry.register("sqlite.reading", "app.reading", "SqliteDialect")
-registry.register("sqlite.writing", "app.writing", "SqliteDialect")
 T = TypeVar("T")
 
 
@@ -76,7 +74,7 @@ class Database:
             pool_size = self.readers + SPARE_CONNECTIONS
             self.reader = sqlite.reader(self.url, synchronous, pool_size=pool_size, pool_seconds=BUSY_SECONDS)
             probe = sqlite.writer(self.url, synchronous, pool_seconds=BUSY_SECONDS, busy_seconds=0)
-            self._loop_reader: Engine | None = sqlite.reader(self.url, synchronous, pool_size=1, pool_seconds=0)
+            self._loop_reader: Engine | None = sqlite.loop_reader(self.url, synchronous)
             self._clock: clock.Clock = clock.SqliteClock(Path(self.url.database or ""), probe)
             self.new_group: Callable[[], CommitGroup] | None = partial(CommitGroup, self._writer, self._clock)
         else:

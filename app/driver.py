@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Engine, Executable, PoolProxiedConnection, Select
+from sqlalchemy import Connection, Dialect, Engine, Executable, Select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -132,28 +132,31 @@ class DriverSelect:
         # PostgreSQL: BEGIN, the select and ROLLBACK are one message instead of three. SQLite needs no transaction.
         self._read: Callable[[Any, str, Any], Values] = getattr(engine.dialect, "read_at_once", _read)
         self._without_ping = getattr(engine.dialect, "without_ping", nullcontext)
+        self._take: Callable[[Engine], Connection] = getattr(engine.dialect, "take", Engine.connect)
+        self._give_back: Callable[[Connection], None] = getattr(engine.dialect, "give_back", Connection.close)
 
     def rows(self, parameters: Parameters) -> Values | None:
         """Return the rows, or None if the driver fails: the request then takes the usual way, which reports it.
 
         Raises DatabaseUnavailableError if no connection becomes free.
         """
-        try:
-            with unavailability(), self._without_ping():
-                pooled = self._engine.raw_connection()
-            compiled, _ = self._texts.find(self._engine.dialect, parameters)
-            return self._execute(pooled, compiled.text, compiled.bind(parameters))
-        except self._engine.dialect.loaded_dbapi.Error:
-            return None
+        with unavailability():
+            try:
+                with self._without_ping():
+                    connection = self._take(self._engine)
+                compiled, _ = self._texts.find(self._engine.dialect, parameters)
+                return self._execute(connection, compiled.text, compiled.bind(parameters))
+            except (DBAPIError, self._engine.dialect.loaded_dbapi.Error):
+                return None
 
-    def _execute(self, pooled: PoolProxiedConnection, text: str, bound: object) -> Values:
+    def _execute(self, connection: Connection, text: str, bound: object) -> Values:
         try:
-            return self._read(pooled.driver_connection, text, bound)
+            return self._read(connection.connection.driver_connection, text, bound)
         except self._engine.dialect.loaded_dbapi.Error:
-            pooled.invalidate()  # it may be lost: nothing has tested it
+            connection.invalidate()  # it may be lost: nothing has tested it
             raise
         finally:
-            pooled.close()
+            self._give_back(connection)
 
 
 def _read(connection: Any, text: str, parameters: Any) -> Values:

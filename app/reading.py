@@ -1,10 +1,11 @@
 """Transactions that only read: their sessions, and how they begin on SQLite. Not in this module: `app/db.py`."""
 
+import sqlite3
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
 
@@ -17,6 +18,46 @@ class SqliteDialect(SQLiteDialect_pysqlite):
         """Begin a transaction, unless a ReadingSession did before SQLAlchemy joins it."""
         if not dbapi_connection.in_transaction:
             dbapi_connection.execute("BEGIN").close()
+
+
+class LoopDialect(SqliteDialect):
+    """The dialect of the event loop, which keeps its connection.
+
+    Taking a connection from the pool and returning it takes as long as two short statements.
+    """
+
+    supports_statement_cache = True
+    _kept: Connection | None = None
+
+    def take(self, engine: Engine) -> Connection:
+        """Return the connection, for the event loop to give back. Raises what the pool raises."""
+        kept, self._kept = self._kept, None
+        return engine.connect() if kept is None else kept
+
+    def connect_to_read(self, engine: Engine) -> Connection:
+        """Return the connection, in a transaction of the driver."""
+        connection = self.take(engine)
+        begin(connection)
+        return connection
+
+    def give_back(self, connection: Connection) -> None:
+        """End the transaction of the driver, and keep the connection. One that fails is replaced."""
+        try:
+            driver: Any = connection.connection.driver_connection
+            if driver.in_transaction:
+                driver.rollback()
+        except (sqlite3.Error, StatementError):
+            connection.invalidate()
+            connection.close()
+        else:
+            self._kept = connection
+
+    def close_kept(self, _: Engine) -> None:
+        """Close the connection."""
+        if self._kept is not None:
+            self._kept.detach()  # from the pool, to which it would be returned
+            self._kept.close()
+            self._kept = None
 
 
 class ReadingSession(Session):
@@ -62,15 +103,17 @@ class ReadingSession(Session):
     def get_bind(self, *_mappers: Any, **_options: Any) -> Connection:
         """Return the connection, for the statements that SQLAlchemy executes."""
         if self._connection is None:
-            self._connection = self._engine.connect()
+            take = getattr(self._engine.dialect, "take", Engine.connect)
+            self._connection = take(self._engine)
         return self._connection
 
     def close(self) -> None:
-        """End the transaction, and return the connection to the pool, which rolls back."""
+        """End the transaction, and return the connection to the pool, which rolls back, or to the event loop."""
         if self.in_transaction():  # something else than the driver has used it
             super().close()
         if self._connection is not None:
-            self._connection.close()
+            give_back = getattr(self._engine.dialect, "give_back", Connection.close)
+            give_back(self._connection)
             self._connection = None
 
 

@@ -16,8 +16,11 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.dialects import registry
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
+
+from app.reading import LoopDialect
 
 BEGIN_WRITE = "BEGIN IMMEDIATE"
 ATTEMPT_SECONDS = 0.001  # on average, between two attempts to begin
@@ -29,6 +32,10 @@ SAVEPOINT, RELEASE, UNDO = "SAVEPOINT member", "RELEASE member", "ROLLBACK TO me
 # Where savepoints keep the pages that they change, to undo them. By default, SQLite writes those beyond 64 KiB to a
 # temporary file, with 20 writes for an order. Only for groups: an upgrade sorts whole tables.
 KEEP_IN_MEMORY = "PRAGMA temp_store=MEMORY"
+
+registry.register("sqlite.reading", "app.reading", "SqliteDialect")
+registry.register("sqlite.loop", "app.reading", "LoopDialect")
+registry.register("sqlite.writing", "app.writing", "SqliteDialect")
 
 
 class WriterConnection(sqlite3.Connection):
@@ -92,6 +99,16 @@ def reader(url: URL, synchronous: str, *, pool_size: int, pool_seconds: float) -
     """Return an engine for transactions that read."""
     reading = url.set(drivername="sqlite+reading")  # the dialect begins: a listener takes time
     return _engine(reading, synchronous, pool_size=pool_size, pool_seconds=pool_seconds, cache_kib=READER_CACHE_KIB)
+
+
+def loop_reader(url: URL, synchronous: str) -> Engine:
+    """Return an engine for the event loop, with one connection, which never waits."""
+    engine = _engine(
+        url.set(drivername="sqlite+loop"), synchronous, pool_size=1, pool_seconds=0, cache_kib=READER_CACHE_KIB
+    )
+    assert isinstance(engine.dialect, LoopDialect)
+    event.listen(engine, "engine_disposed", engine.dialect.close_kept)
+    return engine
 
 
 def writer(url: URL, synchronous: str, *, pool_seconds: float, busy_seconds: float) -> Engine:
