@@ -76,3 +76,10 @@ def test_the_threads_of_a_server_share_two_arenas(program: str, tmp_path: Path) 
 def test_a_server_has_the_switch_interval_of_decision_0006(program: str, tmp_path: Path) -> None:
     assert float(result(program, tmp_path)) == pytest.approx(0.0003)
     assert "every 0.3 ms" in next((ROOT / "docs/decisions").glob("0006-*.md")).read_text()
+
+
+@pytest.mark.parametrize("program", [SINGLE_PROCESS, WORKER_PROCESS], ids=["single", "worker"])
+def test_a_server_seldom_looks_for_cycles(program: str, tmp_path: Path) -> None:
+    looking = program.replace("print(sys.getswitchinterval())", "import gc; print(gc.get_threshold())")
+
+    assert result(looking, tmp_path).strip() == "(10000, 20, 50)"
