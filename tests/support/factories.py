@@ -58,7 +58,7 @@ def tenant(database: Database) -> Tenant:
         return Tenant(company_id=company.id, slug=company.slug, key=plaintext, key_id=key.id)
 
 
-def demo_key(database: Database) -> str:
+def demo_key(database: Database, scopes: Sequence[Scope] = tuple(Scope)) -> str:
     """Create the demo company if it does not exist; return the plaintext of a new key of it."""
     with database.transaction(write=True) as session:
         company = demo_company.find(session)
@@ -66,7 +66,7 @@ def demo_key(database: Database) -> str:
             company = demo_company.create_company(session, now=clock.time_of(session))
             session.flush()
             demo_company.fill(context(session, company.id))
-    return api_key(database, company.id)[1]
+    return api_key(database, company.id, scopes=scopes)[1]
 
 
 def api_key(
