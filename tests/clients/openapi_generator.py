@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.clients import programs
-from tests.clients.programs import SETTINGS, Command, Program
+from tests.clients.programs import READERS, SETTINGS, Command, Program
 from tests.support import debian
 
 GENERATOR = Path(sys.executable).with_name("openapi-generator-cli")
@@ -19,11 +19,13 @@ def go(document: Path, directory: Path) -> Program:
     compiler = debian.program("go", "golang-go")
     client = _generate("go", document, directory / "distribu")
     shutil.copy(SETTINGS / "go/main.go", directory)
+    shutil.copytree(READERS / "go", directory / "reader")
     (directory / "go.mod").write_text(GO_MODULE)
     assert programs.run([Path(compiler).with_name("gofmt"), "-l", "main.go"], directory) == ""
-    for command in (["vet", "./..."], ["build", "-o", "orders", "."]):
+    for command in (["vet", "./..."], ["build", "-o", "orders", "."], ["build", "-o", "read", "./reader"]):
         programs.run([compiler, *command], directory, environment=GO_SETTINGS)
-    return Program([directory / "orders"], directory, _functions(client, "*.go", r"^func \(a \*\w+APIService\) (\w+)"))
+    operations = _functions(client, "*.go", r"^func \(a \*\w+APIService\) (\w+)")
+    return Program([directory / "orders"], directory, operations, [directory / "read"])
 
 
 def _generate(language: str, document: Path, client: Path) -> Path:

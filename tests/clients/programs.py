@@ -10,6 +10,7 @@ from typing import NamedTuple
 from tests.support.servers import ROOT
 
 SETTINGS = ROOT / "openapi/generators"  # a directory for each client, with its settings and a program that uses it
+READERS = ROOT / "tests/clients/readers"  # the same, with a program that reads every list of values
 BUILD_SECONDS = 600.0  # a slow machine does not reach it
 RUN_SECONDS = 120.0
 
@@ -22,22 +23,34 @@ class DemoShop(NamedTuple):
     url: str
     key: str
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the settings of programs."""
+        return {"DISTRIBU_URL": self.url, "DISTRIBU_API_KEY": self.key}
+
 
 class Program(NamedTuple):
-    """A program with its generated client, ready to run. `operations` are the functions of the client."""
+    """A program with its generated client, ready to run. `operations` are the functions of the client.
+
+    `reader` is a second program with the same client.
+    """
 
     command: Command
     directory: Path
     operations: set[str]
+    reader: Command = ()
 
     def run(self, shop: DemoShop) -> dict[str, list[str]]:
         """Run the program; return what it prints as `name: value`, by name. Raises AssertionError if it fails."""
-        environment = {"DISTRIBU_URL": shop.url, "DISTRIBU_API_KEY": shop.key}
         printed = defaultdict[str, list[str]](list)
-        for line in run(self.command, self.directory, RUN_SECONDS, environment).splitlines():
+        for line in run(self.command, self.directory, RUN_SECONDS, shop.environment).splitlines():
             name, value = line.split(": ", 1)
             printed[name].append(value)
         return dict(printed)
+
+    def read(self, shop: DemoShop) -> None:
+        """Run the reader. Raises AssertionError if it fails."""
+        run(self.reader, self.directory, RUN_SECONDS, shop.environment)
 
 
 def run(command: Command, directory: Path, seconds: float = BUILD_SECONDS, environment: Mapping[str, str] = {}) -> str:

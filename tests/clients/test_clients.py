@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from app import spec
 from tests.clients import openapi_generator, python_attrs, typescript
-from tests.clients.programs import DemoShop, Program, normalized
+from tests.clients.programs import READERS, DemoShop, Program, normalized
 from tests.support import local_http
-from tests.support.evolving_proxy import SUFFIX, evolving
+from tests.support.evolving_proxy import OPEN_LIST, SUFFIX, evolving
 
 CLIENTS: dict[str, Callable[[Path, Path], Program]] = {
     "go": openapi_generator.go,
@@ -38,6 +39,16 @@ def programs(document: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def program(request: pytest.FixtureRequest, programs: dict[str, Future[Program]]) -> Program:
     """Return the program of a client, compiled with it."""
     return programs[request.param].result()
+
+
+@pytest.fixture
+def delivered(shop: DemoShop) -> Iterator[DemoShop]:
+    """Return a company that has a webhook, with an event in its deliveries."""
+    body = {"url": "http://127.0.0.1:1", "events": ["*"]}
+    path = f"/api/v1/webhooks/{_request(shop, 'POST', '/api/v1/webhooks', json=body)['data']['id']}"
+    _request(shop, "POST", f"{path}/test")
+    yield shop
+    _request(shop, "DELETE", path)
 
 
 def test_the_client_has_every_operation(program: Program, document: Path) -> None:
@@ -88,6 +99,26 @@ def test_a_program_works_with_a_later_version(program: Program, shop: DemoShop) 
     assert printed["refused"] == ["422 insufficient_stock"]
     assert printed["products"] == [str(_count(shop, "/api/v1/products"))]
     assert proxy.fields
+
+
+@pytest.mark.parametrize("name", sorted(folder.name for folder in READERS.iterdir()))
+def test_a_client_accepts_unknown_values_in_every_list(
+    name: str, programs: dict[str, Future[Program]], delivered: DemoShop
+) -> None:
+    with evolving(delivered.url) as (url, proxy):
+        programs[name].result().read(delivered._replace(url=url))
+
+    document = spec.published()
+    responses = [operation.definition["responses"] for operation in spec.operations(document)]
+    assert proxy.lists == set(_open_lists(spec.dereference(document, responses)))
+
+
+def _open_lists(node: Any) -> Iterator[tuple[str, ...]]:
+    """Yield every open list of values at or below `node`."""
+    if isinstance(node, dict) and isinstance(node.get(OPEN_LIST), list):
+        yield tuple(node[OPEN_LIST])
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _open_lists(child)
 
 
 def _count(shop: DemoShop, path: str) -> int:

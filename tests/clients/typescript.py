@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.clients import programs
-from tests.clients.programs import SETTINGS, Program
+from tests.clients.programs import READERS, SETTINGS, Program
 from tests.support.servers import ROOT
 
 PACKAGES = ROOT / "tests/clients/typescript/node_modules"
@@ -17,7 +17,9 @@ def openapi_typescript(document: Path, directory: Path) -> Program:
     _prepare("openapi-typescript", document, directory)
     types = directory / "distribu.d.ts"
     _generate(
-        ["openapi-typescript", "openapi-3.1.json", "--output", types.name], r"✨ openapi-typescript|🚀 ", directory
+        ["openapi-typescript", "openapi-3.1.json", "--default-non-nullable=false", "--output", types.name],
+        r"✨ openapi-typescript|🚀 ",
+        directory,
     )
     _, operations = types.read_text().split("\nexport interface operations {\n")
     return _compiled(directory, set(re.findall(r"^    (\w+): \{$", operations, re.MULTILINE)))
@@ -32,7 +34,7 @@ def hey_api(document: Path, directory: Path) -> Program:
 
 
 def _prepare(name: str, document: Path, directory: Path) -> None:
-    for file in [*(SETTINGS / name).iterdir(), document.with_name("openapi-3.1.json")]:
+    for file in [*(SETTINGS / name).iterdir(), READERS / name / "reader.ts", document.with_name("openapi-3.1.json")]:
         shutil.copy(file, directory)
     (directory / "node_modules").symlink_to(PACKAGES)
     (directory / "package.json").write_text('{"type": "module"}')
@@ -47,4 +49,4 @@ def _generate(command: Sequence[str], expected: str, directory: Path) -> None:
 
 def _compiled(directory: Path, operations: set[str]) -> Program:
     programs.run([PACKAGES / ".bin/tsc", "--project", directory], directory)
-    return Program(["node", "main.js"], directory, operations)
+    return Program(["node", "main.js"], directory, operations, ["node", "reader.js"])
