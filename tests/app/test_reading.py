@@ -22,12 +22,12 @@ from tests.support.servers import SqliteStore, open_database
 TABLE = table(Product)
 
 
-class StockRow(Row):
+class ReadStockRow(Row):
     stock: int
 
 
 SELECT = sa.select(TABLE.c.stock).where(TABLE.c.id == sa.bindparam("own_id"))
-STATEMENT = Statement(StockRow, SELECT)
+STATEMENT = Statement(ReadStockRow, SELECT)
 Read = Callable[[Session, str], int]
 BY_DRIVER: Read = lambda session, product: STATEMENT.one(session, {"own_id": product}).stock  # noqa: E731 - a table
 BY_SQLALCHEMY: Read = lambda session, product: session.get_one(Product, product).stock  # noqa: E731

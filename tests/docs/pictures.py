@@ -12,7 +12,7 @@ from benchmarks import picture
 from tests.docs import terminal
 from tests.support import factories, readme_story
 from tests.support.browser import Browser, browser
-from tests.support.readme_story import Step
+from tests.support.readme_story import TerminalStep
 from tests.support.reference_page import PRELUDE
 from tests.support.servers import ROOT, Server, SqliteStore, open_database
 
@@ -43,7 +43,7 @@ def make() -> None:
     DIGEST.write_text(digest_of_page() + "\n")
 
 
-def of_terminal(steps: Sequence[Step]) -> dict[Path, str]:
+def of_terminal(steps: Sequence[TerminalStep]) -> dict[Path, str]:
     """Return the picture of the terminal for each theme, by its file."""
     printed = [step for step in steps if any(command in step.commands for command in PRINTED)]
     return {FOLDER / f"terminal-{name}.svg": terminal.svg(printed, theme) for name, theme in picture.THEMES.items()}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from benchmarks.picture import Theme
-from tests.support.readme_story import Step
+from tests.support.readme_story import TerminalStep
 
 COLUMNS = 104
 CHARACTER, LINE, MARGIN = 7.9, 19, 18  # pixels; fonts have a width of 0.55 to 0.6
@@ -16,7 +16,7 @@ SECRET = re.compile(r"whsec_\S+")
 CHANGES = re.compile(r"\bc[0-9a-z]{24}\b|\d{4}-\d\d-\d\dT[\d:.]+Z|127\.0\.0\.1:\d+(/[0-9a-f]{32})?")
 
 
-def svg(steps: Sequence[Step], theme: Theme) -> str:
+def svg(steps: Sequence[TerminalStep], theme: Theme) -> str:
     """Return the picture. Secrets are hidden."""
     lines = list(_lines(steps))
     width, height = COLUMNS * CHARACTER + 2 * MARGIN, len(lines) * LINE + 2 * MARGIN
@@ -37,7 +37,7 @@ def without_changes(text: str) -> str:
     return CHANGES.sub("…", text)
 
 
-def _lines(steps: Sequence[Step]) -> Iterator[tuple[str, str]]:
+def _lines(steps: Sequence[TerminalStep]) -> Iterator[tuple[str, str]]:
     """Yield the lines of the picture, each with its kind."""
     for step in steps:
         for number, line in enumerate(step.commands.splitlines()):

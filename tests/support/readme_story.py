@@ -18,7 +18,7 @@ ADDRESS = "http://127.0.0.1:8000"  # of the server in the README
 BLOCK = re.compile(r"^```sh\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 
 
-class Step(NamedTuple):
+class TerminalStep(NamedTuple):
     """Commands, and what they printed."""
 
     commands: str
@@ -36,7 +36,7 @@ def settings() -> dict[str, str]:
     return {name.lower(): value for name, value in re.findall(r"DISTRIBU_(\w+)=(\S+)", "\n".join(blocks()))}
 
 
-def run(server: Server, directory: Path) -> Iterator[Step]:
+def run(server: Server, directory: Path) -> Iterator[TerminalStep]:
     """Run the story, and yield its steps. The listener runs in a separate terminal, and is the last step."""
     *before, listen, order = blocks()
     environment = server.environment | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -51,11 +51,11 @@ def run(server: Server, directory: Path) -> Iterator[Step]:
             yield _step(terminal, server, order)
             printed += _until(lines, "order.created")
             assert waiting.end(listener) == 0
-        yield Step(listen, printed)
+        yield TerminalStep(listen, printed)
 
 
-def _step(terminal: Shell, server: Server, block: str) -> Step:
-    return Step(block, terminal.run(block.replace(ADDRESS, server.url)))
+def _step(terminal: Shell, server: Server, block: str) -> TerminalStep:
+    return TerminalStep(block, terminal.run(block.replace(ADDRESS, server.url)))
 
 
 def _until(lines: Iterator[str], word: str) -> str:
