@@ -40,7 +40,7 @@ def test_the_number_of_statements_does_not_grow(database: Database, tenant: Tena
         with counted(session) as unchanged:
             run(ctx, updates)
 
-    assert (len(created), len(updated), len(unchanged)) == (7, 7, 1)
+    assert (len(created), len(updated), len(unchanged)) == (6, 6, 1)
 
 
 def test_products_are_returned_and_recorded_in_the_order_of_the_writes(database: Database, tenant: Tenant) -> None:
