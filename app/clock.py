@@ -139,8 +139,8 @@ class PostgresqlClock:
         self._last = 0  # the last time that this process took
 
     def start_write(self, connection: Connection) -> datetime:
-        """Lock the current time, and return the time after that."""
-        at: int = connection.exec_driver_sql(LOCK_AND_SELECT_TIME).scalar_one()
+        """Return the time that LOCK_AND_SELECT_TIME has returned in the message that began the transaction."""
+        at: int = connection.connection.driver_connection.started_ms  # type: ignore[union-attr]  # `app/pipeline.py`
         return _from_ms(self._take(at))
 
     def synced_until(self, connection: Connection) -> datetime:

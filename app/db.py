@@ -23,11 +23,12 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from app import clock, sqlite, writing
+from app import clock, sqlite
 from app.commit_group import CommitGroup
 from app.config import Settings
 from app.errors import DatabaseBusyError, DatabaseUnavailableError, TooLargeError
 from app.reading import ReadingSession
+from app.writing import WritingSession
 
 SQLITE_READERS, SQLITE_WRITERS = 6, 1  # 16 readers take up to 9 % more of the processor for pages, and 8 MiB more
 POSTGRESQL_READERS, POSTGRESQL_WRITERS = 12, 8
@@ -117,11 +118,10 @@ class Database:
         engine = self._writer if write else self.reading_engine(is_on_loop=is_on_loop)
         with (
             unavailability(),
-            writing.session(engine, group, info) if write else ReadingSession(engine, info) as session,
+            WritingSession(engine, group, info) if write else ReadingSession(engine, info) as session,
         ):
             if write:
-                info = session.info
-                info[clock.STARTED_AT] = group.started_at if group else self._clock.start_write(writing.begun(session))
+                session.info[clock.STARTED_AT] = group.started_at if group else self._clock.start_write(session.begun())
             yield session
             if write:
                 session.commit()

@@ -56,19 +56,39 @@ class DriverStatement:
             columns = self._columns[type(connection.dialect)] = Columns(compiled.types, connection.dialect, codes)
         return Result(_fetch_all(connection, cursor, compiled.text, bound), columns)
 
-    def write(self, session: Session | Connection, parameters: Parameters) -> int:
-        """Execute the statement and return the number of rows that it changed. Raises what SQLAlchemy raises."""
-        connection = connection_of(session)
-        compiled, parameters = self._texts.find(connection.dialect, parameters)
-        return _changed(_execute(connection, compiled.text, compiled.bind(parameters)))
+    def write(self, session: Session | Connection, rows: Sequence[Parameters]) -> None:
+        """Execute the statement with each of some parameters, which have the same names.
 
-    def write_all(self, session: Session | Connection, rows: Sequence[Parameters]) -> int:
-        """Execute the statement with each of some parameters of the same names. Return the number of rows changed."""
-        if len(rows) == 1:
-            return self.write(session, rows[0])
+        Raises what SQLAlchemy raises. On PostgreSQL, a session that writes sends the statement with the next one that
+        returns something, or with its commit, which then raises the error.
+        """
+        connection, text, bound, is_many = self._prepare_write(session, rows)
+        if isinstance(session, WritingSession) and hasattr(connection.dialect, "execute_later"):
+            _notify(connection, text, bound, is_many=is_many)
+            connection.dialect.execute_later(connection, text, bound, is_many=is_many)
+        else:
+            _execute(connection, text, bound, is_many=is_many).close()
+
+    def write_counted(self, session: Session | Connection, rows: Sequence[Parameters]) -> int:
+        """Execute the statement with each of some parameters. Return the number of rows changed.
+
+        Raises what SQLAlchemy raises.
+        """
+        connection, text, bound, is_many = self._prepare_write(session, rows)
+        cursor = _execute(connection, text, bound, is_many=is_many)
+        changed: int = cursor.rowcount
+        cursor.close()
+        return changed
+
+    def _prepare_write(
+        self, session: Session | Connection, rows: Sequence[Parameters]
+    ) -> tuple[Connection, str, Any, bool]:
+        """Return the connection, the text, the parameters, and whether these are a list of those of several rows."""
         connection = connection_of(session)
-        compiled, _ = self._texts.find(connection.dialect, rows[0])
-        return _changed(_execute(connection, compiled.text, [compiled.bind(row) for row in rows], is_many=True))
+        compiled, first = self._texts.find(connection.dialect, rows[0])
+        is_many = len(rows) > 1
+        bound = [compiled.bind(row) for row in rows] if is_many else compiled.bind(first)
+        return connection, compiled.text, bound, is_many
 
 
 def connection_of(session: Session | Connection) -> Connection:
@@ -83,24 +103,32 @@ def connection_of(session: Session | Connection) -> Connection:
     return session
 
 
+def send_writes(session: Session | Connection) -> None:
+    """Send the writes that wait for the next statement. Raises what SQLAlchemy raises."""
+    connection = connection_of(session)
+    send = getattr(connection.dialect, "send_writes", None)
+    if send is not None:
+        send(connection)
+
+
 def _execute(connection: Connection, text: str, bound: Any, *, is_many: bool = False) -> Any:
     """Return the cursor of the driver after it has executed a statement."""
-    if connection._has_events or connection.engine._has_events:  # noqa: SLF001 - as SQLAlchemy: the rest takes time
-        _notify(connection, text, bound, is_many=is_many)
+    _notify(connection, text, bound, is_many=is_many)
     try:
-        if is_many:
-            cursor = connection.connection.cursor()
-            cursor.executemany(text, bound)
-            return cursor
-        driver: Any = connection.connection.driver_connection
-        cursor_of = getattr(connection.dialect, "text_cursor", None)
-        return (driver if cursor_of is None else cursor_of(driver)).execute(text, bound)
+        execute = getattr(connection.dialect, "execute_now", _execute_now)
+        return execute(connection.connection.driver_connection, text, bound, is_many=is_many)
     except (connection.dialect.loaded_dbapi.Error, *EXITS) as error:
         connection._handle_dbapi_exception(error, text, bound, None, None)  # noqa: SLF001 - raises SQLAlchemy's own
 
 
+def _execute_now(driver: Any, text: str, bound: Any, *, is_many: bool) -> Any:
+    return (driver.executemany if is_many else driver.execute)(text, bound)
+
+
 def _notify(connection: Connection, text: str, bound: object, *, is_many: bool) -> None:
     """Call the listeners of an event, which get no cursor."""
+    if not (connection._has_events or connection.engine._has_events):  # noqa: SLF001 - as SQLAlchemy: the rest takes time
+        return
     parameters = tuple(bound) if isinstance(bound, list) and not is_many else bound
     for listener in connection.dispatch.before_cursor_execute:
         listener(connection, None, text, parameters, None, is_many)
@@ -113,12 +141,6 @@ def _fetch_all(connection: Connection, cursor: Any, text: str, bound: Any) -> Va
     except (connection.dialect.loaded_dbapi.Error, *EXITS) as error:
         connection._handle_dbapi_exception(error, text, bound, None, None)  # noqa: SLF001 - raises SQLAlchemy's own
     return rows
-
-
-def _changed(cursor: Any) -> int:
-    changed: int = cursor.rowcount
-    cursor.close()
-    return changed
 
 
 class DriverSelect:

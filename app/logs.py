@@ -71,6 +71,7 @@ def configure(level: str) -> None:
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("connexion", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # its warnings repeat errors that it raises
 
 
 def _log_unhandled(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:

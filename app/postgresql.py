@@ -12,21 +12,20 @@ Not in this module: pools and transactions (`app/db.py`).
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
 import psycopg
-from psycopg.adapt import AdaptersMap
 from psycopg.pq import TransactionStatus
-from psycopg.types.string import TextLoader
 from sqlalchemy import URL, Connection, Engine
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from app.clock import LOCK_AND_SELECT_TIME
 from app.compiled import Parameters, Processor, Tuple, Values
 from app.db import BUSY_SECONDS
-from app.reading import begin
+from app.pipeline import TEXT_TYPES, PipelineConnection, PipelineDialect, driver_of
+from app.reading import begin, raising
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 TIME_LIMITS = {  # in milliseconds
@@ -48,27 +47,14 @@ SELECT_SCHEMA_OF_TABLES = """
     ORDER BY pg_catalog.array_position(pg_catalog.current_schemas(false), nspname)
     LIMIT 1
 """
-# Types whose values stay texts, and the functions that read these: JSON is made of them without a datetime or Decimal.
-TEXT_READERS: Mapping[str, Processor] = {"timestamptz": datetime.fromisoformat, "numeric": Decimal}
+# The functions that read the values of the types that stay texts.
+TEXT_READERS: Mapping[str, Processor] = dict(zip(TEXT_TYPES, (datetime.fromisoformat, Decimal), strict=True))
 SELECT_CURRENT_SCHEMA = "SELECT pg_catalog.quote_ident(coalesce(pg_catalog.current_schema(), 'public'))"
 DriverConnection = psycopg.Connection[Tuple]
+Ping = Callable[[PipelineConnection], None]
 
 
-class TextCursor(psycopg.Cursor[Tuple]):
-    """A cursor that leaves the values of some types as texts."""
-
-    __slots__ = ()
-    _text_adapters = AdaptersMap(psycopg.adapters)
-    for _name in TEXT_READERS:
-        _text_adapters.register_loader(_name, TextLoader)
-
-    @property
-    def adapters(self) -> AdaptersMap:
-        """Return the functions that convert values, shared by all cursors."""
-        return self._text_adapters
-
-
-class Dialect(PGDialect_psycopg):
+class Dialect(PipelineDialect):
     """The dialect for psycopg, with a BEGIN that has all settings and also tests whether the connection is alive.
 
     `is_direct` says whether all connections are direct. They have one URL, so they usually agree.
@@ -78,7 +64,6 @@ class Dialect(PGDialect_psycopg):
     is_direct = True
     _begin = _session_settings = ""  # until the first connection is initialized
     _thread = threading.local()
-    text_cursor = TextCursor
     text_readers: ClassVar[Mapping[int, Processor]] = {
         psycopg.adapters.types[name].oid: reader for name, reader in TEXT_READERS.items()
     }
@@ -131,8 +116,8 @@ class Dialect(PGDialect_psycopg):
 
     def do_ping(self, dbapi_connection: Any) -> bool:
         """Begin the next transaction: if that works, the connection is alive, and the test costs no extra message."""
-        if not getattr(self._thread, "skips_ping", False):
-            self.do_begin(dbapi_connection)
+        ping: Ping = getattr(self._thread, "ping", self.do_begin)
+        ping(dbapi_connection)
         return True
 
     def do_begin(self, dbapi_connection: Any) -> None:
@@ -156,14 +141,35 @@ class Dialect(PGDialect_psycopg):
             begin(connection)
         return connection
 
-    @contextmanager
-    def without_ping(self) -> Iterator[None]:
+    def connect_to_write(self, engine: Engine) -> Connection:
+        """Return a connection in a transaction that has taken its time, in one message. Raises what SQLAlchemy raises.
+
+        The time is `started_ms` of the driver's connection.
+        """
+        with self._pinging(self._begin_write):
+            connection = engine.connect()
+        driver = driver_of(connection)
+        if driver.pgconn.transaction_status == TransactionStatus.IDLE:  # a new connection, which nothing has tested
+            with raising(connection):
+                self._begin_write(driver)
+        return connection
+
+    def _begin_write(self, connection: PipelineConnection) -> None:
+        begin = BEGIN if self.is_direct else self._begin
+        connection.started_ms = _last_number(_execute_begin(connection, f"{begin}; {LOCK_AND_SELECT_TIME}"))
+
+    def without_ping(self) -> AbstractContextManager[None]:
         """Let this thread take a connection from the pool without a message to the server."""
-        self._thread.skips_ping = True
+        return self._pinging(lambda _connection: None)
+
+    @contextmanager
+    def _pinging(self, ping: Ping) -> Iterator[None]:
+        """Test connections that this thread takes from the pool with `ping`."""
+        self._thread.ping = ping
         try:
             yield
         finally:
-            self._thread.skips_ping = False
+            del self._thread.ping
 
     def read_at_once(self, dbapi_connection: DriverConnection, text: str, parameters: Parameters) -> Values:
         """Return the rows of a select in a separate transaction with all settings, in one message."""
@@ -199,10 +205,18 @@ class Dialect(PGDialect_psycopg):
         """Do nothing: `standard_conforming_strings` is on in every transaction."""
 
 
-def _execute_begin(connection: DriverConnection, text: str) -> None:
-    """Execute a text that begins a transaction."""
+def _last_number(cursor: psycopg.Cursor[Tuple]) -> int:
+    """Return the number that the last one of several statements has selected."""
+    while cursor.nextset():
+        pass
+    number: int = cursor.fetchall()[0][0]
+    return number
+
+
+def _execute_begin(connection: DriverConnection, text: str) -> psycopg.Cursor[Tuple]:
+    """Execute a text that begins a transaction, and return its cursor."""
     try:
-        connection.execute(text.encode(), prepare=False)
+        return connection.execute(text.encode(), prepare=False)
     except psycopg.errors.FeatureNotSupported as error:  # a standby refuses READ WRITE
         raise psycopg.errors.ReadOnlySqlTransaction(str(error)) from error
 

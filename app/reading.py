@@ -1,6 +1,8 @@
 """Transactions that only read: their sessions, and how they begin on SQLite. Not in this module: `app/db.py`."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -121,6 +123,15 @@ def begin(connection: Connection) -> None:
     """Begin a transaction of the driver. Raises what SQLAlchemy raises."""
     try:
         connection.dialect.do_begin(connection.connection)
+    except connection.dialect.loaded_dbapi.Error as error:
+        connection._handle_dbapi_exception(error, None, None, None, None)  # noqa: SLF001 - SQLAlchemy's error
+
+
+@contextmanager
+def raising(connection: Connection) -> Iterator[None]:
+    """Raise the errors of the driver in a block as SQLAlchemy does."""
+    try:
+        yield
     except connection.dialect.loaded_dbapi.Error as error:
         connection._handle_dbapi_exception(error, None, None, None, None)  # noqa: SLF001 - SQLAlchemy's error
 

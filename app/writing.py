@@ -1,6 +1,7 @@
-"""Sessions that write, and how their transactions begin on SQLite.
+"""Sessions that write.
 
-Not in this module: `app/db.py`, and transactions that share a commit (`app/commit_group.py`).
+Not in this module: `app/db.py`, transactions that share a commit (`app/commit_group.py`), and writes that are sent
+together (`app/pipeline.py`).
 """
 
 from typing import Any
@@ -10,8 +11,8 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import PendingRollbackError
 from sqlalchemy.orm import Session
 
-from app import sqlite
 from app.commit_group import CommitGroup
+from app.reading import begin, raising
 
 
 class SqliteDialect(SQLiteDialect_pysqlite):
@@ -25,7 +26,7 @@ class SqliteDialect(SQLiteDialect_pysqlite):
 
 
 class WritingSession(Session):
-    """A session that writes to SQLite in a separate transaction, or in a savepoint of a group.
+    """A session that writes in a separate transaction or, on SQLite, in a savepoint of a group.
 
     Statements of the driver (`app/driver.py`) use its connection without the transaction objects of SQLAlchemy. The
     first use of anything else joins the transaction that has begun.
@@ -34,8 +35,9 @@ class WritingSession(Session):
     def __init__(self, engine: Engine, group: CommitGroup | None, info: dict[Any, Any]) -> None:
         """Connect, or use the connection of the group. Raises like both."""
         super().__init__(expire_on_commit=False, info=info)
-        self._connection = group.connection() if group else engine.connect()
-        self._driver = sqlite.driver(self._connection)
+        connect = getattr(engine.dialect, "connect_to_write", Engine.connect)
+        self._connection: Connection = group.connection() if group else connect(engine)
+        self._driver: Any = self._connection.connection.driver_connection
         self._is_member = group is not None
         self._has_begun = self._is_joined = False
 
@@ -51,7 +53,7 @@ class WritingSession(Session):
 
     def _begun(self) -> Connection:
         if not self._has_begun:
-            sqlite.begin(self._driver)
+            begin(self._connection)
             self._has_begun = True
         elif not self._driver.has_begun:
             raise PendingRollbackError("An error has undone the transaction.")
@@ -68,11 +70,9 @@ class WritingSession(Session):
             self.connection()  # joins, if nothing has: SQLAlchemy commits only what it has joined
             super().commit()
         elif self._has_begun:
-            try:
+            with raising(self._connection):
                 self._begun()
                 self._driver.commit()
-            except self._connection.dialect.loaded_dbapi.Error as error:
-                self._connection._handle_dbapi_exception(error, None, None, None, None)  # noqa: SLF001 - its own error
         self._has_begun = False
 
     def close(self) -> None:
@@ -84,15 +84,3 @@ class WritingSession(Session):
         elif self._has_begun:
             self._driver.rollback()
         self._has_begun = False
-
-
-def session(engine: Engine, group: CommitGroup | None, info: dict[Any, Any]) -> Session:
-    """Return a session that writes: to SQLite alone, or as a member of a group."""
-    if isinstance(engine.dialect, SqliteDialect):
-        return WritingSession(engine, group, info)
-    return Session(engine, expire_on_commit=False, info=info)
-
-
-def begun(session: Session) -> Connection:
-    """Return the connection of a session, in a transaction that has begun."""
-    return session.begun() if isinstance(session, WritingSession) else session.connection()

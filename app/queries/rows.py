@@ -162,13 +162,17 @@ class Write:
         """Initialize with the statement, whose parameters are also the columns that an insert or update sets."""
         self._statement = DriverStatement(sql)
 
-    def one(self, session: Session | Connection, parameters: Parameters) -> int:
-        """Execute the statement. Return the number of rows changed."""
-        return self._statement.write(session, parameters)
+    def one(self, session: Session | Connection, parameters: Parameters) -> None:
+        """Execute the statement. Its error may be that of the next statement of the session, or of its commit."""
+        self._statement.write(session, (parameters,))
 
-    def all(self, session: Session | Connection, parameters: Sequence[Parameters]) -> int:
-        """Execute the statement with each of some parameters, which have the same names. Return the rows changed."""
-        return self._statement.write_all(session, parameters)
+    def all(self, session: Session | Connection, parameters: Sequence[Parameters]) -> None:
+        """Execute the statement with each of some parameters, which have the same names. Raises like `one`."""
+        self._statement.write(session, parameters)
+
+    def count(self, session: Session | Connection, parameters: Sequence[Parameters]) -> int:
+        """Execute the statement at once, with each of some parameters. Return the number of rows changed."""
+        return self._statement.write_counted(session, parameters)
 
 
 def names(row_type: type) -> list[str]:

@@ -189,7 +189,7 @@ def _update(
         )
         for product_id, movement in last.items()
     }
-    updated = UPDATE_MOVED.all(ctx.session, list(stocks.values()))
+    updated = UPDATE_MOVED.count(ctx.session, list(stocks.values()))
     if updated != len(stocks):  # a bug, because the rows are locked: abort rather than corrupt stock
         raise RuntimeError(f"The stock of {len(stocks)} products should have changed, but {updated} changed.")
     return stocks

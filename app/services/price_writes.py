@@ -147,7 +147,7 @@ def _insert(ctx: Context, plans: Iterable[PricePlan]) -> Sequence[StoredPriceRow
     ]
     if not inserted:
         return ()
-    with unique_values.duplicates_as_conflicts("price"):
+    with unique_values.duplicates_as_conflicts(ctx, "price"):
         return INSERT.all(ctx.session, inserted)
 
 

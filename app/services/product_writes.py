@@ -15,7 +15,7 @@ from sqlalchemy import bindparam
 
 from app.context import Context, later_than
 from app.queries import tenant
-from app.queries.rows import Parameters, Statement, Write
+from app.queries.rows import Statement, Write
 from app.queries.written_rows import WrittenRow
 from app.schemas import events as payloads
 from app.schemas.base import given, given_or
@@ -106,7 +106,8 @@ def apply(ctx: Context, plans: Sequence[ProductPlan]) -> list[WrittenProduct]:
     """
     effective = [plan for plan in plans if plan.has_effect]
     ctx = later_than(ctx, *(plan.before.updated_at for plan in effective if plan.before))
-    written = {**_insert(ctx, effective), **_update(ctx, effective)}
+    with unique_values.duplicates_as_conflicts(ctx):
+        written = {**_insert(ctx, effective), **_update(ctx, effective)}
     changes = [(plan.before, written[plan.product_id]) for plan in effective]
     audit.record_all(ctx, [_audit_entry(*change) for change in changes])
     events.publish_all(ctx, [_event(*change) for change in changes])
@@ -136,7 +137,7 @@ def _insert(ctx: Context, plans: Sequence[ProductPlan]) -> dict[str, ProductRow]
         return {}
     openings = [NewStock(plan.product_id, plan.stock, ctx.now) for plan in plans if plan.before is None]
     inventory.open_products(ctx, openings)
-    _execute(ctx, INSERT, inserted)
+    INSERT.all(ctx.session, inserted)
     return {product.id: product for product in map(WRITTEN.inserted, inserted)}
 
 
@@ -148,19 +149,13 @@ def _update(ctx: Context, plans: Sequence[ProductPlan]) -> dict[str, ProductRow]
         if plan.before is not None
     ]
     if updated:
-        _execute(ctx, UPDATE, [parameters for _, parameters in updated])
+        UPDATE.all(ctx.session, [parameters for _, parameters in updated])
     return {before.id: WRITTEN.updated(before, parameters) for before, parameters in updated}
 
 
 def _columns(ctx: Context, plan: ProductPlan) -> dict[str, object]:
     texts = [None if plan.fields[name] is None else str(plan.fields[name]) for name in Product.searched]
     return {**plan.fields, "search_text": searchable(*texts), "updated_at": ctx.now}
-
-
-def _execute(ctx: Context, statement: Write, parameters: Sequence[Parameters]) -> None:
-    """Execute a statement that may violate a unique constraint if a concurrent transaction has inserted its value."""
-    with unique_values.duplicates_as_conflicts():
-        statement.all(ctx.session, parameters)
 
 
 def _audit_entry(before: ProductRow | None, after: ProductRow) -> NewEntry:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import CompoundSelect, Table, bindparam
 from sqlalchemy.exc import IntegrityError
 
-from app import db
+from app import db, driver
 from app.context import Context
 from app.errors import RefusalError
 from app.queries import tenant
@@ -52,18 +52,20 @@ def external_id_refusals(ctx: Context, table: Table, external_id: str | None, no
 
 def write(ctx: Context, statement: Statement[RowT] | Insert[RowT], parameters: Parameters) -> RowT:
     """Execute a statement that sets unique values, and return its row. Raises like `duplicates_as_conflicts`."""
-    with duplicates_as_conflicts():
+    with duplicates_as_conflicts(ctx):
         return statement.one(ctx.session, parameters)
 
 
 @contextmanager
-def duplicates_as_conflicts(values: str = "sku, external id or email") -> Iterator[None]:
+def duplicates_as_conflicts(ctx: Context, values: str = "sku, external id or email") -> Iterator[None]:
     """Raise ConflictError if a concurrent transaction has set a unique value since it was checked.
 
     When the whole transaction runs again, it finds that value. `values` names in the message what is unique.
     """
+    driver.send_writes(ctx.session)  # earlier writes raise their own errors
     try:
         yield
+        driver.send_writes(ctx.session)
     except IntegrityError as error:
         if not db.is_duplicate(error):
             raise

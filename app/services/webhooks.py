@@ -196,7 +196,7 @@ def rotate_secret(ctx: Context, webhook_id: str, rotation: WebhookSecretRotate) 
 def disable(ctx: Context, webhook_id: str, reason: str) -> None:
     """Disable a webhook for `reason`. If it is disabled already, nothing is changed or recorded."""
     parameters = tenant.params(ctx, row_id=webhook_id, now=ctx.now)
-    if UPDATE_DISABLED.one(ctx.session, parameters):
+    if UPDATE_DISABLED.count(ctx.session, [parameters]):
         audit.record(ctx, "webhook.disabled", "webhook", webhook_id, {"reason": reason})
 
 

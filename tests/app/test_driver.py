@@ -55,13 +55,13 @@ class TestDriverStatement:
         assert len(sent) == 32
         assert len(set(sent)) == 1
 
-    def test_a_write_returns_the_number_of_rows(self, database: Database, tenant: Tenant) -> None:
+    def test_a_write_counts_the_rows_that_it_changed(self, database: Database, tenant: Tenant) -> None:
         ids = factories.products(database, tenant.company_id, 3)
 
         with database.transaction(write=True) as session:
-            assert UPDATE_STOCK.one(session, {"own_id": ids[0], "stock": 3}) == 1
-            assert UPDATE_STOCK.one(session, {"own_id": "c1", "stock": 3}) == 0
-            assert UPDATE_STOCK.all(session, [{"own_id": own_id, "stock": 4} for own_id in [*ids[1:], "c1"]]) == 2
+            assert UPDATE_STOCK.count(session, [{"own_id": ids[0], "stock": 3}]) == 1
+            assert UPDATE_STOCK.count(session, [{"own_id": "c1", "stock": 3}]) == 0
+            assert UPDATE_STOCK.count(session, [{"own_id": own_id, "stock": 4} for own_id in [*ids[1:], "c1"]]) == 2
         with database.transaction() as session:
             assert {row.stock for row in SELECT_BY_IDS.all(session, {"ids": ids})} == {3, 4}
 
@@ -85,6 +85,8 @@ class TestDriverStatement:
         missing = DriverStatement(sa.select(sa.column("missing")).select_from(TABLE))
 
         with pytest.raises(IntegrityError) as duplicate, database.transaction(write=True) as session:
+            company.count(session, [row])
+        with pytest.raises(IntegrityError), database.transaction(write=True) as session:
             company.one(session, row)
         with pytest.raises(IntegrityError), database.transaction(write=True) as session:
             company.all(session, [{**row, "slug": slug} for slug in ("third", "fourth")])

@@ -275,7 +275,7 @@ class TestReading:
 
         with opened(direct) as database:
             with pytest.raises(DatabaseUnavailableError, match="read-only"), database.transaction() as session:
-                delete.write(session, {})
+                delete.write(session, [{}])
             assert factories.tenant(database)  # a transaction that writes can
 
     @pytest.mark.parametrize("reads_before", [True, False])
