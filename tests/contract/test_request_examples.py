@@ -27,7 +27,7 @@ from tests.support.servers import Server
 OPERATIONS = {operation.id: operation for operation in PUBLISHED}
 
 
-class Step(NamedTuple):
+class StoryStep(NamedTuple):
     """A request with an example as its body. `made` names the id in its response.
 
     `ids` are those in the path that an earlier request made, by their names; the others are examples of parameters.
@@ -40,49 +40,49 @@ class Step(NamedTuple):
 
 
 STORY = (
-    Step("createInventoryAdjustment", "InventoryCountCreate"),
-    Step("createInventoryAdjustment", "InventoryAdjustmentCreate"),
-    Step("createInventoryAdjustments", "BulkInventoryAdjustmentsCreate"),
-    Step("previewOrder", "OrderCreate"),
-    Step("previewOrder", "OrderCreateBySku"),
-    Step("previewOrder", "MinimalOrderCreate"),
-    Step("createOrder", "OrderCreate", made="confirmed"),
-    Step("createOrder", "OrderCreateBySku", made="cancelled"),
-    Step("createOrder", "MinimalOrderCreate", made="complete"),
-    Step("updateOrderStatus", "OrderConfirmation", {"orderId": "confirmed"}),
-    Step("updateOrderStatus", "OrderCancellation", {"orderId": "cancelled"}),
-    Step("updateOrderStatus", "OrderConfirmation", {"orderId": "complete"}),
-    Step("createShipment", "CompleteShipmentCreate", {"orderId": "complete"}),
-    Step("createShipment", "ShipmentCreate"),
-    Step("updateShipment", "ShipmentUpdate"),
-    Step("createReturn", "ReturnCreate", made="rejected return"),
-    Step("updateReturn", "ReturnRejection", {"returnId": "rejected return"}),
-    Step("createReturn", "MinimalReturnCreate", made="return"),
-    Step("updateReturn", "ReturnApproval", {"returnId": "return"}),
-    Step("receiveReturn", "CompleteReturnReceive", {"returnId": "return"}),
-    Step("receiveReturn", "ReturnReceive"),
-    Step("refundReturn", "RefundDryRun"),
-    Step("refundReturn", "RefundCreate", made="credit note"),
-    Step("refundReturn", "ManualRefundCreate", {"returnId": "return"}),
-    Step("voidCreditNote", "CreditNoteVoid", {"creditNoteId": "credit note"}),
-    Step("upsertCustomerPrice", "PriceOverrideUpsert"),
-    Step("upsertCustomerPrice", "MinimalPriceOverrideUpsert"),
-    Step("upsertPrices", "BulkPricesUpsert"),
-    Step("createProduct", "ProductCreate"),
-    Step("createProduct", "MinimalProductCreate"),
-    Step("upsertProduct", "ProductUpsert"),
-    Step("updateProduct", "ProductUpdate"),
-    Step("upsertProducts", "BulkProductsUpsert"),
-    Step("createCustomer", "CustomerCreate"),
-    Step("createCustomer", "MinimalCustomerCreate"),
-    Step("updateCustomer", "CustomerUpdate"),
-    Step("createWebhook", "WebhookCreate", made="webhook"),
-    Step("recoverWebhook", "WebhookRecover", {"webhookId": "webhook"}),
-    Step("rotateWebhookSecret", "WebhookSecretRotate", {"webhookId": "webhook"}),
-    Step("updateWebhook", "WebhookUpdate", {"webhookId": "webhook"}),
-    Step("createApiKey", "ApiKeyCreate", made="key"),
-    Step("createApiKey", "MinimalApiKeyCreate"),
-    Step("rotateApiKey", "ApiKeyRotate", {"keyId": "key"}),
+    StoryStep("createInventoryAdjustment", "InventoryCountCreate"),
+    StoryStep("createInventoryAdjustment", "InventoryAdjustmentCreate"),
+    StoryStep("createInventoryAdjustments", "BulkInventoryAdjustmentsCreate"),
+    StoryStep("previewOrder", "OrderCreate"),
+    StoryStep("previewOrder", "OrderCreateBySku"),
+    StoryStep("previewOrder", "MinimalOrderCreate"),
+    StoryStep("createOrder", "OrderCreate", made="confirmed"),
+    StoryStep("createOrder", "OrderCreateBySku", made="cancelled"),
+    StoryStep("createOrder", "MinimalOrderCreate", made="complete"),
+    StoryStep("updateOrderStatus", "OrderConfirmation", {"orderId": "confirmed"}),
+    StoryStep("updateOrderStatus", "OrderCancellation", {"orderId": "cancelled"}),
+    StoryStep("updateOrderStatus", "OrderConfirmation", {"orderId": "complete"}),
+    StoryStep("createShipment", "CompleteShipmentCreate", {"orderId": "complete"}),
+    StoryStep("createShipment", "ShipmentCreate"),
+    StoryStep("updateShipment", "ShipmentUpdate"),
+    StoryStep("createReturn", "ReturnCreate", made="rejected return"),
+    StoryStep("updateReturn", "ReturnRejection", {"returnId": "rejected return"}),
+    StoryStep("createReturn", "MinimalReturnCreate", made="return"),
+    StoryStep("updateReturn", "ReturnApproval", {"returnId": "return"}),
+    StoryStep("receiveReturn", "CompleteReturnReceive", {"returnId": "return"}),
+    StoryStep("receiveReturn", "ReturnReceive"),
+    StoryStep("refundReturn", "RefundDryRun"),
+    StoryStep("refundReturn", "RefundCreate", made="credit note"),
+    StoryStep("refundReturn", "ManualRefundCreate", {"returnId": "return"}),
+    StoryStep("voidCreditNote", "CreditNoteVoid", {"creditNoteId": "credit note"}),
+    StoryStep("upsertCustomerPrice", "PriceOverrideUpsert"),
+    StoryStep("upsertCustomerPrice", "MinimalPriceOverrideUpsert"),
+    StoryStep("upsertPrices", "BulkPricesUpsert"),
+    StoryStep("createProduct", "ProductCreate"),
+    StoryStep("createProduct", "MinimalProductCreate"),
+    StoryStep("upsertProduct", "ProductUpsert"),
+    StoryStep("updateProduct", "ProductUpdate"),
+    StoryStep("upsertProducts", "BulkProductsUpsert"),
+    StoryStep("createCustomer", "CustomerCreate"),
+    StoryStep("createCustomer", "MinimalCustomerCreate"),
+    StoryStep("updateCustomer", "CustomerUpdate"),
+    StoryStep("createWebhook", "WebhookCreate", made="webhook"),
+    StoryStep("recoverWebhook", "WebhookRecover", {"webhookId": "webhook"}),
+    StoryStep("rotateWebhookSecret", "WebhookSecretRotate", {"webhookId": "webhook"}),
+    StoryStep("updateWebhook", "WebhookUpdate", {"webhookId": "webhook"}),
+    StoryStep("createApiKey", "ApiKeyCreate", made="key"),
+    StoryStep("createApiKey", "MinimalApiKeyCreate"),
+    StoryStep("rotateApiKey", "ApiKeyRotate", {"keyId": "key"}),
 )
 
 
@@ -124,14 +124,14 @@ def test_every_operation_succeeds_with_its_first_examples(demo: Client, order: s
     for operation in PUBLISHED if order == "forwards" else reversed(PUBLISHED):
         example = next(iter(_examples(operation.definition.get("requestBody"))), "")
 
-        response = _send(demo, Step(operation.id, example), {})
+        response = _send(demo, StoryStep(operation.id, example), {})
 
         assert response.is_success, f"{operation.id}: {response.text}"
         if operation.method != "GET":  # what is read depends on what other operations did
             _check(operation, response)
 
 
-def _send(demo: Client, step: Step, made: dict[str, str]) -> httpx.Response:
+def _send(demo: Client, step: StoryStep, made: dict[str, str]) -> httpx.Response:
     operation = OPERATIONS[step.operation]
     ids = {name: made[id_] for name, id_ in step.ids.items()}
     path = operation.path.format_map({**_parameters(operation, "path"), **ids})
