@@ -16,9 +16,10 @@ JSON = "application/json"
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter(Member):
-    """A parameter, and where it is sent: `path`, `query` or `header`."""
+    """A parameter, and where it is sent: `path`, `query` or `header`. `example` is empty if it has none."""
 
     location: str
+    example: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +76,10 @@ class OperationReference:
         """Return True if a sample request should have an `Idempotency-Key`."""
         return any(parameter.name == "Idempotency-Key" for parameter in self.parameters)
 
-    @property
-    def sample_query(self) -> dict[str, str]:
-        """Return the query without which a sample request would be refused, with values of the example response."""
-        groups: list[list[str]] = self.operation.definition.get("x-exactly-one-of", [])
-        shown = self.success.body.examples[0].value["data"] if groups and self.success.body else {}
-        return {name: shown[name] for name, *_ in groups}
+    def samples(self, location: str) -> dict[str, str]:
+        """Return the examples of the parameters at a location: a sample request has them."""
+        found = (parameter for parameter in self.parameters if parameter.location == location)
+        return {parameter.name: parameter.example for parameter in found if parameter.example}
 
 
 def read(document: Document) -> list[OperationReference]:
@@ -120,6 +119,7 @@ def _parameter(document: Document, node: Document) -> Parameter:
         is_required=parameter.get("required", False),
         description=schema_text.described(document, {**schema, "description": parameter["description"]}),
         limits=schema_text.limits(schema),
+        example=parameter.get("example", ""),
     )
 
 

@@ -112,7 +112,7 @@ def _template(value: object, variables: list[str]) -> object:
 
 def _url(reference: OperationReference) -> Json:
     path = reference.operation.path.replace("{", "{{").replace("}", "}}")
-    sample = reference.sample_query
+    sample = reference.samples("query")
     query = [
         {
             "key": found.name,
