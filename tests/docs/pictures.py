@@ -36,7 +36,7 @@ def make() -> None:
         database.dispose()
         with Server(url, directory / "log", port=PORT, **readme_story.settings()) as server:
             for file, content in of_terminal(list(readme_story.run(server, directory))).items():
-                file.write_text(content)
+                _replace(file, content)
             with browser(directory) as chromium:
                 for theme in picture.THEMES:
                     (FOLDER / f"page-{theme}.png").write_bytes(_of_page(chromium, server, is_dark=theme == "dark"))
@@ -60,6 +60,12 @@ def digest_of_page() -> str:
     for file in (*templates, *sorted((pages.FOLDER / "static").iterdir()), pages.RENDERER):
         content.update(file.read_bytes())
     return content.hexdigest()
+
+
+def _replace(file: Path, content: str) -> None:
+    """Write a picture of the terminal, unless only ids and times differ."""
+    if not file.exists() or terminal.without_changes(file.read_text()) != terminal.without_changes(content):
+        file.write_text(content)
 
 
 def _of_page(chromium: Browser, server: Server, *, is_dark: bool) -> bytes:
