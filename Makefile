@@ -19,7 +19,9 @@ install: .venv/installed ## Set up .venv with the locked dependencies and the di
 ##@ Develop
 .PHONY: test
 test: .venv/tested ## Run all tests but those of generated clients on SQLite and on PostgreSQL
+	@rm -rf build/produced
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal --ignore tests/clients
+	@$(BIN)/python -m tests.contract.produced
 
 .PHONY: clients
 clients: .venv/tested tests/clients/typescript/node_modules ## Generate clients in every language of docs/clients.md, compile and use them
@@ -70,6 +72,7 @@ docs: .venv/tested ## Write the generated parts of docs/*.md, all of docs/api/, 
 	@$(BIN)/python -m app.cli.reference
 	@$(BIN)/python -m tests.contract.error_page
 	@$(BIN)/python -m tests.contract.operation_matrix
+	@$(BIN)/python -m tests.contract.response_matrix
 	@$(BIN)/python -m app.api_reference.files
 
 .PHONY: pictures

@@ -67,7 +67,7 @@ def update(text: str) -> str:
 
 def render() -> str:
     """Return the tables as Markdown: the tests of the columns, and the operations of each tag."""
-    tests = [f"| {name} | {', '.join(map(_link, found))} |" for name, found in COLUMNS.items()]
+    tests = [f"| {name} | {', '.join(map(link, found))} |" for name, found in COLUMNS.items()]
     parts = ["## Tests of the columns", "\n".join(["| Column | Tests of all operations |", "|---|---|", *tests])]
     for tag in dict.fromkeys(operation.tag for operation in sorted(OPERATIONS.values(), key=lambda one: one.tag)):
         head = [f"| Operation | {' | '.join(COLUMNS)} |", "|---" * (1 + len(COLUMNS)) + "|"]
@@ -124,7 +124,7 @@ def _race(operation: Operation) -> Cell:
     if operation.is_read_only:
         return Cell(READS)
     race = CHANGES[operation.id].race
-    return Cell(_link(race), [race, RACE])
+    return Cell(link(race), [race, RACE])
 
 
 def _row(operation: Operation) -> str:
@@ -132,7 +132,7 @@ def _row(operation: Operation) -> str:
     return f"| {' | '.join(texts)} |"
 
 
-def _link(test: str) -> str:
+def link(test: str) -> str:
     """Return a link to the file of a test, with the rule that its name states."""
     file, _, name = test.partition("::")
     rule = name.rpartition("::")[2].removeprefix("test_").replace("_", " ")

@@ -21,8 +21,23 @@ WRITES = {operation.id for operation in OPERATIONS.values() if not operation.is_
 def collected() -> set[str]:
     """Return the node ids of the tests in all files that the matrix names."""
     cells = [cell for operation in OPERATIONS.values() for cell in operation_matrix.cells(operation).values()]
-    files = sorted({test.partition("::")[0] for cell in cells for test in cell.tests})
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:randomly", "-p", "no:xdist", *files]
+    return collected_in({test.partition("::")[0] for cell in cells for test in cell.tests})
+
+
+def collected_in(files: set[str]) -> set[str]:
+    """Return the node ids of the tests in files."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:xdist",
+        *sorted(files),
+    ]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout
     return {line for line in run.stdout.splitlines() if "::" in line}

@@ -13,6 +13,7 @@ from app.http.schema_validator import to_json_schema
 from app.spec import Document, Operation
 from tests.support import waiting
 from tests.support.local_http import NO_CERTIFICATES
+from tests.support.produced import ResponseRecorder
 
 # A request may return these before it reaches an operation, with these headers.
 NO_OPERATION, UNDOCUMENTED = {204, 400, 401, 404, 405, 429}, {400, 404, 408, 413, 415}
@@ -31,6 +32,14 @@ def _closed(node: Any) -> Any:
     return {("enum" if key == "x-extensible-enum" else key): _closed(value) for key, value in node.items()}
 
 
+def _codes(response: httpx.Response) -> set[str]:
+    """Return the code of an error, and those of its details. The response to a HEAD request has none."""
+    if not response.content:
+        return set()
+    body = response.json()
+    return {body["code"], *(detail["code"] for detail in body.get("details", []) if "code" in detail)}
+
+
 class Contract:
     """The responses that the document defines."""
 
@@ -39,6 +48,7 @@ class Contract:
         self._operations = [(self._pattern(operation.path), operation) for operation in spec.operations(document)]
         self._validators: dict[str, Any] = {}
         self._error = self._validator({"$ref": "#/components/schemas/ErrorResponse"})
+        self._recorder = ResponseRecorder()
 
     def check(self, response: httpx.Response) -> None:
         """Raise AssertionError if a response does not match the document."""
@@ -53,6 +63,7 @@ class Contract:
             expected: Document = {}
         else:
             expected = spec.resolve(self._document, operation.definition["responses"][status])
+            self._recorder.add(operation.id, status, _codes(response) if "x-error-codes" in expected else ())
         self._check_headers(response, expected)
         if response.request.method != "HEAD" and response.status_code not in {204, 304}:
             self._check_body(response, expected)
@@ -86,8 +97,7 @@ class Contract:
 
     def _check_codes(self, response: httpx.Response, expected: Document) -> None:
         """Raise AssertionError if the response of an operation does not declare a code that it has."""
-        body = response.json()
-        codes = {body["code"], *(detail["code"] for detail in body.get("details", []) if "code" in detail)}
+        codes = _codes(response)
         assert not expected or codes <= set(expected["x-error-codes"]), f"{codes} are not all declared"
 
     def _validator(self, schema: Document) -> Any:
