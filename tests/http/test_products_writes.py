@@ -468,6 +468,16 @@ class TestUpsertProduct:
 
         assert error(response) == (400, f"{name} is in the query: remove it from the body", [f"/{name}"])
 
+    @pytest.mark.parametrize(("key", "name"), [("sku", "externalId"), ("externalId", "sku")])
+    def test_a_value_of_another_product_is_refused(self, client: Client, key: str, name: str) -> None:
+        created(client, **{name: "A"})
+
+        response = client.put("/products", params={key: "B"}, json={**MINIMAL, name: "A"})
+
+        assert [(one["pointer"], one["code"]) for one in refusals(response)] == [
+            (f"/{name}", "sku_taken" if name == "sku" else "external_id_taken")
+        ]
+
     @pytest.mark.parametrize(("name", "limit"), [("sku", 100), ("externalId", 255)])
     def test_the_key_has_the_rules_of_the_member(self, client: Client, name: str, limit: int) -> None:
         def put(value: str) -> httpx.Response:

@@ -231,6 +231,17 @@ class TestErrors:
         message = "The totals are too large to be represented."
         assert refusals(response) == [{"pointer": "", "code": "figures_too_large", "message": message}]
 
+    @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+    @pytest.mark.parametrize("path", REPORTS_OF_A_RANGE)
+    def test_revenue_beyond_64_bits_is_refused(
+        self, client: Client, database: Database, tenant: Tenant, path: str
+    ) -> None:
+        """Sums of money have no limit on PostgreSQL."""
+        order = {"created_at": now(), "total": Decimal("90071992547409.92") * 1000}
+        factories.history(database, tenant.company_id, [order] * 2)
+
+        assert [detail["code"] for detail in refusals(client.get(path))] == ["figures_too_large"]
+
     @pytest.mark.parametrize("path", REPORTS_OF_A_RANGE)
     @pytest.mark.parametrize(
         ("query", "pointer", "message"),
