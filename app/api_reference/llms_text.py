@@ -8,6 +8,10 @@ from app.spec import Document
 
 # Each page with what it says. Links are relative: they are the same in the repository and on a server.
 GUIDES = {
+    "docs/quickstart.md": ("Quick start", "from a new server to the first order"),
+    "docs/pagination.md": ("Pagination", "how to read long lists"),
+    "docs/syncing.md": ("Syncing", "how to keep a copy without missing a change"),
+    "docs/idempotency.md": ("Idempotency", "how to retry a request safely"),
     "docs/recipes.md": ("Recipes", "reading, syncing, ordering, shipping, returns and reports"),
     "docs/contract.md": ("Contract", "what the API guarantees"),
     "docs/errors.md": ("Errors", "every error code and what to do about it"),

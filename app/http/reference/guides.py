@@ -10,7 +10,14 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs"
-TITLES = {"webhooks": "Webhooks", "errors": "Errors"}
+TITLES = {
+    "quickstart": "Quick start",
+    "pagination": "Pagination",
+    "syncing": "Syncing",
+    "idempotency": "Idempotency",
+    "errors": "Errors",
+    "webhooks": "Webhooks",
+}
 NO_WORD = re.compile(r"[^\w-]+")
 
 
