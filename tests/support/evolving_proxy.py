@@ -24,7 +24,7 @@ from tests.support import local_http, waiting
 from tests.support.servers import free_port
 
 FIELD, HEADER = "fieldOfALaterVersion", "x-header-of-a-later-version"
-SUFFIX = "_OF_A_LATER_VERSION"
+SUFFIX = "_NEW"  # within the `maxLength` of every list
 OPEN_LIST = "x-extensible-enum"
 NOT_FORWARDED = {
     *("connection", "content-encoding", "content-length", "host", "http2-settings", "transfer-encoding", "upgrade")
@@ -102,7 +102,7 @@ def evolving(upstream: str) -> Iterator[tuple[str, EvolvingProxy]]:
     """Run a proxy in front of a server; yield its address and the proxy."""
     with local_http.client(base_url=upstream, timeout=waiting.SECONDS) as client:
         proxy, port = EvolvingProxy(client), free_port()
-        server = uvicorn.Server(uvicorn.Config(proxy, port=port, lifespan="off", log_level="error"))
+        server = uvicorn.Server(uvicorn.Config(proxy, http="h11", port=port, lifespan="off", log_level="error"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         try:
