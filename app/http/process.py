@@ -34,7 +34,7 @@ LOG = getLogger(__name__)
 SHUTDOWN_SECONDS = 30
 IDLE_SECONDS = 30  # of a connection between two requests; nginx allows 75, Node.js 5
 LISTEN_BACKLOG = 2048  # uvicorn's default
-M_ARENA_MAX, ARENAS = -8, 2  # malloc.h; with 2 arenas, a server that is busy needs 8 MiB less than with one per thread
+M_ARENA_MAX, ARENAS = -8, 1  # malloc.h; a second arena takes 1 MiB more in a busy server, and as much CPU time
 SWITCH_INTERVAL_SECONDS = 0.0003  # docs/decisions/0006; Python's default is 0.005
 # Objects between two collections of cycles, and collections between those of older objects. Requests make objects by
 # the thousand and hardly a cycle: with Python's default of 700, 10 and 10, pages take 5 % more of the processor.
@@ -53,8 +53,8 @@ def app_from_environment() -> connexion.FlaskApp:
 def _prepare() -> None:
     """Switch between threads more often: after every statement, an order waits for the thread of a report.
 
-    Look for cycles less often. Limit the arenas of glibc's allocator: it makes one for each thread, and each keeps what
-    its thread has freed.
+    Look for cycles less often. Use one arena of glibc's allocator: by default it makes one for each thread, and each
+    keeps what its thread has freed.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     gc.set_threshold(*COLLECTION_THRESHOLDS)

@@ -66,10 +66,10 @@ def result(program: str, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("program", [SINGLE_PROCESS, WORKER_PROCESS], ids=["single", "worker"])
-def test_the_threads_of_a_server_share_two_arenas(program: str, tmp_path: Path) -> None:
+def test_the_threads_of_a_server_share_one_arena(program: str, tmp_path: Path) -> None:
     counting = program.replace("print(sys.getswitchinterval())", "print(arenas())")
 
-    assert int(result(ARENAS + counting, tmp_path)) == 2
+    assert int(result(ARENAS + counting, tmp_path)) == 1
 
 
 @pytest.mark.parametrize("program", [SINGLE_PROCESS, WORKER_PROCESS], ids=["single", "worker"])
