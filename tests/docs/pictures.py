@@ -19,7 +19,7 @@ from tests.support.servers import ROOT, Server, SqliteStore, open_database
 FOLDER = ROOT / "docs/pictures"
 DIGEST = FOLDER / "page.sha256"  # of what the picture of the page was made from
 OPERATION = "createOrder"
-WIDTH, HEIGHT = 1200, 700
+WIDTH, HEIGHT = 1200, 660
 SHOWN = "await seen(() => find('.main-content h2')); await new Promise((shown) => setTimeout(shown, 500));"
 PORT = "8000"  # that of `make serve`
 PRINTED = ("order preview", "webhook listen")  # the steps that the terminal shows
