@@ -63,9 +63,10 @@ class DriverStatement:
         returns something, or with its commit, which then raises the error.
         """
         connection, text, bound, is_many = self._prepare_write(session, rows)
-        if isinstance(session, WritingSession) and hasattr(connection.dialect, "execute_later"):
-            _notify(connection, text, bound, is_many=is_many)
-            connection.dialect.execute_later(connection, text, bound, is_many=is_many)
+        if isinstance(session, WritingSession) and session.lets_writes_wait:
+            if _has_listeners(connection):
+                _notify(connection, text, bound, is_many=is_many)
+            session.execute_later(text, bound, is_many=is_many)
         else:
             _execute(connection, text, bound, is_many=is_many).close()
 
@@ -105,30 +106,31 @@ def connection_of(session: Session | Connection) -> Connection:
 
 def send_writes(session: Session | Connection) -> None:
     """Send the writes that wait for the next statement. Raises what SQLAlchemy raises."""
-    connection = connection_of(session)
-    send = getattr(connection.dialect, "send_writes", None)
-    if send is not None:
-        send(connection)
+    if isinstance(session, WritingSession) and session.lets_writes_wait:
+        session.send_writes()
 
 
 def _execute(connection: Connection, text: str, bound: Any, *, is_many: bool = False) -> Any:
     """Return the cursor of the driver after it has executed a statement."""
-    _notify(connection, text, bound, is_many=is_many)
+    if _has_listeners(connection):
+        _notify(connection, text, bound, is_many=is_many)
     try:
-        execute = getattr(connection.dialect, "execute_now", _execute_now)
-        return execute(connection.connection.driver_connection, text, bound, is_many=is_many)
+        driver: Any = connection.connection.driver_connection
+        execute_now = getattr(connection.dialect, "execute_now", None)
+        if execute_now is not None:
+            return execute_now(driver, text, bound, is_many=is_many)
+        return (driver.executemany if is_many else driver.execute)(text, bound)
     except (connection.dialect.loaded_dbapi.Error, *EXITS) as error:
         connection._handle_dbapi_exception(error, text, bound, None, None)  # noqa: SLF001 - raises SQLAlchemy's own
 
 
-def _execute_now(driver: Any, text: str, bound: Any, *, is_many: bool) -> Any:
-    return (driver.executemany if is_many else driver.execute)(text, bound)
+def _has_listeners(connection: Connection) -> bool:
+    """Return whether an event has listeners, as SQLAlchemy does: what precedes them takes time."""
+    return connection._has_events or connection.engine._has_events  # noqa: SLF001 - see above
 
 
 def _notify(connection: Connection, text: str, bound: object, *, is_many: bool) -> None:
     """Call the listeners of an event, which get no cursor."""
-    if not (connection._has_events or connection.engine._has_events):  # noqa: SLF001 - as SQLAlchemy: the rest takes time
-        return
     parameters = tuple(bound) if isinstance(bound, list) and not is_many else bound
     for listener in connection.dispatch.before_cursor_execute:
         listener(connection, None, text, parameters, None, is_many)

@@ -65,9 +65,9 @@ class PipelineConnection(psycopg.Connection[Tuple]):
         """Whether a transaction has begun, and no error has undone it."""
         return self.pgconn.transaction_status == TransactionStatus.INTRANS
 
-    def later(self, message: Message) -> None:
+    def later(self, text: str, parameters: object = None, *, is_many: bool = False) -> None:
         """Execute a statement together with the next one."""
-        self._waiting = (*self._waiting, message)
+        self._waiting = (*self._waiting, Message(text, parameters, is_many))
 
     def run(self, message: Message) -> TextCursor:
         """Execute a statement after those that wait, and return its cursor. Raises the first error of all of them."""
@@ -108,7 +108,7 @@ class PipelineConnection(psycopg.Connection[Tuple]):
     def save(self, savepoint: str) -> None:
         """Set a savepoint, together with the next statement. Raises the error of a statement that waits."""
         self.flush()
-        self.later(Message(f"SAVEPOINT {savepoint}"))
+        self.later(f"SAVEPOINT {savepoint}")
 
     def undo(self, savepoint: str) -> None:
         """Undo what was executed since a savepoint. Statements that wait are later than any that was set."""
@@ -152,17 +152,6 @@ class PipelineDialect(PGDialect_psycopg):
         """Execute a statement after those that wait, and return its cursor. Raises psycopg.Error."""
         return driver.run(Message(text, bound, is_many))
 
-    @staticmethod
-    def execute_later(connection: Connection, text: str, bound: object, *, is_many: bool) -> None:
-        """Let a statement wait for the next one that returns something, or for the end of the transaction."""
-        driver_of(connection).later(Message(text, bound, is_many))
-
-    @staticmethod
-    def send_writes(connection: Connection) -> None:
-        """Execute the statements that wait. Raises what SQLAlchemy raises."""
-        with raising(connection):
-            driver_of(connection).flush()
-
     def do_savepoint(self, connection: Connection, name: str) -> None:
         """Set a savepoint together with the next statement. Raises what SQLAlchemy raises."""
         with raising(connection):
@@ -175,7 +164,7 @@ class PipelineDialect(PGDialect_psycopg):
 
     def do_release_savepoint(self, connection: Connection, name: str) -> None:
         """Release a savepoint together with the next statement."""
-        driver_of(connection).later(Message(f"RELEASE SAVEPOINT {name}"))
+        driver_of(connection).later(f"RELEASE SAVEPOINT {name}")
 
 
 def driver_of(connection: Connection) -> PipelineConnection:

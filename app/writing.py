@@ -38,6 +38,7 @@ class WritingSession(Session):
         connect = getattr(engine.dialect, "connect_to_write", Engine.connect)
         self._connection: Connection = group.connection() if group else connect(engine)
         self._driver: Any = self._connection.connection.driver_connection
+        self.lets_writes_wait = hasattr(self._driver, "later")  # for the next statement: PostgreSQL
         self._is_member = group is not None
         self._has_begun = self._is_joined = False
 
@@ -64,15 +65,26 @@ class WritingSession(Session):
         self._is_joined = True
         return self._begun()
 
+    def execute_later(self, text: str, bound: object, *, is_many: bool) -> None:
+        """Let a statement of the driver wait for the next one that returns something, or for the commit."""
+        self._driver.later(text, bound, is_many=is_many)
+
+    def send_writes(self) -> None:
+        """Send the writes that wait. Raises what SQLAlchemy raises."""
+        with raising(self._connection):
+            self._driver.flush()
+
     def commit(self) -> None:
         """Commit what the driver and SQLAlchemy have written. Raises what SQLAlchemy raises."""
         if self.in_transaction():
             self.connection()  # joins, if nothing has: SQLAlchemy commits only what it has joined
             super().commit()
         elif self._has_begun:
-            with raising(self._connection):
+            try:
                 self._begun()
                 self._driver.commit()
+            except self._connection.dialect.loaded_dbapi.Error as error:
+                self._connection._handle_dbapi_exception(error, None, None, None, None)  # noqa: SLF001 - its own error
         self._has_begun = False
 
     def close(self) -> None:
