@@ -127,10 +127,9 @@ class PipelineConnection(psycopg.Connection[Tuple]):
                 for message, cursor in zip(messages, cursors, strict=True):
                     message.execute(cursor)
         except psycopg.Error as error:
-            failed = [
-                message.text for message, cursor in zip(messages, cursors, strict=True) if not cursor.statusmessage
-            ]
-            error.add_note(f"[Statement: {', '.join(failed[:1])}]")
+            pairs = zip(messages, cursors, strict=True)
+            failed = next((message.text for message, cursor in pairs if not cursor.statusmessage), "")
+            error.add_note(f"[Statement: {failed}]")
             raise
         self._has_failed = False
         return cursors[-1]

@@ -121,10 +121,8 @@ class ReadingSession(Session):
 
 def begin(connection: Connection) -> None:
     """Begin a transaction of the driver. Raises what SQLAlchemy raises."""
-    try:
+    with raising(connection):
         connection.dialect.do_begin(connection.connection)
-    except connection.dialect.loaded_dbapi.Error as error:
-        connection._handle_dbapi_exception(error, None, None, None, None)  # noqa: SLF001 - SQLAlchemy's error
 
 
 @contextmanager
