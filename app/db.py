@@ -30,7 +30,7 @@ from app.errors import DatabaseBusyError, DatabaseUnavailableError, TooLargeErro
 from app.reading import ReadingSession
 from app.writing import WritingSession
 
-SQLITE_READERS, SQLITE_WRITERS = 6, 1  # 16 readers take up to 9 % more of the processor for pages, and 8 MiB more
+SQLITE_READERS, SQLITE_WRITERS = 6, 1  # 16 readers take up to 9 % more CPU time for pages, and 8 MiB more
 POSTGRESQL_READERS, POSTGRESQL_WRITERS = 12, 8
 SPARE_CONNECTIONS = 4  # in addition to those of requests: for key lookups and background work
 BUSY_SECONDS = 5  # to wait for a lock or a connection before the response is 503

@@ -36,8 +36,8 @@ IDLE_SECONDS = 30  # of a connection between two requests; nginx allows 75, Node
 LISTEN_BACKLOG = 2048  # uvicorn's default
 M_ARENA_MAX, ARENAS = -8, 1  # malloc.h; a second arena takes 1 MiB more in a busy server, and as much CPU time
 SWITCH_INTERVAL_SECONDS = 0.0003  # docs/decisions/0006; Python's default is 0.005
-# Objects between two collections of cycles, and collections between those of older objects. Requests make objects by
-# the thousand and hardly a cycle: with Python's default of 700, 10 and 10, pages take 5 % more of the processor.
+# Objects between two collections of cycles, and collections between those of older objects. Requests create thousands
+# of objects and almost no cycles: with Python's default of 700, 10 and 10, pages take 5 % more CPU time.
 COLLECTION_THRESHOLDS = (10_000, 20, 50)
 
 
