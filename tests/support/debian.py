@@ -1,10 +1,12 @@
 """Programs that exist as Debian packages only (nginx, PgBouncer, Chromium): installed when they are missing."""
 
+import contextlib
 import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,21 @@ SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", 
 INSTALL_SECONDS = 600
 
 
+def file(path: Path, package: str) -> None:
+    """Install a Debian package if its file is missing. Fails the test if it cannot be installed."""
+    with _lock():
+        if not path.exists():
+            _install(package)
+    if not path.exists():
+        pytest.fail(f"This test needs {path}. Install the Debian package {package}.", pytrace=False)
+
+
 def program(name: str, package: str) -> str:
     """Return the path of a program. Install its Debian package if it is missing.
 
     Fails the test with one line that names the package if it cannot be installed.
     """
-    with (Path(tempfile.gettempdir()) / "distribu-tests-apt.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # test processes run concurrently, and apt allows only one at a time
+    with _lock():
         found = shutil.which(name, path=SEARCH_PATH)
         if found is None:
             _install(package)
@@ -27,6 +37,14 @@ def program(name: str, package: str) -> str:
     if found is None:
         pytest.fail(f"This test needs {name}. Install the Debian package {package}.", pytrace=False)
     return found
+
+
+@contextlib.contextmanager
+def _lock() -> Iterator[None]:
+    """Keep other test processes waiting: apt allows only one at a time."""
+    with (Path(tempfile.gettempdir()) / "distribu-tests-apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _install(package: str) -> None:
