@@ -121,8 +121,10 @@ class ReadingSession(Session):
 
 def begin(connection: Connection) -> None:
     """Begin a transaction of the driver. Raises what SQLAlchemy raises."""
-    with raising(connection):
+    try:  # not `raising`, which takes 1 µs more: every transaction begins here
         connection.dialect.do_begin(connection.connection)
+    except connection.dialect.loaded_dbapi.Error as error:
+        connection._handle_dbapi_exception(error, None, None, None, None)  # noqa: SLF001 - SQLAlchemy's error
 
 
 @contextmanager
