@@ -132,5 +132,5 @@ help: ## Show this help
 	@touch $@
 
 %/node_modules: %/package-lock.json
-	@npm ci --prefix $* --no-progress --no-audit --no-fund
+	@npm ci --prefix $* --no-progress
 	@touch $@
