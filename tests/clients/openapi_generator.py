@@ -44,20 +44,23 @@ def java(document: Path, directory: Path) -> Program:
     path = f"classes:{resources.files('openapi_generator_cli') / 'openapi-generator.jar'}:{ANNOTATIONS}"
     compile_: Command = [compiler, "-proc:none", "-classpath", path, "-d", "classes"]
     programs.run([*compile_, *sources], directory)
-    programs.run([*compile_, "-Xlint:all", "-Werror", SETTINGS / "java/Main.java"], directory)
+    written = [SETTINGS / "java/Main.java", READERS / "java/Reader.java"]
+    programs.run([*compile_, "-Xlint:all", "-Werror", *written], directory)
     operations = _functions(client, "*Api.java", r"^  public \w+ (\w+)\(")
-    return Program(["java", "-classpath", path, "Main"], directory, operations)
+    run = ["java", "-classpath", path]
+    return Program([*run, "Main"], directory, operations, [*run, "Reader"])
 
 
 def python(document: Path, directory: Path) -> Program:
     """Generate a package, and check the types of the program that uses it."""
     client = _generate("python", document, directory / "client")
     (client / "distribu").rename(directory / "distribu")
-    shutil.copy(SETTINGS / "python/main.py", directory)
+    for file in (SETTINGS / "python/main.py", READERS / "python/reader.py"):
+        shutil.copy(file, directory)
     programs.run([TOOLS / "ruff", "format", "--isolated", "--check", "--line-length", "120", "main.py"], directory)
-    programs.run([TOOLS / "mypy", "--strict", "--follow-imports=silent", "main.py"], directory)
+    programs.run([TOOLS / "mypy", "--strict", "--follow-imports=silent", "main.py", "reader.py"], directory)
     operations = _functions(directory / "distribu/api", "*.py", r"^    def (\w+)")
-    return Program([sys.executable, "main.py"], directory, operations)
+    return Program([sys.executable, "main.py"], directory, operations, [sys.executable, "reader.py"])
 
 
 def _generate(language: str, document: Path, client: Path) -> Path:
