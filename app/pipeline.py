@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.adapt import AdaptersMap
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.types.string import TextLoader
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -91,10 +91,9 @@ class PipelineConnection(psycopg.Connection[Tuple]):
         try:
             if self._has_failed or self.pgconn.transaction_status == TransactionStatus.INERROR:
                 raise psycopg.InternalError("A statement of the transaction has failed.")
-            if self._waiting:
+            # Not psycopg's own COMMIT, whose error has no code if a pooler adds one to that of a server that is lost.
+            if self.pgconn.transaction_status != TransactionStatus.IDLE:
                 self.run(Message("COMMIT"))
-            else:
-                super().commit()
         except psycopg.Error:
             with suppress(psycopg.Error):  # the connection may be lost
                 self.rollback()
@@ -129,10 +128,22 @@ class PipelineConnection(psycopg.Connection[Tuple]):
         except psycopg.Error as error:
             pairs = zip(messages, cursors, strict=True)
             failed = next((message.text for message, cursor in pairs if not cursor.statusmessage), "")
-            error.add_note(f"[Statement: {failed}]")
-            raise
+            cause = self._cause(error)
+            cause.add_note(f"[Statement: {failed}]")
+            raise cause from None
         self._has_failed = False
         return cursors[-1]
+
+    def _cause(self, error: psycopg.Error) -> psycopg.Error:
+        """Return why a pipeline has failed.
+
+        A connection that is lost may not leave the pipeline mode: psycopg raises that, with the cause as its context.
+        It cannot even roll back, so it is closed, and the pool replaces it.
+        """
+        if self.pgconn.pipeline_status == PipelineStatus.OFF:
+            return error
+        self.close()
+        return error.__context__ if isinstance(error.__context__, psycopg.Error) else error
 
     def _forget(self) -> None:
         self._waiting = ()

@@ -35,6 +35,15 @@ FAIL_WITH_NAME = """
     END $$;
     CREATE TRIGGER fail_with_name BEFORE INSERT ON companies FOR EACH ROW EXECUTE FUNCTION fail_with_name();
 """
+SLOW = "slow"  # the name of a company whose commit takes long
+SLEEP_IN_COMMIT = f"""
+    CREATE FUNCTION sleep_in_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.name = '{SLOW}' THEN PERFORM pg_sleep(30); END IF;
+        RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER sleep_in_commit AFTER INSERT ON companies DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION sleep_in_commit();
+"""
 
 
 class CompanySlugRow(Row):
@@ -57,7 +66,7 @@ def slugs(session: Session) -> list[str]:
 @pytest.fixture(scope="module")
 def direct(store: PostgresqlStore) -> Iterator[str]:
     url = store.create("pipeline")
-    store.execute_in("pipeline", FAIL_WITH_NAME)
+    store.execute_in("pipeline", FAIL_WITH_NAME + SLEEP_IN_COMMIT)
     yield url
     store.drop(url)
 
@@ -98,6 +107,13 @@ def process_of(session: Session) -> int:
 def terminate(url: str, process: int) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("SELECT pg_terminate_backend(%s, 5000)", [process])
+
+
+def waits_for(url: str, process: int, event: str) -> bool:
+    """Return whether a process of PostgreSQL waits for an event of a type."""
+    with psycopg.connect(url) as connection:
+        select = "SELECT wait_event_type FROM pg_stat_activity WHERE pid = %s"
+        return connection.execute(select, [process]).fetchall() == [(event,)]
 
 
 class TestOrder:
@@ -361,6 +377,58 @@ class TestOutages:
         with companies.transaction(write=True) as session:
             INSERT.one(session, values("c"))
         assert committed() == ["c"]
+
+    def test_a_connection_that_is_lost_during_writes_is_an_error_with_its_cause(
+        self,
+        companies: Database,
+        committed: Callable[[], list[str]],
+        direct: str,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        processes: list[int] = []
+
+        def write() -> None:
+            with companies.transaction(write=True) as session, session.begin_nested():
+                processes.append(process_of(session))
+                INSERT.one(session, values("a"))
+                RENAME.one(session, {"own_slug": "first", "name": "new"})
+                INSERT.one(session, values("b"))
+                slugs(session)
+
+        with companies.transaction(write=True) as session:
+            INSERT.one(session, values("first"))
+        with psycopg.connect(direct) as holder:
+            holder.execute("UPDATE companies SET name = 'held'")
+            with waiting.threads(write) as results:
+                waiting.eventually(lambda: processes and waits_for(direct, processes[0], "Lock"), "the write waits")
+                terminate(direct, processes[0])
+            with pytest.raises(DatabaseUnavailableError) as raised:
+                results[0].result()
+
+        assert "pipeline" not in str(raised.value)
+        assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+        assert committed() == ["first"]
+
+    @pytest.mark.parametrize("sent_with", ["the commit", "a statement"])
+    def test_a_connection_that_is_lost_during_the_commit_is_an_error(
+        self, companies: Database, committed: Callable[[], list[str]], direct: str, sent_with: str
+    ) -> None:
+        processes: list[int] = []
+
+        def write() -> None:
+            with companies.transaction(write=True) as session:
+                processes.append(process_of(session))
+                INSERT.one(session, values("a", SLOW))
+                if sent_with == "a statement":
+                    slugs(session)
+
+        with waiting.threads(write) as results:
+            waiting.eventually(lambda: processes and waits_for(direct, processes[0], "Timeout"), "the commit has begun")
+            terminate(direct, processes[0])
+        with pytest.raises(DatabaseUnavailableError):
+            results[0].result()
+
+        assert committed() == []
 
     def test_an_idle_connection_that_was_lost_is_replaced(
         self, companies: Database, committed: Callable[[], list[str]], direct: str
