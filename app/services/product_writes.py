@@ -106,8 +106,9 @@ def apply(ctx: Context, plans: Sequence[ProductPlan]) -> list[WrittenProduct]:
     """
     effective = [plan for plan in plans if plan.has_effect]
     ctx = later_than(ctx, *(plan.before.updated_at for plan in effective if plan.before))
+    in_order = sorted(effective, key=_unique_values)
     with unique_values.duplicates_as_conflicts(ctx):
-        written = {**_insert(ctx, effective), **_update(ctx, effective)}
+        written = {**_insert(ctx, in_order), **_update(ctx, in_order)}
     changes = [(plan.before, written[plan.product_id]) for plan in effective]
     audit.record_all(ctx, [_audit_entry(*change) for change in changes])
     events.publish_all(ctx, [_event(*change) for change in changes])
@@ -117,6 +118,14 @@ def apply(ctx: Context, plans: Sequence[ProductPlan]) -> list[WrittenProduct]:
 def _write_one(ctx: Context, write: ProductWrite) -> WrittenProduct:
     (written,) = apply(ctx, [decide(ctx, write, load(ctx, [write]))])
     return written
+
+
+def _unique_values(plan: ProductPlan) -> tuple[str, ...]:
+    """Return by what writes are ordered: one that sets the same value as a concurrent transaction waits for it.
+
+    Two batches that set the same values in the same order cannot deadlock.
+    """
+    return tuple(str(plan.fields[column] or "") for column in ("sku", "external_id"))
 
 
 def _insert(ctx: Context, plans: Sequence[ProductPlan]) -> dict[str, ProductRow]:

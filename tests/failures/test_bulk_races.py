@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from app.db import Database
 from models import Event, InventoryMovement, Product
-from tests.support import factories, local_http, waiting
+from tests.support import deadlocks, factories, local_http, waiting
 from tests.support.factories import Tenant, order_body
 from tests.support.servers import PostgresqlStore, Server, SqliteStore, open_database
 
@@ -72,15 +72,34 @@ def statuses(response: httpx.Response) -> list[int]:
 
 
 def test_products_that_several_requests_create_exist_once(shop: BulkShop) -> None:
-    """The requests have the same products in opposite orders, so that PostgreSQL has to resolve deadlocks."""
+    """The requests have the same products in opposite orders. They wait for each other, but there is no deadlock."""
     items = new_products(100)
-    calls = [partial(shop.write, items[:: 1 if number % 2 else -1], server=number % 2) for number in range(4)]
+    calls = [partial(shop.write, items[:: 1 if number % 2 else -1], server=number % 2) for number in range(8)]
+    before = deadlocks.count(shop.database)
 
     found = [statuses(response) for response in waiting.concurrently(*calls)]
 
-    assert Counter(status for one in found for status in one) == {201: 100, 200: 300}
+    assert Counter(status for one in found for status in one) == {201: 100, 200: 700}
     assert len(shop.rows(Product)) == len(shop.rows(InventoryMovement)) == 100
     assert Counter(event.type for event in shop.rows(Event)) == {"product.created": 100}
+    assert deadlocks.count(shop.database) == before
+
+
+def test_skus_that_several_requests_set_are_those_of_one_product_each(shop: BulkShop) -> None:
+    """Each request gives the same new skus, in opposite orders, to products that no other request names."""
+    counts = range(20)
+    ids = iter(factories.products(shop.database, shop.tenant.company_id, 8 * len(counts)))
+    batches = [[{"id": next(ids), "sku": f"S-{number:04}"} for number in counts] for _ in range(8)]
+    calls = [
+        partial(shop.send, "/bulk/products", {"mode": "each", "items": batch[:: 1 if number % 2 else -1]}, str(number))
+        for number, batch in enumerate(batches)
+    ]
+    before = deadlocks.count(shop.database)
+
+    found = [statuses(response) for response in waiting.concurrently(*calls)]
+
+    assert Counter(status for one in found for status in one) == {200: len(counts), 422: 7 * len(counts)}
+    assert deadlocks.count(shop.database) == before
 
 
 def test_adjustments_during_orders_are_exact(shop: BulkShop) -> None:

@@ -21,13 +21,12 @@ import sqlalchemy as sa
 
 from app.db import Database
 from models import AuditEntry, Event, InventoryMovement, OrderItem, Product, ProductImport, ProductImportRow
-from tests.support import factories, local_http, verified_shop, waiting
+from tests.support import deadlocks, factories, local_http, verified_shop, waiting
 from tests.support.factories import Tenant, order_body
 from tests.support.servers import ROOT, PostgresqlStore, Server, SqliteStore, open_database
 
 CLIENTS = 6
 SECONDS = 120  # far more than any step here takes
-SELECT_DEADLOCKS = sa.text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
 
 
 class ImportDeployment:
@@ -62,13 +61,6 @@ class ImportDeployment:
         company_id = self.tenant.company_id
         with self.database.transaction() as session:
             return {str(product.sku): product for product in session.query(Product).filter_by(company_id=company_id)}
-
-    def deadlocks(self) -> int:
-        """Return the number of deadlocks that PostgreSQL has resolved. SQLite has one writer, and none."""
-        if self.database.is_sqlite:
-            return 0
-        with self.database.transaction() as session:
-            return int(session.scalar(SELECT_DEADLOCKS) or 0)
 
     def count(self, model: type[Any]) -> int:
         return factories.count(self.database, model, self.tenant.company_id)
@@ -133,7 +125,7 @@ class TestConcurrentOrders:
 
         assert results == [(0, "")] * 2
         assert set(statuses) == {201}
-        assert deployment.deadlocks() == 0
+        assert deadlocks.count(deployment.database) == 0
         sold = self.sold(deployment)
         changed = self.changed(deployment)
         for product in deployment.products().values():
