@@ -33,9 +33,10 @@ def missing(produced: Iterable[Produced]) -> list[Produced]:
 
 
 def main() -> None:
-    """Report how many responses were produced. Exit 1 with a list of those that were not, if there are any."""
+    """Report how many responses were produced. Exit 1 with a list of those that were not, or need no reason."""
     produced, responses = set(read()), set(declared())
     lines = [f"No test produces {' '.join(response).rstrip()}" for response in missing(produced)]
+    lines += [f"A test produces {' '.join(response)}: remove its reason" for response in produced & REASONS.keys()]
     summary = f"{len(responses & produced)} of {len(responses)} declared responses were produced by tests."
     if lines:
         sys.exit("\n".join([*lines, summary]))
