@@ -1,10 +1,10 @@
-"""What the examples of the document name besides products, customers and orders: every id in a path exists.
+"""What the examples of the document name, except products, customers and orders: every id in a path exists.
 
 Ids that only one operation uses are those of records that the operation changes in a way that others could not follow:
 the API key to revoke, the webhook to delete, and a return in each status.
 
-Except for the credit note, these records have no audit entries, and no events besides the one that is named. Events
-expire in the order of their ids, and the id of this one comes after every generated id: it does not expire.
+Only the credit note has an audit entry, and only it and the order of the example have an event. Events expire in the
+order of their ids. The id of the documented event comes after every generated id, so it does not expire.
 """
 
 import hashlib
