@@ -71,7 +71,9 @@ class PipelineConnection(psycopg.Connection[Tuple]):
 
     def run(self, message: Message) -> TextCursor:
         """Execute a statement after those that wait, and return its cursor. Raises the first error of all of them."""
-        return self._send((*self._waiting, message)) if self._waiting else message.execute(TextCursor(self))
+        if self._waiting or message.is_many:  # several parameters are a pipeline, too
+            return self._send((*self._waiting, message))
+        return message.execute(TextCursor(self))
 
     def flush(self) -> None:
         """Execute the statements that wait. Raises the first error."""

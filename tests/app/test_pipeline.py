@@ -378,21 +378,25 @@ class TestOutages:
             INSERT.one(session, values("c"))
         assert committed() == ["c"]
 
+    @pytest.mark.parametrize("is_counted", [False, True], ids=["waiting", "counted"])
     def test_a_connection_that_is_lost_during_writes_is_an_error_with_its_cause(
         self,
         companies: Database,
         committed: Callable[[], list[str]],
         direct: str,
         caplog: pytest.LogCaptureFixture,
+        *,
+        is_counted: bool,
     ) -> None:
         processes: list[int] = []
 
         def write() -> None:
             with companies.transaction(write=True) as session, session.begin_nested():
                 processes.append(process_of(session))
+                if is_counted:
+                    RENAME.count(session, [{"own_slug": slug, "name": "new"} for slug in ("first", "a", "b")])
                 INSERT.one(session, values("a"))
                 RENAME.one(session, {"own_slug": "first", "name": "new"})
-                INSERT.one(session, values("b"))
                 slugs(session)
 
         with companies.transaction(write=True) as session:
