@@ -134,6 +134,9 @@ def convert(values: Values, processors: Iterable[Processor | None]) -> Iterable[
     """Return rows with some columns converted. Whole columns take fewer calls than the values of each row."""
     if not values:
         return values
+    if len(values) == 1:
+        converted = [read(value) if read else value for read, value in zip(processors, values[0], strict=True)]
+        return (tuple(converted),)
     columns: list[Iterable[Any]] = list(zip(*values, strict=True))
     for place, processor in enumerate(processors):
         if processor is not None:

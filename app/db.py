@@ -3,10 +3,9 @@
 1. SQLite has one writer per process, for which threads queue, because SQLite's own lock is polled and unfair. Requests
    that have queued share a commit (`app/commit_group.py`). Readers have separate connections and never wait.
 2. PostgreSQL has one pool for reads and writes.
-3. Driver exceptions are translated into our own in one place, `unavailability()`.
 
 Not in this module: statements (`app/queries`, `app/services`), the connections of each database (`app/sqlite.py`,
-`app/postgresql.py`), and migrations (`app/schema_version.py`).
+`app/postgresql.py`), what their exceptions mean (`app/driver_errors.py`), and migrations (`app/schema_version.py`).
 """
 
 import random
@@ -19,32 +18,20 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, text
 from sqlalchemy.dialects import registry
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from app import clock, sqlite
 from app.commit_group import CommitGroup
 from app.config import Settings
-from app.errors import DatabaseBusyError, DatabaseUnavailableError, TooLargeError
+from app.driver_errors import BUSY_SECONDS, ConflictError, TranslatedErrors
 from app.reading import ReadingSession
 from app.writing import WritingSession
 
 SQLITE_READERS, SQLITE_WRITERS = 6, 1  # 16 readers take up to 9 % more CPU time for pages, and 8 MiB more
 POSTGRESQL_READERS, POSTGRESQL_WRITERS = 12, 8
 SPARE_CONNECTIONS = 4  # in addition to those of requests: for key lookups and background work
-BUSY_SECONDS = 5  # to wait for a lock or a connection before the response is 503
 AFTER_COMMIT = "after_commit"  # in the `info` of a session
 MAX_ATTEMPTS = 4
-CONCURRENT_WRITE_CODES = ("40001", "40P01")  # serialization failure, deadlock: a retry may succeed immediately
-DUPLICATE_CODES = ("23505", "SQLITE_CONSTRAINT_UNIQUE")
-LOCKED_CODES = ("55P03", "SQLITE_BUSY")  # another transaction holds the lock
-BUSY_MESSAGE = (
-    f"The database is busy: other processes have been writing to it for {BUSY_SECONDS} s. Try again in a moment."
-)
-# Connection, resources, operator intervention, input and output, read-only server, lock not available
-TEMPORARY_POSTGRESQL_CODES = ("08", "53", "57", "58", "25006", "55P03")
-TEMPORARY_SQLITE_CODES = tuple(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "READONLY"))
 LIFT_TIME_LIMIT = "SET LOCAL statement_timeout = 0"
 LOCK_SCHEMA = (
     LIFT_TIME_LIMIT,
@@ -56,10 +43,6 @@ SELECT_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))
 
 registry.register("postgresql.distribu", "app.postgresql", "Dialect")  # imported only where PostgreSQL is used
 T = TypeVar("T")
-
-
-class ConflictError(DatabaseUnavailableError):
-    """The transaction conflicts with a concurrent one. It can succeed when it runs again."""
 
 
 class Database:
@@ -117,7 +100,7 @@ class Database:
         info: dict[Any, Any] = {clock.CLOCK: self._clock}
         engine = self._writer if write else self.reading_engine(is_on_loop=is_on_loop)
         with (
-            unavailability(),
+            TranslatedErrors(),
             WritingSession(engine, group, info) if write else ReadingSession(engine, info) as session,
         ):
             if write:
@@ -131,7 +114,7 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """Yield a connection in a separate transaction, for changes of the schema."""
-        with unavailability(), self._writer.begin() as connection:
+        with TranslatedErrors(), self._writer.begin() as connection:
             yield connection
 
     def lift_time_limit(self, session: Session) -> None:
@@ -157,7 +140,7 @@ class Database:
         self._writer.dispose()
         self.reader.dispose()
         if self._loop_reader is not None:
-            self._loop_reader.dispose()
+            sqlite.dispose_loop_reader(self._loop_reader)
         self._clock.dispose()
 
 
@@ -179,12 +162,6 @@ def retrying(attempt: Callable[[], T]) -> T:
     return attempt()
 
 
-def is_duplicate(error: IntegrityError) -> bool:
-    """Return whether a statement inserted a value that is unique and that another row has."""
-    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
-    return code in DUPLICATE_CODES
-
-
 def try_lock(session: Session, name: str) -> bool:
     """Lock a name until the end of the transaction. Return False when another transaction holds the lock.
 
@@ -193,49 +170,6 @@ def try_lock(session: Session, name: str) -> bool:
     if session.get_bind().dialect.name == "sqlite":
         return True
     return bool(session.connection().execute(SELECT_LOCK, {"name": name}).scalar_one())
-
-
-@contextmanager
-def unavailability() -> Iterator[None]:
-    """Translate what drivers raise for an unavailable or busy database, or for an overflow, into our exceptions."""
-    try:
-        yield
-    except PoolTimeoutError as error:
-        raise DatabaseUnavailableError(f"No database connection became free in {BUSY_SECONDS} s.") from error
-    except DBAPIError as error:
-        if str(getattr(error.orig, "sqlstate", "")).startswith(CONCURRENT_WRITE_CODES):
-            raise ConflictError(str(error.orig).partition("\n")[0]) from error
-        if _is_overflow(error):
-            raise TooLargeError from error
-        if _is_busy(error):
-            raise DatabaseBusyError(BUSY_MESSAGE) from error
-        if _is_unavailability(error):
-            raise DatabaseUnavailableError(str(error.orig).partition("\n")[0]) from error
-        raise
-
-
-def _is_busy(error: DBAPIError) -> bool:
-    """Return whether another transaction held a lock for too long."""
-    codes = (getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorname", None))
-    return any(str(code).startswith(LOCKED_CODES) for code in codes)
-
-
-def _is_overflow(error: DBAPIError) -> bool:
-    """Return whether a sum has more than 64 bits."""
-    return getattr(error.orig, "sqlstate", None) == "22003" or str(error.orig) == "integer overflow"
-
-
-def _is_unavailability(error: DBAPIError) -> bool:
-    """Return whether the failure is temporary (locked, full, unavailable, timed out) rather than a bug."""
-    if error.connection_invalidated:
-        return True
-    state = getattr(error.orig, "sqlstate", None)
-    if state is not None:
-        return str(state).startswith(TEMPORARY_POSTGRESQL_CODES)
-    name: str | None = getattr(error.orig, "sqlite_errorname", None)
-    if name is not None:
-        return name.startswith(TEMPORARY_SQLITE_CODES)
-    return isinstance(error, OperationalError)  # psycopg did not connect, or not in time
 
 
 def _postgresql(url: URL) -> Engine:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.compiled import Columns, Parameters, Texts, Values
-from app.db import unavailability
+from app.driver_errors import TranslatedErrors
 from app.reading import ReadingSession
 from app.writing import WritingSession
 from models.base import Instant, Milliseconds
@@ -164,7 +164,7 @@ class DriverSelect:
 
         Raises DatabaseUnavailableError if no connection becomes free.
         """
-        with unavailability():
+        with TranslatedErrors():
             try:
                 with self._without_ping():
                     connection = self._take(self._engine)

@@ -30,7 +30,7 @@
     InactiveKeyError                 401
     StartError
     DatabaseUnavailableError         503
-      + ConflictError                app/db.py
+      + ConflictError                app/driver_errors.py
       + DatabaseBusyError
 
 To add a refusal: a class with its `code`, message and pointer, an entry in openapi/errors.yaml, an example, the code in

@@ -38,7 +38,8 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             content["trace"] = self.formatException(record.exc_info)[-MAX_CHARACTERS:]
-        return _redacted(CONTROL.sub(_escaped, orjson.dumps(content, default=str).decode()))
+        line = orjson.dumps(content, default=str).decode()
+        return _redacted(line if line.isprintable() else CONTROL.sub(_escaped, line))  # a search costs more
 
 
 class TextFormatter(logging.Formatter):

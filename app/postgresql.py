@@ -23,7 +23,7 @@ from sqlalchemy import URL, Connection, Engine
 
 from app.clock import LOCK_AND_SELECT_TIME
 from app.compiled import Parameters, Processor, Tuple, Values
-from app.db import BUSY_SECONDS
+from app.driver_errors import BUSY_SECONDS
 from app.pipeline import TEXT_TYPES, PipelineConnection, PipelineDialect, driver_of
 from app.reading import begin, raising
 

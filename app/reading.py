@@ -36,11 +36,7 @@ class LoopDialect(SqliteDialect):
         kept, self._kept = self._kept, None
         return engine.connect() if kept is None else kept
 
-    def connect_to_read(self, engine: Engine) -> Connection:
-        """Return the connection, in a transaction of the driver."""
-        connection = self.take(engine)
-        begin(connection)
-        return connection
+    connect_to_read = take  # each statement is a transaction: there is one, or a second one that explains a 404
 
     def give_back(self, connection: Connection) -> None:
         """End the transaction of the driver, and keep the connection. One that fails is replaced."""
@@ -54,8 +50,8 @@ class LoopDialect(SqliteDialect):
         else:
             self._kept = connection
 
-    def close_kept(self, _: Engine) -> None:
-        """Close the connection."""
+    def close(self) -> None:
+        """Close the connection. The next transaction opens another one."""
         if self._kept is not None:
             self._kept.detach()  # from the pool, to which it would be returned
             self._kept.close()
@@ -63,7 +59,9 @@ class LoopDialect(SqliteDialect):
 
 
 class ReadingSession(Session):
-    """A session whose statements read, and which is rolled back at its end. On SQLite, they read one snapshot.
+    """A session whose statements read, and which is rolled back at its end.
+
+    On SQLite, they read one snapshot, except in the event loop.
 
     Statements of the driver (`app/driver.py`) use its connection without the transaction objects of SQLAlchemy, which
     cost as much as a short statement. The first use of anything else joins the transaction that has begun, or begins

@@ -28,6 +28,7 @@ ATTEMPT_SECONDS = 0.001  # on average, between two attempts to begin
 # of 16 MiB, requests take as long, and a server with 10 readers and a writer needs up to 150 MiB less. With 0.25 MiB,
 # the pages of 50 orders with their products are not kept from one request to the next, which takes 15 % more CPU time.
 READER_CACHE_KIB, WRITER_CACHE_KIB = 500, 4_000
+LOOP_CACHE_KIB = 2_000  # SQLite's default: this one connection reads single rows, each from other pages
 SAVEPOINT, RELEASE, UNDO = "SAVEPOINT member", "RELEASE member", "ROLLBACK TO member"
 # Where savepoints keep the pages that they change, to undo them. By default, SQLite writes those beyond 64 KiB to a
 # temporary file, with 20 writes for an order. Only for groups: an upgrade sorts whole tables.
@@ -103,12 +104,15 @@ def reader(url: URL, synchronous: str, *, pool_size: int, pool_seconds: float) -
 
 def loop_reader(url: URL, synchronous: str) -> Engine:
     """Return an engine for the event loop, with one connection, which never waits."""
-    engine = _engine(
-        url.set(drivername="sqlite+loop"), synchronous, pool_size=1, pool_seconds=0, cache_kib=READER_CACHE_KIB
-    )
+    looping = url.set(drivername="sqlite+loop")
+    return _engine(looping, synchronous, pool_size=1, pool_seconds=0, cache_kib=LOOP_CACHE_KIB)
+
+
+def dispose_loop_reader(engine: Engine) -> None:
+    """Close the connection of the event loop. A listener of the engine would be called for every statement."""
     assert isinstance(engine.dialect, LoopDialect)
-    event.listen(engine, "engine_disposed", engine.dialect.close_kept)
-    return engine
+    engine.dialect.close()
+    engine.dispose()
 
 
 def writer(url: URL, synchronous: str, *, pool_seconds: float, busy_seconds: float) -> Engine:

@@ -8,7 +8,9 @@ fixed pool of ten. What Flask reads from a request, and how it returns a respons
 
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
+import flask
 from starlette.types import Receive, Scope, Send
 
 from app.commit_group import CommitGroup
@@ -35,8 +37,10 @@ Response = tuple[int, Headers, bytes]
 class Bridge:
     """An ASGI application around a WSGI one."""
 
-    def __init__(self, app: WsgiApp, *, versions: VersionReader, short_reads: ShortReads, database: Database) -> None:
-        """Initialize with the WSGI application, and the database, which decides how many requests may run at once.
+    def __init__(
+        self, app: flask.Flask, *, versions: VersionReader, short_reads: ShortReads, database: Database
+    ) -> None:
+        """Initialize with the application, and the database, which decides how many requests may run at once.
 
         `versions` responds to requests that do not need the application, and `short_reads` decides which ones do not
         need a thread.
@@ -44,7 +48,8 @@ class Bridge:
         Reads, writes and reports have separate pools, so that waiting writes do not block reads. The threads for
         reports are taken from those for reads.
         """
-        self.app = app
+        self._flask = app
+        self._wsgi_app = cast("WsgiApp", app.wsgi_app)
         self._versions = versions
         self._short_reads = short_reads
         self._report_threads = Threads(REPORT_THREADS, "report")
@@ -94,5 +99,6 @@ class Bridge:
         return self._versions.not_modified(state) or self._run(flask_hooks.environ(scope["method"], state))
 
     def _run(self, environ: Environ) -> Response:
-        response = self.app(environ, None)
+        flask_hooks.keep_app_context(self._flask)
+        response = self._wsgi_app(environ, None)
         return response.wire_status, response.wire_headers, response.wire_body

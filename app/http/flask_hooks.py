@@ -46,13 +46,20 @@ def install(app: flask.Flask) -> None:
             return app.make_response(app.handle_user_exception(error))
         return cast("WireResponse", response)
 
-    # No function is registered to be called before or after a view.
+    # No function is registered to be called before or after a view, or at the end of a context.
     assert not any((app.before_request_funcs, app.after_request_funcs, app.url_value_preprocessors))
+    assert not any((app.teardown_request_funcs, app.teardown_appcontext_funcs))
     app.full_dispatch_request = full_dispatch_request  # type: ignore[method-assign]
     app.create_url_adapter = create_url_adapter  # type: ignore[assignment,method-assign]  # a part of a MapAdapter
     app.request_class = MatchedRequest
     app.response_class = WireResponse
     app.session_interface = NoSessions()
+
+
+def keep_app_context(app: flask.Flask) -> None:
+    """Push an application context if there is none. It stays, so that Flask does not make one for each request."""
+    if not flask.has_app_context():
+        app.app_context().push()
 
 
 class RuleMatch:

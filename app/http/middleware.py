@@ -11,11 +11,12 @@ class HttpMiddleware(ABC):
 
     def __init__(self, app: ASGIApp) -> None:
         """Wrap `app`."""
-        self.app = app
+        self._wrapped = app
+        self.app = app.handle if isinstance(app, HttpMiddleware) else app  # for HTTP requests only
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle an HTTP request; forward everything else."""
-        handle = self.handle if scope["type"] == "http" else self.app
+        handle = self.handle if scope["type"] == "http" else self._wrapped
         return handle(scope, receive, send)
 
     @abstractmethod

@@ -31,6 +31,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     _held_bytes = 0  # received since the last callback of the parser, which buffers heads and trailers
     _head_deadline: asyncio.TimerHandle | None = None
+    _is_in_head = False  # a message has begun, its head is not complete
     _is_in_body = False  # the head is complete, the message is not
     _is_refused = False  # the parser has failed and reads no more data
 
@@ -56,11 +57,12 @@ class EdgeProtocol(HttpToolsProtocol):
     # Called by the parser
 
     def on_message_begin(self) -> None:
-        """Start to wait for the end of the head."""
+        """Begin a head, which is limited from now on, and in time if it does not end with the data received."""
         super().on_message_begin()
         self._unset_keepalive_if_required()
+        self._is_in_head = True
         if self._head_deadline is None:
-            self._await_head()
+            self._held_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Store a header, without trailing space. Trailers are dropped: they arrive after the headers were checked."""
@@ -70,6 +72,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start the request. What follows the head has its own limits."""
         self._held_bytes = 0
+        self._is_in_head = False
         self._stop_waiting()
         self._unset_keepalive_if_required()
         if self.parser.get_method() == b"CONNECT":
@@ -105,6 +108,8 @@ class EdgeProtocol(HttpToolsProtocol):
             if self._held_bytes > MAX_HEAD_BYTES:
                 self._refuse(malformed_request(f"The head of the request is longer than {MAX_HEAD_BYTES} bytes."))
                 self._edge_transport.linger(MAX_HEAD_BYTES)
+            elif self._is_in_head and self._head_deadline is None:
+                self._await_head()
 
     def _feed(self, data: memoryview) -> None:
         """Feed the parser. If it stops at an `Upgrade`, feed it the same head without that header, and continue.

@@ -78,9 +78,13 @@ class RouteTable:
 
     def _routes(self, segments: Sequence[str]) -> list[Route]:
         """Return the paths of the document that a path has the form of."""
-        shapes = self._shapes.get(len(segments), {}).values()
-        found = (shape.routes.get(shape.fixed_segments(segments)) for shape in shapes)
-        return [route for route in found if route and all(segments[index] for _, index in route.parameters)]
+        has_empty = "" in segments[1:]
+        found = []
+        for shape in self._shapes.get(len(segments), {}).values():
+            route = shape.routes.get(shape.fixed_segments(segments))
+            if route and not (has_empty and any(segments[index] == "" for _, index in route.parameters)):
+                found.append(route)
+        return found
 
     def _add(self, position: int, segments: Sequence[str], methods: dict[str, Operation]) -> None:
         parameters = [(segment[1:-1], index) for index, segment in enumerate(segments) if segment.startswith("{")]

@@ -7,7 +7,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import a2wsgi
 import connexion
@@ -21,7 +21,7 @@ from app.errors import StartError
 from app.http import dispatch, flask_hooks, housekeeping, weight
 from app.http.access import AccessMiddleware
 from app.http.auth import AuthMiddleware, KeyCache
-from app.http.bridge import Bridge, WsgiApp
+from app.http.bridge import Bridge
 from app.http.client_address import ClientAddresses
 from app.http.conditions import VersionReader
 from app.http.dispatch import Dispatcher, Handler
@@ -127,7 +127,6 @@ def _replace_bridge(app: connexion.FlaskApp, database: Database, functions: Mapp
     if not isinstance(wrapped.asgi_app, a2wsgi.WSGIMiddleware):
         raise StartError("This version of Connexion is not the one that Distribu requires. Run: make install")
     short_reads = ShortReads(database, functions)
-    wsgi_app = cast("WsgiApp", app.app.wsgi_app)
-    bridge = Bridge(wsgi_app, versions=VersionReader(database, functions), short_reads=short_reads, database=database)
+    bridge = Bridge(app.app, versions=VersionReader(database, functions), short_reads=short_reads, database=database)
     wrapped.asgi_app = bridge
     return bridge

@@ -7,6 +7,7 @@ Why they do not delay other requests (docs/decisions/0025):
 3. The last reads were fast: a slow disk delays other requests MAX_SLOW_READS times in PAUSE_SECONDS.
 """
 
+import contextvars
 import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -33,6 +34,7 @@ class ShortReads:
         found = {name: versions.find(handler) for name, handler in handlers.items()}
         one_row = {name for name, query in found.items() if query is not None and query.version.is_one_row}
         self.operations = one_row if database.can_read_on_loop else set()
+        self._context = contextvars.Context()  # that of a thread; each task of the event loop has its own
         self._slow_reads = 0
         self._paused_until = 0.0
 
@@ -46,7 +48,7 @@ class ShortReads:
         started = time.monotonic()
         state.is_on_loop = True
         try:
-            return function(scope)
+            return self._context.run(function, scope)
         except DatabaseUnavailableError:
             return None
         finally:

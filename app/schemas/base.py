@@ -167,7 +167,7 @@ class RowSchema(Schema, Generic[RowT]):
 
     def tag(self, row: RowT) -> str:
         """Return the entity tag of a row."""
-        return self.tag_of(getattr(row, name) for name in self.version)
+        return self.tag_of([getattr(row, name) for name in self.version])
 
     def tag_of(self, values: Iterable[object]) -> str:
         """Return the entity tag of a row that has these values in the columns of its version."""

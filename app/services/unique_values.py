@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import CompoundSelect, Table, bindparam
 from sqlalchemy.exc import IntegrityError
 
-from app import db, driver
+from app import driver, driver_errors
 from app.context import Context
 from app.errors import RefusalError
 from app.queries import tenant
@@ -67,9 +67,9 @@ def duplicates_as_conflicts(ctx: Context, values: str = "sku, external id or ema
         yield
         driver.send_writes(ctx.session)
     except IntegrityError as error:
-        if not db.is_duplicate(error):
+        if not driver_errors.is_duplicate(error):
             raise
-        raise db.ConflictError(f"Another process has just set the same {values}.") from error
+        raise driver_errors.ConflictError(f"Another process has just set the same {values}.") from error
 
 
 @functools.cache

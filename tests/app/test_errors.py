@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from app import errors, spec
-from app.db import ConflictError
+from app.driver_errors import ConflictError
 from app.errors import DomainError, InvalidValueError, RefusalError
 from app.http.errors import translate
 from app.preconditions import PreconditionFailedError

@@ -12,8 +12,9 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InternalError,
 from sqlalchemy.orm import Session
 
 from app.context import now
-from app.db import ConflictError, Database
+from app.db import Database
 from app.driver import connection_of, send_writes
+from app.driver_errors import ConflictError
 from app.errors import DatabaseUnavailableError, DomainError
 from app.queries.rows import Row, Statement, Write
 from models import Company

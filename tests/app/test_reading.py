@@ -67,11 +67,28 @@ def test_every_transaction_reads_what_was_committed_before(
         set_stock(sqlite, product, stock)
         with sqlite.transaction(is_on_loop=True) as session:
             assert read(session, product) == stock
-            set_stock(sqlite, product, 9)
-            session.expire_all()
-            assert read_again(session, product) == stock  # one snapshot
+            assert read_again(session, product) == stock
         assert not first.in_transaction
     assert driver(sqlite) is first
+
+
+@pytest.mark.parametrize(("read", "is_in_transaction"), [(BY_DRIVER, False), (BY_SQLALCHEMY, True)])
+def test_a_statement_of_the_driver_needs_no_transaction(
+    sqlite: Database, product: str, read: Read, *, is_in_transaction: bool
+) -> None:
+    connection = driver(sqlite)
+    with sqlite.transaction(is_on_loop=True) as session:
+        read(session, product)
+        assert connection.in_transaction == is_in_transaction
+        set_stock(sqlite, product, 9)
+        session.expire_all()
+        assert read(session, product) == (1 if is_in_transaction else 9)
+
+
+def test_statements_have_no_listeners_which_each_of_them_would_call(sqlite: Database) -> None:
+    with sqlite.transaction(write=True) as writing, sqlite.transaction() as reading:
+        engines = [writing.get_bind().engine, reading.get_bind().engine, sqlite.reading_engine(is_on_loop=True)]
+        assert [engine._has_events for engine in engines] == [False] * 3  # noqa: SLF001 - as SQLAlchemy asks
 
 
 @pytest.mark.parametrize("read", READS)
