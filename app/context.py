@@ -3,7 +3,7 @@
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from app import networks
 from app.egress import EgressPolicy
 from app.networks import Network
 from app.preconditions import NO_PRECONDITION, Precondition
-from models.base import MILLISECOND
+from models.base import EPOCH, MILLISECOND
 
 
 class ActorType(StrEnum):
@@ -97,4 +97,4 @@ def next_time(at: datetime) -> datetime:
 
 def now() -> datetime:
     """Return the current time in UTC, truncated to the millisecond as it is stored and shown."""
-    return datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC)  # which rounds to microseconds
+    return EPOCH + time.time_ns() // 1_000_000 * MILLISECOND  # in half the time of datetime.now and replace

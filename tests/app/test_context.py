@@ -1,9 +1,12 @@
-"""app/context.py: the time of a change."""
+"""app/context.py: the current time, and the time of a change."""
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from app.context import Actor, ActorType, Context, later_than, next_time
+import pytest
+
+from app.context import Actor, ActorType, Context, later_than, next_time, now
 from app.db import Database
 from models.base import MILLISECOND
 
@@ -14,6 +17,16 @@ def context(database: Database, now: datetime) -> Context:
     with database.transaction() as session:
         actor = Actor(type=ActorType.SYSTEM, id="test")
         return Context(session=session, actor=actor, company_id="c1", request_id="r1", now=now)
+
+
+@pytest.mark.parametrize("start", [NOW, datetime(1970, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)])
+def test_the_current_time_is_truncated_to_the_millisecond(monkeypatch: pytest.MonkeyPatch, start: datetime) -> None:
+    for milliseconds in range(1_000):
+        at = start + milliseconds * MILLISECOND
+        for nanoseconds in (0, 999_999):
+            since_1970 = int(at.timestamp()) * 10**9 + milliseconds * 10**6 + nanoseconds
+            monkeypatch.setattr(time, "time_ns", lambda since_1970=since_1970: since_1970)
+            assert now() == at
 
 
 class TestLaterThan:

@@ -1,5 +1,6 @@
 """Flask with hooks: it calls the view of the operation that routing has found, and responds as it does without them."""
 
+import contextvars
 from typing import Any
 
 import flask
@@ -103,6 +104,28 @@ def test_an_exception_reaches_the_middlewares(error: Exception, raised: type[Exc
         run(app, OPERATIONS["getProduct"])
     assert not flask.has_request_context()
     assert not flask.has_app_context()
+
+
+def test_the_context_of_the_application_stays_for_the_next_request() -> None:
+    contexts = []
+
+    def view(**_arguments: str) -> WireResponse:
+        contexts.append(flask.globals.app_ctx._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
+        assert flask.request.method == "GET"
+        return WireResponse(200, {})
+
+    app = application(view)
+
+    def run_twice() -> None:
+        for _ in range(2):
+            flask_hooks.keep_app_context(app)
+            run(app, OPERATIONS["getProduct"])
+            assert not flask.has_request_context()
+
+    contextvars.copy_context().run(run_twice)
+    contextvars.copy_context().run(run_twice)
+
+    assert contexts[0] is contexts[1] is not contexts[2] is contexts[3]
 
 
 def test_flask_itself_returns_the_response_of_the_view() -> None:
