@@ -135,7 +135,7 @@ def convert(values: Values, processors: Iterable[Processor | None]) -> Iterable[
     if not values:
         return values
     if len(values) == 1:
-        converted = [read(value) if read else value for read, value in zip(processors, values[0], strict=True)]
+        converted = [value if read is None else read(value) for read, value in zip(processors, values[0], strict=True)]
         return (tuple(converted),)
     columns: list[Iterable[Any]] = list(zip(*values, strict=True))
     for place, processor in enumerate(processors):

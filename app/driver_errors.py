@@ -1,4 +1,4 @@
-"""What drivers raise, translated into our own exceptions: the only place that knows the codes of the databases.
+"""What drivers raise, translated into our own exceptions in this one place.
 
 Not in this module: the transactions whose exceptions are translated (`app/db.py`).
 """

@@ -39,7 +39,7 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             content["trace"] = self.formatException(record.exc_info)[-MAX_CHARACTERS:]
         line = orjson.dumps(content, default=str).decode()
-        return _redacted(line if line.isprintable() else CONTROL.sub(_escaped, line))  # a search costs more
+        return _redacted(line if line.isprintable() else CONTROL.sub(_escaped, line))  # a search takes longer
 
 
 class TextFormatter(logging.Formatter):

@@ -25,7 +25,8 @@ class SqliteDialect(SQLiteDialect_pysqlite):
 class LoopDialect(SqliteDialect):
     """The dialect of the event loop, which keeps its connection.
 
-    Taking a connection from the pool and returning it takes as long as two short statements.
+    Taking a connection from the pool and returning it takes as long as two short statements. Its cursors must be read
+    to the end: an open one keeps an old snapshot for later requests.
     """
 
     supports_statement_cache = True
@@ -36,7 +37,7 @@ class LoopDialect(SqliteDialect):
         kept, self._kept = self._kept, None
         return engine.connect() if kept is None else kept
 
-    connect_to_read = take  # each statement is a transaction: there is one, or a second one that explains a 404
+    connect_to_read = take  # no BEGIN: one statement reads the response, others only whether what it belongs to exists
 
     def give_back(self, connection: Connection) -> None:
         """End the transaction of the driver, and keep the connection. One that fails is replaced."""

@@ -6,7 +6,7 @@
    a break.
 3. In a group (`app/commit_group.py`), a transaction is a savepoint, and the group decides when everything is committed.
 
-Not in this module: the engines themselves, and what their exceptions mean (`app/db.py`).
+Not in this module: the engines themselves (`app/db.py`), and what their exceptions mean (`app/driver_errors.py`).
 """
 
 import random
@@ -28,7 +28,7 @@ ATTEMPT_SECONDS = 0.001  # on average, between two attempts to begin
 # of 16 MiB, requests take as long, and a server with 10 readers and a writer needs up to 150 MiB less. With 0.25 MiB,
 # the pages of 50 orders with their products are not kept from one request to the next, which takes 15 % more CPU time.
 READER_CACHE_KIB, WRITER_CACHE_KIB = 500, 4_000
-LOOP_CACHE_KIB = 2_000  # SQLite's default: this one connection reads single rows, each from other pages
+LOOP_CACHE_KIB = 1_000  # one connection for all short reads, each of which reads another row
 SAVEPOINT, RELEASE, UNDO = "SAVEPOINT member", "RELEASE member", "ROLLBACK TO member"
 # Where savepoints keep the pages that they change, to undo them. By default, SQLite writes those beyond 64 KiB to a
 # temporary file, with 20 writes for an order. Only for groups: an upgrade sorts whole tables.
@@ -109,7 +109,7 @@ def loop_reader(url: URL, synchronous: str) -> Engine:
 
 
 def dispose_loop_reader(engine: Engine) -> None:
-    """Close the connection of the event loop. A listener of the engine would be called for every statement."""
+    """Close the connection of the event loop, which the engine alone does not. A listener slows statements down."""
     assert isinstance(engine.dialect, LoopDialect)
     engine.dialect.close()
     engine.dispose()

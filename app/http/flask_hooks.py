@@ -52,12 +52,13 @@ def install(app: flask.Flask) -> None:
     app.full_dispatch_request = full_dispatch_request  # type: ignore[method-assign]
     app.create_url_adapter = create_url_adapter  # type: ignore[assignment,method-assign]  # a part of a MapAdapter
     app.request_class = MatchedRequest
+    app.app_ctx_globals_class = object  # type: ignore[assignment]  # `flask.g` keeps nothing: requests share a context
     app.response_class = WireResponse
     app.session_interface = NoSessions()
 
 
 def keep_app_context(app: flask.Flask) -> None:
-    """Push an application context if there is none. It stays, so that Flask does not make one for each request."""
+    """Push an application context if there is none. It stays, and all later requests of the thread share it."""
     if not flask.has_app_context():
         app.app_context().push()
 

@@ -12,7 +12,7 @@ class HttpMiddleware(ABC):
     def __init__(self, app: ASGIApp) -> None:
         """Wrap `app`."""
         self._wrapped = app
-        self.app = app.handle if isinstance(app, HttpMiddleware) else app  # for HTTP requests only
+        self.app = app.handle if isinstance(app, HttpMiddleware) else app  # handles HTTP requests only
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle an HTTP request; forward everything else."""

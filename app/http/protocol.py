@@ -57,7 +57,7 @@ class EdgeProtocol(HttpToolsProtocol):
     # Called by the parser
 
     def on_message_begin(self) -> None:
-        """Begin a head, which is limited from now on, and in time if it does not end with the data received."""
+        """Begin a head. Its size is limited from here on, and its time if the data received does not complete it."""
         super().on_message_begin()
         self._unset_keepalive_if_required()
         self._is_in_head = True

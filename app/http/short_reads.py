@@ -34,7 +34,7 @@ class ShortReads:
         found = {name: versions.find(handler) for name, handler in handlers.items()}
         one_row = {name for name, query in found.items() if query is not None and query.version.is_one_row}
         self.operations = one_row if database.can_read_on_loop else set()
-        self._context = contextvars.Context()  # that of a thread; each task of the event loop has its own
+        self._context = contextvars.Context()  # shared by all reads, so that Flask's stays in it
         self._slow_reads = 0
         self._paused_until = 0.0
 

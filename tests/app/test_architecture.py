@@ -16,7 +16,7 @@ DIALECT = re.compile(r"dialect\.name|dialect [!=]= |is_sqlite|drivername ==|get_
 # The only files that distinguish SQLite and PostgreSQL.
 DIALECT_FILES = {
     "app/config.py",  # the URL
-    "app/db.py",  # engines, locks, errors of the drivers
+    "app/db.py",  # engines, locks
     "app/product_import/staging.py",  # locks of an import, statistics for the planner
     "app/queries/online_indexes.py",
     "app/queries/opening_rows.py",  # random ids

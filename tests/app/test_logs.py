@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.logs import JsonFormatter, TextFormatter
+from app.logs import CONTROL, JsonFormatter, TextFormatter
 from tests.support.servers import ROOT
 
 FORMATTERS = [JsonFormatter(), TextFormatter()]
@@ -22,6 +22,11 @@ warnings.warn("odd")
 thread = threading.Thread(target=lambda: 1 / 0); thread.start(); thread.join()
 raise RuntimeError("bug")
 """
+
+
+def test_no_control_character_is_printable() -> None:
+    """So a line that is printable needs no search."""
+    assert not [code for code in range(sys.maxunicode + 1) if CONTROL.match(chr(code)) and chr(code).isprintable()]
 
 
 def record(message: str, **fields: Any) -> logging.LogRecord:

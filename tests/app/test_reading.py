@@ -85,7 +85,7 @@ def test_a_statement_of_the_driver_needs_no_transaction(
         assert read(session, product) == (1 if is_in_transaction else 9)
 
 
-def test_statements_have_no_listeners_which_each_of_them_would_call(sqlite: Database) -> None:
+def test_engines_have_no_listeners_which_would_slow_every_statement(sqlite: Database) -> None:
     with sqlite.transaction(write=True) as writing, sqlite.transaction() as reading:
         engines = [writing.get_bind().engine, reading.get_bind().engine, sqlite.reading_engine(is_on_loop=True)]
         assert [engine._has_events for engine in engines] == [False] * 3  # noqa: SLF001 - as SQLAlchemy asks

@@ -1,4 +1,4 @@
-"""Many connections read, so each keeps few pages in memory. One writes, and keeps those of a large transaction."""
+"""Many connections read, so each keeps few pages in memory. One reads single rows, and one writes: they keep more."""
 
 from pathlib import Path
 
@@ -7,11 +7,12 @@ from sqlalchemy import make_url
 from app import sqlite
 
 
-def test_a_reader_keeps_fewer_pages_than_the_writer(tmp_path: Path) -> None:
+def test_a_reader_keeps_fewer_pages_than_the_event_loop_and_the_writer(tmp_path: Path) -> None:
     url = make_url(f"sqlite:///{tmp_path}/file.sqlite3")
     (tmp_path / "file.sqlite3").touch()
     engines = (
         sqlite.reader(url, "NORMAL", pool_size=1, pool_seconds=1),
+        sqlite.loop_reader(url, "NORMAL"),
         sqlite.writer(url, "NORMAL", pool_seconds=1, busy_seconds=1),
     )
     sizes = []
@@ -20,4 +21,4 @@ def test_a_reader_keeps_fewer_pages_than_the_writer(tmp_path: Path) -> None:
             sizes.append(connection.exec_driver_sql("PRAGMA cache_size").scalar_one())
         engine.dispose()
 
-    assert sizes == [-500, -4_000]
+    assert sizes == [-500, -1_000, -4_000]

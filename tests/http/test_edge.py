@@ -452,6 +452,15 @@ class TestSlowAndEndless:
             for connection in connections:
                 connection.close()
 
+    def test_an_unfinished_head_after_a_response_is_closed(self, probe: Probe) -> None:
+        """The timer of the first head has ended with it, and that of an idle connection ends when a head begins."""
+        with socket.create_connection(("127.0.0.1", probe.server.port), timeout=waiting.SECONDS) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+            connection.sendall(b"GET /healthz HTTP/1.1\r\n")
+            with contextlib.suppress(ConnectionResetError):
+                assert connection.recv(1000) == b""
+
     def test_every_head_on_a_connection_has_the_same_time(self, probe: Probe) -> None:
         request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
         with socket.create_connection(("127.0.0.1", probe.server.port), timeout=waiting.SECONDS) as connection:

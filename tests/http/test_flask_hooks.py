@@ -137,12 +137,22 @@ def test_flask_itself_returns_the_response_of_the_view() -> None:
         assert flask.Flask.full_dispatch_request(app) is app.full_dispatch_request() is response
 
 
-def test_a_function_that_flask_would_call_before_a_view_is_an_error() -> None:
+@pytest.mark.parametrize("register", ["before_request", "after_request", "teardown_request", "teardown_appcontext"])
+def test_a_function_that_flask_would_call_before_or_after_a_view_is_an_error(register: str) -> None:
     app = flask.Flask("test", static_folder=None)
-    app.before_request(lambda: None)
+    getattr(app, register)(lambda *_: None)
 
     with pytest.raises(AssertionError):
         flask_hooks.install(app)
+
+
+def test_no_value_stays_for_the_next_request() -> None:
+    def view(**_arguments: str) -> WireResponse:
+        with pytest.raises(AttributeError):
+            flask.g.company = "c1"
+        return WireResponse(200, {})
+
+    assert run(application(view), OPERATIONS["getProduct"]).wire_status == 200
 
 
 def test_there_is_no_session() -> None:

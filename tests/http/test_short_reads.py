@@ -1,5 +1,7 @@
 """Reads that the event loop runs: which ones, that they are short, and what happens when they are not."""
 
+import contextvars
+import re
 import sqlite3
 import time
 import uuid
@@ -14,6 +16,7 @@ from app import spec
 from app.config import rate_limit
 from app.context import CallingKey
 from app.db import SPARE_CONNECTIONS, SQLITE_READERS, Database
+from app.demo import company as demo_company
 from app.errors import DatabaseBusyError, DatabaseUnavailableError, NotFoundError
 from app.http import dispatch
 from app.http.conditions import VersionReader
@@ -29,6 +32,9 @@ HANDLERS = dispatch.find_handlers(OPERATIONS.values(), "handlers")
 ONE_ROW = sorted(
     name for name, handler in HANDLERS.items() if (query := versions.find(handler)) and query.version.is_one_row
 )
+
+
+PARENTS = {"getShipment": [["orders"]], "getWebhookDelivery": [["webhooks"]]}  # read first, by separate statements
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +69,7 @@ def test_no_operation_of_another_database_is_short(database: Database) -> None:
 
 
 @pytest.mark.parametrize("operation", ONE_ROW)
-def test_a_short_operation_executes_one_or_two_statements_on_an_index(sqlite: Database, operation: str) -> None:
+def test_a_short_operation_executes_few_statements_on_an_index(sqlite: Database, operation: str) -> None:
     tenant = factories.tenant(sqlite)
     query = versions.find(HANDLERS[operation])
     assert query is not None
@@ -79,6 +85,38 @@ def test_a_short_operation_executes_one_or_two_statements_on_an_index(sqlite: Da
     steps = [row.detail for row in plan]
     assert steps
     assert all(step.startswith("SEARCH") for step in steps)
+
+
+@pytest.mark.parametrize("operation", ONE_ROW)
+def test_the_last_statement_of_a_short_operation_reads_the_whole_response(sqlite: Database, operation: str) -> None:
+    """So it needs no snapshot. Another statement finds out whether the order or the webhook exists."""
+    factories.demo_key(sqlite)
+    arguments = {spec.snake_case(one["name"]): one["example"] for one in path_parameters(operation)}
+
+    with sqlite.transaction() as session, statements.counted(session) as sent:
+        company = demo_company.find(session)
+        assert company is not None
+        before = len(sent)
+        _, status, _ = HANDLERS[operation](factories.context(session, company.id), **arguments)
+        own = sent[before:]
+
+    assert status == HTTPStatus.OK
+    assert [re.findall(r"\bFROM (\w+)", statement) for statement in own[:-1]] == PARENTS.get(operation, [])
+
+
+def test_reads_share_a_context_that_is_not_that_of_the_caller(reads: ShortReads) -> None:
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("kept", default="")
+
+    reads.run(state(), lambda _: variable.set("by the first read"), {})
+
+    assert variable.get() == ""
+    assert reads.run(state(), lambda _: variable.get(), {}) == "by the first read"
+
+
+def path_parameters(operation: str) -> list[spec.Document]:
+    document = spec.document()
+    found = [spec.dereference(document, one) for one in OPERATIONS[operation].definition["parameters"]]
+    return [one for one in found if one["in"] == "path"]
 
 
 def conditional(tenant: Tenant, product_id: str, tag: str) -> RequestState:
