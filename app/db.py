@@ -51,15 +51,20 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         """Create the engines. They connect when the first transaction begins."""
         self.url = settings.database_url
+        self._open_file: sqlite.OpenFile | None = None
         if self.is_sqlite:
             synchronous = settings.sqlite_synchronous
+            path = Path(self.url.database or "")
+            file = self._open_file = sqlite.OpenFile(path)
             self.readers, self.writers = SQLITE_READERS, SQLITE_WRITERS
-            self._writer = sqlite.writer(self.url, synchronous, pool_seconds=BUSY_SECONDS, busy_seconds=BUSY_SECONDS)
+            self._writer = sqlite.writer(
+                self.url, file, synchronous, pool_seconds=BUSY_SECONDS, busy_seconds=BUSY_SECONDS
+            )
             pool_size = self.readers + SPARE_CONNECTIONS
-            self.reader = sqlite.reader(self.url, synchronous, pool_size=pool_size, pool_seconds=BUSY_SECONDS)
-            probe = sqlite.writer(self.url, synchronous, pool_seconds=BUSY_SECONDS, busy_seconds=0)
-            self._loop_reader: Engine | None = sqlite.loop_reader(self.url, synchronous)
-            self._clock: clock.Clock = clock.SqliteClock(Path(self.url.database or ""), probe)
+            self.reader = sqlite.reader(self.url, file, synchronous, pool_size=pool_size, pool_seconds=BUSY_SECONDS)
+            probe = sqlite.writer(self.url, file, synchronous, pool_seconds=BUSY_SECONDS, busy_seconds=0)
+            self._loop_reader: Engine | None = sqlite.loop_reader(self.url, file, synchronous)
+            self._clock: clock.Clock = clock.SqliteClock(path, probe)
             self.new_group: Callable[[], CommitGroup] | None = partial(CommitGroup, self._writer, self._clock)
         else:
             self.readers, self.writers = POSTGRESQL_READERS, POSTGRESQL_WRITERS
@@ -86,6 +91,11 @@ class Database:
     def file(self) -> Path | None:
         """Return the file of an SQLite database, None for PostgreSQL."""
         return Path(self.url.database or "") if self.is_sqlite else None
+
+    @property
+    def is_file_replaced(self) -> bool:
+        """Return whether the path of an SQLite database has another file than when it was opened: no write succeeds."""
+        return self._open_file is not None and self._open_file.is_replaced()
 
     @contextmanager
     def transaction(

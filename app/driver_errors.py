@@ -17,7 +17,9 @@ BUSY_MESSAGE = (
 )
 # Connection, resources, operator intervention, input and output, read-only server, lock not available
 TEMPORARY_POSTGRESQL_CODES = ("08", "53", "57", "58", "25006", "55P03")
-TEMPORARY_SQLITE_CODES = tuple(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "READONLY"))
+TEMPORARY_SQLITE_CODES = tuple(  # PROTOCOL: another process has held the locks of readers for ten seconds
+    f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "PROTOCOL", "FULL", "IOERR", "CANTOPEN", "READONLY")
+)
 
 
 class ConflictError(DatabaseUnavailableError):

@@ -42,6 +42,8 @@ def is_fit(database: Database) -> bool:
     """
     if database.file is not None and not os.access(database.file, os.W_OK):  # on PostgreSQL, BEGIN checks this
         return False
+    if database.is_file_replaced:
+        return False
     try:
         found = revision(database)
         return found == head() or (found is not None and found not in known())

@@ -12,6 +12,7 @@ Not in this module: the engines themselves (`app/db.py`), and what their excepti
 import random
 import sqlite3
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -39,9 +40,46 @@ registry.register("sqlite.loop", "app.reading", "LoopDialect")
 registry.register("sqlite.writing", "app.writing", "SqliteDialect")
 
 
+class OpenFile:
+    """The file of a database, which must stay the same while a process uses it.
+
+    If a backup is moved to its place, connections that are open write to the file that is gone. With WAL, SQLite does
+    not notice.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Initialize without looking for the file, which may not exist yet."""
+        self._path = path
+        self._identity: tuple[int, int] | None = None
+
+    def remember(self) -> None:
+        """Remember which file it is, when the first connection has been opened."""
+        if self._identity is None:
+            self._identity = self._found()
+
+    def is_replaced(self) -> bool:
+        """Return True if the path has another file now, or none."""
+        return self._identity is not None and self._identity != self._found()
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def replaced(self) -> sqlite3.OperationalError:
+        """Return the error of a transaction that would write to a replaced file."""
+        message = f"{self._path} was replaced or removed while it was in use. Restart Distribu to use the new file"
+        error = sqlite3.OperationalError(message)
+        error.sqlite_errorname = "SQLITE_READONLY_DBMOVED"
+        return error
+
+
 class WriterConnection(sqlite3.Connection):
     """A connection that writes. While `is_shared`, its transactions are savepoints of the transaction of a group."""
 
+    file: OpenFile
     is_shared = False
     busy_seconds = 0.0
     _has_savepoint = False
@@ -54,7 +92,7 @@ class WriterConnection(sqlite3.Connection):
     def begin(self) -> None:
         """Begin a transaction, unless one has begun.
 
-        Raises sqlite3.OperationalError if another process writes for `busy_seconds`.
+        Raises sqlite3.OperationalError if another process writes for `busy_seconds`, or if the file was replaced.
         """
         if self.has_begun:
             return
@@ -65,6 +103,9 @@ class WriterConnection(sqlite3.Connection):
         deadline = time.monotonic() + self.busy_seconds
         while not self._try_to_begin(must_begin=time.monotonic() >= deadline):
             time.sleep(random.uniform(0.5, 1.5) * ATTEMPT_SECONDS)  # noqa: S311 - keeps concurrent writers apart
+        if self.file.is_replaced():
+            super().rollback()
+            raise self.file.replaced()
 
     def commit(self) -> None:
         """Commit the transaction, or keep what it has written for the commit of the group."""
@@ -96,16 +137,18 @@ class WriterConnection(sqlite3.Connection):
         return True
 
 
-def reader(url: URL, synchronous: str, *, pool_size: int, pool_seconds: float) -> Engine:
+def reader(url: URL, file: OpenFile, synchronous: str, *, pool_size: int, pool_seconds: float) -> Engine:
     """Return an engine for transactions that read."""
     reading = url.set(drivername="sqlite+reading")  # the dialect begins: a listener takes time
-    return _engine(reading, synchronous, pool_size=pool_size, pool_seconds=pool_seconds, cache_kib=READER_CACHE_KIB)
+    return _engine(
+        reading, file, synchronous, pool_size=pool_size, pool_seconds=pool_seconds, cache_kib=READER_CACHE_KIB
+    )
 
 
-def loop_reader(url: URL, synchronous: str) -> Engine:
+def loop_reader(url: URL, file: OpenFile, synchronous: str) -> Engine:
     """Return an engine for the event loop, with one connection, which never waits."""
     looping = url.set(drivername="sqlite+loop")
-    return _engine(looping, synchronous, pool_size=1, pool_seconds=0, cache_kib=LOOP_CACHE_KIB)
+    return _engine(looping, file, synchronous, pool_size=1, pool_seconds=0, cache_kib=LOOP_CACHE_KIB)
 
 
 def dispose_loop_reader(engine: Engine) -> None:
@@ -115,16 +158,17 @@ def dispose_loop_reader(engine: Engine) -> None:
     engine.dispose()
 
 
-def writer(url: URL, synchronous: str, *, pool_seconds: float, busy_seconds: float) -> Engine:
+def writer(url: URL, file: OpenFile, synchronous: str, *, pool_seconds: float, busy_seconds: float) -> Engine:
     """Return an engine with one connection, whose transactions write. To begin, they wait for up to `busy_seconds`."""
     sizes = {"pool_size": 1, "cache_kib": WRITER_CACHE_KIB}
     writing = url.set(drivername="sqlite+writing")
-    engine = _engine(writing, synchronous, pool_seconds=pool_seconds, factory=WriterConnection, **sizes)
+    engine = _engine(writing, file, synchronous, pool_seconds=pool_seconds, factory=WriterConnection, **sizes)
 
     @event.listens_for(engine, "connect")
     def configure(connection: WriterConnection, _record: object) -> None:
         connection.execute("PRAGMA busy_timeout=0").close()
         connection.busy_seconds = busy_seconds
+        connection.file = file
 
     return engine
 
@@ -145,7 +189,7 @@ def begin(connection: WriterConnection) -> None:
 
 
 def _engine(
-    url: URL, synchronous: str, *, pool_size: int, pool_seconds: float, cache_kib: int, **options: Any
+    url: URL, file: OpenFile, synchronous: str, *, pool_size: int, pool_seconds: float, cache_kib: int, **options: Any
 ) -> Engine:
     engine = create_engine(
         url.update_query_dict({"mode": "rw", "uri": "true"}).set(database=f"file:{quote(str(url.database))}"),
@@ -168,5 +212,6 @@ def _engine(
             "case_sensitive_like=ON",  # texts and patterns are folded before they reach LIKE
         ):
             connection.execute(f"PRAGMA {pragma}").close()
+        file.remember()
 
     return engine

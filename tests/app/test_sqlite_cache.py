@@ -10,10 +10,11 @@ from app import sqlite
 def test_a_reader_keeps_fewer_pages_than_the_event_loop_and_the_writer(tmp_path: Path) -> None:
     url = make_url(f"sqlite:///{tmp_path}/file.sqlite3")
     (tmp_path / "file.sqlite3").touch()
+    file = sqlite.OpenFile(tmp_path / "file.sqlite3")
     engines = (
-        sqlite.reader(url, "NORMAL", pool_size=1, pool_seconds=1),
-        sqlite.loop_reader(url, "NORMAL"),
-        sqlite.writer(url, "NORMAL", pool_seconds=1, busy_seconds=1),
+        sqlite.reader(url, file, "NORMAL", pool_size=1, pool_seconds=1),
+        sqlite.loop_reader(url, file, "NORMAL"),
+        sqlite.writer(url, file, "NORMAL", pool_seconds=1, busy_seconds=1),
     )
     sizes = []
     for engine in engines:

@@ -2,7 +2,10 @@
 
 import os
 import re
+import shutil
 import stat
+import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -10,8 +13,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from app import schema_check, schema_version
+from app.errors import DatabaseUnavailableError
 from tests.support import factories, local_http, waiting
 from tests.support.client import Client, Contract
 from tests.support.pgbouncer import pgbouncer
@@ -21,6 +26,14 @@ UNPRIVILEGED_USER = 65534
 ON_POSTGRESQL = pytest.mark.parametrize("store", ["postgresql"], indirect=True)
 LOST = ["08006", "25006", "57P01", "57P03"]
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'barred'"
+# The bytes 123 to 127 of the file are the locks of readers (https://www.sqlite.org/walformat.html).
+HOLD_LOCKS_OF_READERS = """
+import fcntl, sys, time
+with open(sys.argv[1], "r+b") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX, 5, 123)
+    print("held", flush=True)
+    time.sleep(600)
+"""
 FAILED = ["53100", "53200", "53300", "57014", "58030"]
 
 
@@ -115,6 +128,50 @@ def test_a_temporary_failure_is_503_and_no_broken_connection_is_kept(
     assert client.post("/customers", json=body, headers=headers).status_code == 201
     if state not in LOST:
         assert used in store.backends("shared")
+
+
+def test_nothing_is_written_to_a_file_that_was_replaced(tmp_path: Path, contract: Contract) -> None:
+    """A backup is moved to its place while the server runs. The writes would be in the old file only."""
+    store = SqliteStore(tmp_path)
+    url, backup, aside = store.create("shop"), tmp_path / "backup.sqlite3", tmp_path / "aside.sqlite3"
+    file = tmp_path / "shop.sqlite3"
+    database = open_database(url)
+    tenant = factories.tenant(database)
+    shutil.copy(file, backup)
+    with Server(url, tmp_path / "log") as server, Client(server.url, tenant.key, contract) as client:
+        assert client.post("/customers", json={"email": "before@example.com"}).status_code == 201
+        file.rename(aside)
+        assert refused(client.post("/customers", json={"email": "removed@example.com"}))
+        backup.rename(file)
+        assert refused(client.post("/customers", json={"email": "replaced@example.com"}))
+        assert not is_ready(server)
+        assert "was replaced or removed while it was in use. Restart Distribu" in server.log.read_text()
+
+        file.rename(backup)
+        aside.rename(file)
+        assert is_ready(server)
+        assert client.post("/customers", json={"email": "after@example.com"}).status_code == 201
+        emails = {customer["email"] for customer in client.get("/customers").json()["data"]}
+    database.dispose()
+
+    assert emails == {"before@example.com", "after@example.com"}
+
+
+def test_a_process_that_holds_the_locks_of_readers_makes_the_database_unavailable(tmp_path: Path) -> None:
+    """SQLite gives up after ten seconds."""
+    url = SqliteStore(tmp_path).create("held")
+    database = open_database(url)
+    with database.transaction() as session:
+        session.execute(sa.text("SELECT 1 FROM companies"))
+    command = [sys.executable, "-c", HOLD_LOCKS_OF_READERS, str(tmp_path / "held.sqlite3-shm")]
+    with waiting.process(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(DatabaseUnavailableError, match="locking protocol"), database.transaction() as session:
+            session.execute(sa.text("SELECT 1 FROM companies"))
+    with database.transaction() as session:
+        assert session.execute(sa.text("SELECT 1 FROM companies")).all() == []
+    database.dispose()
 
 
 def test_a_database_file_that_is_read_only_is_not_ready() -> None:
