@@ -160,7 +160,14 @@ def _before(results: Results) -> str:
             rows.append([*row, *floors])
     floor = _floor(latest) or "the fastest server"
     headings = ["CPU, ms", *map(_label, (before, latest)), f"÷ {floor}, before", f"÷ {floor}, after"]
-    return f"{_table(headings, rows, texts=1)}\n\n{_start(results)}"
+    return "\n\n".join([*_processors(before, latest), _table(headings, rows, texts=1), _start(results)])
+
+
+def _processors(before: Bench, latest: Bench) -> Iterator[str]:
+    """Yield which processors measured the times, if they cannot be compared."""
+    names = [bench.machine.processor for bench in (before, latest)]
+    if names[0] != names[1]:
+        yield f"Measured on different processors, {names[0]} and {names[1]}: compare the ratios, not the times."
 
 
 def _start(results: Results) -> str:

@@ -80,3 +80,14 @@ def test_a_ratio_compares_the_cpu_times(results: Results) -> None:
     assert own.cpu_ms is not None
     assert other.cpu_ms is not None
     assert results.latest.ratio(other.server, "get") == own.cpu_ms / other.cpu_ms
+
+
+@pytest.mark.parametrize(("processor", "is_named"), [("A", False), ("B", True)])
+def test_times_of_different_processors_are_not_compared(results: Results, processor: str, *, is_named: bool) -> None:
+    machine = results.latest.machine
+    before = dataclasses.replace(results.before, machine=dataclasses.replace(machine, processor="A"))
+    latest = dataclasses.replace(results.latest, machine=dataclasses.replace(machine, processor=processor))
+
+    text = page.update(page.PAGE.read_text(), dataclasses.replace(results, before=before, latest=latest))
+
+    assert ("Measured on different processors, A and B" in text) == is_named
