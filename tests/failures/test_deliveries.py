@@ -634,7 +634,7 @@ class TestFaults:
         deployment.customers(1)
         with deployment.worker(deadline=HOUR) as stalled:
             deployment.receiver.wait("/stopped")
-            stalled.send_signal(signal.SIGSTOP)
+            stop(stalled, deployment.database)
             deployment.receiver.delay = 0.0
             with deployment.worker():
                 deployment.receiver.wait("/stopped", 2)
@@ -656,7 +656,7 @@ class TestFaults:
         with deployment.worker() as worker:
             deployment.customers(5)
             deployment.settle(webhook["id"])
-            worker.send_signal(signal.SIGSTOP)  # so that it has something to write during the outage
+            stop(worker, deployment.database)  # so that it has something to write during the outage
             deployment.customers(5)
             with unavailable(store, deployment.database):
                 worker.send_signal(signal.SIGCONT)
@@ -664,6 +664,25 @@ class TestFaults:
             waiting.eventually(lambda: deployment.client.get("/webhooks").is_success, "the database is available")
             deliveries = deployment.settle(webhook["id"])
         assert len({delivery["eventId"] for delivery in deliveries}) == 10
+
+
+def stop(process: subprocess.Popen[bytes], database: Database) -> None:
+    """Stop a process, but not while it holds the lock of SQLite: no other process could write then."""
+    process.send_signal(signal.SIGSTOP)
+    while database.file is not None and is_locked(database.file):
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+        process.send_signal(signal.SIGSTOP)
+
+
+def is_locked(file: Path) -> bool:
+    """Return whether a process holds the lock of an SQLite file for longer than a transaction takes."""
+    with contextlib.closing(sqlite3.connect(file, timeout=0.5, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            return error.sqlite_errorname == "SQLITE_BUSY"
+    return False
 
 
 @contextlib.contextmanager
