@@ -29,7 +29,7 @@ ATTEMPT_SECONDS = 0.001  # on average, between two attempts to begin
 # of 16 MiB, requests take as long, and a server with 10 readers and a writer needs up to 150 MiB less. With 0.25 MiB,
 # the pages of 50 orders with their products are not kept from one request to the next, which takes 15 % more CPU time.
 READER_CACHE_KIB, WRITER_CACHE_KIB = 500, 4_000
-LOOP_CACHE_KIB = 1_000  # one connection for all short reads, each of which reads another row
+LOOP_CACHE_KIB = 1_000  # its one connection serves all reads by id
 SAVEPOINT, RELEASE, UNDO = "SAVEPOINT member", "RELEASE member", "ROLLBACK TO member"
 # Where savepoints keep the pages that they change, to undo them. By default, SQLite writes those beyond 64 KiB to a
 # temporary file, with 20 writes for an order. Only for groups: an upgrade sorts whole tables.
