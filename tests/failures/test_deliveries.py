@@ -668,11 +668,17 @@ class TestFaults:
 
 def stop(process: subprocess.Popen[bytes], database: Database) -> None:
     """Stop a process, but not while it holds the lock of SQLite: no other process could write then."""
-    process.send_signal(signal.SIGSTOP)
+    suspend(process)
     while database.file is not None and is_locked(database.file):
         process.send_signal(signal.SIGCONT)
         time.sleep(0.01)
-        process.send_signal(signal.SIGSTOP)
+        suspend(process)
+
+
+def suspend(process: subprocess.Popen[bytes]) -> None:
+    """Stop a process, and wait until all its threads have stopped: until then, each can still take the lock."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
 
 
 def is_locked(file: Path) -> bool:
