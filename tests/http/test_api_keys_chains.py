@@ -29,7 +29,8 @@ def test_a_client_that_lost_the_response_gets_a_lasting_key(company: KeyCompany)
 
     new = company.data(company.rotate(key_id, key, 604_800))
 
-    assert company.get(key_id) == before  # a second rotation does not extend the grace period
+    again = {**company.get(key_id), "lastUsedAt": before["lastUsedAt"]}  # it is written in the background
+    assert again == before  # a second rotation does not extend the grace period
     assert (before["replacedBy"], new["expiresAt"], new["replacedBy"]) == (lost["id"], None, None)
     replaced = company.get(lost["id"])
     assert (replaced["replacedBy"], replaced["status"]) == (new["id"], "Active")
