@@ -43,8 +43,8 @@ registry.register("sqlite.writing", "app.writing", "SqliteDialect")
 class OpenFile:
     """The file of a database, which must stay the same while a process uses it.
 
-    If a backup is moved to its place, connections that are open write to the file that is gone. With WAL, SQLite does
-    not notice.
+    If a backup is moved to its place, connections that are open use the file that is gone, and new ones the backup.
+    With WAL, SQLite does not notice.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,14 +52,23 @@ class OpenFile:
         self._path = path
         self._identity: tuple[int, int] | None = None
 
-    def remember(self) -> None:
-        """Remember which file it is, when the first connection has been opened."""
+    def check(self) -> None:
+        """Remember which file the first connection has opened. Raises sqlite3.OperationalError for another one."""
         if self._identity is None:
             self._identity = self._found()
+        elif self.is_replaced():
+            raise self.replaced()
 
     def is_replaced(self) -> bool:
         """Return True if the path has another file now, or none."""
         return self._identity is not None and self._identity != self._found()
+
+    def replaced(self) -> sqlite3.OperationalError:
+        """Return the error of a connection or a write after the file was replaced."""
+        message = f"{self._path} was replaced or removed while it was in use. Restart Distribu to use the new file"
+        error = sqlite3.OperationalError(message)
+        error.sqlite_errorname = "SQLITE_READONLY_DBMOVED"
+        return error
 
     def _found(self) -> tuple[int, int] | None:
         try:
@@ -67,13 +76,6 @@ class OpenFile:
         except OSError:
             return None
         return found.st_dev, found.st_ino
-
-    def replaced(self) -> sqlite3.OperationalError:
-        """Return the error of a transaction that would write to a replaced file."""
-        message = f"{self._path} was replaced or removed while it was in use. Restart Distribu to use the new file"
-        error = sqlite3.OperationalError(message)
-        error.sqlite_errorname = "SQLITE_READONLY_DBMOVED"
-        return error
 
 
 class WriterConnection(sqlite3.Connection):
@@ -202,6 +204,7 @@ def _engine(
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
+        file.check()
         for pragma in (
             f"busy_timeout={int(pool_seconds * 1000)}",  # first, because the next one may already have to wait
             "journal_mode=WAL",
@@ -212,6 +215,5 @@ def _engine(
             "case_sensitive_like=ON",  # texts and patterns are folded before they reach LIKE
         ):
             connection.execute(f"PRAGMA {pragma}").close()
-        file.remember()
 
     return engine

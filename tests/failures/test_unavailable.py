@@ -157,6 +157,19 @@ def test_nothing_is_written_to_a_file_that_was_replaced(tmp_path: Path, contract
     assert emails == {"before@example.com", "after@example.com"}
 
 
+def test_nothing_is_read_from_a_file_that_replaced_the_database(tmp_path: Path) -> None:
+    url, backup, file = SqliteStore(tmp_path).create("shop"), tmp_path / "backup.sqlite3", tmp_path / "shop.sqlite3"
+    database = open_database(url)
+    shutil.copy(file, backup)
+    select = sa.text("SELECT 1 FROM companies")
+    with database.transaction() as session:
+        session.execute(select)  # the one connection that is open, so that the next one is new
+        backup.rename(file)
+        with pytest.raises(DatabaseUnavailableError, match="was replaced"), database.transaction() as other:
+            other.execute(select)
+    database.dispose()
+
+
 def test_a_process_that_holds_the_locks_of_readers_makes_the_database_unavailable(tmp_path: Path) -> None:
     """SQLite gives up after ten seconds."""
     url = SqliteStore(tmp_path).create("held")
